@@ -1,0 +1,9 @@
+namespace ZstdFs.Fuse;
+
+/// <summary>What INIT settled.</summary>
+/// <param name="Major">Protocol major version in use: 7.</param>
+/// <param name="Minor">Protocol minor version in use: the smaller of the kernel's and ours.</param>
+/// <param name="MaxWriteBytes">Longest WRITE, in bytes.</param>
+/// <param name="Flags">FUSE_* INIT flags in force.</param>
+/// <param name="Notifier">Sends invalidations to the kernel.</param>
+public readonly record struct NegotiatedConnection(uint Major, uint Minor, uint MaxWriteBytes, ulong Flags, FuseNotifier Notifier);
