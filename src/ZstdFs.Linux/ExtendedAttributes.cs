@@ -1,0 +1,77 @@
+using ZstdFs.Linux.Native;
+
+namespace ZstdFs.Linux;
+
+/// <summary>
+/// Extended attributes of a name in an open folder (never through a symlink) and of an open file. Results below zero are −errno.
+/// </summary>
+public static unsafe class ExtendedAttributes
+{
+    /// <summary>Value of the attribute of <paramref name="file"/> in <paramref name="directory"/>. Returns its length; an empty buffer only asks for it.</summary>
+    public static int Get(FileDescriptor directory, NativeName file, NativeName name, Span<byte> value)
+    {
+        Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];
+        fixed (byte* path = ProcPath.Of(directory, file.Bytes, buffer))
+        fixed (byte* n = name.Terminated)
+        fixed (byte* v = value)
+            return (int)SystemCallResult.From((long)Libc.LGetXattr(path, n, v, (nuint)value.Length));
+    }
+
+    /// <summary>Value of the attribute of an open file.</summary>
+    public static int Get(FileDescriptor file, NativeName name, Span<byte> value)
+    {
+        fixed (byte* n = name.Terminated)
+        fixed (byte* v = value)
+            return (int)SystemCallResult.From((long)Libc.FGetXattr(file, n, v, (nuint)value.Length));
+    }
+
+    /// <summary>Sets the attribute of <paramref name="file"/> in <paramref name="directory"/>; <paramref name="flags"/> are XATTR_*.</summary>
+    public static int Set(FileDescriptor directory, NativeName file, NativeName name, ReadOnlySpan<byte> value, int flags)
+    {
+        Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];
+        fixed (byte* path = ProcPath.Of(directory, file.Bytes, buffer))
+        fixed (byte* n = name.Terminated)
+        fixed (byte* v = value)
+            return SystemCallResult.From(Libc.LSetXattr(path, n, v, (nuint)value.Length, flags));
+    }
+
+    /// <summary>Sets the attribute of an open file.</summary>
+    public static int Set(FileDescriptor file, NativeName name, ReadOnlySpan<byte> value, int flags)
+    {
+        fixed (byte* n = name.Terminated)
+        fixed (byte* v = value)
+            return SystemCallResult.From(Libc.FSetXattr(file, n, v, (nuint)value.Length, flags));
+    }
+
+    /// <summary>NUL-ended names of the attributes of <paramref name="file"/> in <paramref name="directory"/>. Returns their length in all.</summary>
+    public static int List(FileDescriptor directory, NativeName file, Span<byte> names)
+    {
+        Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];
+        fixed (byte* path = ProcPath.Of(directory, file.Bytes, buffer))
+        fixed (byte* n = names)
+            return (int)SystemCallResult.From((long)Libc.LListXattr(path, n, (nuint)names.Length));
+    }
+
+    /// <summary>NUL-ended names of the attributes of an open file.</summary>
+    public static int List(FileDescriptor file, Span<byte> names)
+    {
+        fixed (byte* n = names)
+            return (int)SystemCallResult.From((long)Libc.FListXattr(file, n, (nuint)names.Length));
+    }
+
+    /// <summary>Removes the attribute of <paramref name="file"/> in <paramref name="directory"/>.</summary>
+    public static int Remove(FileDescriptor directory, NativeName file, NativeName name)
+    {
+        Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];
+        fixed (byte* path = ProcPath.Of(directory, file.Bytes, buffer))
+        fixed (byte* n = name.Terminated)
+            return SystemCallResult.From(Libc.LRemoveXattr(path, n));
+    }
+
+    /// <summary>Removes the attribute of an open file.</summary>
+    public static int Remove(FileDescriptor file, NativeName name)
+    {
+        fixed (byte* n = name.Terminated)
+            return SystemCallResult.From(Libc.FRemoveXattr(file, n));
+    }
+}

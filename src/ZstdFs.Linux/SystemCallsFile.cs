@@ -1,0 +1,127 @@
+using ZstdFs.Linux.Native;
+
+namespace ZstdFs.Linux;
+
+/// <summary>Calls on an open file. Results below zero are −errno. Reads and writes are repeated until they are complete.</summary>
+public static unsafe class SystemCallsFile
+{
+    private const int GetDirectoryEntriesNumber = 217;
+
+    /// <summary>pread(2) until the buffer is full or the file ends. Returns the bytes read.</summary>
+    public static int Read(FileDescriptor file, long offset, Span<byte> destination)
+    {
+        int done = 0;
+        fixed (byte* p = destination)
+        {
+            while (done < destination.Length)
+            {
+                long count = SystemCallResult.From((long)Libc.ReadAt(file, p + done, (nuint)(destination.Length - done), offset + done));
+                if (count == -(int)Errno.EINTR)
+                    continue;
+                if (count < 0)
+                    return (int)count;
+                if (count == 0)
+                    break;
+                done += (int)count;
+            }
+        }
+        return done;
+    }
+
+    /// <summary>pwrite(2) until everything is written. Returns 0; after an error part of it may have been written.</summary>
+    public static int Write(FileDescriptor file, long offset, ReadOnlySpan<byte> data)
+    {
+        int done = 0;
+        fixed (byte* p = data)
+        {
+            while (done < data.Length)
+            {
+                long count = SystemCallResult.From((long)Libc.WriteAt(file, p + done, (nuint)(data.Length - done), offset + done));
+                if (count == -(int)Errno.EINTR)
+                    continue;
+                if (count < 0)
+                    return (int)count;
+                if (count == 0)
+                    return -(int)Errno.ENOSPC;
+                done += (int)count;
+            }
+        }
+        return 0;
+    }
+
+    /// <summary>copy_file_range(2) until <paramref name="length"/> bytes are copied. Returns 0; −EIO where the input ends early.</summary>
+    public static int CopyRange(FileDescriptor input, long inputOffset, FileDescriptor output, long outputOffset, long length)
+    {
+        while (length > 0)
+        {
+            long count = SystemCallResult.From((long)Libc.CopyFileRange(input, &inputOffset, output, &outputOffset, (nuint)Math.Min(length, 1 << 30), 0));
+            if (count == -(int)Errno.EINTR)
+                continue;
+            if (count < 0)
+                return (int)count;
+            if (count == 0)
+                return -(int)Errno.EIO;
+            length -= count;
+        }
+        return 0;
+    }
+
+    /// <summary>ftruncate(2).</summary>
+    public static int Truncate(FileDescriptor file, long size) => SystemCallResult.From(Libc.Truncate(file, size));
+
+    /// <summary>fsync(2).</summary>
+    public static int Synchronize(FileDescriptor file) => SystemCallResult.From(Libc.Synchronize(file));
+
+    /// <summary>fdatasync(2): content and what is needed to read it back.</summary>
+    public static int SynchronizeData(FileDescriptor file) => SystemCallResult.From(Libc.SynchronizeData(file));
+
+    /// <summary>syncfs(2) of the file system that <paramref name="file"/> is on.</summary>
+    public static int SynchronizeFileSystem(FileDescriptor file) => SystemCallResult.From(Libc.SynchronizeFileSystem(file));
+
+    /// <summary>fallocate(2).</summary>
+    public static int Allocate(FileDescriptor file, uint mode, long offset, long length) => SystemCallResult.From(Libc.Allocate(file, (int)mode, offset, length));
+
+    /// <summary>lseek(2). Returns the new offset.</summary>
+    public static long Seek(FileDescriptor file, long offset, int whence) => SystemCallResult.From(Libc.Seek(file, offset, whence));
+
+    /// <summary>fchmod(2).</summary>
+    public static int ChangeMode(FileDescriptor file, uint mode) => SystemCallResult.From(Libc.ChangeMode(file, mode));
+
+    /// <summary>fchown(2); uint.MaxValue leaves that one as it is.</summary>
+    public static int ChangeOwner(FileDescriptor file, uint user, uint group)
+    {
+        fixed (byte* p = "\0"u8)
+            return SystemCallResult.From(Libc.ChangeOwnerAt(file, p, user, group, 0x1000));
+    }
+
+    /// <summary>futimens(3).</summary>
+    public static int SetTimes(FileDescriptor file, Timestamp access, Timestamp modify)
+    {
+        Timestamp* times = stackalloc Timestamp[2] { access, modify };
+        return SystemCallResult.From(Libc.SetTimes(file, times));
+    }
+
+    /// <summary>getdents64(2): the next entries of an open folder. Returns the bytes filled; 0 at the end.</summary>
+    public static int ReadDirectory(FileDescriptor directory, Span<byte> entries)
+    {
+        fixed (byte* p = entries)
+            return (int)SystemCallResult.From((long)Libc.GetDirectoryEntries(GetDirectoryEntriesNumber, directory, p, (nuint)entries.Length));
+    }
+
+    /// <summary>fstatfs(2).</summary>
+    public static int StatFileSystem(FileDescriptor file, out StatFs result)
+    {
+        fixed (StatFs* buffer = &result)
+            return SystemCallResult.From(Libc.StatFileSystem(file, buffer));
+    }
+
+    /// <summary>flock(2), exclusive or shared, without waiting. −EWOULDBLOCK (EAGAIN) when somebody else holds it.</summary>
+    public static int TryLock(FileDescriptor file, bool exclusive) => SystemCallResult.From(Libc.Lock(file, (exclusive ? 2 : 1) | 4));
+
+    /// <summary>ioctl(2) with a pointer to <paramref name="argument"/>.</summary>
+    public static int IoControl(FileDescriptor file, ulong request, Span<byte> argument)
+    {
+        fixed (byte* p = argument)
+            return SystemCallResult.From(Libc.IoControl(file, (nuint)request, p));
+    }
+}
