@@ -10,17 +10,17 @@ internal sealed class CodecPool : IDisposable
     private readonly BoundedStack<FrameDecoder> _decoders;
 
     /// <param name="bound">How many idle contexts of each kind are kept; those that work at once are as many as there are threads.</param>
-    /// <param name="windowLogMax">The largest window, as a power of two, that a streamed frame may ask for.</param>
-    internal CodecPool(int bound, int windowLogMax = StreamDecoder.DefaultWindowLogMax)
+    /// <param name="streams">The limits of decoding frames too large for memory; the defaults where null.</param>
+    internal CodecPool(int bound, StreamBudget? streams = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bound);
-        WindowLogMax = windowLogMax;
+        Streams = streams ?? new StreamBudget();
         _decoders = new BoundedStack<FrameDecoder>(bound);
         for (int i = 0; i < _encoders.Length; i++)
             _encoders[i] = new BoundedStack<FrameEncoder>(bound);
     }
 
-    internal int WindowLogMax { get; }
+    internal StreamBudget Streams { get; }
 
     internal FrameEncoder RentEncoder(int level)
     {

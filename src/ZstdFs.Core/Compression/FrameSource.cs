@@ -46,8 +46,8 @@ internal sealed class FrameSource : IDisposable
                 if (_inputAt == _inputLength)
                     Fill();
                 IsAtEnd = _decoder.Decompress(_input.AsSpan(_inputAt, _inputLength - _inputAt), content[done..], out int consumed, out int produced);
-                if (consumed == 0 && produced == 0 && !IsAtEnd && _inputLength > 0)
-                    throw new DamagedFrameException("the decoder makes no progress", _frameStart);
+                if (consumed == 0 && produced == 0 && !IsAtEnd)
+                    throw new DamagedFrameException(_inputLength == 0 ? "the frame is cut short" : "the decoder makes no progress", _frameStart);
                 _inputAt += consumed;
                 done += produced;
             }

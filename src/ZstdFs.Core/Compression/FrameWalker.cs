@@ -73,7 +73,8 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
             int block = bytes[0] | (bytes[1] << 8) | (bytes[2] << 16);
             last = (block & 1) != 0;
             int type = (block >> 1) & 3, size = block >> 3;
-            if (type == 3 || size > maxBlockBytes)
+            // libzstd lets a run-length block be longer than the format allows.
+            if (type == 3 || (type != 1 && size > maxBlockBytes))
                 return StopInFrame(start, header, position, "the frame has an invalid block");
             int stored = type == 1 ? 1 : size; // a run-length block stores the byte once
             if (stored > storedBytes - position - BlockHeaderBytes)
