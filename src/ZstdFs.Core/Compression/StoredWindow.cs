@@ -35,7 +35,8 @@ internal sealed class StoredWindow : IDisposable
         if (offset < _start || offset + wanted > _start + _length)
             Fetch(offset, wanted, dense);
         int within = (int)(offset - _start);
-        return _buffer.AsSpan(within, Math.Min(wanted, _length - within));
+        // Shorter than it was said to be: somebody cut the file since.
+        return _buffer.AsSpan(within, Math.Clamp(_length - within, 0, wanted));
     }
 
     public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
