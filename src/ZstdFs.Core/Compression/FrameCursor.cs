@@ -74,6 +74,8 @@ internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, Str
         FrameHeader header = FrameHeader.Parse(bytes[..count]);
         if (header.Kind != FrameKind.Zstd)
             throw new DamagedFrameException("not a zstd frame", extent.StoredOffset);
+        if (header.WindowBytes > 1L << StreamDecoder.HighestWindowLogMax)
+            throw new DamagedFrameException("the frame's window is larger than any decoder supports", extent.StoredOffset);
         if (header.WindowBytes > budget.MaxWindowBytes)
         {
             throw new WindowTooLargeException(

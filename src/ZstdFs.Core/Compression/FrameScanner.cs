@@ -1,4 +1,3 @@
-using System.Buffers;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Compression;
@@ -9,7 +8,7 @@ internal readonly record struct ScanResult(FrameMap Map, FrameDamage? Damage);
 /// <summary>Finds a stored file's frames: from its seek table where that holds water, otherwise from the frames themselves.</summary>
 internal static class FrameScanner
 {
-    private const int DecodeBytes = 128 * 1024;
+    private const long ProvenBytes = 16 << 20;
 
     /// <summary>
     /// The index of an undamaged file. Throws <see cref="DamagedFrameException"/> naming the offset,
@@ -29,16 +28,22 @@ internal static class FrameScanner
     internal static ScanResult ScanIntact(FileDescriptor stored, long storedBytes, int windowLogMax = StreamDecoder.DefaultWindowLogMax)
     {
         using var window = new StoredWindow(stored, storedBytes);
-        if (SeekTableReader.TryRead(window, storedBytes) is { } indexed)
+        if (new SeekTableReader(stored, window, storedBytes, windowLogMax).TryRead() is { } indexed)
             return new ScanResult(indexed, null);
 
         var walker = new FrameWalker(window, storedBytes);
         var frames = new FrameMapBuilder();
         FrameDamage? damage = null;
+        WalkedFrame? last = null;
         try
         {
-            while (walker.Next(out WalkedFrame frame))
-                frames.Add(frame.StoredOffset, frame.StoredBytes, frame.ContentBytes ?? DecodedBytes(stored, frame, windowLogMax), frame.StatesContentSize);
+            for (; walker.Next(out WalkedFrame frame); last = frame)
+            {
+                if (last is { } earlier)
+                    frames.Add(earlier.StoredOffset, earlier.StoredBytes, ContentBytes(stored, earlier, frames.LogicalBytes, windowLogMax), earlier.StatesContentSize);
+            }
+            if (last is { } end)
+                frames.Add(end.StoredOffset, end.StoredBytes, end.ContentBytes ?? MeasureContent(stored, end, windowLogMax), end.StatesContentSize);
             damage = walker.Damage;
             if (walker.DamagedFrame is { } damaged)
                 frames.Add(damaged.StoredOffset, damaged.StoredBytes, damaged.ContentBytes!.Value);
@@ -56,7 +61,7 @@ internal static class FrameScanner
     internal static long? QuickSize(FileDescriptor stored, long storedBytes)
     {
         using var window = new StoredWindow(stored, storedBytes);
-        if (SeekTableReader.TryRead(window, storedBytes) is { } indexed)
+        if (new SeekTableReader(stored, window, storedBytes, StreamDecoder.DefaultWindowLogMax).TryRead() is { } indexed)
             return indexed.LogicalBytes;
         var walker = new FrameWalker(window, storedBytes);
         long size = 0;
@@ -69,21 +74,13 @@ internal static class FrameScanner
         return walker.Damage is null ? size : null;
     }
 
-    private static long DecodedBytes(FileDescriptor stored, WalkedFrame frame, int windowLogMax)
-    {
-        using var decoder = new StreamDecoder(windowLogMax);
-        byte[] content = ArrayPool<byte>.Shared.Rent(DecodeBytes);
-        try
-        {
-            using var source = new FrameSource(stored, frame.StoredOffset, frame.StoredBytes, decoder);
-            long size = 0;
-            while (!source.IsAtEnd)
-                size += source.Read(content);
-            return size;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(content);
-        }
-    }
+    /// <summary>
+    /// The content's length of a frame that others follow. A header that lies about it would move all of them, and nothing but decoding
+    /// gives it away; up to <see cref="ProvenBytes"/> that costs milliseconds.
+    /// </summary>
+    private static long ContentBytes(FileDescriptor stored, WalkedFrame frame, long logicalOffset, int windowLogMax) =>
+        frame.ContentBytes is { } stated && stated > ProvenBytes - logicalOffset ? stated : MeasureContent(stored, frame, windowLogMax);
+
+    private static long MeasureContent(FileDescriptor stored, WalkedFrame frame, int windowLogMax) =>
+        FrameSource.MeasureContent(stored, frame.StoredOffset, frame.StoredBytes, windowLogMax);
 }

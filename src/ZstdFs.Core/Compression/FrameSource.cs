@@ -29,6 +29,25 @@ internal sealed class FrameSource : IDisposable
         decoder.Reset();
     }
 
+    /// <summary>Decodes the frame to the end, in the memory of its window, and returns its content's length.</summary>
+    internal static long MeasureContent(FileDescriptor stored, long storedOffset, long storedBytes, int windowLogMax)
+    {
+        using var decoder = new StreamDecoder(windowLogMax);
+        using var source = new FrameSource(stored, storedOffset, storedBytes, decoder);
+        byte[] content = ArrayPool<byte>.Shared.Rent(InputBytes);
+        try
+        {
+            long size = 0;
+            while (!source.IsAtEnd)
+                size += source.Read(content);
+            return size;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(content);
+        }
+    }
+
     /// <summary>Everything has been decoded and the checksum, where there is one, was right.</summary>
     internal bool IsAtEnd { get; private set; }
 

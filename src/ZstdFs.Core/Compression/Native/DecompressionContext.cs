@@ -23,11 +23,16 @@ internal sealed unsafe class DecompressionContext : SafeHandle
 
     internal void Reset() => Check(LibZstd.Reset(this, ResetSessionOnly));
 
-    /// <summary>Decodes whole frames. Returns the content's length.</summary>
+    /// <summary>Decodes whole frames. Returns the content's length. No window is needed: one that libzstd objects to is damage.</summary>
     internal int Decompress(ReadOnlySpan<byte> frame, Span<byte> content)
     {
         fixed (byte* source = frame, destination = content)
-            return (int)Check(LibZstd.Decompress(this, destination, (nuint)content.Length, source, (nuint)frame.Length));
+        {
+            nuint result = LibZstd.Decompress(this, destination, (nuint)content.Length, source, (nuint)frame.Length);
+            if (ZstdLibrary.IsError(result) && LibZstd.GetErrorCode(result) == ZstdError.FrameParameterWindowTooLarge)
+                throw new DamagedFrameException(ZstdLibrary.ErrorName(result));
+            return (int)Check(result);
+        }
     }
 
     /// <summary>Goes on with a frame. True where the frame has ended and everything of it has been put out.</summary>
