@@ -12,7 +12,7 @@ internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, Str
     private const int SkipBytes = 256 * 1024;
 
     private StreamDecoder? _decoder;
-    private FrameSource? _source;
+    private FrameStream? _source;
     private long _position;
 
     /// <summary>What the frame's header asks for; 0 before the first read.</summary>
@@ -88,7 +88,7 @@ internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, Str
     {
         ReleaseDecoder();
         _decoder = new StreamDecoder(budget.WindowLogMax);
-        _source = new FrameSource(stored, extent.StoredOffset, extent.StoredBytes, _decoder);
+        _source = new FrameStream(stored, extent.StoredOffset, extent.StoredBytes, _decoder);
     }
 
     private void Skip(long within)

@@ -82,5 +82,5 @@ internal static class FrameScanner
         frame.ContentBytes is { } stated && stated > ProvenBytes - logicalOffset ? stated : MeasureContent(stored, frame, windowLogMax);
 
     private static long MeasureContent(FileDescriptor stored, WalkedFrame frame, int windowLogMax) =>
-        FrameSource.MeasureContent(stored, frame.StoredOffset, frame.StoredBytes, windowLogMax);
+        FrameStream.MeasureContent(stored, frame.StoredOffset, frame.StoredBytes, windowLogMax);
 }

@@ -76,6 +76,7 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
         catch (DamagedFrameException error)
         {
             damage = error;
+            _cursor.Dispose();
             throw;
         }
         finally
@@ -119,6 +120,7 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
             catch (DamagedFrameException error)
             {
                 _damage = error;
+                _cursor.Dispose();
                 throw;
             }
         }

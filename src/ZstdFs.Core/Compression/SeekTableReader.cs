@@ -81,7 +81,7 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
         try
         {
             if (itself is { } found)
-                FrameSource.MeasureContent(stored, found.StoredOffset, found.StoredBytes, windowLogMax);
+                FrameStream.MeasureContent(stored, found.StoredOffset, found.StoredBytes, windowLogMax);
             return true;
         }
         catch (DamagedFrameException)

@@ -7,7 +7,7 @@ namespace ZstdFs.Core.Compression;
 /// One stored frame, decoded from its beginning on as a stream: the content comes in order and is not kept. One thread at a time. The
 /// decoder stays the caller's.
 /// </summary>
-internal sealed class FrameSource : IDisposable
+internal sealed class FrameStream : IDisposable
 {
     private const int InputBytes = 128 * 1024;
 
@@ -20,7 +20,7 @@ internal sealed class FrameSource : IDisposable
     private int _inputAt;
     private int _inputLength;
 
-    internal FrameSource(FileDescriptor stored, long storedOffset, long storedBytes, StreamDecoder decoder)
+    internal FrameStream(FileDescriptor stored, long storedOffset, long storedBytes, StreamDecoder decoder)
     {
         _stored = stored;
         _frameStart = _inputEnd = storedOffset;
@@ -33,7 +33,7 @@ internal sealed class FrameSource : IDisposable
     internal static long MeasureContent(FileDescriptor stored, long storedOffset, long storedBytes, int windowLogMax)
     {
         using var decoder = new StreamDecoder(windowLogMax);
-        using var source = new FrameSource(stored, storedOffset, storedBytes, decoder);
+        using var source = new FrameStream(stored, storedOffset, storedBytes, decoder);
         byte[] content = ArrayPool<byte>.Shared.Rent(InputBytes);
         try
         {
