@@ -1,0 +1,90 @@
+namespace ZstdFs.Core.Compression;
+
+/// <summary>
+/// The cache's slots by key, by file, and by how recently they were used. Not thread-safe: the cache's lock guards it. Slots and table
+/// entries are used again, so that a full cache allocates nothing.
+/// </summary>
+internal sealed class CachedFrameIndex
+{
+    private readonly Dictionary<FrameKey, CachedFrame> _frames = [];
+    private readonly Dictionary<ulong, CachedFrame> _firstOfFile = [];
+    private CachedFrame? _oldest;
+    private CachedFrame? _newest;
+
+    internal int Count => _frames.Count;
+
+    internal CachedFrame? Find(FrameKey key)
+    {
+        if (!_frames.TryGetValue(key, out CachedFrame? frame))
+            return null;
+        if (frame != _newest)
+        {
+            UnlinkAge(frame);
+            LinkNewest(frame);
+        }
+        return frame;
+    }
+
+    internal void Add(CachedFrame frame)
+    {
+        _frames.Add(frame.Key, frame);
+        frame.NextOfFile = _firstOfFile.GetValueOrDefault(frame.Key.FileId);
+        if (frame.NextOfFile is not null)
+            frame.NextOfFile.PreviousOfFile = frame;
+        _firstOfFile[frame.Key.FileId] = frame;
+        LinkNewest(frame);
+        frame.IsIndexed = true;
+    }
+
+    internal void Remove(CachedFrame frame)
+    {
+        _frames.Remove(frame.Key);
+        if (frame.NextOfFile is not null)
+            frame.NextOfFile.PreviousOfFile = frame.PreviousOfFile;
+        if (frame.PreviousOfFile is not null)
+            frame.PreviousOfFile.NextOfFile = frame.NextOfFile;
+        else if (frame.NextOfFile is not null)
+            _firstOfFile[frame.Key.FileId] = frame.NextOfFile;
+        else
+            _firstOfFile.Remove(frame.Key.FileId);
+        frame.NextOfFile = frame.PreviousOfFile = null;
+        UnlinkAge(frame);
+        frame.IsIndexed = false;
+    }
+
+    internal CachedFrame? FirstOfFile(ulong fileId) => _firstOfFile.GetValueOrDefault(fileId);
+
+    internal CachedFrame? Oldest => _oldest;
+
+    /// <summary>The slot that nobody uses and that has not been used for longest.</summary>
+    internal CachedFrame? OldestUnpinned()
+    {
+        CachedFrame? frame = _oldest;
+        while (frame is { Pins: > 0 })
+            frame = frame.Newer;
+        return frame;
+    }
+
+    private void LinkNewest(CachedFrame frame)
+    {
+        frame.Older = _newest;
+        frame.Newer = null;
+        if (_newest is not null)
+            _newest.Newer = frame;
+        _newest = frame;
+        _oldest ??= frame;
+    }
+
+    private void UnlinkAge(CachedFrame frame)
+    {
+        if (frame.Newer is not null)
+            frame.Newer.Older = frame.Older;
+        else
+            _newest = frame.Older;
+        if (frame.Older is not null)
+            frame.Older.Newer = frame.Newer;
+        else
+            _oldest = frame.Newer;
+        frame.Older = frame.Newer = null;
+    }
+}

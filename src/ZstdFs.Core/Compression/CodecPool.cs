@@ -1,0 +1,71 @@
+namespace ZstdFs.Core.Compression;
+
+/// <summary>
+/// Contexts that were used before: making one costs more than compressing or decoding a small file with it. Renting never waits; what
+/// comes back beyond the bound is freed. Thread-safe.
+/// </summary>
+internal sealed class CodecPool : IDisposable
+{
+    private readonly BoundedStack<FrameEncoder>[] _encoders = new BoundedStack<FrameEncoder>[FrameEncoder.HighestLevel - FrameEncoder.LowestLevel + 1];
+    private readonly BoundedStack<FrameDecoder> _decoders;
+
+    /// <param name="bound">How many idle contexts of each kind are kept; those that work at once are as many as there are threads.</param>
+    /// <param name="streams">The limits of decoding frames too large for memory; the defaults where null.</param>
+    internal CodecPool(int bound, StreamBudget? streams = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bound);
+        Streams = streams ?? new StreamBudget();
+        _decoders = new BoundedStack<FrameDecoder>(bound);
+        for (int i = 0; i < _encoders.Length; i++)
+            _encoders[i] = new BoundedStack<FrameEncoder>(bound);
+    }
+
+    internal StreamBudget Streams { get; }
+
+    internal FrameEncoder RentEncoder(int level)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(level, FrameEncoder.LowestLevel);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(level, FrameEncoder.HighestLevel);
+        return _encoders[level - FrameEncoder.LowestLevel].TryPop() ?? new FrameEncoder(level);
+    }
+
+    internal void ReturnEncoder(FrameEncoder encoder)
+    {
+        if (!_encoders[encoder.Level - FrameEncoder.LowestLevel].TryPush(encoder))
+            encoder.Dispose();
+    }
+
+    internal FrameDecoder RentDecoder() => _decoders.TryPop() ?? new FrameDecoder();
+
+    internal void ReturnDecoder(FrameDecoder decoder)
+    {
+        if (!_decoders.TryPush(decoder))
+            decoder.Dispose();
+    }
+
+    /// <summary>True where <paramref name="frame"/> decodes to exactly <paramref name="content"/>: what a commit asks before the old version goes.</summary>
+    internal bool Matches(ReadOnlySpan<byte> frame, ReadOnlySpan<byte> content)
+    {
+        FrameDecoder decoder = RentDecoder();
+        try
+        {
+            return decoder.Matches(frame, content);
+        }
+        finally
+        {
+            ReturnDecoder(decoder);
+        }
+    }
+
+    /// <summary>Frees what is idle. What is rented is freed by being returned and finalised.</summary>
+    public void Dispose()
+    {
+        while (_decoders.TryPop() is { } decoder)
+            decoder.Dispose();
+        foreach (BoundedStack<FrameEncoder> level in _encoders)
+        {
+            while (level.TryPop() is { } encoder)
+                encoder.Dispose();
+        }
+    }
+}

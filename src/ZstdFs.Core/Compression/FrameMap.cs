@@ -1,0 +1,114 @@
+namespace ZstdFs.Core.Compression;
+
+/// <summary>One data frame: where it is stored, and which part of the logical file it holds.</summary>
+internal readonly record struct FrameExtent(long StoredOffset, long StoredBytes, long LogicalOffset, long LogicalBytes);
+
+/// <summary>Where and why a stored file stops making sense.</summary>
+internal sealed record FrameDamage(long StoredOffset, string Reason)
+{
+    internal DamagedFrameException ToException() => new(Reason, StoredOffset);
+}
+
+/// <summary>
+/// The index of one stored file: its data frames in order. Immutable. Eight bytes a frame where all frames but the last are of one
+/// length (as in every file that was written here), sixteen where not, 24 where skippable frames lie between them too.
+/// </summary>
+internal sealed class FrameMap
+{
+    /// <summary>More frames than this are refused: the index must fit into memory whatever the file says.</summary>
+    internal const int MaxFrames = 1 << 24;
+
+    // INVARIANT: count + 1 entries, ascending; the last one is the end of the last frame.
+    private readonly long[] _storedStarts;
+    // Null where every frame ends where the next one starts.
+    private readonly long[]? _storedEnds;
+    // Null where uniform; else like _storedStarts.
+    private readonly long[]? _logicalStarts;
+    private readonly long _uniformBytes;
+    private readonly bool _hasContentSizes;
+
+    internal FrameMap(long[] storedStarts, long[]? storedEnds, long[]? logicalStarts, long uniformBytes, long logicalBytes, FrameMapFacts facts)
+    {
+        _storedStarts = storedStarts;
+        _storedEnds = storedEnds;
+        _logicalStarts = logicalStarts;
+        _uniformBytes = uniformBytes;
+        _hasContentSizes = facts.HasContentSizes;
+        LogicalBytes = logicalBytes;
+        StoredBytes = facts.StoredBytes;
+        HasSeekTable = facts.HasSeekTable;
+        Damage = facts.Damage;
+    }
+
+    internal long LogicalBytes { get; }
+
+    /// <summary>The stored file's whole length.</summary>
+    internal long StoredBytes { get; }
+
+    internal int FrameCount => _storedStarts.Length - 1;
+
+    internal bool HasSeekTable { get; }
+
+    /// <summary>Not null where the map ends early. What lies behind <see cref="LogicalBytes"/> is then not the end of the file but unknown.</summary>
+    internal FrameDamage? Damage { get; }
+
+    /// <summary>Stored offset behind the last data frame; the seek table begins here, where there is one.</summary>
+    internal long EndOfFrames => _storedStarts[^1];
+
+    /// <summary>No skippable frames between the data frames: a range of frames is one range of stored bytes.</summary>
+    internal bool IsContiguous => _storedEnds is null;
+
+    internal FrameExtent this[int frame]
+    {
+        get
+        {
+            long stored = _storedStarts[frame];
+            long storedEnd = _storedEnds is null ? _storedStarts[frame + 1] : _storedEnds[frame];
+            long logical = LogicalStart(frame);
+            return new FrameExtent(stored, storedEnd - stored, logical, LogicalStart(frame + 1) - logical);
+        }
+    }
+
+    /// <summary>Every frame but the last is of the first one's length, and the last one is no longer.</summary>
+    internal bool HasEqualFrames => _logicalStarts is null;
+
+    /// <summary>The frame that holds the byte at this offset; <see cref="FrameCount"/> where the file has no such byte.</summary>
+    internal int FindFrame(long logicalOffset)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(logicalOffset);
+        if (logicalOffset >= LogicalBytes)
+            return FrameCount;
+        if (_logicalStarts is null)
+            return (int)(logicalOffset / _uniformBytes);
+        // The last frame that starts at or before the offset: empty frames share their start with the frame that holds the byte.
+        int low = 0, high = FrameCount;
+        while (high - low > 1)
+        {
+            int middle = (low + high) >>> 1;
+            if (_logicalStarts[middle] <= logicalOffset)
+                low = middle;
+            else
+                high = middle;
+        }
+        return low;
+    }
+
+    /// <summary>
+    /// Every frame but the last holds exactly this many bytes, the last one no more, and each says so in its header: untouched frames can
+    /// be copied into a new stored file as they are.
+    /// </summary>
+    internal bool IsUniform(int frameBytes)
+    {
+        if (!_hasContentSizes || Damage is not null)
+            return false;
+        if (FrameCount <= 1)
+            return LogicalBytes <= frameBytes;
+        return _logicalStarts is null && _uniformBytes == frameBytes;
+    }
+
+    private long LogicalStart(int frame) =>
+        _logicalStarts is not null ? _logicalStarts[frame] : Math.Min(frame * _uniformBytes, LogicalBytes);
+}
+
+/// <summary>What a <see cref="FrameMap"/> knows besides its frames.</summary>
+internal readonly record struct FrameMapFacts(long StoredBytes, bool HasSeekTable, bool HasContentSizes, FrameDamage? Damage);

@@ -1,0 +1,98 @@
+using System.Runtime.InteropServices;
+
+namespace ZstdFs.Core.Compression;
+
+/// <summary>A piece of native memory: frames do not burden the garbage collector.</summary>
+internal readonly unsafe struct NativeBlock(void* address, int bytes)
+{
+    private readonly void* _address = address;
+
+    internal int Bytes { get; } = bytes;
+
+    /// <summary>The first bytes of it. Valid until the block is given back.</summary>
+    internal Span<byte> AsSpan(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Bytes);
+        return new Span<byte>(_address, length);
+    }
+
+    internal static NativeBlock Allocate(int bytes) => new(NativeMemory.Alloc((nuint)bytes), bytes);
+
+    internal void Free() => NativeMemory.Free(_address);
+}
+
+/// <summary>
+/// Blocks in size classes (4 KiB, 6 KiB, 8 KiB, 12 KiB …: at most a third of a block is unused), together never more than the ceiling,
+/// whether in use or idle. Not thread-safe: its cache's lock guards it.
+/// </summary>
+internal sealed class NativeBlockPool
+{
+    private const int SmallestBytes = 4096;
+
+    private readonly int[] _classBytes;
+    private readonly Stack<NativeBlock>[] _idle;
+    private readonly long _ceilingBytes;
+
+    internal NativeBlockPool(long ceilingBytes, int largestBytes)
+    {
+        _ceilingBytes = ceilingBytes;
+        var classes = new List<int>();
+        for (int size = SmallestBytes; classes.Count == 0 || classes[^1] < largestBytes; size *= 2)
+        {
+            classes.Add(size);
+            if (size < largestBytes)
+                classes.Add(size + size / 2);
+        }
+        _classBytes = [.. classes];
+        _idle = new Stack<NativeBlock>[_classBytes.Length];
+        for (int i = 0; i < _idle.Length; i++)
+            _idle[i] = new Stack<NativeBlock>();
+    }
+
+    /// <summary>What is allocated from the system now.</summary>
+    internal long AllocatedBytes { get; private set; }
+
+    /// <summary>A block of at least this many bytes. False where the ceiling forbids it: something in use has to be given back first.</summary>
+    internal bool TryTake(int bytes, out NativeBlock block)
+    {
+        int sizeClass = ClassOf(bytes);
+        if (_idle[sizeClass].TryPop(out block))
+            return true;
+        int size = _classBytes[sizeClass];
+        while (AllocatedBytes + size > _ceilingBytes)
+        {
+            if (!FreeOneIdle())
+                return false;
+        }
+        block = NativeBlock.Allocate(size);
+        AllocatedBytes += size;
+        return true;
+    }
+
+    internal void Give(NativeBlock block) => _idle[ClassOf(block.Bytes)].Push(block);
+
+    /// <summary>Hands all idle blocks back to the system.</summary>
+    internal void FreeIdle()
+    {
+        while (FreeOneIdle()) { }
+    }
+
+    private bool FreeOneIdle()
+    {
+        for (int i = _idle.Length - 1; i >= 0; i--)
+        {
+            if (!_idle[i].TryPop(out NativeBlock block))
+                continue;
+            AllocatedBytes -= block.Bytes;
+            block.Free();
+            return true;
+        }
+        return false;
+    }
+
+    private int ClassOf(int bytes)
+    {
+        int index = Array.BinarySearch(_classBytes, bytes);
+        return index >= 0 ? index : ~index;
+    }
+}

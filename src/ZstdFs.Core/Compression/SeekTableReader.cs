@@ -1,0 +1,92 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Compression;
+
+/// <summary>
+/// Turns a file's seek table into its index, unless the table is at odds with the file. Nothing protects a table's bytes, so it is believed
+/// only where a second witness agrees: the frames' headers, or its own regularity.
+/// </summary>
+internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window, long storedBytes, int windowLogMax)
+{
+    /// <summary>
+    /// Null where there is no table or it must not be believed; the frames themselves then tell. The lengths must add up to the file's,
+    /// and the frames' headers must state what the table says: the first and the last one where all frames are of one length, since
+    /// moving one offset would then need several entries that are wrong in agreement; every one where they are not. A frame in between
+    /// that decodes to another length is found out when it is read.
+    /// </summary>
+    internal FrameMap? TryRead()
+    {
+        ReadOnlySpan<byte> footer = window.Look(storedBytes - Math.Min(storedBytes, SeekTable.FooterBytes), SeekTable.FooterBytes, dense: false);
+        if (!SeekTable.TryParseFooter(footer, storedBytes, out SeekTableLayout layout)
+            || !SeekTable.IsHeaderOf(window.Look(layout.StoredOffset, FrameHeader.SkippableHeaderBytes, dense: true), layout))
+        {
+            return null;
+        }
+        FrameMap? map = ReadEntries(layout);
+        return map is not null && AgreesWithFrames(map) ? map : null;
+    }
+
+    private FrameMap? ReadEntries(SeekTableLayout layout)
+    {
+        // Writers that stream their frames (zstd's own example among them) state no content sizes.
+        bool stateSizes = FrameHeader.Parse(window.Look(0, FrameHeader.MaxBytes, dense: false)).ContentBytes is not null;
+        var frames = new FrameMapBuilder(layout.Frames);
+        for (int i = 0; i < layout.Frames; i++)
+        {
+            ReadOnlySpan<byte> entry = window.Look(layout.EntriesOffset + (long)i * layout.EntryBytes, layout.EntryBytes, dense: true);
+            if (entry.Length < SeekTable.EntryBytes)
+                return null;
+            SeekTableEntry sizes = SeekTable.ReadEntry(entry);
+            if (sizes.StoredBytes > layout.StoredOffset - frames.StoredEnd)
+                return null;
+            frames.Add(frames.StoredEnd, sizes.StoredBytes, sizes.LogicalBytes, stateSizes);
+        }
+        return frames.StoredEnd == layout.StoredOffset ? frames.Build(storedBytes, hasSeekTable: true) : null;
+    }
+
+    private bool AgreesWithFrames(FrameMap map)
+    {
+        int count = map.FrameCount;
+        // With three entries or more, one that is wrong makes the lengths unequal.
+        bool isRegular = map.HasEqualFrames && count > 2;
+        int step = isRegular ? count - 1 : 1;
+        for (int i = 0; i < count; i += step)
+        {
+            FrameExtent frame = map[i];
+            FrameHeader header = FrameHeader.Parse(window.Look(frame.StoredOffset, FrameHeader.MaxBytes, dense: false));
+            if (header.Kind == FrameKind.Zstd && header.ContentBytes is null && !isRegular)
+                return false;
+            bool agrees = header.Kind == FrameKind.Zstd && (header.ContentBytes is null || header.ContentBytes == frame.LogicalBytes);
+            if (!agrees && FramesAreInOrder(frame))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>
+    /// Settles a dispute between the table and a frame. Where the frames follow one another without a fault and the disputed one decodes,
+    /// the table is wrong; otherwise the frame is damaged, and only the table still knows the place of the others.
+    /// </summary>
+    private bool FramesAreInOrder(FrameExtent disputed)
+    {
+        var walker = new FrameWalker(window, storedBytes);
+        WalkedFrame? itself = null;
+        while (walker.Next(out WalkedFrame frame))
+        {
+            if (frame.StoredOffset == disputed.StoredOffset)
+                itself = frame;
+        }
+        if (walker.Damage is not null)
+            return false;
+        try
+        {
+            if (itself is { } found)
+                FrameStream.MeasureContent(stored, found.StoredOffset, found.StoredBytes, windowLogMax);
+            return true;
+        }
+        catch (DamagedFrameException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+namespace ZstdFs.Core.Compression;
+
+/// <summary>
+/// Bounds the memory of decoders that are kept between reads in the middle of large frames. Beyond the bound, those that have not been
+/// used for longest lose theirs; only decoders that work at this moment are never refused. Thread-safe.
+/// </summary>
+internal sealed class StreamBudget
+{
+    internal const long DefaultBytes = 256L << 20;
+
+    // Guards all fields, and of the cursors: IsBusy, IsCounted, Age, and the decoder while they are not busy.
+    private readonly Lock _gate = new();
+    private readonly LinkedList<FrameCursor> _byAge = new();
+    private readonly long _ceilingBytes;
+    private long _usedBytes;
+
+    internal StreamBudget(int windowLogMax = StreamDecoder.DefaultWindowLogMax, long ceilingBytes = DefaultBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(windowLogMax, StreamDecoder.LowestWindowLogMax);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(windowLogMax, StreamDecoder.HighestWindowLogMax);
+        WindowLogMax = windowLogMax;
+        _ceilingBytes = ceilingBytes;
+    }
+
+    internal int WindowLogMax { get; }
+
+    internal long MaxWindowBytes => 1L << WindowLogMax;
+
+    /// <summary>Windows of the decoders that are kept.</summary>
+    internal long UsedBytes
+    {
+        get
+        {
+            lock (_gate)
+                return _usedBytes;
+        }
+    }
+
+    /// <summary>The cursor is about to decode.</summary>
+    internal void Enter(FrameCursor cursor)
+    {
+        lock (_gate)
+        {
+            cursor.IsBusy = true;
+            if (cursor.IsCounted)
+            {
+                _byAge.Remove(cursor.Age!);
+            }
+            else
+            {
+                MakeRoom(cursor.WindowBytes);
+                cursor.IsCounted = true;
+                cursor.Age ??= new LinkedListNode<FrameCursor>(cursor);
+                _usedBytes += cursor.WindowBytes;
+            }
+            _byAge.AddLast(cursor.Age!);
+        }
+    }
+
+    /// <summary>The cursor rests, and may lose its decoder from now on.</summary>
+    internal void Leave(FrameCursor cursor)
+    {
+        lock (_gate)
+            cursor.IsBusy = false;
+    }
+
+    /// <summary>The cursor is not needed any more.</summary>
+    internal void Remove(FrameCursor cursor)
+    {
+        lock (_gate)
+            TakeDecoder(cursor);
+    }
+
+    private void MakeRoom(long bytes)
+    {
+        LinkedListNode<FrameCursor>? node = _byAge.First;
+        while (node is not null && _usedBytes + bytes > _ceilingBytes)
+        {
+            LinkedListNode<FrameCursor>? next = node.Next;
+            if (!node.Value.IsBusy)
+                TakeDecoder(node.Value);
+            node = next;
+        }
+    }
+
+    private void TakeDecoder(FrameCursor cursor)
+    {
+        cursor.ReleaseDecoder();
+        if (!cursor.IsCounted)
+            return;
+        cursor.IsCounted = false;
+        _usedBytes -= cursor.WindowBytes;
+        _byAge.Remove(cursor.Age!);
+    }
+}

@@ -1,0 +1,43 @@
+namespace ZstdFs.Core;
+
+/// <summary>What happens to plain (not compressed) files in the source.</summary>
+public enum PlainFiles
+{
+    /// <summary>Not shown and never touched.</summary>
+    Ignore,
+    /// <summary>Shown read-write, stored as they are.</summary>
+    Show,
+}
+
+/// <summary>How one mount behaves.</summary>
+public sealed record FileSystemOptions
+{
+    /// <summary>Smallest frame size, in bytes.</summary>
+    public const int MinFrameBytes = 64 * 1024;
+    /// <summary>Largest frame size, in bytes.</summary>
+    public const int MaxFrameBytes = 16 * 1024 * 1024;
+
+    /// <summary>zstd level, −7 to 22.</summary>
+    public int Level { get; init; } = 3;
+
+    /// <summary>Logical bytes in each frame of a newly written file: a power of two from <see cref="MinFrameBytes"/> to <see cref="MaxFrameBytes"/>.</summary>
+    public int FrameBytes { get; init; } = 512 * 1024;
+
+    /// <summary>What happens to plain files.</summary>
+    public PlainFiles PlainFiles { get; init; } = PlainFiles.Ignore;
+
+    /// <summary>Nothing is written to the source.</summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>For how long the kernel may answer names and attributes from memory; bounds how long a change made behind the mount's back stays unseen.</summary>
+    public TimeSpan CacheTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Decoded frames kept in memory, in bytes.</summary>
+    public long FrameCacheBytes { get; init; } = 32 * 1024 * 1024;
+
+    /// <summary>Content of small files being written that may be held in memory, in bytes, all files together; beyond it they go to working copies.</summary>
+    public long WriteBufferBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>Threads that compress in one commit.</summary>
+    public int Jobs { get; init; } = Environment.ProcessorCount;
+}

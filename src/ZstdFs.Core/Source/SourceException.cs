@@ -1,0 +1,19 @@
+namespace ZstdFs.Core.Source;
+
+/// <summary>Why a source cannot be served.</summary>
+public enum SourceProblem
+{
+    /// <summary>It is missing, not a folder, or not permitted.</summary>
+    Unusable,
+    /// <summary>Another daemon has it open for writing.</summary>
+    InUse,
+    /// <summary>What is in <c>.zstdfs</c> is damaged or of a newer version.</summary>
+    DamagedState,
+}
+
+/// <summary>The source cannot be served; the message says why and what to do, in one line.</summary>
+public sealed class SourceException(SourceProblem problem, string message) : Exception(message)
+{
+    /// <summary>The kind of problem.</summary>
+    public SourceProblem Problem { get; } = problem;
+}

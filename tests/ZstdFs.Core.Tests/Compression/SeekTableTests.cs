@@ -1,0 +1,95 @@
+using ZstdFs.Core.Compression;
+
+namespace ZstdFs.Core.Tests.Compression;
+
+internal sealed class SeekTableTests
+{
+    private TestFolder _folder = null!;
+
+    [SetUp]
+    public void SetUp() => _folder = new TestFolder();
+
+    [TearDown]
+    public void TearDown() => _folder.Dispose();
+
+    [Test]
+    public void Write_TwoFrames_IsByteForByteTheFormat()
+    {
+        byte[] expected = Convert.FromHexString("5E2A4D18" + "19000000" + "E8030000" + "00000800" + "11000000" + "39300000" + "02000000" + "00" + "B1EA928F");
+        Assert.That(Samples.Table(new(1000, 524288), new(17, 12345)), Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void Write_FromMap_IsTheSameAsFromEntries()
+    {
+        byte[] stored = Samples.Stored(Samples.Text(500_000), 65536);
+        FrameMap map = _folder.Scan(stored);
+        var table = new byte[SeekTable.BytesFor(map.FrameCount)];
+        Assert.That(SeekTable.Write(map, table), Is.EqualTo(table.Length));
+        Assert.That(table, Is.EqualTo(stored[(int)map.EndOfFrames..]));
+    }
+
+    [Test]
+    public void Write_FramesWithGaps_IsRefused()
+    {
+        FrameMap map = _folder.Scan([.. Samples.Skippable(4), .. Samples.Frame([1, 2, 3])]);
+        Assert.That(() => SeekTable.Write(map, new byte[100]), Throws.ArgumentException);
+    }
+
+    [Test]
+    public void Scan_TableWithChecksums_IsUsed()
+    {
+        byte[] content = Samples.Text(100_000);
+        byte[] first = Samples.Frame(content.AsSpan(0, 70_000)), second = Samples.Frame(content.AsSpan(70_000));
+        byte[] table =
+        [
+            .. Le(SeekTable.SkippableMagic), .. Le(12 * 2 + 9),
+            .. Le((uint)first.Length), .. Le(70_000), .. Le(0x11111111), .. Le((uint)second.Length), .. Le(30_000), .. Le(0x22222222),
+            .. Le(2), 0x80, .. Le(SeekTable.FooterMagic),
+        ];
+        StoredFileReader reader = _folder.Reader((byte[])[.. first, .. second, .. table]);
+        Assert.That(reader.Map.HasSeekTable);
+        ReaderCheck.Reads(reader, content);
+    }
+
+    /// <summary>A table that lies about the lengths of frames which are all in order is not believed; the file reads as it is.</summary>
+    [Test]
+    public void Scan_TableAtOddsWithTheFrames_IsIgnored()
+    {
+        byte[] content = Samples.Text(300);
+        byte[][] frames = [Samples.Frame(content.AsSpan(0, 100)), Samples.Frame(content.AsSpan(100, 100)), Samples.Frame(content.AsSpan(200, 100))];
+        uint[] stored = [.. frames.Select(f => (uint)f.Length)];
+        byte[] data = [.. frames.SelectMany(f => f)];
+        SeekTableEntry[][] lies =
+        [
+            [new(stored[0], 100), new(stored[1], 100), new(stored[2], 101)],
+            [new(stored[0], 50), new(stored[1], 100), new(stored[2], 150)],
+            [new(stored[0], 100), new(stored[1], 99), new(stored[2], 100)],
+            [new(stored[0] + 1, 100), new(stored[1] - 1, 100), new(stored[2], 100)],
+            [new(stored[0], 100), new(stored[1], 100)],
+            [new(stored[0] + stored[1], 200), new(stored[2], 100)],
+            [new(uint.MaxValue, 100), new(stored[1], 100), new(stored[2], 100)],
+            [],
+        ];
+        foreach (SeekTableEntry[] lie in lies)
+        {
+            // The frames are in order wherever the walk finds them, so a lie that survives must not change a byte either.
+            StoredFileReader reader = _folder.Reader([.. data, .. Samples.Table(lie)]);
+            if (reader.Map.HasSeekTable)
+                Assert.That(() => ReaderCheck.Reads(reader, content), Throws.InstanceOf<DamagedFrameException>());
+            else
+                ReaderCheck.Reads(reader, content);
+        }
+    }
+
+    [Test]
+    public void Scan_FooterOfAGiganticTable_IsIgnoredWithoutMemory()
+    {
+        byte[] content = Samples.Text(1000);
+        byte[] footer = [.. Le(0xFFFFFFFF), 0, .. Le(SeekTable.FooterMagic)];
+        byte[] stored = [.. Samples.Frame(content), .. Le(SeekTable.SkippableMagic), .. Le((uint)footer.Length), .. footer];
+        ReaderCheck.Reads(_folder.Reader(stored), content);
+    }
+
+    private static byte[] Le(uint value) => [(byte)value, (byte)(value >> 8), (byte)(value >> 16), (byte)(value >> 24)];
+}
