@@ -27,7 +27,11 @@ internal sealed class FileLog : EventLog
         }
     }
 
-    public override void Dispose() => _file.Dispose();
+    public override void Dispose()
+    {
+        _file.Dispose();
+        base.Dispose();
+    }
 
     protected override void Write(Severity severity, string message)
     {

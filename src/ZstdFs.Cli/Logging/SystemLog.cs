@@ -16,12 +16,16 @@ internal sealed class SystemLog : EventLog
     /// <summary>Every event is prefixed with <paramref name="mount"/>, since one machine has many mounts and one log.</summary>
     internal SystemLog(string mount) => _mount = mount;
 
-    public override void Dispose() => _socket.Dispose();
+    public override void Dispose()
+    {
+        _socket.Dispose();
+        base.Dispose();
+    }
 
     protected override void Write(Severity severity, string message)
     {
-        string time = DateTime.Now.ToString("MMM d HH:mm:ss", CultureInfo.InvariantCulture);
-        string line = string.Create(CultureInfo.InvariantCulture, $"<{DaemonFacility | (int)severity}>{time} zstdfs[{Environment.ProcessId}]: {_mount}: {message}");
+        DateTime now = DateTime.Now;
+        string line = string.Create(CultureInfo.InvariantCulture, $"<{DaemonFacility | (int)severity}>{now:MMM} {now.Day,2} {now:HH:mm:ss} zstdfs[{Environment.ProcessId}]: {_mount}: {message}");
         // Addressed each time: the log service may have been restarted since.
         _socket.SendTo(Encoding.UTF8.GetBytes(line), Address);
     }

@@ -15,8 +15,6 @@ internal static class FuseAvailability
             return;
         if (!IsInPath("fusermount3"))
             throw new CommandFailure(ExitCode.FuseUnavailable, "no program 'fusermount3', which mounts for ordinary users: install the package fuse3, or mount as root");
-        if (!options.NoSuid || !options.NoDevices)
-            throw new CommandFailure(ExitCode.Usage, $"option '{(options.NoSuid ? "dev" : "suid")}' is for root only: leave it out");
         if (options.AllowOther && !AllowsOther())
             throw new CommandFailure(ExitCode.FuseUnavailable, $"option 'allow_other' is not permitted to this user: have root write the line 'user_allow_other' into {Configuration}, or leave it out");
     }

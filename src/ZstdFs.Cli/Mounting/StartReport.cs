@@ -81,7 +81,11 @@ internal sealed class StartReport : IDisposable
 /// <summary>Events of a mount that starts in the background: into its log, and until it serves also to the user who waits.</summary>
 internal sealed class StartingLog(EventLog log, StartReport report) : EventLog
 {
-    public override void Dispose() => log.Dispose();
+    public override void Dispose()
+    {
+        log.Dispose();
+        base.Dispose();
+    }
 
     protected override void Write(Severity severity, string message)
     {

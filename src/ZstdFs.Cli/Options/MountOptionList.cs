@@ -31,7 +31,7 @@ internal static class MountOptionList
         ["plain"] = (o, name, value) => o with { FileSystem = o.FileSystem with { PlainFiles = OptionValue.Plain(name, value) } },
         ["cache_timeout"] = (o, name, value) => o with { FileSystem = o.FileSystem with { CacheTimeout = OptionValue.Seconds(name, value) } },
         ["log_file"] = (o, name, value) => o with { LogFile = OptionValue.Text(name, value) },
-        ["jobs"] = (o, name, value) => o with { Jobs = OptionValue.Jobs(name, value) },
+        ["jobs"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Jobs = OptionValue.Jobs(name, value) } },
         ["auto_unmount"] = (_, _, _) => throw new CommandFailure(ExitCode.Usage,
             "option 'auto_unmount' is not taken: a mount that lost its daemon must answer with an error, not look like an empty folder; leave it out and use 'zstdfs unmount'"),
     };
@@ -57,6 +57,9 @@ internal static class MountOptionList
         }
         return options;
     }
+
+    /// <summary>Sets the entry called <paramref name="name"/>; messages call it <paramref name="shownName"/>, as the user wrote it.</summary>
+    internal static MountOptions Set(MountOptions options, string shownName, string name, string? value) => Entries[name](options, shownName, value);
 
     /// <summary>The names that <see cref="Apply"/> acts on, for help and documentation.</summary>
     internal static IEnumerable<string> Names => Entries.Keys;

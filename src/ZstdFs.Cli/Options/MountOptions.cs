@@ -29,6 +29,4 @@ internal sealed record MountOptions
     internal string Subtype { get; init; } = "zstdfs";
     /// <summary>Where events are written; null for standard error or the system log.</summary>
     internal string? LogFile { get; init; }
-    /// <summary>Threads that answer the kernel; null leaves it to the number of processors.</summary>
-    internal int? Jobs { get; init; }
 }

@@ -6,7 +6,6 @@ namespace ZstdFs.Cli.Options;
 /// <summary>Texts of option values to what they mean. A wrong one ends the command with the option's name and what it takes.</summary>
 internal static class OptionValue
 {
-    private const int SmallestFrame = 64 * 1024, LargestFrame = 16 * 1024 * 1024;
     private const int LowestLevel = -7, HighestLevel = 22, MostJobs = 256;
 
     internal static int Level(string option, string? text) =>
@@ -15,7 +14,7 @@ internal static class OptionValue
             : throw Wrong(option, text, $"a compression level from {LowestLevel} (fastest) to {HighestLevel} (smallest); 3 is the default");
 
     internal static int FrameBytes(string option, string? text) =>
-        SizeBytes(text) is { } bytes and >= SmallestFrame and <= LargestFrame && long.IsPow2(bytes)
+        SizeBytes(text) is { } bytes and >= FileSystemOptions.MinFrameBytes and <= FileSystemOptions.MaxFrameBytes && long.IsPow2(bytes)
             ? (int)bytes
             : throw Wrong(option, text, "a power of two from 64K to 16M, such as 512K, which is the default");
 
@@ -43,7 +42,7 @@ internal static class OptionValue
     {
         string number = (text ?? "").TrimEnd('B', 'i');
         int shift = number.Length == 0 ? 0 : char.ToUpperInvariant(number[^1]) switch { 'K' => 10, 'M' => 20, _ => 0 };
-        return long.TryParse(shift == 0 ? number : number[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value <= LargestFrame
+        return long.TryParse(shift == 0 ? number : number[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value <= FileSystemOptions.MaxFrameBytes
             ? value << shift
             : null;
     }
