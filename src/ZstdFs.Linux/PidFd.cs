@@ -24,15 +24,34 @@ public static unsafe class PidFd
     public static int WaitForEnd(FileDescriptor process, int timeoutMs) => Poll(process, Readable, timeoutMs);
 
     /// <summary>
-    /// The exit code of a process that has ended (128 + signal for a killed one), from Linux 6.15 on. −errno where the kernel does not tell, or the
-    /// process's parent has not collected it within <paramref name="timeoutMs"/>.
+    /// The exit code of a process that has ended (128 + signal for a killed one): from /proc while nobody has collected it, from the descriptor
+    /// afterwards, which Linux 6.15 and later know. −errno where neither tells.
     /// </summary>
-    public static int ExitCode(FileDescriptor process, int timeoutMs)
+    public static int ExitCode(FileDescriptor process, int pid)
     {
-        // The kernel records the code when the parent collects the process, and then hangs up.
-        int collected = Poll(process, 0, timeoutMs);
-        if (collected <= 0)
-            return collected < 0 ? collected : -(int)Errno.ETIME;
+        const int HandOverMs = 100; // between the two there is a moment in which neither tells
+        int uncollected = UncollectedExitCode(pid);
+        return uncollected >= 0 || Poll(process, 0, HandOverMs) <= 0 ? uncollected : CollectedExitCode(process);
+    }
+
+    // Field 52 of proc_pid_stat(5); the second one is a name in parentheses that may hold anything.
+    private static int UncollectedExitCode(int pid)
+    {
+        const int StateField = 3, ExitCodeField = 52;
+        try
+        {
+            string line = File.ReadAllText($"/proc/{pid}/stat");
+            string[] fields = line[(line.LastIndexOf(')') + 2)..].Split(' ');
+            return fields[0] == "Z" && int.TryParse(fields[ExitCodeField - StateField], out int status) ? ExitStatus.Decode(status) : -(int)Errno.ENODATA;
+        }
+        catch (IOException)
+        {
+            return -(int)Errno.ESRCH;
+        }
+    }
+
+    private static int CollectedExitCode(FileDescriptor process)
+    {
         Span<byte> info = stackalloc byte[InfoBytes];
         info.Clear();
         BinaryPrimitives.WriteUInt64LittleEndian(info, InfoExit);

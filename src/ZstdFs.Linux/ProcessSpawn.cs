@@ -23,36 +23,24 @@ public static unsafe class ProcessSpawn
     {
         // Descriptors that this process inherited (a lock held by the calling script) must not live on in a daemon. Kernels before 5.11 cannot; then they do.
         _ = LibcProcess.CloseRange(PassedDescriptor, uint.MaxValue, CloseOnExecOnly);
-        byte* actions = stackalloc byte[OpaqueBytes], attributes = stackalloc byte[OpaqueBytes];
-        byte** vector = null;
         bool held = false;
-        int actionsMade = LibcProcess.FileActionsInitialize(actions), attributesMade = LibcProcess.AttributesInitialize(attributes);
         try
         {
             passed.DangerousAddRef(ref held);
-            vector = Vector(arguments);
-            int pid = 0, error = actionsMade != 0 ? actionsMade : attributesMade;
-            fixed (byte* nothing = "/dev/null\0"u8)
-            fixed (byte* log = output.Terminated)
-            fixed (byte* program = path.Terminated)
-            {
-                if (error == 0)
-                    error = Prepare(actions, attributes, nothing, log, (int)passed.DangerousGetHandle());
-                if (error == 0)
-                    error = LibcProcess.Spawn(&pid, program, actions, attributes, vector, *(byte***)NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "environ"));
-            }
-            return error == 0 ? pid : -error;
+            return Start(path, arguments, output, (int)passed.DangerousGetHandle());
         }
         finally
         {
             if (held)
                 passed.DangerousRelease();
-            if (actionsMade == 0)
-                _ = LibcProcess.FileActionsDestroy(actions);
-            if (attributesMade == 0)
-                _ = LibcProcess.AttributesDestroy(attributes);
-            FreeVector(vector);
         }
+    }
+
+    /// <summary>Runs <paramref name="path"/> without input and output, and waits for it. Returns its exit code, 128 + the signal that killed it, or −errno.</summary>
+    public static int Run(NativeName path, IReadOnlyList<byte[]> arguments)
+    {
+        int process = Start(path, arguments, new NativeName("/dev/null\0"u8), passed: -1);
+        return process < 0 ? process : Wait(process);
     }
 
     /// <summary>waitpid(2) for a child that has ended or is about to. Returns its exit code, 128 + the signal that killed it, or −errno.</summary>
@@ -65,6 +53,36 @@ public static unsafe class ProcessSpawn
         return result < 0 ? result : ExitStatus.Decode(status);
     }
 
+    private static int Start(NativeName path, IReadOnlyList<byte[]> arguments, NativeName output, int passed)
+    {
+        byte* actions = stackalloc byte[OpaqueBytes], attributes = stackalloc byte[OpaqueBytes];
+        byte** vector = null;
+        int actionsMade = LibcProcess.FileActionsInitialize(actions), attributesMade = LibcProcess.AttributesInitialize(attributes);
+        try
+        {
+            vector = Vector(arguments);
+            int pid = 0, error = actionsMade != 0 ? actionsMade : attributesMade;
+            fixed (byte* nothing = "/dev/null\0"u8)
+            fixed (byte* log = output.Terminated)
+            fixed (byte* program = path.Terminated)
+            {
+                if (error == 0)
+                    error = Prepare(actions, attributes, nothing, log, passed);
+                if (error == 0)
+                    error = LibcProcess.Spawn(&pid, program, actions, attributes, vector, *(byte***)NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "environ"));
+            }
+            return error == 0 ? pid : -error;
+        }
+        finally
+        {
+            if (actionsMade == 0)
+                _ = LibcProcess.FileActionsDestroy(actions);
+            if (attributesMade == 0)
+                _ = LibcProcess.AttributesDestroy(attributes);
+            FreeVector(vector);
+        }
+    }
+
     private static int Prepare(byte* actions, byte* attributes, byte* nothing, byte* log, int passed)
     {
         const int Output = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append;
@@ -74,7 +92,7 @@ public static unsafe class ProcessSpawn
         // Signals 1 to 31, without SIGKILL (9) and SIGSTOP (19).
         *(uint*)all = 0x7fffffff & ~(1u << 8) & ~(1u << 18);
         int error = LibcProcess.FileActionsAddOpen(actions, 0, nothing, OpenFlags.ReadOnly, 0);
-        if (error == 0)
+        if (error == 0 && passed >= 0)
             error = LibcProcess.FileActionsAddDuplicate(actions, passed, PassedDescriptor);
         if (error == 0)
             error = LibcProcess.FileActionsAddOpen(actions, 1, log, Output, 0x1a4);

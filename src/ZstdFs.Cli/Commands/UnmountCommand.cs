@@ -7,7 +7,7 @@ namespace ZstdFs.Cli.Commands;
 /// <summary><c>zstdfs unmount</c>: a barrier. When it returns 0 everything is in the source and durable, and the daemon has ended.</summary>
 internal static class UnmountCommand
 {
-    private const int PatienceMs = 5_000, CollectedMs = 1_000;
+    private const int PatienceMs = 5_000;
 
     internal static Command Create()
     {
@@ -41,7 +41,7 @@ internal static class UnmountCommand
 
     private static void Unmount(ControlledMount mount)
     {
-        int result = KernelMount.Unmount(mount.Path, detach: false);
+        int result = MountRemoval.Unmount(mount.Path, detach: false);
         if (result < 0 && mount.IsMounted())
         {
             throw (Errno)(-result) switch
@@ -63,7 +63,7 @@ internal static class UnmountCommand
             _ = PidFd.WaitForEnd(daemon, Timeout.Infinite);
         }
         // What was closed between the barrier and the unmount is the daemon's last work, and its exit code tells of it.
-        int code = PidFd.ExitCode(daemon, CollectedMs);
+        int code = PidFd.ExitCode(daemon, mount.ProcessId);
         if (code > 0)
             throw new CommandFailure(ExitCode.NotCommitted, $"'{mount.Text}' is unmounted, but its daemon could not store everything (it ended with {code}): mount again, which goes on with what was left");
     }

@@ -24,6 +24,16 @@ internal sealed class EndingSignals : IDisposable
         _registrations = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP }.Select(s => PosixSignalRegistration.Create(s, Handle))];
     }
 
+    /// <summary>A signal has come.</summary>
+    internal bool WasAsked
+    {
+        get
+        {
+            lock (_gate)
+                return _asked;
+        }
+    }
+
     /// <summary>From here on there is something to unmount; does it when a signal has already come.</summary>
     internal void MountIsMade()
     {
@@ -59,11 +69,11 @@ internal sealed class EndingSignals : IDisposable
             _log.Warning("asked to end, but another mount lies on this one: unmount that one, then this one");
             return;
         }
-        int result = KernelMount.Unmount(_path, detach: false);
+        int result = MountRemoval.Unmount(_path, detach: false);
         if (result == -(int)Errno.EBUSY)
         {
             _log.Information($"asked to end, but '{NativeText.Decode(_path)}' is in use: it is out of sight now, and ends when its last user has gone");
-            result = KernelMount.Unmount(_path, detach: true);
+            result = MountRemoval.Unmount(_path, detach: true);
         }
         _unmounted = result >= 0;
         if (result < 0)

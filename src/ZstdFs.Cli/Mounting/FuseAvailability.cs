@@ -13,7 +13,7 @@ internal static class FuseAvailability
         CheckDevice();
         if (Credentials.IsRoot)
             return;
-        if (!IsInPath("fusermount3"))
+        if (FusermountPath() is null)
             throw new CommandFailure(ExitCode.FuseUnavailable, "no program 'fusermount3', which mounts for ordinary users: install the package fuse3, or mount as root");
         if (options.AllowOther && !AllowsOther())
             throw new CommandFailure(ExitCode.FuseUnavailable, $"option 'allow_other' is not permitted to this user: have root write the line 'user_allow_other' into {Configuration}, or leave it out");
@@ -36,8 +36,9 @@ internal static class FuseAvailability
         });
     }
 
-    private static bool IsInPath(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin").Split(':').Any(folder => File.Exists(Path.Combine(folder, program)));
+    /// <summary>The set-user-id program that mounts and unmounts for ordinary users; null where it is not installed.</summary>
+    internal static string? FusermountPath() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin").Split(':').Select(folder => Path.Combine(folder, "fusermount3")).FirstOrDefault(File.Exists);
 
     private static bool AllowsOther()
     {

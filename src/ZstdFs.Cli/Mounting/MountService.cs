@@ -9,6 +9,8 @@ namespace ZstdFs.Cli.Mounting;
 /// <summary>One mount from its checks to its end, in the process that serves it.</summary>
 internal sealed class MountService(string source, string mountPoint, MountOptions options, EventLog log, StartReport report)
 {
+    private volatile bool _served;
+
     /// <summary>Returns when the mount is gone and everything is committed.</summary>
     internal ExitCode Run()
     {
@@ -25,14 +27,20 @@ internal sealed class MountService(string source, string mountPoint, MountOption
             onto.Dispose();
             Directory.SetCurrentDirectory("/");
             ending.MountIsMade();
-            ServingProbe.Start(onto.Path, onServing: () =>
-            {
-                log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(fileSystem.ReadOnly ? ", read-only" : "")}");
-                report.Serving();
-            });
-            mount.Run(fileSystem);
+            ServingProbe.Start(onto.Path, () => NoteServing(from, onto, fileSystem.ReadOnly));
+            mount.Run(fileSystem, log);
         }
-        return Drain(fileSystem, from);
+        ExitCode code = Drain(fileSystem, from);
+        return _served || ending.WasAsked
+            ? code
+            : throw new CommandFailure(ExitCode.FuseUnavailable, $"the mount on '{onto.Text}' ended before it served: the kernel's FUSE may be too old, 'dmesg' may tell");
+    }
+
+    private void NoteServing(Folder from, Folder onto, bool readOnly)
+    {
+        _served = true;
+        report.Serving(); // first: to the user who waits, success is silent
+        log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(readOnly ? ", read-only" : "")}");
     }
 
     private ZstdFileSystem Open(Folder from)
