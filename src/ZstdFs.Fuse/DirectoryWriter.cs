@@ -32,7 +32,7 @@ public ref struct DirectoryWriter
     public readonly bool HasRoomFor(int nameLength) => BytesWritten + EntryBytes(nameLength) <= _buffer.Length;
 
     /// <summary>Adds an entry to a READDIR reply. False, and nothing written, where it does not fit.</summary>
-    public bool TryAdd(ReadOnlySpan<byte> name, ulong ino, uint type, ulong nextOffset)
+    public bool TryAdd(scoped ReadOnlySpan<byte> name, ulong ino, uint type, ulong nextOffset)
     {
         if (!HasRoomFor(name.Length))
             return false;
@@ -42,7 +42,7 @@ public ref struct DirectoryWriter
     }
 
     /// <summary>Adds an entry to a READDIRPLUS reply; with node id 0 it is listed without a lookup.</summary>
-    public bool TryAddPlus(ReadOnlySpan<byte> name, in FuseEntryOut entry, uint type, ulong nextOffset)
+    public bool TryAddPlus(scoped ReadOnlySpan<byte> name, in FuseEntryOut entry, uint type, ulong nextOffset)
     {
         if (!HasRoomFor(name.Length))
             return false;
@@ -55,7 +55,7 @@ public ref struct DirectoryWriter
     private readonly int EntryBytes(int nameLength) =>
         (IsPlus ? Marshal.SizeOf<FuseEntryOut>() : 0) + ((EntryHeaderBytes + nameLength + 7) & ~7);
 
-    private readonly void WriteEntry(int at, ReadOnlySpan<byte> name, ulong ino, uint type, ulong nextOffset)
+    private readonly void WriteEntry(int at, scoped ReadOnlySpan<byte> name, ulong ino, uint type, ulong nextOffset)
     {
         Span<byte> entry = _buffer[at..];
         BinaryPrimitives.WriteUInt64LittleEndian(entry, ino);
