@@ -7,7 +7,7 @@ namespace ZstdFs.Core.Compression;
 internal interface IFrameSource
 {
     /// <summary>Fills <paramref name="content"/>, which is as long as the frame's logical length, or throws.</summary>
-    public void DecodeFrame(int frame, Span<byte> content);
+    void DecodeFrame(int frame, Span<byte> content);
 }
 
 /// <summary>

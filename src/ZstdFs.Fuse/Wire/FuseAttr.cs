@@ -266,8 +266,8 @@ public struct FuseStatxOut
     public uint AttrValidNsec;
     /// <summary>Flags; 0.</summary>
     public uint Flags;
-    private ulong _spare0;
-    private ulong _spare1;
+    private readonly ulong _spare0;
+    private readonly ulong _spare1;
     /// <summary>The attributes.</summary>
     public FuseStatx Stat;
 }

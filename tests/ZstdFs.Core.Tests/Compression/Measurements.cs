@@ -5,7 +5,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Tests.Compression;
 
 /// <summary>Not tests: figures, printed on request, from a release build.</summary>
-[Explicit]
+[Category("Measurement")]
 internal sealed class Measurements
 {
     [Test]

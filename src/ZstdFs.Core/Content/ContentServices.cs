@@ -1,0 +1,72 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>What every open file's content shares: codecs, caches, the working folder, budgets.</summary>
+internal sealed class ContentServices(SourceTree source, StateFolder? state, FileSystemOptions options, IEventLog log) : IDisposable
+{
+    private long _lastCacheId;
+    private long _lastTemporary;
+    private long _bufferBytesLeft = options.WriteBufferBytes;
+
+    internal SourceTree Source { get; } = source;
+    internal StateFolder? State { get; } = state;
+    internal FileSystemOptions Options { get; } = options;
+    internal IEventLog Log { get; } = log;
+    internal CodecPool Codecs { get; } = new(Math.Max(4, options.Jobs * 2));
+    internal FrameCache Cache { get; } = new(options.FrameCacheBytes);
+
+    /// <summary>A number for one version of one file's content in the frame cache.</summary>
+    internal ulong NextCacheId() => (ulong)Interlocked.Increment(ref _lastCacheId);
+
+    /// <summary>A number for a name in the working folder.</summary>
+    internal long NextTemporary() => Interlocked.Increment(ref _lastTemporary);
+
+    /// <summary>Takes memory for a small file's content from the budget; false where it is used up.</summary>
+    internal bool TryReserveBuffer(int bytes)
+    {
+        if (Interlocked.Add(ref _bufferBytesLeft, -bytes) >= 0)
+            return true;
+        Interlocked.Add(ref _bufferBytesLeft, bytes);
+        return false;
+    }
+
+    internal void ReleaseBuffer(int bytes) => Interlocked.Add(ref _bufferBytesLeft, bytes);
+
+    /// <summary>
+    /// Room for the decoded content of a giant foreign frame: a file without a name beside the working copies, or in memory
+    /// where the source cannot be written.
+    /// </summary>
+    internal FileDescriptor OpenSpillFile()
+    {
+        int result;
+        FileDescriptor file;
+        if (State is not null)
+            result = Source.CreateUnnamedFile(State.Working, 0b110_000_000, out file);
+        else
+            result = SystemCallsAt.Open(new NativeName("/tmp\0"u8), OpenFlags.PathOnly | OpenFlags.Directory, out FileDescriptor folder) is < 0 and var failed
+                ? Fail(failed, out file)
+                : CreateIn(folder, out file);
+        return result >= 0 ? file : throw new StorageException("no room for the decoded content of a large frame", -result);
+    }
+
+    private static int CreateIn(FileDescriptor folder, out FileDescriptor file)
+    {
+        using (folder)
+            return SystemCallsAt.Open(folder, new NativeName(".\0"u8), OpenFlags.ReadWrite | OpenFlags.TemporaryFile, 0b110_000_000, out file);
+    }
+
+    private static int Fail(int result, out FileDescriptor file)
+    {
+        file = null!;
+        return result;
+    }
+
+    public void Dispose()
+    {
+        Cache.Dispose();
+        Codecs.Dispose();
+    }
+}

@@ -1,0 +1,85 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>One committed version of a stored file, open: never modified while anybody reads it through here. The frame index is built at first need.</summary>
+internal sealed class StoredBase : IDisposable
+{
+    // Guards the building of the reader; held while the file is scanned, so that two first readers scan once. It is this file's own.
+    private readonly Lock _gate = new();
+    private readonly ContentServices _services;
+    private readonly bool _isFresh;
+    private readonly ulong _cacheId;
+    private StoredFileReader? _reader;
+
+    /// <param name="services">Shared services.</param>
+    /// <param name="file">The open stored file; owned from here on.</param>
+    /// <param name="stat">Its attributes.</param>
+    /// <param name="isFresh">Created, and no content committed yet: empty whatever is in it.</param>
+    /// <param name="map">Its frames, where they are known because they were just written.</param>
+    internal StoredBase(ContentServices services, FileDescriptor file, in Statx stat, bool isFresh = false, FrameMap? map = null)
+    {
+        _services = services;
+        File = file;
+        Identity = StoredIdentity.Of(stat);
+        _isFresh = isFresh;
+        _cacheId = services.NextCacheId();
+        if (map is not null)
+            _reader = NewReader(map);
+    }
+
+    internal FileDescriptor File { get; }
+
+    internal StoredIdentity Identity { get; }
+
+    internal bool IsFresh => _isFresh;
+
+    internal long LogicalBytes => _isFresh ? 0 : SizeOf(Reader.Map);
+
+    internal FrameMap Map => Reader.Map;
+
+    /// <summary>What a file with a damaged end shows: at least one byte more than can be read, so that reading on meets the damage and not an end of file.</summary>
+    internal static long SizeOf(FrameMap map) => map.Damage is null ? map.LogicalBytes : map.LogicalBytes + 1;
+
+    /// <summary>Fills the destination, which must lie within <see cref="LogicalBytes"/>.</summary>
+    internal void Read(long offset, Span<byte> destination)
+    {
+        int count = Reader.Read(offset, destination);
+        if (count < destination.Length)
+            throw new DamagedFrameException("the stored file holds less than its frames say");
+    }
+
+    private StoredFileReader Reader
+    {
+        get
+        {
+            if (Volatile.Read(ref _reader) is { } reader)
+                return reader;
+            lock (_gate)
+                return _reader ??= NewReader(FrameScanner.ScanIntact(File, Identity.Size).Map);
+        }
+    }
+
+    private StoredFileReader NewReader(FrameMap map) => new(File, map, _cacheId, _services.Cache, _services.Codecs, _services.OpenSpillFile);
+
+    /// <summary>The same open file with other content: it was written in place. This object gives up the file and must not be used any more.</summary>
+    internal StoredBase Rewritten(in Statx stat, FrameMap map)
+    {
+        CloseReader();
+        return new StoredBase(_services, File, stat, isFresh: false, map);
+    }
+
+    private void CloseReader()
+    {
+        _reader?.Dispose();
+        _services.Cache.Invalidate(_cacheId);
+    }
+
+    public void Dispose()
+    {
+        CloseReader();
+        File.Dispose();
+    }
+}

@@ -1,0 +1,95 @@
+using System.Buffers;
+using ZstdFs.Core.Compression;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>
+/// Writes a stored file: frames in order, then the seek table. Every frame is decoded again and compared before it is written, so that what replaces
+/// the old version is known to read back.
+/// </summary>
+internal sealed class StoredFileWriter(ContentServices services, FileDescriptor output)
+{
+    private readonly FrameMapBuilder _map = new();
+    private readonly List<SeekTableEntry> _entries = [];
+
+    internal long StoredEnd { get; private set; }
+
+    /// <summary>Compresses one frame and appends it.</summary>
+    internal int Append(ReadOnlySpan<byte> content)
+    {
+        byte[] frame = ArrayPool<byte>.Shared.Rent(FrameEncoder.BoundBytes(content.Length));
+        try
+        {
+            int length = Compress(services, content, frame);
+            return AppendFrame(frame.AsSpan(0, length), content.Length);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(frame);
+        }
+    }
+
+    /// <summary>Compresses and verifies; the length of the frame.</summary>
+    internal static int Compress(ContentServices services, ReadOnlySpan<byte> content, Span<byte> frame)
+    {
+        FrameEncoder encoder = services.Codecs.RentEncoder(services.Options.Level);
+        int length;
+        try
+        {
+            length = encoder.Compress(content, frame);
+        }
+        finally
+        {
+            services.Codecs.ReturnEncoder(encoder);
+        }
+        return services.Codecs.Matches(frame[..length], content)
+            ? length
+            : throw new DamagedFrameException("a new frame does not decode to what went into it: the old version is kept (check this machine's memory)");
+    }
+
+    /// <summary>Appends a finished frame.</summary>
+    internal int AppendFrame(ReadOnlySpan<byte> frame, int logicalBytes)
+    {
+        int result = SystemCallsFile.Write(output, StoredEnd, frame);
+        if (result >= 0)
+            Note(frame.Length, logicalBytes);
+        return result;
+    }
+
+    /// <summary>Appends frames of the old version as they are: inside the kernel, by reference where the file system shares extents.</summary>
+    internal int CopyFrames(StoredBase from, int first, int end)
+    {
+        FrameExtent start = from.Map[first], last = from.Map[end - 1];
+        long bytes = last.StoredOffset + last.StoredBytes - start.StoredOffset;
+        int result = SystemCallsFile.CopyRange(from.File, start.StoredOffset, output, StoredEnd, bytes);
+        for (int i = first; result >= 0 && i < end; i++)
+            Note((int)from.Map[i].StoredBytes, (int)from.Map[i].LogicalBytes);
+        return result;
+    }
+
+    /// <summary>Ends the file: a seek table where there are several frames. Returns its frames, or null and an error.</summary>
+    internal int Finish(out FrameMap map)
+    {
+        bool hasTable = _entries.Count > 1;
+        map = null!;
+        if (hasTable)
+        {
+            byte[] table = new byte[SeekTable.BytesFor(_entries.Count)];
+            int length = SeekTable.Write(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_entries), table);
+            int result = SystemCallsFile.Write(output, StoredEnd, table.AsSpan(0, length));
+            if (result < 0)
+                return result;
+            StoredEnd += length;
+        }
+        map = _map.Build(StoredEnd, hasTable);
+        return 0;
+    }
+
+    private void Note(int storedBytes, int logicalBytes)
+    {
+        _map.Add(StoredEnd, storedBytes, logicalBytes);
+        _entries.Add(new SeekTableEntry((uint)storedBytes, (uint)logicalBytes));
+        StoredEnd += storedBytes;
+    }
+}

@@ -1,0 +1,118 @@
+using System.Buffers.Binary;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.OpenFiles;
+using ZstdFs.Core.Source;
+using ZstdFs.Fuse;
+using ZstdFs.Fuse.Wire;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>Listings. Positions are the source's own, so that seekdir is right while the folder changes.</summary>
+internal sealed class DirectoryOperations(Volume volume)
+{
+    private const int EntryHeaderBytes = 19;
+
+    private readonly HandleTable<Listing> _handles = new();
+
+    private sealed class Listing(FileDescriptor descriptor, Node folder)
+    {
+        internal readonly Lock Gate = new();
+        internal readonly FileDescriptor Descriptor = descriptor;
+        internal readonly Node Folder = folder;
+        internal readonly byte[] Entries = new byte[32 * 1024];
+    }
+
+    internal int Open(ulong nodeId, out FuseOpenOut reply)
+    {
+        reply = default;
+        int result = volume.RentFolder(nodeId, out Node folder, out DirectoryLease lease);
+        if (result < 0)
+            return result;
+        using (lease)
+            result = volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) is < 0 and var failed ? failed : Add(descriptor, folder, out reply);
+        return result;
+    }
+
+    private int Add(FileDescriptor descriptor, Node folder, out FuseOpenOut reply)
+    {
+        reply = new FuseOpenOut { Handle = _handles.Add(new Listing(descriptor, folder)) };
+        return 0;
+    }
+
+    internal void Release(ulong handle) => _handles.Remove(handle)?.Descriptor.Dispose();
+
+    internal int Synchronize(ulong handle) => _handles.Find(handle) is { } listing ? SystemCallsFile.Synchronize(listing.Descriptor) : -(int)Errno.EBADF;
+
+    internal int Read(ulong handle, ulong offset, ref DirectoryWriter writer)
+    {
+        if (_handles.Find(handle) is not { } listing)
+            return -(int)Errno.EBADF;
+        lock (listing.Gate)
+        {
+            long at = SystemCallsFile.Seek(listing.Descriptor, (long)offset, SeekWhence.Set);
+            if (at < 0)
+                return (int)at;
+            while (true)
+            {
+                int filled = SystemCallsFile.ReadDirectory(listing.Descriptor, listing.Entries);
+                if (filled <= 0)
+                    return filled;
+                for (int position = 0; position < filled;)
+                {
+                    ReadOnlySpan<byte> entry = listing.Entries.AsSpan(position, filled - position);
+                    position += BinaryPrimitives.ReadUInt16LittleEndian(entry[16..]);
+                    if (!TryWrite(listing, entry, ref writer))
+                        return 0;
+                }
+            }
+        }
+    }
+
+    /// <summary>Writes an entry where it is one that the mount shows. False when the reply is full.</summary>
+    private bool TryWrite(Listing listing, ReadOnlySpan<byte> entry, ref DirectoryWriter writer)
+    {
+        ulong ino = BinaryPrimitives.ReadUInt64LittleEndian(entry);
+        ulong next = BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]);
+        byte type = entry[18];
+        ReadOnlySpan<byte> name = entry[EntryHeaderBytes..];
+        name = name[..name.IndexOf((byte)0)];
+        bool isDots = name.SequenceEqual("."u8) || name.SequenceEqual(".."u8);
+        if (isDots)
+            return writer.IsPlus
+                ? writer.TryAddPlus(name, new FuseEntryOut { Attr = new FuseAttr { Ino = ino } }, FileType.EntryDirectory, next)
+                : writer.TryAdd(name, ino, FileType.EntryDirectory, next);
+        if (!TryToLogical(listing, name, ref type, out ReadOnlySpan<byte> logical))
+            return true;
+        if (!writer.HasRoomFor(logical.Length))
+            return false;
+        if (writer.IsPlus)
+        {
+            // Gone since it was listed, or not shown: the name is left out.
+            return volume.LookUp(listing.Folder, listing.Descriptor, logical, out FuseEntryOut found) < 0
+                || writer.TryAddPlus(logical, found, FileType.ToEntryType(found.Attr.Mode), next);
+        }
+        if (type == FileType.EntryRegular && volume.Resolver.Resolve(listing.Descriptor, listing.Folder == volume.Nodes.Root, logical, out Resolved resolved) >= 0)
+            ino = resolved.Id;
+        return writer.TryAdd(logical, ino, type, next);
+    }
+
+    private bool TryToLogical(Listing listing, ReadOnlySpan<byte> name, ref byte type, out ReadOnlySpan<byte> logical)
+    {
+        logical = name;
+        if (listing.Folder == volume.Nodes.Root && name.SequenceEqual(StoredName.ReservedFolder))
+            return false;
+        if (type == FileType.EntryUnknown)
+        {
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            name.CopyTo(buffer);
+            buffer[name.Length] = 0;
+            if (SystemCallsAt.Stat(listing.Descriptor, new NativeName(buffer[..(name.Length + 1)]), out Statx stat) < 0)
+                return false;
+            type = FileType.ToEntryType(stat.Mode);
+        }
+        if (type != FileType.EntryRegular)
+            return true;
+        return StoredName.TryToLogical(name, out logical);
+    }
+}

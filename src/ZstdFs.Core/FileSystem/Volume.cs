@@ -1,0 +1,145 @@
+using ZstdFs.Core.Content;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.OpenFiles;
+using ZstdFs.Core.Source;
+using ZstdFs.Fuse.Wire;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>What the groups of ops share: one source, its nodes, its open files; and how attributes are shown.</summary>
+internal sealed class Volume : IDisposable
+{
+    private const int OpenDirectories = 512;
+
+    private readonly ulong _timeoutSeconds;
+    private readonly uint _timeoutNanoseconds;
+
+    internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, IEventLog log)
+    {
+        Services = new ContentServices(source, state, options, log);
+        Directories = new DirectoryCache(source, Nodes.Root, OpenDirectories);
+        Contents = new ContentTable(Services);
+        Committer = new Committer(Services, Directories);
+        Resolver = new Resolver(Services);
+        _timeoutSeconds = (ulong)options.CacheTimeout.TotalSeconds;
+        _timeoutNanoseconds = (uint)(options.CacheTimeout.Ticks % TimeSpan.TicksPerSecond * 100);
+    }
+
+    internal ContentServices Services { get; }
+    internal SourceTree Source => Services.Source;
+    internal NodeTable Nodes { get; } = new();
+    internal DirectoryCache Directories { get; }
+    internal ContentTable Contents { get; }
+    internal Committer Committer { get; }
+    internal Resolver Resolver { get; }
+    internal bool IsReadOnly => Services.State is null;
+
+    /// <summary>A folder by node id, ready for calls on names in it.</summary>
+    internal int RentFolder(ulong nodeId, out Node folder, out DirectoryLease lease)
+    {
+        lease = default;
+        folder = Nodes.Find(nodeId)!;
+        return folder is null ? -(int)Errno.ESTALE : Directories.Rent(folder, out lease);
+    }
+
+    /// <summary>Looks a name up and gives the kernel a reference to what it finds.</summary>
+    internal int LookUp(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out FuseEntryOut entry)
+    {
+        entry = default;
+        int result = Resolver.Resolve(directory, parent == Nodes.Root, name, out Resolved resolved);
+        if (result < 0)
+            return result;
+        Node node = Nodes.Acquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1);
+        entry = Entry(node, resolved);
+        return 0;
+    }
+
+    internal FuseEntryOut Entry(Node node, in Resolved resolved) => new()
+    {
+        NodeId = node.Id,
+        EntryValid = _timeoutSeconds,
+        EntryValidNsec = _timeoutNanoseconds,
+        AttrValid = _timeoutSeconds,
+        AttrValidNsec = _timeoutNanoseconds,
+        Attr = Attributes(node, resolved),
+    };
+
+    /// <summary>A name that does not exist, for the kernel to remember.</summary>
+    internal FuseEntryOut NegativeEntry() => new() { EntryValid = _timeoutSeconds, EntryValidNsec = _timeoutNanoseconds };
+
+    internal FuseAttrOut AttributesOut(Node node, in Resolved resolved) => new()
+    {
+        AttrValid = _timeoutSeconds,
+        AttrValidNsec = _timeoutNanoseconds,
+        Attr = Attributes(node, resolved),
+    };
+
+    /// <summary>A node's attributes: of its name where it has one, else of the open file.</summary>
+    internal int Resolve(Node node, out Resolved resolved)
+    {
+        resolved = default;
+        int result = -(int)Errno.ESTALE;
+        if (node == Nodes.Root)
+        {
+            result = SystemCallsAt.Stat(Source.Root, out Statx root);
+            resolved = new Resolved(NodeKind.Directory, root.InodeNumber, root, root.Size);
+            return Math.Min(result, 0);
+        }
+        // A rename may move the node between reading its name and using it: then it has another name by now.
+        for (int attempt = 0; attempt < 3 && node.AnyLink is { } link; attempt++)
+        {
+            result = Directories.Rent(link.Parent, out DirectoryLease lease);
+            if (result >= 0)
+            {
+                using (lease)
+                    result = Resolver.Resolve(lease.Descriptor, link.Parent == Nodes.Root, link.Bytes, out resolved);
+            }
+            if (result >= 0 && resolved.Id == node.Id)
+                return 0;
+            if (node.AnyLink == link)
+                break;
+        }
+        if (Contents.Find(node.Id) is not { } content)
+            return result < 0 ? result : -(int)Errno.ESTALE;
+        result = SystemCallsAt.Stat(content.Base.File, out Statx stat);
+        resolved = new Resolved(node.Kind, node.Id, stat, content.LoadedBytes());
+        return Math.Min(result, 0);
+    }
+
+    private FuseAttr Attributes(Node node, in Resolved resolved)
+    {
+        Statx stat = resolved.Stat;
+        var attributes = new FuseAttr
+        {
+            Ino = resolved.Id,
+            Size = (ulong)resolved.LogicalBytes,
+            Blocks = stat.Blocks,
+            Atime = stat.AccessTime.Seconds,
+            AtimeNsec = stat.AccessTime.Nanoseconds,
+            Mtime = stat.ModifyTime.Seconds,
+            MtimeNsec = stat.ModifyTime.Nanoseconds,
+            Ctime = stat.ChangeTime.Seconds,
+            CtimeNsec = stat.ChangeTime.Nanoseconds,
+            Mode = stat.Mode,
+            Nlink = stat.LinkCount,
+            Uid = stat.UserId,
+            Gid = stat.GroupId,
+            Rdev = stat.Rdev,
+            Blksize = stat.BlockSize,
+        };
+        if (node.Kind == NodeKind.Stored && Contents.Find(node.Id) is { IsDirty: true } content)
+        {
+            attributes.Size = (ulong)content.LogicalBytes;
+            attributes.Mtime = content.ModifyTime.Seconds;
+            attributes.MtimeNsec = (uint)content.ModifyTime.Nanoseconds;
+        }
+        return attributes;
+    }
+
+    public void Dispose()
+    {
+        Directories.Dispose();
+        Services.Dispose();
+    }
+}

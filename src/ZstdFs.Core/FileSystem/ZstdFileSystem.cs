@@ -1,0 +1,177 @@
+using ZstdFs.Core.OpenFiles;
+using ZstdFs.Core.Source;
+using ZstdFs.Fuse;
+using ZstdFs.Fuse.Wire;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>A source folder of stored files, as the plain files they hold. Each op goes on to the group that it belongs to.</summary>
+public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
+{
+    private readonly Volume _volume;
+    private readonly StateFolder? _state;
+    private readonly NameOperations _names;
+    private readonly FileOperations _files;
+    private readonly DirectoryOperations _directories;
+    private readonly AttributeOperations _attributes;
+
+    private ZstdFileSystem(Volume volume, StateFolder? state)
+    {
+        _volume = volume;
+        _state = state;
+        _names = new NameOperations(volume);
+        _files = new FileOperations(volume);
+        _directories = new DirectoryOperations(volume);
+        _attributes = new AttributeOperations(volume, _files);
+    }
+
+    /// <summary>Nothing can be written: asked for, or the source cannot be written.</summary>
+    public bool IsReadOnly => _volume.IsReadOnly;
+
+    /// <summary>Opens a source.</summary>
+    /// <param name="root">The source's root folder, opened for reading before anything is mounted over it; owned from here on.</param>
+    /// <param name="options">How to serve it.</param>
+    /// <param name="log">Where to say what an operator should know.</param>
+    /// <exception cref="SourceException">It cannot be served.</exception>
+    public static ZstdFileSystem Open(FileDescriptor root, FileSystemOptions options, IEventLog log)
+    {
+        var source = new SourceTree(root, options.ReadOnly);
+        StateFolder? state = null;
+        if (!source.ReadOnly)
+        {
+            state = StateFolder.TryOpen(source, out Errno reason);
+            if (state is null)
+                log.Warning($"the source cannot be written ({reason}): mounted read-only");
+        }
+        return new ZstdFileSystem(new Volume(source, state, options, log), state);
+    }
+
+    /// <summary>Commits what is left after the mount is gone. Returns 0 or −errno; what failed stays in its working copy.</summary>
+    public int Drain() => IsReadOnly ? 0 : _files.SynchronizeAll();
+
+    /// <inheritdoc/>
+    public override int Lookup(in RequestContext context, ulong parent, NativeName name, out FuseEntryOut entry) => _names.Lookup(parent, name, out entry);
+
+    /// <inheritdoc/>
+    public override void Forget(ulong node, ulong lookups)
+    {
+        if (_volume.Nodes.Forget(node, lookups) is { } forgotten)
+            _volume.Directories.Drop(forgotten);
+    }
+
+    /// <inheritdoc/>
+    public override int GetAttributes(in RequestContext context, ulong node, ulong handle, out FuseAttrOut attributes) => _attributes.Get(node, out attributes);
+
+    /// <inheritdoc/>
+    public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change, out FuseAttrOut attributes) => _attributes.Set(node, change, out attributes);
+
+    /// <inheritdoc/>
+    public override int ReadLink(in RequestContext context, ulong node, Span<byte> target) => _attributes.ReadLink(node, target);
+
+    /// <inheritdoc/>
+    public override int SymbolicLink(in RequestContext context, ulong parent, NativeName name, NativeName target, out FuseEntryOut entry)
+    {
+        byte[] kept = target.Terminated.ToArray();
+        return _names.MakeNative(context, parent, name, 0, (directory, at) => SystemCallsAt.Symlink(new NativeName(kept), directory, at), out entry);
+    }
+
+    /// <inheritdoc/>
+    public override int MakeNode(in RequestContext context, ulong parent, NativeName name, uint mode, uint deviceNumber, uint umask, out FuseEntryOut entry)
+    {
+        if ((mode & FileType.Mask) is not (FileType.Regular or 0))
+            return _names.MakeNative(context, parent, name, umask, (directory, at) => SystemCallsAt.MakeNode(directory, at, mode, deviceNumber), out entry);
+        int result = _names.Create(context, parent, name, mode, umask, out entry, out OpenFile file);
+        if (result >= 0)
+            _files.Close(file);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public override int MakeDirectory(in RequestContext context, ulong parent, NativeName name, uint mode, uint umask, out FuseEntryOut entry) =>
+        _names.MakeNative(context, parent, name, umask, (directory, at) => SystemCallsAt.MakeDirectory(directory, at, mode & 0xFFF), out entry);
+
+    /// <inheritdoc/>
+    public override int Unlink(in RequestContext context, ulong parent, NativeName name) => _names.Remove(parent, name, folder: false);
+
+    /// <inheritdoc/>
+    public override int RemoveDirectory(in RequestContext context, ulong parent, NativeName name) => _names.Remove(parent, name, folder: true);
+
+    /// <inheritdoc/>
+    public override int Rename(in RequestContext context, ulong oldParent, NativeName oldName, ulong newParent, NativeName newName, uint flags) =>
+        _names.Rename(oldParent, oldName, newParent, newName, flags);
+
+    /// <inheritdoc/>
+    public override int Link(in RequestContext context, ulong node, ulong newParent, NativeName newName, out FuseEntryOut entry) => _names.Link(node, newParent, newName, out entry);
+
+    /// <inheritdoc/>
+    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) => _files.Open(node, flags, out reply);
+
+    /// <inheritdoc/>
+    public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
+    {
+        int result = _names.Create(context, parent, name, mode, umask, out entry, out OpenFile file);
+        reply = result < 0 ? default : _files.Register(file);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => _files.Read(handle, offset, destination);
+
+    /// <inheritdoc/>
+    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid) => _files.Write(handle, offset, data);
+
+    /// <inheritdoc/>
+    public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => _files.Flush(handle);
+
+    /// <inheritdoc/>
+    public override void Release(in RequestContext context, ulong node, ulong handle, int flags) => _files.Release(handle);
+
+    /// <inheritdoc/>
+    public override int Synchronize(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _files.Synchronize(handle);
+
+    /// <inheritdoc/>
+    public override int SynchronizeFileSystem(in RequestContext context, ulong node) => IsReadOnly ? 0 : _files.SynchronizeAll();
+
+    /// <inheritdoc/>
+    public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) => _directories.Open(node, out reply);
+
+    /// <inheritdoc/>
+    public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset, ref DirectoryWriter writer) => _directories.Read(handle, offset, ref writer);
+
+    /// <inheritdoc/>
+    public override void ReleaseDirectory(in RequestContext context, ulong node, ulong handle) => _directories.Release(handle);
+
+    /// <inheritdoc/>
+    public override int SynchronizeDirectory(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _directories.Synchronize(handle);
+
+    /// <inheritdoc/>
+    public override int StatFileSystem(in RequestContext context, ulong node, out FuseKstatfs statistics) => _attributes.StatFileSystem(out statistics);
+
+    /// <inheritdoc/>
+    public override int SetExtendedAttribute(in RequestContext context, ulong node, NativeName name, ReadOnlySpan<byte> value, int flags, bool killSgid) =>
+        _attributes.SetExtended(node, name, value, flags);
+
+    /// <inheritdoc/>
+    public override int GetExtendedAttribute(in RequestContext context, ulong node, NativeName name, Span<byte> value) => _attributes.GetExtended(node, name, value);
+
+    /// <inheritdoc/>
+    public override int ListExtendedAttributes(in RequestContext context, ulong node, Span<byte> names) => _attributes.ListExtended(node, names);
+
+    /// <inheritdoc/>
+    public override int RemoveExtendedAttribute(in RequestContext context, ulong node, NativeName name) => _attributes.RemoveExtended(node, name);
+
+    /// <inheritdoc/>
+    public override int Allocate(in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) => _files.Allocate(handle, offset, length, mode);
+
+    /// <inheritdoc/>
+    public override long Seek(in RequestContext context, ulong node, ulong handle, long offset, uint whence) => _files.Seek(handle, offset, whence);
+
+    /// <summary>After <see cref="Drain"/>.</summary>
+    public void Dispose()
+    {
+        _volume.Dispose();
+        _state?.Dispose();
+        _volume.Source.Dispose();
+    }
+}

@@ -1,0 +1,145 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Inodes;
+
+/// <summary>
+/// Open folders, a bounded number of them, so that a name is reached by one system call whatever its depth, and paths longer than PATH_MAX
+/// are no special case.
+/// </summary>
+internal sealed class DirectoryCache(SourceTree source, Node root, int capacity) : IDisposable
+{
+    // Guards the list and every node's Descriptor and list links. Nothing is opened or closed under it.
+    private readonly Lock _gate = new();
+    private Node? _newest;
+    private Node? _oldest;
+    private int _count;
+
+    /// <summary>A folder's descriptor, kept open until the lease is disposed of. Returns 0 or −errno.</summary>
+    internal int Rent(Node node, out DirectoryLease lease)
+    {
+        if (node == root)
+        {
+            lease = new DirectoryLease(source.Root);
+            return 0;
+        }
+        lock (_gate)
+        {
+            if (node.Descriptor is { } descriptor)
+            {
+                if (_newest != node)
+                {
+                    Unlist(node);
+                    ListNewest(node);
+                }
+                lease = new DirectoryLease(descriptor);
+                return 0;
+            }
+        }
+        return Open(node, out lease);
+    }
+
+    /// <summary>Closes the folder: its name leads elsewhere, or nowhere, now.</summary>
+    internal void Drop(Node node)
+    {
+        FileDescriptor? descriptor;
+        lock (_gate)
+            descriptor = Remove(node);
+        descriptor?.Dispose();
+    }
+
+    private int Open(Node node, out DirectoryLease lease)
+    {
+        lease = default;
+        if (node.AnyLink is not { } link)
+            return -(int)Errno.ENOENT;
+        int result = Rent(link.Parent, out DirectoryLease parent);
+        if (result < 0)
+            return result;
+        FileDescriptor descriptor;
+        using (parent)
+            result = source.OpenDirectory(parent.Descriptor, link.NativeName, out descriptor);
+        if (result < 0)
+            return result;
+        lease = new DirectoryLease(descriptor);
+        Keep(node, descriptor);
+        return 0;
+    }
+
+    private void Keep(Node node, FileDescriptor descriptor)
+    {
+        FileDescriptor? excess = descriptor, evicted = null;
+        lock (_gate)
+        {
+            if (node.Descriptor is null)
+            {
+                excess = null;
+                node.Descriptor = descriptor;
+                ListNewest(node);
+                if (++_count > capacity)
+                    evicted = Remove(_oldest!);
+            }
+        }
+        // A lease holds a reference of its own: the descriptor stays open until its users are done.
+        excess?.Dispose();
+        evicted?.Dispose();
+    }
+
+    private FileDescriptor? Remove(Node node)
+    {
+        FileDescriptor? descriptor = node.Descriptor;
+        if (descriptor is null)
+            return null;
+        Unlist(node);
+        _count--;
+        node.Descriptor = null;
+        return descriptor;
+    }
+
+    private void ListNewest(Node node)
+    {
+        node.OlderDirectory = _newest;
+        node.NewerDirectory = null;
+        if (_newest is not null)
+            _newest.NewerDirectory = node;
+        _newest = node;
+        _oldest ??= node;
+    }
+
+    private void Unlist(Node node)
+    {
+        if (node.NewerDirectory is not null)
+            node.NewerDirectory.OlderDirectory = node.OlderDirectory;
+        else
+            _newest = node.OlderDirectory;
+        if (node.OlderDirectory is not null)
+            node.OlderDirectory.NewerDirectory = node.NewerDirectory;
+        else
+            _oldest = node.NewerDirectory;
+        node.NewerDirectory = node.OlderDirectory = null;
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            while (_oldest is not null)
+                Remove(_oldest)?.Dispose();
+        }
+    }
+}
+
+/// <summary>A folder's descriptor in use.</summary>
+internal readonly struct DirectoryLease : IDisposable
+{
+    internal DirectoryLease(FileDescriptor descriptor)
+    {
+        bool added = false;
+        descriptor.DangerousAddRef(ref added);
+        Descriptor = descriptor;
+    }
+
+    internal FileDescriptor Descriptor { get; }
+
+    public void Dispose() => Descriptor?.DangerousRelease();
+}

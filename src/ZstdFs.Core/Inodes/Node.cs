@@ -1,0 +1,142 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Inodes;
+
+/// <summary>What a node is in the source.</summary>
+internal enum NodeKind : byte
+{
+    /// <summary>A folder, stored as itself.</summary>
+    Directory,
+    /// <summary>A logical file, stored under its name with <c>.zst</c>.</summary>
+    Stored,
+    /// <summary>A plain file, stored as itself (--plain=show).</summary>
+    Plain,
+    /// <summary>Symlink, fifo, socket or device node, stored as itself.</summary>
+    Special,
+}
+
+/// <summary>One name of a node: an entry in a parent folder.</summary>
+/// <param name="Parent">The folder.</param>
+/// <param name="Name">Logical name with its NUL.</param>
+internal sealed record Link(Node Parent, byte[] Name)
+{
+    internal NativeName NativeName => new(Name);
+
+    internal ReadOnlySpan<byte> Bytes => Name.AsSpan(0, Name.Length - 1);
+
+    internal bool Is(Node parent, ReadOnlySpan<byte> name) => Parent == parent && Bytes.SequenceEqual(name);
+}
+
+/// <summary>
+/// One file that the kernel knows. Folders are reached through their parents, so a renamed folder takes everything below with it.
+/// </summary>
+internal sealed class Node(ulong id, NodeKind kind)
+{
+    /// <summary>Names of one file that are remembered; more hard links than this are found again by lookup.</summary>
+    private const int MaxLinks = 16;
+
+    // Guards the names below and, while it is held, the file under them: publishing a commit, unlinking, renaming, linking and changing
+    // attributes of one file exclude each other. Order: a content's lock, then this; two nodes in the order of their ids; then table and cache gates.
+    internal readonly Lock LinksGate = new();
+    private Link? _first;
+    private List<Link>? _others;
+
+    /// <summary>Node id, and the inode number that users see.</summary>
+    internal ulong Id { get; } = id;
+
+    internal NodeKind Kind { get; } = kind;
+
+    /// <summary>The kernel's references. Guarded by the table's gate.</summary>
+    internal long Lookups { get; set; }
+
+    /// <summary>Links of other nodes that name this folder as parent. Guarded by the table's gate.</summary>
+    internal int Children { get; set; }
+
+    /// <summary>The folder's descriptor and place in the least-recently-used list. Guarded by the directory cache's gate.</summary>
+    internal FileDescriptor? Descriptor { get; set; }
+    internal Node? NewerDirectory { get; set; }
+    internal Node? OlderDirectory { get; set; }
+
+    /// <summary>A name under which the file is found, or null when it has none left.</summary>
+    internal Link? AnyLink => Volatile.Read(ref _first);
+
+    internal bool HasLink(Node parent, ReadOnlySpan<byte> name)
+    {
+        Link? first = AnyLink;
+        if (first is not null && first.Is(parent, name))
+            return true;
+        lock (LinksGate)
+            return _others is not null && _others.FindIndexOf(parent, name) >= 0;
+    }
+
+    /// <summary>Remembers a name. Returns the link that was dropped for it, if any. Caller holds <see cref="LinksGate"/>.</summary>
+    internal Link? AddLink(Link link, bool only)
+    {
+        Link? dropped = null;
+        if (only || _first is null)
+        {
+            dropped = _first;
+            Volatile.Write(ref _first, link);
+            return dropped;
+        }
+        _others ??= [];
+        if (_others.Count == MaxLinks)
+        {
+            dropped = _others[0];
+            _others.RemoveAt(0);
+        }
+        _others.Add(link);
+        return dropped;
+    }
+
+    /// <summary>Forgets a name. Returns it, or null if it was not known. Caller holds <see cref="LinksGate"/>.</summary>
+    internal Link? RemoveLink(Node parent, ReadOnlySpan<byte> name)
+    {
+        Link? first = _first;
+        if (first is not null && first.Is(parent, name))
+        {
+            Link? next = null;
+            if (_others is { Count: > 0 })
+            {
+                next = _others[^1];
+                _others.RemoveAt(_others.Count - 1);
+            }
+            Volatile.Write(ref _first, next);
+            return first;
+        }
+        int index = _others?.FindIndexOf(parent, name) ?? -1;
+        if (index < 0)
+            return null;
+        Link removed = _others![index];
+        _others.RemoveAt(index);
+        return removed;
+    }
+
+    /// <summary>Every known name, for giving up their parents. Caller holds <see cref="LinksGate"/>.</summary>
+    internal IEnumerable<Link> TakeLinks()
+    {
+        Link? first = _first;
+        _first = null;
+        List<Link>? others = _others;
+        _others = null;
+        if (first is not null)
+            yield return first;
+        foreach (Link link in others ?? [])
+            yield return link;
+    }
+}
+
+/// <summary>Searches by name without a closure.</summary>
+internal static class LinkSearch
+{
+    internal static int FindIndexOf(this List<Link> links, Node parent, ReadOnlySpan<byte> name)
+    {
+        for (int i = 0; i < links.Count; i++)
+        {
+            if (links[i].Is(parent, name))
+                return i;
+        }
+        return -1;
+    }
+
+}

@@ -1,0 +1,120 @@
+namespace ZstdFs.Core.Inodes;
+
+/// <summary>
+/// The files that the kernel holds references to, by node id. INVARIANT: a node is in the table while it has lookups or children, so that the
+/// way from any known file up to the root is always known.
+/// </summary>
+internal sealed class NodeTable
+{
+    internal const ulong RootId = 1;
+
+    // Guards the dictionary and every node's Lookups and Children.
+    private readonly Lock _gate = new();
+    private readonly Dictionary<ulong, Node> _nodes = [];
+
+    internal NodeTable()
+    {
+        Root = new Node(RootId, NodeKind.Directory) { Lookups = 1 };
+        _nodes.Add(RootId, Root);
+    }
+
+    internal Node Root { get; }
+
+    internal int Count { get { lock (_gate) return _nodes.Count; } }
+
+    /// <summary>The node, or null where the kernel should not know the id (a lost race with FORGET, or an id made up).</summary>
+    internal Node? Find(ulong id)
+    {
+        lock (_gate)
+            return _nodes.GetValueOrDefault(id);
+    }
+
+    /// <summary>
+    /// One more kernel reference to the file <paramref name="id"/>, which was just seen under this name; a node is made where there is none.
+    /// </summary>
+    /// <param name="id">Node id.</param>
+    /// <param name="kind">What it is; a node of another kind under the id is a predecessor whose number was reused, and is replaced.</param>
+    /// <param name="parent">The folder.</param>
+    /// <param name="name">Logical name; empty for a file without one.</param>
+    /// <param name="onlyName">The file has one link in the source, so that this name is its only one.</param>
+    internal Node Acquire(ulong id, NodeKind kind, Node parent, ReadOnlySpan<byte> name, bool onlyName)
+    {
+        Node node;
+        lock (_gate)
+        {
+            long lookups = 0;
+            if (!_nodes.TryGetValue(id, out node!) || node.Kind != kind)
+            {
+                lookups = node?.Lookups ?? 0;
+                node = new Node(id, kind);
+                _nodes[id] = node;
+            }
+            node.Lookups += lookups + 1;
+        }
+        if (!name.IsEmpty && !node.HasLink(parent, name))
+            AddLink(node, parent, name, onlyName || kind == NodeKind.Directory);
+        return node;
+    }
+
+    /// <summary>Remembers a name of the node.</summary>
+    internal void AddLink(Node node, Node parent, ReadOnlySpan<byte> name, bool only)
+    {
+        byte[] terminated = new byte[name.Length + 1];
+        name.CopyTo(terminated);
+        Link? dropped;
+        lock (node.LinksGate)
+        {
+            dropped = node.AddLink(new Link(parent, terminated), only);
+            lock (_gate)
+                parent.Children++;
+        }
+        DropChild(dropped);
+    }
+
+    /// <summary>Forgets a name of the node.</summary>
+    internal void RemoveLink(Node node, Node parent, ReadOnlySpan<byte> name)
+    {
+        Link? removed;
+        lock (node.LinksGate)
+            removed = node.RemoveLink(parent, name);
+        DropChild(removed);
+    }
+
+    /// <summary>Takes back kernel references; a file without any, and without children, is forgotten. Returns it then.</summary>
+    internal Node? Forget(ulong id, ulong lookups)
+    {
+        lock (_gate)
+        {
+            if (id == RootId || !_nodes.TryGetValue(id, out Node? node))
+                return null;
+            node.Lookups = Math.Max(0, node.Lookups - (long)lookups);
+            return RemoveIfUnused(node) ? node : null;
+        }
+    }
+
+    private void DropChild(Link? link)
+    {
+        if (link is null)
+            return;
+        lock (_gate)
+        {
+            link.Parent.Children--;
+            RemoveIfUnused(link.Parent);
+        }
+    }
+
+    /// <summary>Caller holds the gate.</summary>
+    private bool RemoveIfUnused(Node node)
+    {
+        if (node.Lookups > 0 || node.Children > 0 || node == Root || !_nodes.TryGetValue(node.Id, out Node? current) || current != node)
+            return false;
+        _nodes.Remove(node.Id);
+        // Nobody reaches the node any more but an op that is just ending; its names need no gate.
+        foreach (Link link in node.TakeLinks())
+        {
+            link.Parent.Children--;
+            RemoveIfUnused(link.Parent);
+        }
+        return true;
+    }
+}

@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using System.Text;
+using ZstdFs.Core.FileSystem;
+using ZstdFs.Fuse.Mount;
+using ZstdFs.Fuse.Session;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Tests.FileSystem;
+
+/// <summary>A new folder, mounted for real and served by this process.</summary>
+internal sealed class MountedSource : IDisposable, IEventLog
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("zstdfs-test-").FullName;
+    private readonly FileSystemOptions _options;
+    private readonly List<string> _log = [];
+    private FuseMount _mount = null!;
+    private FuseSession _session = null!;
+    private ZstdFileSystem _fileSystem = null!;
+
+    internal MountedSource(FileSystemOptions? options = null)
+    {
+        _options = options ?? new FileSystemOptions();
+        Directory.CreateDirectory(Source);
+        Directory.CreateDirectory(Mount);
+        Start();
+    }
+
+    internal string Source => Path.Combine(_folder, "source");
+
+    internal string Mount => Path.Combine(_folder, "mount");
+
+    internal IReadOnlyList<string> Log => _log;
+
+    internal void Remount()
+    {
+        Stop();
+        Start();
+    }
+
+    /// <summary>Runs a shell command with the mount as its folder; fails the test unless it exits with 0. Returns what it printed.</summary>
+    internal string Shell(string command, int seconds = 60)
+    {
+        var start = new ProcessStartInfo("/bin/bash", ["-c", "set -euo pipefail; " + command]) { WorkingDirectory = Mount, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["SRC"] = Source;
+        start.Environment["MNT"] = Mount;
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), errors = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(TimeSpan.FromSeconds(seconds)))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"did not end in {seconds} s: {command}");
+        }
+        Assert.That(process.ExitCode, Is.Zero, $"{command}\n{output.Result}{errors.Result}\n{string.Join('\n', _log)}");
+        return output.Result;
+    }
+
+    private void Start()
+    {
+        Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(Source + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
+        _fileSystem = ZstdFileSystem.Open(root, _options, this);
+        _mount = FuseMount.Mount(Mount, new FuseMountOptions { Source = Source, AllowOther = true });
+        _session = new FuseSession(_mount.Device, _fileSystem, new SessionOptions { OnFailure = (op, node, failure) => Error($"{op} of node {node}: {failure}") });
+        _session.Start();
+        Assert.That(_session.WaitUntilServing(TimeSpan.FromSeconds(10)), Is.True);
+    }
+
+    private void Stop()
+    {
+        int result = _mount.Unmount();
+        for (int i = 0; i < 100 && result == -(int)Errno.EBUSY; i++)
+        {
+            Thread.Sleep(50);
+            result = _mount.Unmount();
+        }
+        Assert.That(result, Is.Zero, "unmount");
+        _session.Join();
+        _session.Dispose();
+        Assert.That(_fileSystem.Drain(), Is.Zero, "drain");
+        _mount.Device.Dispose();
+        _fileSystem.Dispose();
+    }
+
+    public void Information(string message) => Add(message);
+
+    public void Warning(string message) => Add(message);
+
+    public void Error(string message) => Add(message);
+
+    private void Add(string message)
+    {
+        lock (_log)
+            _log.Add(message);
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        Directory.Delete(_folder, recursive: true);
+    }
+}
