@@ -1,0 +1,80 @@
+# Sourced by the commands beside it. Words go to stderr, each line with the command's name in front.
+# Needs: $self (the command's name), $root (the repository's folder). Answers in variables, not in output.
+
+umask 022   # what root builds, others run
+
+say() { printf '%s: %s\n' "$self" "$*" >&2; }
+
+fail() { # code message…
+    local code=$1
+    shift
+    say "$@"
+    exit "$code"
+}
+
+has_library() {
+    local folder
+    for folder in /lib /usr/lib /lib64 /usr/lib64 /usr/local/lib /lib/*-linux-* /usr/lib/*-linux-*; do
+        [ -e "$folder/$1" ] && return 0
+    done
+    return 1
+}
+
+is_there() { # what the third column of scripts/packages names
+    case $1 in
+        lib:*) has_library "${1#lib:}" ;;
+        *) command -v -- "$1" > /dev/null || [ -x "/sbin/$1" ] || [ -x "/usr/sbin/$1" ] ;;
+    esac
+}
+
+# Installs what is missing of the packages for the given uses ("run", "test").
+install_missing() {
+    local package use proof missing=()
+    while read -r package use proof; do
+        [[ $package == '#'* || -z $package || " $* " != *" $use "* ]] && continue
+        is_there "$proof" || missing+=("$package")
+    done < "$root/scripts/packages"
+    [ ${#missing[@]} -eq 0 ] && return
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then
+        fail 5 "needs what these Debian packages hold; install them (as root: apt-get install ${missing[*]})"
+    fi
+    say "installing ${missing[*]}"
+    local log
+    log=$(mktemp)
+    if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } > "$log" 2>&1 < /dev/null; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        fail 5 "could not install ${missing[*]}: the lines above say why"
+    fi
+    rm -f "$log"
+}
+
+# Sets $dotnet, and DOTNET_ROOT where the program that we build would not find the runtime by itself.
+find_dotnet() {
+    local candidate
+    dotnet=
+    for candidate in "$(command -v dotnet)" "${DOTNET_ROOT:-/nowhere}/dotnet" "${HOME:-/nowhere}/.dotnet/dotnet" /usr/share/dotnet/dotnet /usr/lib/dotnet/dotnet; do
+        if [ -x "$candidate" ]; then
+            dotnet=$candidate
+            break
+        fi
+    done
+    [ -n "$dotnet" ] || fail 5 "needs the .NET 10 SDK: install it (https://dot.net) so that 'dotnet' is in PATH"
+    if [ -z "${DOTNET_ROOT:-}" ]; then
+        local folder
+        folder=$(dirname -- "$(readlink -f -- "$dotnet")")
+        case $folder in
+            /usr/share/dotnet | /usr/lib/dotnet) ;;
+            *) export DOTNET_ROOT=$folder ;;
+        esac
+    fi
+}
+
+# Makes `dotnet build` quiet and independent of the user's surroundings (a service's user may have no home).
+prepare_dotnet() {
+    export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
+    if [ ! -w "${HOME:-/nowhere}" ]; then
+        mkdir -p "$root/artifacts/home"
+        export HOME=$root/artifacts/home
+    fi
+}

@@ -1,0 +1,124 @@
+using System.CommandLine;
+using ZstdFs.Cli.Logging;
+using ZstdFs.Cli.Mounting;
+using ZstdFs.Cli.Options;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Cli.Commands;
+
+/// <summary><c>zstdfs mount</c>: in the foreground, or a daemon that this process starts and waits for.</summary>
+internal static class MountCommand
+{
+    private const string DaemonOption = "--daemon";
+
+    private static readonly Argument<string> Source = new("SOURCE") { Description = "The folder that holds the .zst files." };
+    private static readonly Argument<string> MountPoint = new("MOUNTPOINT")
+    {
+        Description = "An empty folder that will show the plain files, or SOURCE itself.",
+    };
+    private static readonly Option<bool> Foreground = new("--foreground", "-f") { Description = "Stay in the foreground; events go to standard error." };
+    private static readonly Option<string[]> List = new("--options", "-o")
+    {
+        HelpName = "LIST",
+        AllowMultipleArgumentsPerToken = false,
+        Description = "Options as in fstab, with commas between: " + string.Join(", ", MountOptionList.Names.Where(n => n != "auto_unmount")) + ".",
+    };
+    private static readonly Option<string?> Level = new("--level") { HelpName = "N", Description = "Compression level of what is written, -7 (fastest) to 22 (smallest). Default: 3." };
+    private static readonly Option<string?> FrameSize = new("--frame-size")
+    {
+        HelpName = "SIZE",
+        Description = "How much of a file is compressed as one piece, 64K to 16M: larger compresses better, smaller reads faster at random. Default: 512K.",
+    };
+    private static readonly Option<string?> Plain = new("--plain") { HelpName = "ignore|show", Description = "Files in SOURCE that are not .zst: left out, or shown as they are. Default: ignore." };
+    private static readonly Option<string?> CacheTimeout = new("--cache-timeout")
+    {
+        HelpName = "SECONDS",
+        Description = "How long a change made directly in SOURCE may stay unseen in listings. Default: 1.",
+    };
+    private static readonly Option<string?> LogFile = new("--log-file") { HelpName = "FILE", Description = "Append events to FILE. Default: the system log." };
+    private static readonly Option<string?> Jobs = new("--jobs") { HelpName = "N", Description = "Threads that compress one file. Default: one for each processor." };
+    private static readonly Option<bool> Daemon = new(DaemonOption) { Hidden = true };
+
+    internal static Command Create()
+    {
+        var command = new Command("mount", "Shows the files of SOURCE, decompressed, in MOUNTPOINT. Returns when the mount can be used.")
+        {
+            Source, MountPoint, Foreground, List, Level, FrameSize, Plain, CacheTimeout, LogFile, Jobs, Daemon,
+        };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult parsed)
+    {
+        string source = parsed.GetRequiredValue(Source), mountPoint = parsed.GetRequiredValue(MountPoint);
+        if (parsed.GetValue(Daemon))
+            return (int)RunDaemon(source, mountPoint, parsed);
+        MountOptions options = Options(parsed);
+        if (parsed.GetValue(Foreground))
+        {
+            using EventLog log = options.LogFile is { } file ? new FileLog(file) : new StandardErrorLog();
+            return (int)new MountService(source, mountPoint, options, log, StartReport.None()).Run();
+        }
+        using (MountPreflight preflight = MountPreflight.Check(source, mountPoint, options))
+            (source, mountPoint) = (preflight.Source.PathText, preflight.MountPoint.PathText);
+        if (options.LogFile is { } wanted)
+            new FileLog(wanted).Dispose();
+        BackgroundStart.Run(["mount", DaemonOption, .. Words(parsed, options), "--", source, mountPoint], options.LogFile);
+        return (int)ExitCode.Success;
+    }
+
+    private static ExitCode RunDaemon(string source, string mountPoint, ParseResult parsed)
+    {
+        using StartReport report = StartReport.Inherited();
+        try
+        {
+            MountOptions options = Options(parsed);
+            using EventLog log = new StartingLog(options.LogFile is { } file ? new FileLog(file) : new SystemLog(NativeText.Printable(mountPoint)), report);
+            return new MountService(source, mountPoint, options, log, report).Run();
+        }
+        catch (CommandFailure failure)
+        {
+            report.Failed(failure.Code, NativeText.Printable(failure.Message));
+            return failure.Code;
+        }
+        catch (Exception e)
+        {
+            report.Failed(ExitCode.Failure, NativeText.Printable($"the daemon failed: {e.Message}"));
+            throw;
+        }
+    }
+
+    /// <summary>What was asked, lists first: an option of its own name wins over the same in a list.</summary>
+    private static MountOptions Options(ParseResult parsed)
+    {
+        var options = new MountOptions();
+        foreach (string list in parsed.GetValue(List) ?? [])
+            options = MountOptionList.Apply(options, list);
+        foreach ((Option<string?> option, string entry) in Named)
+        {
+            if (parsed.GetResult(option) is not null)
+                options = MountOptionList.Set(options, option.Name, entry, parsed.GetValue(option));
+        }
+        if ((!options.NoSuid || !options.NoDevices) && !Credentials.IsRoot)
+            throw new CommandFailure(ExitCode.Usage, $"option '{(options.NoSuid ? "dev" : "suid")}' is for root only: leave it out");
+        return options.LogFile is { } file ? options with { LogFile = Path.GetFullPath(file) } : options;
+    }
+
+    // The same options for the daemon, whose working folder is another: paths are absolute.
+    private static IEnumerable<string> Words(ParseResult parsed, MountOptions options)
+    {
+        foreach (string list in parsed.GetValue(List) ?? [])
+            yield return "--options=" + list;
+        foreach ((Option<string?> option, _) in Named)
+        {
+            if (option != LogFile && parsed.GetValue(option) is { } value)
+                yield return option.Name + "=" + value;
+        }
+        if (options.LogFile is not null)
+            yield return LogFile.Name + "=" + options.LogFile;
+    }
+
+    private static (Option<string?> Option, string Entry)[] Named =>
+        [(Level, "level"), (FrameSize, "frame_size"), (Plain, "plain"), (CacheTimeout, "cache_timeout"), (LogFile, "log_file"), (Jobs, "jobs")];
+}

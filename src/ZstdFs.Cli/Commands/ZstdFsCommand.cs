@@ -1,0 +1,36 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+
+namespace ZstdFs.Cli.Commands;
+
+/// <summary>The program's command line: what there is to call, and its help.</summary>
+internal static class ZstdFsCommand
+{
+    internal static RootCommand Create()
+    {
+        var root = new RootCommand(
+            "Shows a folder of .zst files as the plain files they hold, to read and to write. Whatever is written there is stored as ordinary .zst files, which "
+            + "'zstd -d' reads without this program.");
+        Command mount = MountCommand.Create(), unmount = UnmountCommand.Create(), sync = SyncCommand.Create();
+        root.Subcommands.Add(mount);
+        root.Subcommands.Add(unmount);
+        root.Subcommands.Add(sync);
+
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!, new Dictionary<Command, string[]>
+        {
+            [root] = ["zstdfs mount ~/logs.zst ~/logs     show the .zst files in ~/logs.zst as plain files in ~/logs", "zstdfs unmount ~/logs              store what was written and end"],
+            [mount] =
+            [
+                "zstdfs mount /data/logs.zst /logs                      in the background; returns when /logs can be used",
+                "zstdfs mount -o allow_other,noatime /data/logs /logs   for every user of this machine (as root)",
+                "zstdfs mount --level 9 --frame-size 1M /data /data     on the source itself; smaller files, slower writing",
+                "zstdfs mount -f --log-file /tmp/log /data/logs /logs   in the foreground, until Ctrl-C",
+                "In /etc/fstab:  /data/logs.zst  /logs  fuse.zstdfs  allow_other,level=9,_netdev  0  0",
+            ],
+            [unmount] = ["zstdfs unmount /logs     returns when everything is stored in the source and the daemon has ended"],
+            [sync] = ["zstdfs sync /logs     returns when everything closed so far would survive a power cut"],
+        });
+        return root;
+    }
+}

@@ -1,0 +1,107 @@
+using System.Buffers.Binary;
+using ZstdFs.Cli.Options;
+using ZstdFs.Core.FileSystem;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Cli.Mounting;
+
+/// <summary>How a mount answered when it was asked who it is.</summary>
+internal enum MountState
+{
+    /// <summary>A daemon of ours serves it.</summary>
+    Serving,
+    /// <summary>It is ours by its type, and its daemon has died.</summary>
+    Dead,
+}
+
+/// <summary>Another process's mount, as <c>unmount</c> and <c>sync</c> find it under a path.</summary>
+internal sealed class ControlledMount : IDisposable
+{
+    /// <summary>The type that the mount table shows.</summary>
+    internal const string FileSystemType = "fuse.zstdfs";
+
+    private const int IdentityBytes = 16;
+
+    private FileDescriptor? _root;
+
+    private ControlledMount(string text, byte[] path, MountEntry entry) => (Text, Path, Entry) = (text, path, entry);
+
+    /// <summary>The mount point as the user wrote it, fit to be printed.</summary>
+    internal string Text { get; }
+    /// <summary>The mount point, absolute, not ended by NUL.</summary>
+    internal byte[] Path { get; }
+    /// <summary>The mount table's line.</summary>
+    internal MountEntry Entry { get; }
+    /// <summary>Whether it has a daemon.</summary>
+    internal MountState State { get; private set; }
+    /// <summary>The daemon's process id; 0 where there is none.</summary>
+    internal int ProcessId { get; private set; }
+
+    /// <summary>Finds the mount and asks it; throws where the path is not one of ours.</summary>
+    internal static ControlledMount Find(string text)
+    {
+        string shown = NativeText.Printable(text);
+        int result = Folder.Open(text, OpenFlags.PathOnly, out Folder folder);
+        if (result < 0)
+        {
+            string why = (Errno)(-result) switch { Errno.ENOENT => "does not exist", Errno.ENOTDIR => "is not a folder", var other => $"cannot be opened ({other})" };
+            throw new CommandFailure(ExitCode.MountPointUnusable, $"'{shown}' {why}: name the folder on which zstdfs was mounted");
+        }
+        // Held open no longer than this: it would make the mount busy.
+        byte[] path;
+        using (folder)
+            path = folder.Path;
+        if (MountTable.Find(path) is not { } entry)
+            throw new CommandFailure(ExitCode.MountPointUnusable, $"nothing is mounted on '{shown}': 'findmnt -t {FileSystemType}' lists the zstdfs mounts");
+        if (!entry.FileSystemType.StartsWith("fuse", StringComparison.Ordinal))
+            throw NotOurs(shown, entry);
+        var mount = new ControlledMount(shown, path, entry);
+        mount.Identify();
+        return mount;
+    }
+
+    /// <summary>Commits everything that was closed so far and makes it durable. 0 or −errno.</summary>
+    internal int Synchronize() => SystemCallsFile.IoControl(_root!, ControlCommands.Sync, default);
+
+    /// <summary>Lets go of the mount, which could not be unmounted otherwise.</summary>
+    public void Dispose()
+    {
+        _root?.Dispose();
+        _root = null;
+    }
+
+    /// <summary>The same mount is still there.</summary>
+    internal bool IsMounted() => MountTable.Find(Path) is { } now && now.Device == Entry.Device;
+
+    private void Identify()
+    {
+        Span<byte> identity = stackalloc byte[IdentityBytes];
+        int result = SystemCallsAt.Open(new NativeName([.. Path, 0]), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root);
+        if (result >= 0)
+        {
+            _root = root;
+            result = SystemCallsFile.IoControl(root, ControlCommands.Identity, identity);
+        }
+        if (result >= 0)
+        {
+            ProcessId = BinaryPrimitives.ReadInt32LittleEndian(identity);
+            return;
+        }
+        Dispose();
+        switch ((Errno)(-result))
+        {
+            case Errno.ENOTCONN or Errno.ECONNABORTED or Errno.ENODEV when Entry.FileSystemType == FileSystemType:
+                State = MountState.Dead;
+                return;
+            case Errno.EACCES or Errno.EPERM when Entry.UserId is { } user && user != Credentials.UserId:
+                throw new CommandFailure(ExitCode.MountPointUnusable, $"'{Text}' was mounted by the user with id {user}, who alone may reach it: run this as that user");
+            case Errno.EACCES or Errno.EPERM:
+                throw new CommandFailure(ExitCode.MountPointUnusable, $"'{Text}' may not be read by this user: check the owner and mode of its top folder");
+            default:
+                throw NotOurs(Text, Entry);
+        }
+    }
+
+    private static CommandFailure NotOurs(string shown, MountEntry entry) =>
+        new(ExitCode.MountPointUnusable, $"'{shown}' is a mount of type {entry.FileSystemType}, not of zstdfs: use umount for it");
+}

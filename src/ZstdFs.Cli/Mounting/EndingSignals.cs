@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+using ZstdFs.Cli.Logging;
+using ZstdFs.Cli.Options;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Cli.Mounting;
+
+/// <summary>
+/// SIGTERM, SIGINT and SIGHUP unmount, and the daemon ends when the kernel lets go of it. A mount in use is taken out of sight instead
+/// and ends with its last user, so that a signal always ends the daemon and never takes an open file from anybody.
+/// </summary>
+internal sealed class EndingSignals : IDisposable
+{
+    private readonly byte[] _path;
+    private readonly EventLog _log;
+    private readonly PosixSignalRegistration[] _registrations;
+    private readonly Lock _gate = new(); // guards the fields below
+    private string? _device; // the mount, once it is made: something else may lie on the same path later
+    private bool _asked, _unmounted;
+
+    internal EndingSignals(byte[] path, EventLog log)
+    {
+        (_path, _log) = (path, log);
+        _registrations = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP }.Select(s => PosixSignalRegistration.Create(s, Handle))];
+    }
+
+    /// <summary>A signal has come.</summary>
+    internal bool WasAsked
+    {
+        get
+        {
+            lock (_gate)
+                return _asked;
+        }
+    }
+
+    /// <summary>From here on there is something to unmount; does it when a signal has already come.</summary>
+    internal void MountIsMade()
+    {
+        lock (_gate)
+        {
+            _device = MountTable.Find(_path)?.Device;
+            if (_asked)
+                Unmount();
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (PosixSignalRegistration registration in _registrations)
+            registration.Dispose();
+    }
+
+    private void Handle(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        lock (_gate)
+        {
+            _asked = true;
+            if (_device is not null && !_unmounted)
+                Unmount();
+        }
+    }
+
+    private void Unmount()
+    {
+        if (MountTable.Find(_path)?.Device != _device)
+        {
+            _log.Warning("asked to end, but another mount lies on this one: unmount that one, then this one");
+            return;
+        }
+        int result = MountRemoval.Unmount(_path, detach: false);
+        if (result == -(int)Errno.EBUSY)
+        {
+            _log.Information($"asked to end, but '{NativeText.Decode(_path)}' is in use: it is out of sight now, and ends when its last user has gone");
+            result = MountRemoval.Unmount(_path, detach: true);
+        }
+        _unmounted = result >= 0;
+        if (result < 0)
+            _log.Error($"asked to end, but '{NativeText.Decode(_path)}' cannot be unmounted ({(Errno)(-result)})");
+    }
+}

@@ -1,0 +1,106 @@
+using System.Globalization;
+using System.IO.Pipes;
+using System.Text;
+using ZstdFs.Cli.Logging;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Cli.Mounting;
+
+/// <summary>
+/// What a starting daemon tells the command that started it, through a pipe: lines "W message" for the user, then either "R" (the mount serves) or
+/// "F code message". The pipe's end without either means that the daemon died.
+/// </summary>
+internal sealed class StartReport : IDisposable
+{
+    private readonly Lock _gate = new(); // guards _pipe
+    private Stream? _pipe;
+
+    /// <summary>The daemon's end: the descriptor that <see cref="ProcessSpawn.Detached"/> passed.</summary>
+    internal static StartReport Inherited() => new() { _pipe = OpenInherited() };
+
+    /// <summary>For a mount that nobody waits for.</summary>
+    internal static StartReport None() => new();
+
+    /// <summary>Something that the user should know before the command returns.</summary>
+    internal void Say(string message) => Write($"W {message}\n", last: false);
+
+    /// <summary>The mount serves.</summary>
+    internal void Serving() => Write("R\n", last: true);
+
+    /// <summary>There will be no mount.</summary>
+    internal void Failed(ExitCode code, string message) => Write(string.Create(CultureInfo.InvariantCulture, $"F {(int)code} {message}\n"), last: true);
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _pipe?.Dispose();
+            _pipe = null;
+        }
+    }
+
+    /// <summary>The waiting command's end. Returns when the daemon serves; throws its reason when it does not.</summary>
+    internal static void Await(Stream pipe, int daemon, TextWriter words)
+    {
+        using var reader = new StreamReader(pipe, Encoding.UTF8);
+        while (reader.ReadLine() is { } line)
+        {
+            if (line == "R")
+                return;
+            if (line.StartsWith("W ", StringComparison.Ordinal))
+                words.WriteLine("zstdfs: " + line[2..]);
+            else if (line.Split(' ', 3) is ["F", var code, var message] && int.TryParse(code, CultureInfo.InvariantCulture, out int number))
+                throw new CommandFailure((ExitCode)number, message);
+        }
+        int status = ProcessSpawn.Wait(daemon);
+        throw new CommandFailure(ExitCode.Failure,
+            $"the daemon ended before it served (status {status}): run 'zstdfs mount -f …' to see why, or give it a --log-file");
+    }
+
+    private static AnonymousPipeClientStream OpenInherited() =>
+        new(PipeDirection.Out, ProcessSpawn.PassedDescriptor.ToString(CultureInfo.InvariantCulture));
+
+    private void Write(string line, bool last)
+    {
+        lock (_gate)
+        {
+            try
+            {
+                _pipe?.Write(Encoding.UTF8.GetBytes(line));
+            }
+            catch (IOException)
+            {
+                // Whoever started us is gone; the mount goes on without them.
+            }
+            if (last)
+                Dispose();
+        }
+    }
+}
+
+/// <summary>Events of a mount that starts in the background: into its log, and until it serves also to the user who waits.</summary>
+internal sealed class StartingLog(EventLog log, StartReport report) : EventLog
+{
+    public override void Dispose()
+    {
+        log.Dispose();
+        base.Dispose();
+    }
+
+    protected override void Write(Severity severity, string message)
+    {
+        switch (severity)
+        {
+            case Severity.Error:
+                log.Error(message);
+                break;
+            case Severity.Warning:
+                log.Warning(message);
+                break;
+            default:
+                log.Information(message);
+                break;
+        }
+        report.Say(message);
+    }
+}

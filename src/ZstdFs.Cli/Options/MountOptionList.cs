@@ -1,0 +1,92 @@
+using System.Text;
+
+namespace ZstdFs.Cli.Options;
+
+/// <summary>The list after <c>-o</c>, as mount(8) and fstab(5) write it. Later entries win over earlier ones.</summary>
+internal static class MountOptionList
+{
+    private delegate MountOptions Entry(MountOptions options, string name, string? value);
+
+    private static readonly Dictionary<string, Entry> Entries = new(StringComparer.Ordinal)
+    {
+        ["ro"] = Flag(o => o with { FileSystem = o.FileSystem with { ReadOnly = true } }),
+        ["rw"] = Flag(o => o with { FileSystem = o.FileSystem with { ReadOnly = false } }),
+        ["allow_other"] = Flag(o => o with { AllowOther = true }),
+        ["nosuid"] = Flag(o => o with { NoSuid = true }),
+        ["suid"] = Flag(o => o with { NoSuid = false }),
+        ["nodev"] = Flag(o => o with { NoDevices = true }),
+        ["dev"] = Flag(o => o with { NoDevices = false }),
+        ["noexec"] = Flag(o => o with { NoExecute = true }),
+        ["exec"] = Flag(o => o with { NoExecute = false }),
+        ["noatime"] = Flag(o => o with { NoAccessTime = true }),
+        ["atime"] = Flag(o => o with { NoAccessTime = false }),
+        ["sync"] = Flag(o => o with { Synchronous = true }),
+        ["async"] = Flag(o => o with { Synchronous = false }),
+        ["dirsync"] = Flag(o => o with { SynchronousFolders = true }),
+        ["nonempty"] = Flag(o => o with { NonEmpty = true }),
+        ["fsname"] = (o, name, value) => o with { FileSystemName = OptionValue.Text(name, value) },
+        ["subtype"] = (o, name, value) => o with { Subtype = OptionValue.Text(name, value) },
+        ["level"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Level = OptionValue.Level(name, value) } },
+        ["frame_size"] = (o, name, value) => o with { FileSystem = o.FileSystem with { FrameBytes = OptionValue.FrameBytes(name, value) } },
+        ["plain"] = (o, name, value) => o with { FileSystem = o.FileSystem with { PlainFiles = OptionValue.Plain(name, value) } },
+        ["cache_timeout"] = (o, name, value) => o with { FileSystem = o.FileSystem with { CacheTimeout = OptionValue.Seconds(name, value) } },
+        ["log_file"] = (o, name, value) => o with { LogFile = OptionValue.Text(name, value) },
+        ["jobs"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Jobs = OptionValue.Jobs(name, value) } },
+        ["auto_unmount"] = (_, _, _) => throw new CommandFailure(ExitCode.Usage,
+            "option 'auto_unmount' is not taken: a mount that lost its daemon must answer with an error, not look like an empty folder; leave it out and use 'zstdfs unmount'"),
+    };
+
+    /// <summary>Words of mount(8) and fstab(5) that need nothing done here: it is so anyway, or it is for mount(8) itself.</summary>
+    private static readonly HashSet<string> WithoutEffect = new(StringComparer.Ordinal)
+    {
+        "defaults", "default_permissions", "relatime", "norelatime", "diratime", "auto", "noauto", "user", "nouser", "users", "owner", "group",
+        "nofail", "_netdev", "silent", "loud",
+    };
+
+    /// <summary>Adds one list to what was asked so far.</summary>
+    internal static MountOptions Apply(MountOptions options, string list)
+    {
+        foreach (string entry in Split(list))
+        {
+            int equals = entry.IndexOf('=', StringComparison.Ordinal);
+            string name = equals < 0 ? entry : entry[..equals];
+            if (Entries.TryGetValue(name, out Entry? apply))
+                options = apply(options, name, equals < 0 ? null : entry[(equals + 1)..]);
+            else if (name.Length != 0 && !WithoutEffect.Contains(name) && !name.StartsWith("x-", StringComparison.Ordinal))
+                throw new CommandFailure(ExitCode.Usage, $"unknown option '{name}' after -o: leave it out; 'zstdfs mount --help' lists the options");
+        }
+        return options;
+    }
+
+    /// <summary>Sets the entry called <paramref name="name"/>; messages call it <paramref name="shownName"/>, as the user wrote it.</summary>
+    internal static MountOptions Set(MountOptions options, string shownName, string name, string? value) => Entries[name](options, shownName, value);
+
+    /// <summary>The names that <see cref="Apply"/> acts on, for help and documentation.</summary>
+    internal static IEnumerable<string> Names => Entries.Keys;
+
+    // A comma that belongs to a value is written "\,", as with every FUSE file system.
+    private static IEnumerable<string> Split(string list)
+    {
+        var entry = new StringBuilder();
+        for (int i = 0; i < list.Length; i++)
+        {
+            if (list[i] == '\\' && i + 1 < list.Length)
+            {
+                entry.Append(list[++i]);
+            }
+            else if (list[i] == ',')
+            {
+                yield return entry.ToString();
+                entry.Clear();
+            }
+            else
+            {
+                entry.Append(list[i]);
+            }
+        }
+        yield return entry.ToString();
+    }
+
+    private static Entry Flag(Func<MountOptions, MountOptions> apply) => (options, name, value) =>
+        value is null ? apply(options) : throw new CommandFailure(ExitCode.Usage, $"option '{name}' takes no value: write '{name}' alone");
+}

@@ -1,0 +1,32 @@
+using ZstdFs.Core;
+
+namespace ZstdFs.Cli.Options;
+
+/// <summary>Everything that was asked of one mount.</summary>
+internal sealed record MountOptions
+{
+    /// <summary>What the file system itself is told.</summary>
+    internal FileSystemOptions FileSystem { get; init; } = new();
+    /// <summary>Other users may use the mount, each within the files' modes.</summary>
+    internal bool AllowOther { get; init; }
+    /// <summary>Set-id bits of programs in the mount have no effect.</summary>
+    internal bool NoSuid { get; init; } = true;
+    /// <summary>Device nodes in the mount cannot be opened.</summary>
+    internal bool NoDevices { get; init; } = true;
+    /// <summary>Programs in the mount cannot be run.</summary>
+    internal bool NoExecute { get; init; }
+    /// <summary>Reading does not move access times.</summary>
+    internal bool NoAccessTime { get; init; }
+    /// <summary>Every write is as if followed by fsync.</summary>
+    internal bool Synchronous { get; init; }
+    /// <summary>Every change of names is as if followed by fsync of the folder.</summary>
+    internal bool SynchronousFolders { get; init; }
+    /// <summary>The mount point may hold files, which the mount hides.</summary>
+    internal bool NonEmpty { get; init; }
+    /// <summary>First column of df and mount; the source's path where null.</summary>
+    internal string? FileSystemName { get; init; }
+    /// <summary>The type shown is "fuse." and this.</summary>
+    internal string Subtype { get; init; } = "zstdfs";
+    /// <summary>Where events are written; null for standard error or the system log.</summary>
+    internal string? LogFile { get; init; }
+}

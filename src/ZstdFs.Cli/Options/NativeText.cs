@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Text;
+
+namespace ZstdFs.Cli.Options;
+
+/// <summary>
+/// Paths are bytes, the command line library wants strings: bytes that are not UTF-8 travel as lone low surrogates U+DC80…U+DCFF
+/// (Python's "surrogateescape") and come out as the same bytes.
+/// </summary>
+internal static class NativeText
+{
+    private const char FirstEscape = '\udc00';
+
+    /// <summary>The program's arguments with nothing lost: the runtime has replaced what is not UTF-8, /proc has not.</summary>
+    internal static string[] Arguments(string[] arguments)
+    {
+        if (!arguments.Any(a => a.Contains('\ufffd')))
+            return arguments;
+        byte[] raw = File.ReadAllBytes("/proc/self/cmdline");
+        var all = new List<string>();
+        foreach (Range range in raw.AsSpan().TrimEnd((byte)0).Split((byte)0))
+            all.Add(Decode(raw.AsSpan(range)));
+        return all.Count < arguments.Length ? arguments : [.. all[^arguments.Length..]];
+    }
+
+    /// <summary>Bytes to text.</summary>
+    internal static string Decode(ReadOnlySpan<byte> bytes)
+    {
+        var text = new StringBuilder(bytes.Length);
+        Span<char> characters = stackalloc char[2];
+        while (!bytes.IsEmpty)
+        {
+            if (Rune.DecodeFromUtf8(bytes, out Rune rune, out int consumed) == System.Buffers.OperationStatus.Done)
+            {
+                text.Append(characters[..rune.EncodeToUtf16(characters)]);
+            }
+            else
+            {
+                for (int i = 0; i < consumed; i++)
+                    text.Append((char)(FirstEscape + bytes[i]));
+            }
+            bytes = bytes[consumed..];
+        }
+        return text.ToString();
+    }
+
+    /// <summary>Text to bytes, without a NUL.</summary>
+    internal static byte[] Encode(string text)
+    {
+        var bytes = new List<byte>(text.Length);
+        Span<byte> encoded = stackalloc byte[4];
+        for (int i = 0; i < text.Length;)
+        {
+            if (Rune.TryGetRuneAt(text, i, out Rune rune))
+            {
+                bytes.AddRange(encoded[..rune.EncodeToUtf8(encoded)]);
+                i += rune.Utf16SequenceLength;
+            }
+            else
+            {
+                bytes.Add((byte)text[i++]);
+            }
+        }
+        return [.. bytes];
+    }
+
+    /// <summary>Text to bytes that end with NUL, for a system call.</summary>
+    internal static byte[] EncodeTerminated(string text) => [.. Encode(text), 0];
+
+    /// <summary>On one line and without anything that a terminal would obey.</summary>
+    internal static string Printable(string text)
+    {
+        if (!text.Any(c => char.IsControl(c) || char.IsSurrogate(c)))
+            return text;
+        var shown = new StringBuilder(text.Length);
+        for (int i = 0; i < text.Length;)
+        {
+            if (!Rune.TryGetRuneAt(text, i, out Rune rune))
+            {
+                shown.Append(CultureInfo.InvariantCulture, $"\\x{(byte)text[i++]:x2}");
+                continue;
+            }
+            if (Rune.IsControl(rune))
+                shown.Append(CultureInfo.InvariantCulture, $"\\x{rune.Value:x2}");
+            else
+                shown.Append(rune);
+            i += rune.Utf16SequenceLength;
+        }
+        return shown.ToString();
+    }
+}

@@ -1,0 +1,52 @@
+using System.Globalization;
+using ZstdFs.Core;
+
+namespace ZstdFs.Cli.Options;
+
+/// <summary>Texts of option values to what they mean. A wrong one ends the command with the option's name and what it takes.</summary>
+internal static class OptionValue
+{
+    private const int LowestLevel = -7, HighestLevel = 22, MostJobs = 256;
+
+    internal static int Level(string option, string? text) =>
+        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int level) && level is >= LowestLevel and <= HighestLevel
+            ? level
+            : throw Wrong(option, text, $"a compression level from {LowestLevel} (fastest) to {HighestLevel} (smallest); 3 is the default");
+
+    internal static int FrameBytes(string option, string? text) =>
+        SizeBytes(text) is { } bytes and >= FileSystemOptions.MinFrameBytes and <= FileSystemOptions.MaxFrameBytes && long.IsPow2(bytes)
+            ? (int)bytes
+            : throw Wrong(option, text, "a power of two from 64K to 16M, such as 512K, which is the default");
+
+    internal static PlainFiles Plain(string option, string? text) => text switch
+    {
+        "ignore" => PlainFiles.Ignore,
+        "show" => PlainFiles.Show,
+        _ => throw Wrong(option, text, "'ignore' (files without .zst are not shown; the default) or 'show'"),
+    };
+
+    internal static TimeSpan Seconds(string option, string? text) =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds <= 86400
+            ? TimeSpan.FromSeconds(seconds)
+            : throw Wrong(option, text, "seconds from 0 to 86400, such as 1 or 0.5");
+
+    internal static int Jobs(string option, string? text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int jobs) && jobs is >= 1 and <= MostJobs
+            ? jobs
+            : throw Wrong(option, text, $"a number of threads from 1 to {MostJobs}");
+
+    internal static string Text(string option, string? text) =>
+        string.IsNullOrEmpty(text) ? throw Wrong(option, text, "a value: write '" + option + "=VALUE'") : text;
+
+    private static long? SizeBytes(string? text)
+    {
+        string number = (text ?? "").TrimEnd('B', 'i');
+        int shift = number.Length == 0 ? 0 : char.ToUpperInvariant(number[^1]) switch { 'K' => 10, 'M' => 20, _ => 0 };
+        return long.TryParse(shift == 0 ? number : number[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value <= FileSystemOptions.MaxFrameBytes
+            ? value << shift
+            : null;
+    }
+
+    private static CommandFailure Wrong(string option, string? text, string takes) =>
+        new(ExitCode.Usage, string.IsNullOrEmpty(text) ? $"option '{option}' needs {takes}" : $"option '{option}' does not take '{text}': give {takes}");
+}

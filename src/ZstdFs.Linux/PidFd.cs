@@ -1,0 +1,66 @@
+using System.Buffers.Binary;
+using ZstdFs.Linux.Native;
+
+namespace ZstdFs.Linux;
+
+/// <summary>A process held by descriptor, so that its number cannot be taken for another's. Results below zero are −errno.</summary>
+public static unsafe class PidFd
+{
+    private const int OpenNumber = 434;
+    private const short Readable = 1, HungUp = 16;           // POLLIN, POLLHUP
+    private const ulong GetInfo = 0xc040_ff0b;               // PIDFD_GET_INFO with the first, 64-byte struct pidfd_info
+    private const int InfoBytes = 64, ExitCodeOffset = 60;
+    private const ulong InfoExit = 8;                        // PIDFD_INFO_EXIT
+
+    /// <summary>pidfd_open(2).</summary>
+    public static int Open(int pid, out FileDescriptor process)
+    {
+        int result = SystemCallResult.From((int)LibcProcess.PidFdOpen(OpenNumber, pid, 0));
+        process = result >= 0 ? new FileDescriptor(result) : null!;
+        return result;
+    }
+
+    /// <summary>Waits until the process has ended, whosever child it is. Returns 1, or 0 when the time is over; −1 waits for ever.</summary>
+    public static int WaitForEnd(FileDescriptor process, int timeoutMs) => Poll(process, Readable, timeoutMs);
+
+    /// <summary>
+    /// The exit code of a process that has ended (128 + signal for a killed one), from Linux 6.15 on. −errno where the kernel does not tell, or the
+    /// process's parent has not collected it within <paramref name="timeoutMs"/>.
+    /// </summary>
+    public static int ExitCode(FileDescriptor process, int timeoutMs)
+    {
+        // The kernel records the code when the parent collects the process, and then hangs up.
+        int collected = Poll(process, 0, timeoutMs);
+        if (collected <= 0)
+            return collected < 0 ? collected : -(int)Errno.ETIME;
+        Span<byte> info = stackalloc byte[InfoBytes];
+        info.Clear();
+        BinaryPrimitives.WriteUInt64LittleEndian(info, InfoExit);
+        int result = SystemCallsFile.IoControl(process, GetInfo, info);
+        if (result < 0)
+            return result;
+        return (BinaryPrimitives.ReadUInt64LittleEndian(info) & InfoExit) == 0
+            ? -(int)Errno.ENODATA
+            : ExitStatus.Decode(BinaryPrimitives.ReadInt32LittleEndian(info[ExitCodeOffset..]));
+    }
+
+    private static int Poll(FileDescriptor process, short events, int timeoutMs)
+    {
+        bool held = false;
+        try
+        {
+            process.DangerousAddRef(ref held);
+            var descriptor = new PollDescriptor { Number = process.Number, Events = events };
+            int result;
+            do
+                result = SystemCallResult.From(LibcProcess.Poll(&descriptor, 1, timeoutMs));
+            while (result == -(int)Errno.EINTR);
+            return result > 0 && events == 0 && (descriptor.Returned & HungUp) == 0 ? 0 : result;
+        }
+        finally
+        {
+            if (held)
+                process.DangerousRelease();
+        }
+    }
+}

@@ -1,0 +1,77 @@
+using ZstdFs.Cli.Options;
+using ZstdFs.Core;
+
+namespace ZstdFs.Cli.Tests;
+
+[TestFixture]
+internal sealed class MountOptionListTests
+{
+    [Test]
+    public void EveryOwnOption_IsTaken()
+    {
+        MountOptions options = MountOptionList.Apply(new(), "ro,allow_other,noexec,noatime,sync,dirsync,nonempty,fsname=a\\,b,subtype=s,level=-7,frame_size=1M,plain=show,cache_timeout=0.5,log_file=/l,jobs=4");
+        Assert.Multiple(() =>
+        {
+            Assert.That(options.FileSystem, Is.EqualTo(new FileSystemOptions
+            {
+                ReadOnly = true,
+                Level = -7,
+                FrameBytes = 1 << 20,
+                PlainFiles = PlainFiles.Show,
+                CacheTimeout = TimeSpan.FromMilliseconds(500),
+                Jobs = 4,
+            }));
+            Assert.That(options, Is.EqualTo(new MountOptions
+            {
+                FileSystem = options.FileSystem,
+                AllowOther = true,
+                NoExecute = true,
+                NoAccessTime = true,
+                Synchronous = true,
+                SynchronousFolders = true,
+                NonEmpty = true,
+                FileSystemName = "a,b",
+                Subtype = "s",
+                LogFile = "/l",
+            }));
+        });
+    }
+
+    [Test]
+    public void LaterEntry_Wins() => Assert.That(MountOptionList.Apply(new(), "ro,suid,dev,rw,nosuid,nodev"), Is.EqualTo(new MountOptions()));
+
+    [Test]
+    public void WordsOfFstab_ChangeNothing() =>
+        Assert.That(MountOptionList.Apply(new(), "defaults,_netdev,noauto,auto,user,users,nofail,relatime,x-systemd.automount,x-gvfs-show,default_permissions,,"), Is.EqualTo(new MountOptions()));
+
+    [TestCase("frobnicate")]
+    [TestCase("ro=1")]
+    [TestCase("level")]
+    [TestCase("level=23")]
+    [TestCase("level=1.5")]
+    [TestCase("frame_size=65535")]
+    [TestCase("frame_size=32K")]
+    [TestCase("frame_size=-64K")]
+    [TestCase("frame_size=99999999999999999999")]
+    [TestCase("frame_size=")]
+    [TestCase("plain=convert")]
+    [TestCase("cache_timeout=-1")]
+    [TestCase("cache_timeout=NaN")]
+    [TestCase("cache_timeout=1e9")]
+    [TestCase("jobs=0")]
+    [TestCase("fsname=")]
+    public void WrongEntry_IsUsageAndNamesTheOption(string list)
+    {
+        CommandFailure failure = Assert.Throws<CommandFailure>(() => MountOptionList.Apply(new(), list));
+        Assert.That(failure.Code, Is.EqualTo(ExitCode.Usage));
+        Assert.That(failure.Message, Does.Contain($"'{list.Split('=')[0]}'"));
+    }
+
+    [TestCase("64K", 65536)]
+    [TestCase("64KiB", 65536)]
+    [TestCase("64kB", 65536)]
+    [TestCase("65536", 65536)]
+    [TestCase("16M", 16777216)]
+    public void FrameSize_InAnyUsualSpelling(string text, int bytes) =>
+        Assert.That(MountOptionList.Apply(new(), "frame_size=" + text).FileSystem.FrameBytes, Is.EqualTo(bytes));
+}

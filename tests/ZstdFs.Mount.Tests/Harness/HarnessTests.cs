@@ -1,0 +1,53 @@
+namespace ZstdFs.Mount.Tests.Harness;
+
+/// <summary>The harness itself must notice what it is there to notice.</summary>
+[TestFixture]
+internal sealed class HarnessTests
+{
+    [Test]
+    public void HungCommand_EndsAtItsLimit() =>
+        Assert.That(() => Shell.Run("sleep 60", TimeSpan.FromMilliseconds(200)), Throws.TypeOf<TimeoutException>());
+
+    [Test]
+    public void TreeComparison_NoticesEveryKindOfDifference(
+        [Values("echo x > f", "chmod 600 f", "touch -d @5.000000001 f", "ln -sfn b l", "rm f", "mkdir more", "touch -d @7 d", "chown 1:1 f")] string change)
+    {
+        TestMachine.RequireRoot("chown");
+        string folder = TestMachine.CreateFolder();
+        try
+        {
+            Shell.Get($"cd '{folder}' && mkdir -p a/d && echo y > a/f && ln -s a a/l && cp -a a b");
+            TreeComparison.AssertEqual($"{folder}/a", $"{folder}/b");
+            Shell.Get($"cd '{folder}/b' && {change}");
+            Assert.That(() => Isolated(() => TreeComparison.AssertEqual($"{folder}/a", $"{folder}/b")), Is.True);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Test]
+    public void LoopImage_IsThatFileSystem([ValueSource(typeof(LoopImage), nameof(LoopImage.Types))] string type)
+    {
+        using LoopImage image = LoopImage.Create(type);
+        Assert.That(Shell.Get($"stat -f -c %T '{image.Root}'"), Does.StartWith(type[..3]));
+    }
+
+    // Whether an assertion fails, without failing this test.
+    private static bool Isolated(Action assertion)
+    {
+        using (new NUnit.Framework.Internal.TestExecutionContext.IsolatedContext())
+        {
+            try
+            {
+                assertion();
+                return false;
+            }
+            catch (AssertionException)
+            {
+                return true;
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.Reflection;
+
+namespace ZstdFs.Mount.Tests.Harness;
+
+/// <summary>What this machine can do. What it cannot is a skipped test by hand and a failed one in CI, with the reason in both.</summary>
+internal static class TestMachine
+{
+    private static readonly Lazy<string> OwnProgram = new(FindProgram);
+    private static readonly Lazy<string> SharedProgram = new(CopyProgram);
+
+    internal static bool IsRoot => Environment.IsPrivilegedProcess;
+
+    /// <summary>The <c>zstdfs</c> under test, where that user can read it.</summary>
+    internal static string Program(ShellUser user) => user == ShellUser.Same ? OwnProgram.Value : SharedProgram.Value;
+
+    /// <summary>A new folder on a real file system (not tmpfs, unless the machine has nothing else), which every user may enter.</summary>
+    internal static string CreateFolder()
+    {
+        string parent = Environment.GetEnvironmentVariable("ZSTDFS_TEST_FOLDER") ?? "/var/tmp";
+        string folder = Directory.CreateTempSubdirectory("zstdfs-").FullName;
+        if (Path.GetDirectoryName(folder) != parent && Directory.Exists(parent))
+        {
+            Directory.Delete(folder);
+            folder = Path.Combine(parent, Path.GetFileName(folder));
+            Directory.CreateDirectory(folder);
+        }
+        File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
+        return folder;
+    }
+
+    internal static void RequireMounts()
+    {
+        try
+        {
+            using var device = new FileStream("/dev/fuse", FileMode.Open, FileAccess.ReadWrite);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            CannotRun($"mounts need /dev/fuse: {e.Message}");
+        }
+        if (!IsRoot && Shell.Run("command -v fusermount3").ExitCode != 0)
+            CannotRun("mounts need fusermount3 (package fuse3) where the tests do not run as root");
+    }
+
+    internal static void RequireRoot(string what)
+    {
+        if (!IsRoot)
+            CannotRun($"{what} needs root");
+    }
+
+    internal static void CannotRun(string why)
+    {
+        if (Environment.GetEnvironmentVariable("CI") == "true")
+            Assert.Fail(why);
+        Assert.Ignore(why);
+    }
+
+    private static string FindProgram()
+    {
+        string program = Environment.GetEnvironmentVariable("ZSTDFS_PROGRAM")
+            ?? typeof(TestMachine).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "ZstdFsProgram").Value!;
+        Assert.That(File.Exists(program), $"{program} is not there: build ZstdFs.sln first");
+        return program;
+    }
+
+    // The checkout may be in a folder that others cannot enter.
+    private static string CopyProgram()
+    {
+        string folder = CreateFolder();
+        Shell.Get($"cp -r '{Path.GetDirectoryName(OwnProgram.Value)}/.' '{folder}' && chmod -R a+rX '{folder}'");
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+        return Path.Combine(folder, "zstdfs");
+    }
+}
