@@ -14,7 +14,7 @@ internal sealed class CoreArrowTests
         ["Source"] = ["Compression"],
         ["Deduplication"] = ["Compression", "Source"],
         ["Inodes"] = ["Source"],
-        ["Content"] = ["Compression", "Deduplication", "Source"],
+        ["Content"] = ["Compression", "Deduplication", "Inodes", "Source"],
         ["OpenFiles"] = ["Content", "Inodes", "Compression", "Source"],
         ["Conversion"] = ["Content", "Compression", "Source"],
         ["Insight"] = ["Source", "Compression"],

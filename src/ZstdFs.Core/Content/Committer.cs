@@ -15,7 +15,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     {
         if (services.State is not { } state)
             return (-(int)Errno.EROFS, null);
-        if (SystemCallsAt.Stat(content.Base.File, out Statx old) is < 0 and var failed)
+        if (SystemCallsAt.Stat(content.Base.Stored, out Statx old) is < 0 and var failed)
             return (failed, null);
         if (old.LinkCount == 0 && content.Node.AnyLink is null)
             return (0, null);
@@ -50,7 +50,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             // Renaming over one of several names would split them.
             if (old.LinkCount > 1)
                 return -(int)Errno.EMLINK;
-            int result = CopyAttributes(content.Base.File, file, old);
+            int result = CopyAttributes(content.Base.Stored, file, old);
             if (result >= 0)
                 result = SystemCallsFile.SetTimes(file, old.AccessTime.ToTimestamp(), content.ModifyTime);
             if (result < 0)

@@ -192,7 +192,7 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
             _lock.BecomeExclusive();
             StoredBase old = Base;
             Base = next;
-            if (old.File != next.File)
+            if (old.Stored != next.Stored)
                 old.Dispose();
             _baseLimit = LogicalBytes;
             _working?.Discard();

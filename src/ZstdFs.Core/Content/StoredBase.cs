@@ -22,7 +22,7 @@ internal sealed class StoredBase : IDisposable
     internal StoredBase(ContentServices services, FileDescriptor file, in Statx stat, bool isFresh = false, FrameMap? map = null)
     {
         _services = services;
-        File = file;
+        Stored = file;
         Identity = StoredIdentity.Of(stat);
         _isFresh = isFresh;
         _cacheId = services.NextCacheId();
@@ -30,7 +30,7 @@ internal sealed class StoredBase : IDisposable
             _reader = NewReader(map);
     }
 
-    internal FileDescriptor File { get; }
+    internal FileDescriptor Stored { get; }
 
     internal StoredIdentity Identity { get; }
 
@@ -58,17 +58,17 @@ internal sealed class StoredBase : IDisposable
             if (Volatile.Read(ref _reader) is { } reader)
                 return reader;
             lock (_gate)
-                return _reader ??= NewReader(FrameScanner.ScanIntact(File, Identity.Size).Map);
+                return _reader ??= NewReader(FrameScanner.ScanIntact(Stored, Identity.Size).Map);
         }
     }
 
-    private StoredFileReader NewReader(FrameMap map) => new(File, map, _cacheId, _services.Cache, _services.Codecs, _services.OpenSpillFile);
+    private StoredFileReader NewReader(FrameMap map) => new(Stored, map, _cacheId, _services.Cache, _services.Codecs, _services.OpenSpillFile);
 
     /// <summary>The same open file with other content: it was written in place. This object gives up the file and must not be used any more.</summary>
     internal StoredBase Rewritten(in Statx stat, FrameMap map)
     {
         CloseReader();
-        return new StoredBase(_services, File, stat, isFresh: false, map);
+        return new StoredBase(_services, Stored, stat, isFresh: false, map);
     }
 
     private void CloseReader()
@@ -80,6 +80,6 @@ internal sealed class StoredBase : IDisposable
     public void Dispose()
     {
         CloseReader();
-        File.Dispose();
+        Stored.Dispose();
     }
 }

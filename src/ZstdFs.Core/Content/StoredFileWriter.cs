@@ -62,7 +62,7 @@ internal sealed class StoredFileWriter(ContentServices services, FileDescriptor 
     {
         FrameExtent start = from.Map[first], last = from.Map[end - 1];
         long bytes = last.StoredOffset + last.StoredBytes - start.StoredOffset;
-        int result = SystemCallsFile.CopyRange(from.File, start.StoredOffset, output, StoredEnd, bytes);
+        int result = SystemCallsFile.CopyRange(from.Stored, start.StoredOffset, output, StoredEnd, bytes);
         for (int i = first; result >= 0 && i < end; i++)
             Note((int)from.Map[i].StoredBytes, (int)from.Map[i].LogicalBytes);
         return result;

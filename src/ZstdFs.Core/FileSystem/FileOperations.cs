@@ -122,7 +122,7 @@ internal sealed class FileOperations(Volume volume)
             return -(int)Errno.EBADF;
         int result = volume.Committer.Commit(file.Content);
         if (result >= 0)
-            result = SystemCallsFile.Synchronize(file.Content.Base.File);
+            result = SystemCallsFile.Synchronize(file.Content.Base.Stored);
         return result < 0 || file.Content.Node.AnyLink is not { } link ? result : SynchronizeFolder(link.Parent);
     }
 

@@ -102,7 +102,7 @@ internal sealed class Volume : IDisposable
         }
         if (Contents.Find(node.Id) is not { } content)
             return result < 0 ? result : -(int)Errno.ESTALE;
-        result = SystemCallsAt.Stat(content.Base.File, out Statx stat);
+        result = SystemCallsAt.Stat(content.Base.Stored, out Statx stat);
         resolved = new Resolved(node.Kind, node.Id, stat, content.LoadedBytes());
         return Math.Min(result, 0);
     }

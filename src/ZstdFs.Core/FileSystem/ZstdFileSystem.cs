@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
@@ -27,7 +28,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     }
 
     /// <summary>Nothing can be written: asked for, or the source cannot be written.</summary>
-    public bool IsReadOnly => _volume.IsReadOnly;
+    public bool ReadOnly => _volume.IsReadOnly;
 
     /// <summary>Opens a source.</summary>
     /// <param name="root">The source's root folder, opened for reading before anything is mounted over it; owned from here on.</param>
@@ -48,7 +49,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     }
 
     /// <summary>Commits what is left after the mount is gone. Returns 0 or −errno; what failed stays in its working copy.</summary>
-    public int Drain() => IsReadOnly ? 0 : _files.SynchronizeAll();
+    public int Drain() => ReadOnly ? 0 : _files.SynchronizeAll();
 
     /// <inheritdoc/>
     public override int Lookup(in RequestContext context, ulong parent, NativeName name, out FuseEntryOut entry) => _names.Lookup(parent, name, out entry);
@@ -131,7 +132,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Synchronize(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _files.Synchronize(handle);
 
     /// <inheritdoc/>
-    public override int SynchronizeFileSystem(in RequestContext context, ulong node) => IsReadOnly ? 0 : _files.SynchronizeAll();
+    public override int SynchronizeFileSystem(in RequestContext context, ulong node) => ReadOnly ? 0 : _files.SynchronizeAll();
 
     /// <inheritdoc/>
     public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) => _directories.Open(node, out reply);
@@ -166,6 +167,22 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <inheritdoc/>
     public override long Seek(in RequestContext context, ulong node, ulong handle, long offset, uint whence) => _files.Seek(handle, offset, whence);
+
+    /// <inheritdoc/>
+    public override int IoControl(in RequestContext context, ulong node, ulong handle, uint flags, uint command, ulong argument, ReadOnlySpan<byte> input, Span<byte> output)
+    {
+        switch (command)
+        {
+            case ControlCommands.Identity when output.Length >= 2 * sizeof(uint):
+                BinaryPrimitives.WriteInt32LittleEndian(output, Environment.ProcessId);
+                BinaryPrimitives.WriteUInt32LittleEndian(output[sizeof(uint)..], 1);
+                return 0;
+            case ControlCommands.Sync:
+                return ReadOnly ? 0 : _files.SynchronizeAll();
+            default:
+                return -(int)Errno.ENOTTY;
+        }
+    }
 
     /// <summary>After <see cref="Drain"/>.</summary>
     public void Dispose()

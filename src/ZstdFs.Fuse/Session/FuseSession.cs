@@ -26,7 +26,7 @@ public sealed class FuseSession(FileDescriptor device, FuseFileSystem fileSystem
         {
             var thread = new Thread(() =>
             {
-                using (var worker = new Worker(this))
+                using (var worker = new DeviceLoop(this))
                     worker.Run();
                 _running.Signal();
             }, StackBytes)

@@ -5,7 +5,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Fuse.Session;
 
 /// <summary>One thread's loop and its two buffers. Nothing is allocated per request.</summary>
-internal sealed unsafe class Worker : IDisposable
+internal sealed unsafe class DeviceLoop : IDisposable
 {
     // Room beside the data of the largest WRITE or READ for the headers.
     private const int HeaderRoom = 8192;
@@ -15,7 +15,7 @@ internal sealed unsafe class Worker : IDisposable
     private readonly byte* _request;
     private readonly byte* _reply;
 
-    internal Worker(FuseSession session)
+    internal DeviceLoop(FuseSession session)
     {
         _session = session;
         _bufferBytes = (int)session.Options.MaxWriteBytes + HeaderRoom;
