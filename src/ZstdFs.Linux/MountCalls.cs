@@ -13,6 +13,10 @@ public static unsafe partial class MountCalls
     public const ulong NoDev = 4;
     /// <summary>MS_NOEXEC.</summary>
     public const ulong NoExec = 8;
+    /// <summary>MNT_DETACH of <see cref="Unmount"/>: out of sight at once, gone when its last user is.</summary>
+    public const int Detach = 2;
+    /// <summary>UMOUNT_NOFOLLOW of <see cref="Unmount"/>.</summary>
+    public const int NoFollow = 8;
 
     /// <summary>mount(2).</summary>
     public static int Mount(ReadOnlySpan<byte> source, ReadOnlySpan<byte> target, ReadOnlySpan<byte> type, ulong flags, ReadOnlySpan<byte> data)

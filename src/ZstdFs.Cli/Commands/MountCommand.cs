@@ -21,7 +21,7 @@ internal static class MountCommand
     {
         HelpName = "LIST",
         AllowMultipleArgumentsPerToken = false,
-        Description = "Options as in fstab, with commas between: " + string.Join(", ", MountOptionList.Names.Where(n => n != "auto_unmount")) + ".",
+        Description = "Options as in fstab, with commas between: " + string.Join(", ", MountOptionList.Names) + ".",
     };
     private static readonly Option<string?> Level = new("--level") { HelpName = "N", Description = "Compression level of what is written, -7 (fastest) to 22 (smallest). Default: 3." };
     private static readonly Option<string?> FrameSize = new("--frame-size")

@@ -23,7 +23,7 @@ internal static class ZstdFsCommand
             [mount] =
             [
                 "zstdfs mount /data/logs.zst /logs                      in the background; returns when /logs can be used",
-                "zstdfs mount -o allow_other,noatime /data/logs /logs   for every user of this machine (as root)",
+                "zstdfs mount -o allow_other,noexec /data/logs /logs    for every user of this machine (as root)",
                 "zstdfs mount --level 9 --frame-size 1M /data /data     on the source itself; smaller files, slower writing",
                 "zstdfs mount -f --log-file /tmp/log /data/logs /logs   in the foreground, until Ctrl-C",
                 "In /etc/fstab:  /data/logs.zst  /logs  fuse.zstdfs  allow_other,level=9,_netdev  0  0",

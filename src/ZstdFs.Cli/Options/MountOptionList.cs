@@ -5,6 +5,8 @@ namespace ZstdFs.Cli.Options;
 /// <summary>The list after <c>-o</c>, as mount(8) and fstab(5) write it. Later entries win over earlier ones.</summary>
 internal static class MountOptionList
 {
+    private const string SyncInstead = "leave it out; fsync makes one file durable, 'zstdfs sync' everything";
+
     private delegate MountOptions Entry(MountOptions options, string name, string? value);
 
     private static readonly Dictionary<string, Entry> Entries = new(StringComparer.Ordinal)
@@ -18,11 +20,6 @@ internal static class MountOptionList
         ["dev"] = Flag(o => o with { NoDevices = false }),
         ["noexec"] = Flag(o => o with { NoExecute = true }),
         ["exec"] = Flag(o => o with { NoExecute = false }),
-        ["noatime"] = Flag(o => o with { NoAccessTime = true }),
-        ["atime"] = Flag(o => o with { NoAccessTime = false }),
-        ["sync"] = Flag(o => o with { Synchronous = true }),
-        ["async"] = Flag(o => o with { Synchronous = false }),
-        ["dirsync"] = Flag(o => o with { SynchronousFolders = true }),
         ["nonempty"] = Flag(o => o with { NonEmpty = true }),
         ["fsname"] = (o, name, value) => o with { FileSystemName = OptionValue.Text(name, value) },
         ["subtype"] = (o, name, value) => o with { Subtype = OptionValue.Text(name, value) },
@@ -32,14 +29,20 @@ internal static class MountOptionList
         ["cache_timeout"] = (o, name, value) => o with { FileSystem = o.FileSystem with { CacheTimeout = OptionValue.Seconds(name, value) } },
         ["log_file"] = (o, name, value) => o with { LogFile = OptionValue.Text(name, value) },
         ["jobs"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Jobs = OptionValue.Jobs(name, value) } },
-        ["auto_unmount"] = (_, _, _) => throw new CommandFailure(ExitCode.Usage,
-            "option 'auto_unmount' is not taken: a mount that lost its daemon must answer with an error, not look like an empty folder; leave it out and use 'zstdfs unmount'"),
+    };
+
+    /// <summary>Words that other file systems know and that would promise something wrong here.</summary>
+    private static readonly Dictionary<string, string> Refused = new(StringComparer.Ordinal)
+    {
+        ["auto_unmount"] = "a mount that lost its daemon must answer with an error, not look like an empty folder; leave it out and use 'zstdfs unmount'",
+        ["sync"] = SyncInstead,
+        ["dirsync"] = SyncInstead,
     };
 
     /// <summary>Words of mount(8) and fstab(5) that need nothing done here: it is so anyway, or it is for mount(8) itself.</summary>
     private static readonly HashSet<string> WithoutEffect = new(StringComparer.Ordinal)
     {
-        "defaults", "default_permissions", "relatime", "norelatime", "diratime", "auto", "noauto", "user", "nouser", "users", "owner", "group",
+        "defaults", "default_permissions", "async", "atime", "noatime", "relatime", "norelatime", "diratime", "nodiratime", "auto", "noauto", "user", "nouser", "users", "owner", "group",
         "nofail", "_netdev", "silent", "loud",
     };
 
@@ -52,6 +55,8 @@ internal static class MountOptionList
             string name = equals < 0 ? entry : entry[..equals];
             if (Entries.TryGetValue(name, out Entry? apply))
                 options = apply(options, name, equals < 0 ? null : entry[(equals + 1)..]);
+            else if (Refused.TryGetValue(name, out string? reason))
+                throw new CommandFailure(ExitCode.Usage, $"option '{name}' is not taken: {reason}");
             else if (name.Length != 0 && !WithoutEffect.Contains(name) && !name.StartsWith("x-", StringComparison.Ordinal))
                 throw new CommandFailure(ExitCode.Usage, $"unknown option '{name}' after -o: leave it out; 'zstdfs mount --help' lists the options");
         }

@@ -15,12 +15,6 @@ internal sealed record MountOptions
     internal bool NoDevices { get; init; } = true;
     /// <summary>Programs in the mount cannot be run.</summary>
     internal bool NoExecute { get; init; }
-    /// <summary>Reading does not move access times.</summary>
-    internal bool NoAccessTime { get; init; }
-    /// <summary>Every write is as if followed by fsync.</summary>
-    internal bool Synchronous { get; init; }
-    /// <summary>Every change of names is as if followed by fsync of the folder.</summary>
-    internal bool SynchronousFolders { get; init; }
     /// <summary>The mount point may hold files, which the mount hides.</summary>
     internal bool NonEmpty { get; init; }
     /// <summary>First column of df and mount; the source's path where null.</summary>

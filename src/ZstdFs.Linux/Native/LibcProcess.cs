@@ -49,9 +49,6 @@ internal static unsafe partial class LibcProcess
 
     [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(PollDescriptor* descriptors, nuint count, int timeoutMs);
-
-    [LibraryImport(Library, EntryPoint = "umount2", SetLastError = true)]
-    internal static partial int Unmount(byte* target, int flags);
 }
 
 /// <summary><c>struct pollfd</c>.</summary>
