@@ -62,7 +62,7 @@ internal sealed class MountOptionListTests
     [TestCase("fsname=")]
     public void WrongEntry_IsUsageAndNamesTheOption(string list)
     {
-        CommandFailure failure = Assert.Throws<CommandFailure>(() => MountOptionList.Apply(new(), list));
+        CommandFailure failure = Assert.Throws<CommandFailure>(() => MountOptionList.Apply(new(), list))!;
         Assert.That(failure.Code, Is.EqualTo(ExitCode.Usage));
         Assert.That(failure.Message, Does.Contain($"'{list.Split('=')[0]}'"));
     }

@@ -12,7 +12,7 @@ internal sealed class StartReportTests
     [Test]
     public void Failure_IsTheDaemonsOwnReasonAndCode()
     {
-        CommandFailure failure = Assert.Throws<CommandFailure>(() => Await("F 5 no device here\n"));
+        CommandFailure failure = Assert.Throws<CommandFailure>(() => Await("F 5 no device here\n"))!;
         Assert.That((failure.Code, failure.Message), Is.EqualTo((ExitCode.FuseUnavailable, "no device here")));
     }
 
