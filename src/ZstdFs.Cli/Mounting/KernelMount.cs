@@ -27,6 +27,7 @@ internal sealed class KernelMount : IDisposable
                 NoSuid = options.NoSuid,
                 NoDev = options.NoDevices,
                 NoExec = options.NoExecute,
+                NoAtime = options.NoAccessTime,
             }));
         }
         catch (FuseMountException e)
