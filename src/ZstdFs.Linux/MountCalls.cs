@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ZstdFs.Linux;
 
-/// <summary>mount(2) and umount2(2). Results below zero are −errno. Paths end with their NUL.</summary>
+/// <summary>mount(2), umount2(2), and the socket over which fusermount3 hands its descriptor. Results below zero are −errno; paths end with their NUL.</summary>
 public static unsafe partial class MountCalls
 {
     /// <summary>MS_RDONLY.</summary>
@@ -13,26 +13,94 @@ public static unsafe partial class MountCalls
     public const ulong NoDev = 4;
     /// <summary>MS_NOEXEC.</summary>
     public const ulong NoExec = 8;
-    /// <summary>MNT_DETACH of <see cref="Unmount"/>: out of sight at once, gone when its last user is.</summary>
+    /// <summary>MS_NOATIME.</summary>
+    public const ulong NoAtime = 1024;
+    /// <summary>MNT_DETACH: unmount lazily.</summary>
     public const int Detach = 2;
-    /// <summary>UMOUNT_NOFOLLOW of <see cref="Unmount"/>.</summary>
+    /// <summary>UMOUNT_NOFOLLOW.</summary>
     public const int NoFollow = 8;
 
+    private const int UnixFamily = 1, CloseOnExec = 0x80000;
+
     /// <summary>mount(2).</summary>
-    public static int Mount(ReadOnlySpan<byte> source, ReadOnlySpan<byte> target, ReadOnlySpan<byte> type, ulong flags, ReadOnlySpan<byte> data)
+    public static int Mount(NativeName source, NativeName target, NativeName type, ulong flags, NativeName data)
     {
-        fixed (byte* s = source)
-        fixed (byte* t = target)
-        fixed (byte* y = type)
-        fixed (byte* d = data)
+        fixed (byte* s = source.Terminated)
+        fixed (byte* t = target.Terminated)
+        fixed (byte* y = type.Terminated)
+        fixed (byte* d = data.Terminated)
             return SystemCallResult.From(NativeMount(s, t, y, (nuint)flags, d));
     }
 
     /// <summary>umount2(2).</summary>
-    public static int Unmount(ReadOnlySpan<byte> target, int flags)
+    public static int Unmount(NativeName target, int flags)
     {
-        fixed (byte* t = target)
+        fixed (byte* t = target.Terminated)
             return SystemCallResult.From(NativeUnmount(t, flags));
+    }
+
+    /// <summary>Two connected descriptors that carry whole messages (SOCK_SEQPACKET), closed on exec.</summary>
+    public static int MessagePair(out FileDescriptor first, out FileDescriptor second) => Pair(5 | CloseOnExec, out first, out second);
+
+    /// <summary>Two connected stream sockets; the second one survives exec, for a child process.</summary>
+    public static int ChildPair(out FileDescriptor ours, out FileDescriptor childs)
+    {
+        int result = Pair(1 | CloseOnExec, out ours, out childs);
+        return result < 0 ? result : SystemCallResult.From(NativeControl(childs, 2 /* F_SETFD */, 0));
+    }
+
+    /// <summary>Waits for a descriptor sent with SCM_RIGHTS. −ENOTCONN where the other side closed without sending one.</summary>
+    public static int ReceiveDescriptor(FileDescriptor socket, out FileDescriptor received)
+    {
+        received = new FileDescriptor();
+        byte data = 0;
+        // A cmsghdr (length, level, type) and one int, padded to eight bytes.
+        ulong* control = stackalloc ulong[3];
+        new Span<ulong>(control, 3).Clear();
+        var vector = new IoVector { Base = &data, Length = 1 };
+        var message = new Message { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = 24 };
+        int result;
+        do
+            result = (int)SystemCallResult.From((long)NativeReceive(socket, &message, 0x40000000 /* MSG_CMSG_CLOEXEC */));
+        while (result == -(int)Errno.EINTR);
+        if (result < 0)
+            return result;
+        int* header = (int*)control;
+        bool hasOne = result > 0 && message.ControlLength >= 20 && control[0] >= 20 && header[2] == 1 /* SOL_SOCKET */ && header[3] == 1 /* SCM_RIGHTS */;
+        if (!hasOne)
+            return -(int)Errno.ENOTCONN;
+        received = new FileDescriptor(header[4]);
+        return 0;
+    }
+
+    private static int Pair(int type, out FileDescriptor first, out FileDescriptor second)
+    {
+        int* pair = stackalloc int[2];
+        pair[0] = pair[1] = -1;
+        int result = SystemCallResult.From(NativeSocketPair(UnixFamily, type, 0, pair));
+        first = new FileDescriptor(pair[0]);
+        second = new FileDescriptor(pair[1]);
+        return result;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct IoVector
+    {
+        internal void* Base;
+        internal nuint Length;
+    }
+
+    // struct msghdr of glibc on 64-bit Linux; musl's narrower counts have padding in the same places.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Message
+    {
+        private readonly void* _name;
+        private readonly ulong _nameLength;
+        internal IoVector* Vectors;
+        internal nuint VectorCount;
+        internal void* Control;
+        internal nuint ControlLength;
+        private readonly int _flags;
     }
 
     [LibraryImport("libc", EntryPoint = "mount", SetLastError = true)]
@@ -40,4 +108,13 @@ public static unsafe partial class MountCalls
 
     [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true)]
     private static partial int NativeUnmount(byte* target, int flags);
+
+    [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
+    private static partial int NativeSocketPair(int domain, int type, int protocol, int* pair);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int NativeControl(FileDescriptor file, int command, nint argument);
+
+    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    private static partial nint NativeReceive(FileDescriptor socket, Message* message, int flags);
 }

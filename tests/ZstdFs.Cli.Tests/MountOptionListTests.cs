@@ -9,7 +9,7 @@ internal sealed class MountOptionListTests
     [Test]
     public void EveryOwnOption_IsTaken()
     {
-        MountOptions options = MountOptionList.Apply(new(), "ro,allow_other,noexec,nonempty,fsname=a\\,b,subtype=s,level=-7,frame_size=1M,plain=show,cache_timeout=0.5,log_file=/l,jobs=4");
+        MountOptions options = MountOptionList.Apply(new(), "ro,allow_other,noexec,noatime,nonempty,fsname=a\\,b,subtype=s,level=-7,frame_size=1M,plain=show,cache_timeout=0.5,log_file=/l,jobs=4");
         Assert.Multiple(() =>
         {
             Assert.That(options.FileSystem, Is.EqualTo(new FileSystemOptions
@@ -26,6 +26,7 @@ internal sealed class MountOptionListTests
                 FileSystem = options.FileSystem,
                 AllowOther = true,
                 NoExecute = true,
+                NoAccessTime = true,
                 NonEmpty = true,
                 FileSystemName = "a,b",
                 Subtype = "s",
@@ -39,7 +40,7 @@ internal sealed class MountOptionListTests
 
     [Test]
     public void WordsOfFstab_ChangeNothing() =>
-        Assert.That(MountOptionList.Apply(new(), "defaults,async,noatime,_netdev,noauto,auto,user,users,nofail,relatime,x-systemd.automount,x-gvfs-show,default_permissions,,"), Is.EqualTo(new MountOptions()));
+        Assert.That(MountOptionList.Apply(new(), "defaults,async,_netdev,noauto,auto,user,users,nofail,relatime,x-systemd.automount,x-gvfs-show,default_permissions,,"), Is.EqualTo(new MountOptions()));
 
     [TestCase("frobnicate")]
     [TestCase("sync")]

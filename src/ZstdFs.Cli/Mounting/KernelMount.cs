@@ -3,6 +3,7 @@ using ZstdFs.Core;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
+using ZstdFs.Linux;
 
 namespace ZstdFs.Cli.Mounting;
 
@@ -18,7 +19,7 @@ internal sealed class KernelMount : IDisposable
     {
         try
         {
-            return new KernelMount(FuseMount.Mount(mountPoint.PathText, new FuseMountOptions
+            return new KernelMount(FuseMount.Mount(Reachable(mountPoint), new FuseMountOptions
             {
                 Source = options.FileSystemName ?? source,
                 Subtype = options.Subtype,
@@ -27,11 +28,12 @@ internal sealed class KernelMount : IDisposable
                 NoSuid = options.NoSuid,
                 NoDev = options.NoDevices,
                 NoExec = options.NoExecute,
+                NoAtime = options.NoAccessTime,
             }));
         }
         catch (FuseMountException e)
         {
-            throw new CommandFailure(e.Problem == FuseMountProblem.MountPointInvalid ? ExitCode.MountPointUnusable : ExitCode.FuseUnavailable, e.Message);
+            throw Explain(e, mountPoint);
         }
     }
 
@@ -43,6 +45,24 @@ internal sealed class KernelMount : IDisposable
             OnFailure = (op, node, exception) => log.Error($"{op} of node {node} failed: {exception}"),
         });
         session.Run();
+    }
+
+    // The library takes text. A path that has none is reached through the descriptor, which only mount(2) can do.
+    private static string Reachable(Folder mountPoint) =>
+        Credentials.IsRoot && mountPoint.PathText.Any(char.IsSurrogate) ? $"/proc/self/fd/{mountPoint.Handle.Number}" : mountPoint.PathText;
+
+    private static CommandFailure Explain(FuseMountException failure, Folder mountPoint)
+    {
+        string reason = failure.Message.Replace('\n', ' ').TrimEnd('.');
+        return failure.Problem switch
+        {
+            FuseMountProblem.MountPointInvalid => new(ExitCode.MountPointUnusable, reason),
+            // fusermount3 tells its reasons apart in words only: "user has no write access to mountpoint", "mounting over filesystem type … is forbidden".
+            FuseMountProblem.Other when reason.Contains("mountpoint", StringComparison.Ordinal) || reason.Contains("mounting over", StringComparison.Ordinal) =>
+                new(ExitCode.MountPointUnusable, $"mount point '{mountPoint.Text}' cannot be used ({reason}): choose a folder that this user owns"),
+            FuseMountProblem.Other => new(ExitCode.Failure, reason),
+            _ => new(ExitCode.FuseUnavailable, reason),
+        };
     }
 
     public void Dispose() => _mount.Device.Dispose();

@@ -13,7 +13,7 @@ internal static class MountRemoval
     internal static int Unmount(byte[] path, bool detach)
     {
         if (Credentials.IsRoot)
-            return MountCalls.Unmount([.. path, 0], MountCalls.NoFollow | (detach ? MountCalls.Detach : 0));
+            return MountCalls.Unmount(new NativeName([.. path, 0]), MountCalls.NoFollow | (detach ? MountCalls.Detach : 0));
         if (FuseAvailability.FusermountPath() is not { } program)
             return -(int)Errno.EPERM;
         List<byte[]> command = [NativeText.Encode(program), "-u"u8.ToArray(), "-q"u8.ToArray()];

@@ -20,6 +20,8 @@ internal static class MountOptionList
         ["dev"] = Flag(o => o with { NoDevices = false }),
         ["noexec"] = Flag(o => o with { NoExecute = true }),
         ["exec"] = Flag(o => o with { NoExecute = false }),
+        ["noatime"] = Flag(o => o with { NoAccessTime = true }),
+        ["atime"] = Flag(o => o with { NoAccessTime = false }),
         ["nonempty"] = Flag(o => o with { NonEmpty = true }),
         ["fsname"] = (o, name, value) => o with { FileSystemName = OptionValue.Text(name, value) },
         ["subtype"] = (o, name, value) => o with { Subtype = OptionValue.Text(name, value) },
@@ -42,7 +44,7 @@ internal static class MountOptionList
     /// <summary>Words of mount(8) and fstab(5) that need nothing done here: it is so anyway, or it is for mount(8) itself.</summary>
     private static readonly HashSet<string> WithoutEffect = new(StringComparer.Ordinal)
     {
-        "defaults", "default_permissions", "async", "atime", "noatime", "relatime", "norelatime", "diratime", "nodiratime", "auto", "noauto", "user", "nouser", "users", "owner", "group",
+        "defaults", "default_permissions", "async", "relatime", "norelatime", "diratime", "nodiratime", "auto", "noauto", "user", "nouser", "users", "owner", "group",
         "nofail", "_netdev", "silent", "loud",
     };
 

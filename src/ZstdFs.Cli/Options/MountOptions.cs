@@ -15,6 +15,8 @@ internal sealed record MountOptions
     internal bool NoDevices { get; init; } = true;
     /// <summary>Programs in the mount cannot be run.</summary>
     internal bool NoExecute { get; init; }
+    /// <summary>Reading does not move access times.</summary>
+    internal bool NoAccessTime { get; init; }
     /// <summary>The mount point may hold files, which the mount hides.</summary>
     internal bool NonEmpty { get; init; }
     /// <summary>First column of df and mount; the source's path where null.</summary>

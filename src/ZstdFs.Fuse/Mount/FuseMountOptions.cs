@@ -3,7 +3,7 @@ namespace ZstdFs.Fuse.Mount;
 /// <summary>How a file system is mounted.</summary>
 public sealed record FuseMountOptions
 {
-    /// <summary>What the mount table shows as its source.</summary>
+    /// <summary>What the mount table shows as the source.</summary>
     public required string Source { get; init; }
 
     /// <summary>The type is <c>fuse.</c> and this.</summary>
@@ -12,36 +12,44 @@ public sealed record FuseMountOptions
     /// <summary>ro.</summary>
     public bool ReadOnly { get; init; }
 
-    /// <summary>allow_other: other users than the one who mounts may use it.</summary>
+    /// <summary>allow_other: users other than the one who mounts may use it.</summary>
     public bool AllowOther { get; init; }
 
-    /// <summary>nosuid.</summary>
+    /// <summary>nosuid; implied where fusermount3 mounts.</summary>
     public bool NoSuid { get; init; }
 
-    /// <summary>nodev.</summary>
+    /// <summary>nodev; implied where fusermount3 mounts.</summary>
     public bool NoDev { get; init; }
 
     /// <summary>noexec.</summary>
     public bool NoExec { get; init; }
 
+    /// <summary>noatime.</summary>
+    public bool NoAtime { get; init; }
+
     /// <summary>default_permissions: the kernel checks modes and ACLs.</summary>
     public bool DefaultPermissions { get; init; } = true;
+
+    /// <summary>max_read: longest READ in bytes; 0 leaves it to the session.</summary>
+    public uint MaxReadBytes { get; init; }
 }
 
 /// <summary>Why mounting failed.</summary>
 public enum FuseMountProblem
 {
-    /// <summary>/dev/fuse is missing or may not be opened.</summary>
+    /// <summary>The FUSE device is missing.</summary>
     NoDevice,
-    /// <summary>fusermount3 is missing.</summary>
+    /// <summary>fusermount3 is missing, and without root rights nothing else mounts.</summary>
     NoFusermount,
-    /// <summary>The mount point cannot be used.</summary>
+    /// <summary>The rights do not suffice.</summary>
+    NotPermitted,
+    /// <summary>The mount point is missing, no folder, or a dead mount.</summary>
     MountPointInvalid,
-    /// <summary>Refused for another reason.</summary>
-    Refused,
+    /// <summary>Something else; the message has it.</summary>
+    Other,
 }
 
-/// <summary>Mounting failed; the message says why and what to do, in one line.</summary>
+/// <summary>Mounting failed; the message says why in one line.</summary>
 public sealed class FuseMountException(FuseMountProblem problem, string message) : Exception(message)
 {
     /// <summary>The kind of problem.</summary>

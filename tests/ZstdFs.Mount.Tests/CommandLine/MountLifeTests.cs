@@ -54,6 +54,17 @@ internal sealed class MountLifeTests
     }
 
     [Test]
+    public void PathsThatAreNotUtf8_AreMountedAndUnmounted()
+    {
+        TestMachine.RequireRoot("mounting on such a path");
+        using MountedFolder folder = MountedFolder.Prepared();
+        string program = TestMachine.Program(ShellUser.Same);
+        ShellResult result = Shell.Run($"cd '{Path.GetDirectoryName(folder.Mount)}' && mkdir $'s\xff' $'m\xff' && '{program}' mount $'s\xff' $'m\xff' "
+            + $"&& echo hello > $'m\xff/a' && '{program}' sync $'m\xff' && '{program}' unmount $'m\xff' && zstd -qdc $'s\xff/a.zst'");
+        Assert.That((result.ExitCode, result.Text), Is.EqualTo((0, "hello")), result.ToString);
+    }
+
+    [Test]
     public void AlreadyMounted_IsBusy()
     {
         using MountedFolder folder = MountedFolder.Create();

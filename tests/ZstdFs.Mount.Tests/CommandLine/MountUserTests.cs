@@ -68,7 +68,7 @@ internal sealed class MountUserTests
         folder.Unmount();
     }
 
-    [TestCase("noexec,nosuid,nodev,noatime", "noexec", "nosuid", "nodev")]
+    [TestCase("noexec,nosuid,nodev,noatime", "noexec", "nosuid", "nodev", "noatime")]
     [TestCase("ro", "ro")]
     [TestCase("defaults", "rw", "nosuid", "nodev", "default_permissions")]
     public void MountOptions_ReachTheKernel(string list, params string[] expected)

@@ -1,0 +1,101 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Fuse.Mount;
+
+/// <summary>Mounts without root rights: fusermount3 opens the device, mounts, and hands the descriptor over a socket.</summary>
+internal static class Fusermount
+{
+    private const string Program = "fusermount3";
+
+    internal static FileDescriptor Mount(string mountPoint, FuseMountOptions options)
+    {
+        int result = MountCalls.ChildPair(out FileDescriptor ours, out FileDescriptor childs);
+        using (ours)
+        using (childs)
+        {
+            if (result < 0)
+                throw new FuseMountException(FuseMountProblem.Other, $"No socket pair ({(Errno)(-result)}).");
+            ProcessStartInfo start = Command("-o", OptionList(options), "--", mountPoint);
+            start.Environment["_FUSE_COMMFD"] = childs.Number.ToString(CultureInfo.InvariantCulture);
+            using Process process = Launch(start);
+            // Otherwise a helper that fails would leave the socket open, and us waiting.
+            childs.Dispose();
+            result = MountCalls.ReceiveDescriptor(ours, out FileDescriptor device);
+            string message = process.StandardError.ReadToEnd().Trim();
+            process.WaitForExit();
+            if (result >= 0 && process.ExitCode == 0)
+                return device;
+            device.Dispose();
+            throw new FuseMountException(ProblemOf(message), message.Length > 0 ? message : $"{Program} failed with code {process.ExitCode}.");
+        }
+    }
+
+    internal static int Unmount(string mountPoint, bool isLazy)
+    {
+        try
+        {
+            using Process process = Launch(isLazy ? Command("-u", "-z", "--", mountPoint) : Command("-u", "--", mountPoint));
+            string message = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            if (process.ExitCode == 0)
+                return 0;
+            return message.Contains("busy", StringComparison.OrdinalIgnoreCase) ? -(int)Errno.EBUSY : -(int)Errno.EINVAL;
+        }
+        catch (FuseMountException)
+        {
+            return -(int)Errno.ENOENT;
+        }
+    }
+
+    internal static string OptionList(FuseMountOptions options)
+    {
+        var list = new List<string> { "fsname=" + Escape(options.Source), "subtype=" + Escape(options.Subtype), options.ReadOnly ? "ro" : "rw", "nosuid", "nodev" };
+        if (options.NoExec)
+            list.Add("noexec");
+        if (options.NoAtime)
+            list.Add("noatime");
+        if (options.DefaultPermissions)
+            list.Add("default_permissions");
+        if (options.AllowOther)
+            list.Add("allow_other");
+        if (options.MaxReadBytes > 0)
+            list.Add(string.Create(CultureInfo.InvariantCulture, $"max_read={options.MaxReadBytes}"));
+        return string.Join(',', list);
+    }
+
+    private static string Escape(string value) =>
+        value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
+
+    private static FuseMountProblem ProblemOf(string message)
+    {
+        if (message.Contains("device not found", StringComparison.OrdinalIgnoreCase))
+            return FuseMountProblem.NoDevice;
+        return message.Contains("permi", StringComparison.OrdinalIgnoreCase) || message.Contains("allow_other", StringComparison.Ordinal)
+            ? FuseMountProblem.NotPermitted : FuseMountProblem.Other;
+    }
+
+    private static ProcessStartInfo Command(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Program) { RedirectStandardError = true, UseShellExecute = false };
+        // Messages are read for what they say.
+        start.Environment["LC_ALL"] = "C";
+        foreach (string argument in arguments)
+            start.ArgumentList.Add(argument);
+        return start;
+    }
+
+    private static Process Launch(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start) ?? throw new FuseMountException(FuseMountProblem.NoFusermount, $"{Program} did not start.");
+        }
+        catch (Win32Exception exception)
+        {
+            throw new FuseMountException(FuseMountProblem.NoFusermount, $"{Program} cannot be started ({exception.Message}): install fuse3, or mount as root.");
+        }
+    }
+}
