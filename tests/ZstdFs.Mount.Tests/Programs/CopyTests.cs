@@ -19,6 +19,8 @@ internal sealed class CopyTests(Ground ground) : GroundTests(ground)
         string inward = string.Format(null, command, $"'{Folder}/copy'"), outward = string.Format(null, command, "back").Replace("tree", $"'{Folder}/copy'", StringComparison.Ordinal);
         Bash($"mkdir copy && cd \"$outside\" && {inward}", Limit);
         AssertSameAsTree($"{Folder}/copy");
+        if (!command.Contains("-aAXS", StringComparison.Ordinal))
+            Assert.That(Bash("stat -c %h copy/a/7.txt && [ copy/a/7.txt -ef copy/a/b/second ] && echo one file"), Is.EqualTo("2\none file"));
         AssertKept();
         Bash($"cd \"$outside\" && mkdir back && {outward}", Limit);
         AssertSameAsTree($"{Outside}/back");
@@ -48,7 +50,7 @@ internal sealed class CopyTests(Ground ground) : GroundTests(ground)
     private void AssertSameAsTree(string copy)
     {
         TreeComparison.AssertEqual($"{Outside}/tree", copy);
-        const string attributes = "find . -mindepth 1 ! -type l | LC_ALL=C sort | xargs -d '\\n' getfattr -d -m 'user.(own|colour)' -- && getfacl -R -p .";
+        const string attributes = "find . -mindepth 1 ! -type l | LC_ALL=C sort | xargs -d '\\n' getfattr -d -m 'user.(own|colour)' -- && find . ! -type l | LC_ALL=C sort | xargs -d '\\n' getfacl -p --";
         Assert.That(Shell.Get($"cd '{copy}' && {attributes}"), Is.EqualTo(Shell.Get($"cd '{Outside}/tree' && {attributes}")));
     }
 
@@ -63,6 +65,7 @@ internal sealed class CopyTests(Ground ground) : GroundTests(ground)
         ln -s ../1.txt a/b/link; ln -s /nowhere a/b/dangling; mkfifo a/fifo
         setfattr -n user.colour -v green a/5.txt; setfattr -n user.own -v blue a/b
         setfacl -m u:1234:r a/6.txt; setfacl -d -m g:4321:rwx a/b/c
-        touch -h -d @1400000000.5 a/b/link; touch -d @1300000000.25 a/b/c a/b a
+        ln a/7.txt a/b/second
+        touch -h -d @1400000000.5 a/b/link a/b/dangling a/fifo; touch -d @1300000000.25 a/b/c a/b a
         """);
 }

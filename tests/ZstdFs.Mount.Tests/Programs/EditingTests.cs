@@ -101,7 +101,7 @@ internal sealed class EditingTests(Ground ground) : GroundTests(ground)
     [Test]
     public void SparseCopy_KeepsHolesAndContent()
     {
-        Bash("truncate -s 20M f && printf middle | dd of=f bs=1 seek=10000000 conv=notrunc status=none && cp --sparse=always f g && cmp f g && tail -c +10000001 g | head -c 6 | grep -qx middle");
+        Bash("truncate -s 20M f && printf middle | dd of=f bs=1 seek=10000000 conv=notrunc status=none && cp --sparse=always f g && cmp f g && [ \"$(dd if=g bs=1 skip=10000000 count=6 status=none)\" = middle ]");
         AssertKept();
     }
 }
