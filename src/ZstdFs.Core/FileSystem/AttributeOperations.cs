@@ -8,6 +8,8 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>Attributes, extended attributes, statfs.</summary>
 internal sealed class AttributeOperations(Volume volume, FileOperations files)
 {
+    private const uint SetUserId = 0x800, SetGroupId = 0x400, GroupExecute = 0x8;
+
     private static ReadOnlySpan<byte> OurPrefix => "user.zstdfs"u8;
 
     internal int Get(ulong nodeId, out FuseAttrOut attributes)
@@ -28,12 +30,45 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return -(int)Errno.EROFS;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
+        if ((change.Valid & SetattrValid.KillSuidSgid) != 0)
+            ClearSetIds(nodeId);
         int result = 0;
         if ((change.Valid & SetattrValid.Size) != 0)
             result = files.Truncate(nodeId, change.Handle, (long)change.Size);
         if (result >= 0)
             result = SetStored(node, change);
         return result < 0 ? result : Get(nodeId, out attributes);
+    }
+
+    /// <summary>
+    /// Takes the set-id bits and file capabilities away before somebody changes the content who may not keep them: the kernel leaves that to whoever
+    /// has said HANDLE_KILLPRIV_V2. A set-group-id bit without group execution means something else and stays.
+    /// </summary>
+    internal void ClearSetIds(ulong nodeId) => ClearSetIds(nodeId, SetUserId | SetGroupId, capabilities: true);
+
+    private void ClearSetIds(ulong nodeId, uint bits, bool capabilities)
+    {
+        if (volume.Nodes.Find(nodeId) is not { } node)
+            return;
+        lock (node.LinksGate)
+        {
+            if (At(node, out DirectoryLease lease, out byte[] name) < 0)
+                return;
+            using (lease)
+            {
+                var native = new NativeName(name);
+                if (SystemCallsAt.Stat(lease.Descriptor, native, out Statx stat) < 0 || !stat.IsRegular)
+                    return;
+                uint cleared = stat.Mode & bits;
+                if ((stat.Mode & GroupExecute) == 0)
+                    cleared &= ~SetGroupId;
+                if (cleared != 0)
+                    _ = SystemCallsAt.ChangeMode(lease.Descriptor, native, stat.Mode & 0xFFFu & ~cleared);
+                var capability = new NativeName("security.capability\0"u8);
+                if (capabilities && ExtendedAttributes.Get(lease.Descriptor, native, capability, []) > 0)
+                    _ = ExtendedAttributes.Remove(lease.Descriptor, native, capability);
+            }
+        }
     }
 
     private int SetStored(Node node, in FuseSetattrIn change)
@@ -116,7 +151,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return ExtendedAttributes.Get(lease.Descriptor, new NativeName(name), attribute, value);
     }
 
-    internal int SetExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags)
+    internal int SetExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool clearSetGroupId)
     {
         if (attribute.Bytes.StartsWith(OurPrefix))
             return -(int)Errno.EPERM;
@@ -126,7 +161,10 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         if (result < 0)
             return result;
         using (lease)
-            return ExtendedAttributes.Set(lease.Descriptor, new NativeName(name), attribute, value, flags);
+            result = ExtendedAttributes.Set(lease.Descriptor, new NativeName(name), attribute, value, flags);
+        if (result >= 0 && clearSetGroupId)
+            ClearSetIds(nodeId, SetGroupId, capabilities: false);
+        return result;
     }
 
     internal int RemoveExtended(ulong nodeId, NativeName attribute)

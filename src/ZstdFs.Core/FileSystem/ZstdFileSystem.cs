@@ -106,7 +106,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Link(in RequestContext context, ulong node, ulong newParent, NativeName newName, out FuseEntryOut entry) => _names.Link(node, newParent, newName, out entry);
 
     /// <inheritdoc/>
-    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) => _files.Open(node, flags, out reply);
+    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply)
+    {
+        if (killSuidSgid && !ReadOnly)
+            _attributes.ClearSetIds(node);
+        return _files.Open(node, flags, out reply);
+    }
 
     /// <inheritdoc/>
     public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
@@ -120,7 +125,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => _files.Read(handle, offset, destination);
 
     /// <inheritdoc/>
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid) => _files.Write(handle, offset, data);
+    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid)
+    {
+        if (killSuidSgid)
+            _attributes.ClearSetIds(node);
+        return _files.Write(handle, offset, data);
+    }
 
     /// <inheritdoc/>
     public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => _files.Flush(handle);
@@ -151,7 +161,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <inheritdoc/>
     public override int SetExtendedAttribute(in RequestContext context, ulong node, NativeName name, ReadOnlySpan<byte> value, int flags, bool killSgid) =>
-        _attributes.SetExtended(node, name, value, flags);
+        _attributes.SetExtended(node, name, value, flags, killSgid);
 
     /// <inheritdoc/>
     public override int GetExtendedAttribute(in RequestContext context, ulong node, NativeName name, Span<byte> value) => _attributes.GetExtended(node, name, value);
