@@ -10,7 +10,7 @@ namespace ZstdFs.Core.FileSystem;
 /// <param name="Kind">How it is stored.</param>
 /// <param name="Id">Node id and inode number.</param>
 /// <param name="Stat">Attributes of what is stored.</param>
-/// <param name="LogicalBytes">Length that users see.</param>
+/// <param name="LogicalBytes">Length that users see; −1 where only somebody with more rights than the daemon could tell.</param>
 internal readonly record struct Resolved(NodeKind Kind, ulong Id, Statx Stat, long LogicalBytes);
 
 /// <summary>Finds what a logical name stands for, and its size and inode number.</summary>
@@ -73,6 +73,12 @@ internal sealed class Resolver(ContentServices services)
     {
         size = 0;
         int result = services.Source.OpenRead(parent, stored, out FileDescriptor file);
+        // A file that an ordinary user's daemon may not read still has a name, an owner and a mode, and its owner may change them.
+        if (result == -(int)Errno.EACCES)
+        {
+            size = -1;
+            return 0;
+        }
         if (result < 0)
             return result;
         using (file)

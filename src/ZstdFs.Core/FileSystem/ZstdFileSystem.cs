@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
@@ -50,6 +51,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <summary>Commits what is left after the mount is gone. Returns 0 or −errno; what failed stays in its working copy.</summary>
     public int Drain() => ReadOnly ? 0 : _files.SynchronizeAll();
+
+    /// <summary>
+    /// Logs an op that ended in an exception, which its caller sees as EIO: by the file's path, and what an operator can expect to meet without a stack.
+    /// </summary>
+    public void ReportFailure(FuseOpcode op, ulong node, Exception exception) =>
+        _volume.Services.Log.Error($"'{_volume.PathOf(node)}': {op} failed: {(exception is DamagedFrameException or WindowTooLargeException or StorageException ? exception.Message : exception)}");
 
     /// <inheritdoc/>
     public override int Lookup(in RequestContext context, ulong parent, NativeName name, out FuseEntryOut entry) => _names.Lookup(parent, name, out entry);
