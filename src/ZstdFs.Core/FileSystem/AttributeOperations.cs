@@ -1,3 +1,4 @@
+using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse.Wire;
@@ -79,6 +80,8 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         // One of several steps may fail; those before it stand, as they would after several calls.
         lock (node.LinksGate)
         {
+            if (node.AnyLink is null && volume.Contents.Find(node.Id) is { } unlinked)
+                return SetUnlinked(unlinked, change);
             int result = At(node, out DirectoryLease lease, out byte[] name);
             if (result < 0)
                 return result;
@@ -97,12 +100,32 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         }
     }
 
+    /// <summary>A file without a name lives on in its base's descriptor for whoever has it open.</summary>
+    private static int SetUnlinked(FileContent content, in FuseSetattrIn change)
+    {
+        FileDescriptor stored = content.Base.Stored;
+        int result = 0;
+        if ((change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) != 0)
+            result = SystemCallsFile.ChangeOwner(stored, (change.Valid & SetattrValid.Uid) != 0 ? change.Uid : uint.MaxValue, (change.Valid & SetattrValid.Gid) != 0 ? change.Gid : uint.MaxValue);
+        if (result >= 0 && (change.Valid & SetattrValid.Mode) != 0)
+            result = SystemCallsFile.ChangeMode(stored, change.Mode & 0xFFF);
+        (Timestamp access, Timestamp modify) = TimesOf(change);
+        if (result >= 0 && (access != Timestamp.Omit || modify != Timestamp.Omit))
+            result = SystemCallsFile.SetTimes(stored, access, modify);
+        if (result >= 0 && modify != Timestamp.Omit && content.IsDirty)
+            content.SetModifyTime(modify);
+        return result;
+    }
+
+    private static (Timestamp Access, Timestamp Modify) TimesOf(in FuseSetattrIn change) => (
+        (change.Valid & SetattrValid.AtimeNow) != 0 ? Timestamp.UtimeNow
+            : (change.Valid & SetattrValid.Atime) != 0 ? new Timestamp(change.Atime, change.AtimeNsec) : Timestamp.Omit,
+        (change.Valid & SetattrValid.MtimeNow) != 0 ? Timestamp.Now()
+            : (change.Valid & SetattrValid.Mtime) != 0 ? new Timestamp(change.Mtime, change.MtimeNsec) : Timestamp.Omit);
+
     private int SetTimes(Node node, FileDescriptor directory, NativeName name, in FuseSetattrIn change)
     {
-        Timestamp access = (change.Valid & SetattrValid.AtimeNow) != 0 ? Timestamp.UtimeNow
-            : (change.Valid & SetattrValid.Atime) != 0 ? new Timestamp(change.Atime, change.AtimeNsec) : Timestamp.Omit;
-        Timestamp modify = (change.Valid & SetattrValid.MtimeNow) != 0 ? Timestamp.Now()
-            : (change.Valid & SetattrValid.Mtime) != 0 ? new Timestamp(change.Mtime, change.MtimeNsec) : Timestamp.Omit;
+        (Timestamp access, Timestamp modify) = TimesOf(change);
         bool hasRecord = SourceTree.TryReadRecord(directory, name, out SizeRecord record);
         int result = SystemCallsAt.Stat(directory, name, out Statx before);
         if (result >= 0)

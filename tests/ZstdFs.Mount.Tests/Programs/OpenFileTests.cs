@@ -82,6 +82,8 @@ internal sealed class OpenFileTests(Ground ground) : GroundTests(ground)
             assert os.pread(fd, 10, {{size}} - 1) == b"abb"
             os.ftruncate(fd, 3)
             os.fchmod(fd, 0o600)
+            os.utime(fd, ns=(10**18, 10**18 + 5))
+            assert os.fstat(fd).st_mtime_ns == 10**18 + 5
             os.fsync(fd)
             assert os.fstat(fd).st_size == 3 and os.fstat(fd).st_mode & 0o777 == 0o600
             with open("f", "wb") as f: f.write(b"another")
