@@ -9,6 +9,7 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
 {
     private long _lastCacheId;
     private long _lastTemporary;
+    private StoredFileInspector? _inspector;
     private long _bufferBytesLeft = options.WriteBufferBytes;
 
     internal SourceTree Source { get; } = source;
@@ -16,6 +17,7 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal FileSystemOptions Options { get; } = options;
     internal IEventLog Log { get; } = log;
     internal CodecPool Codecs { get; } = new(Math.Max(4, options.Jobs * 2));
+    internal StoredFileInspector Inspector => _inspector ??= new StoredFileInspector(this);
     internal FrameCache Cache { get; } = new(options.FrameCacheBytes);
 
     /// <summary>A number for one version of one file's content in the frame cache.</summary>
