@@ -381,6 +381,7 @@ internal sealed class FileContent : IDisposable
         if (Node.CachedVersion == Published.Version)
             Node.CachedVersion = next.Version;
         Published = next;
+        _services.NotePublication();
     }
 
     /// <summary>The length, finding it out where need be.</summary>

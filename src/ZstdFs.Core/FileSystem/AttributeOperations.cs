@@ -21,10 +21,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         attributes = default;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        int result = volume.Resolve(node, out Resolved resolved);
-        if (result >= 0)
-            attributes = volume.AttributesOut(node, resolved);
-        return result;
+        return volume.GetAttributes(node, out attributes);
     }
 
     internal int Set(ulong nodeId, in FuseSetattrIn change, out FuseAttrOut attributes)
@@ -138,10 +135,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         attributes = default;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        int result = volume.Resolve(node, out Resolved resolved);
-        if (result >= 0)
-            attributes = volume.ExtendedAttributesOut(node, resolved);
-        return result;
+        return volume.GetExtendedAttributes(node, out attributes);
     }
 
     /// <summary>The folder and the name in it under which the node is stored.</summary>

@@ -97,7 +97,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         WorkingCopyRecord record = copy.Record;
         RecoveryTarget? target = _targets.Find(record.InodeNumber, 0, copy.ReadPath());
         if (target is null)
-            return GiveUp(copy, "the file that it belongs to is gone");
+            return GiveUp(copy, $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
         using (target)
         {
             if (_rewritten.Contains(record.InodeNumber) || record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber)

@@ -12,6 +12,7 @@ namespace ZstdFs.Core.FileSystem;
 internal sealed class Volume : IDisposable
 {
     private const int OpenDirectories = 512;
+    private const int Attempts = 4;
 
     private readonly ulong _timeoutSeconds;
     private readonly uint _timeoutNanoseconds;
@@ -65,11 +66,19 @@ internal sealed class Volume : IDisposable
     internal int LookUp(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out FuseEntryOut entry)
     {
         entry = default;
+        long before = Services.Publications;
         int result = Resolver.Resolve(directory, parent == Nodes.Root, name, out Resolved resolved);
         if (result < 0)
             return result;
         Node node = Nodes.Acquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1);
         entry = Entry(node, resolved);
+        for (int attempt = 0; attempt < Attempts && before != Services.Publications; attempt++)
+        {
+            before = Services.Publications;
+            if (Resolver.Resolve(directory, parent == Nodes.Root, name, out resolved) < 0 || resolved.Id != node.Id)
+                break;
+            entry = Entry(node, resolved);
+        }
         return 0;
     }
 
@@ -86,19 +95,37 @@ internal sealed class Volume : IDisposable
     /// <summary>A name that does not exist, for the kernel to remember.</summary>
     internal FuseEntryOut NegativeEntry() => new() { EntryValid = _timeoutSeconds, EntryValidNsec = _timeoutNanoseconds };
 
-    internal FuseAttrOut AttributesOut(Node node, in Resolved resolved) => new()
+    internal int GetAttributes(Node node, out FuseAttrOut attributes)
     {
-        AttrValid = _timeoutSeconds,
-        AttrValidNsec = _timeoutNanoseconds,
-        Attr = Attributes(node, resolved),
-    };
+        attributes = new FuseAttrOut { AttrValid = _timeoutSeconds, AttrValidNsec = _timeoutNanoseconds };
+        int result = Gather(node, out _, out attributes.Attr);
+        return result;
+    }
+
+    /// <summary>A node's attributes, gathered again where a commit was published meanwhile.</summary>
+    private int Gather(Node node, out Resolved resolved, out FuseAttr attributes)
+    {
+        int result;
+        attributes = default;
+        long before;
+        int attempt = 0;
+        do
+        {
+            before = Services.Publications;
+            result = Resolve(node, out resolved);
+            if (result >= 0)
+                attributes = Attributes(node, resolved);
+        }
+        while (before != Services.Publications && attempt++ < Attempts);
+        return result;
+    }
 
     /// <summary>What statx(2) shows: the attributes and the birth time.</summary>
-    internal FuseStatxOut ExtendedAttributesOut(Node node, in Resolved resolved)
+    internal int GetExtendedAttributes(Node node, out FuseStatxOut extended)
     {
-        FuseAttr attributes = Attributes(node, resolved);
+        int result = Gather(node, out Resolved resolved, out FuseAttr attributes);
         Statx stored = resolved.Stat;
-        return new FuseStatxOut
+        extended = new FuseStatxOut
         {
             AttrValid = _timeoutSeconds,
             AttrValidNsec = _timeoutNanoseconds,
@@ -121,6 +148,7 @@ internal sealed class Volume : IDisposable
                 RdevMinor = stored.RdevMinor,
             },
         };
+        return result;
     }
 
     /// <summary>A node's attributes: of its name where it has one, else of the open file.</summary>
