@@ -159,10 +159,7 @@ internal sealed class MountTests
     }
 
     [TestCase("/nowhere/at all"), TestCase("/proc/version")]
-    public void MountPointThatIsNoFolder_IsToldSo(string point)
-    {
-        FuseMountException refused = Assert.Throws<FuseMountException>(() => FuseMount.Mount(point, new FuseMountOptions { Source = "x" }));
-        Assert.That(refused.Problem, Is.EqualTo(FuseMountProblem.MountPointInvalid));
-        Assert.That(refused.Message, Does.Contain(point));
-    }
+    public void MountPointThatIsNoFolder_IsToldSo(string point) => Assert.That(
+        () => FuseMount.Mount(point, new FuseMountOptions { Source = "x" }),
+        Throws.InstanceOf<FuseMountException>().With.Property(nameof(FuseMountException.Problem)).EqualTo(FuseMountProblem.MountPointInvalid).And.Message.Contains(point));
 }

@@ -45,6 +45,9 @@ internal sealed class KernelMount : IDisposable
             OnFailure = (op, node, exception) => log.Error($"{op} of node {node} failed: {exception}"),
         });
         session.Run();
+        // ENODEV is an unmount. Whatever else ended it, what is open still goes to disk.
+        if (session.EndedBy != Errno.ENODEV)
+            log.Warning($"the connection to the kernel ended without an unmount ({session.EndedBy})");
     }
 
     // The library takes text. A path that has none is reached through the descriptor, which only mount(2) can do.
