@@ -9,7 +9,7 @@ namespace ZstdFs.Core.FileSystem;
 /// <param name="Kind">How it is stored.</param>
 /// <param name="Id">Node id and inode number.</param>
 /// <param name="Stat">Attributes of what is stored.</param>
-/// <param name="LogicalBytes">Length that users see.</param>
+/// <param name="LogicalBytes">Length that users see; −1 where only somebody with more rights than the daemon could tell.</param>
 /// <param name="Birth">When the logical file was made.</param>
 internal readonly record struct Resolved(NodeKind Kind, ulong Id, Statx Stat, long LogicalBytes, Timestamp Birth);
 
@@ -52,7 +52,10 @@ internal sealed class Resolver(ContentServices services)
     private int ResolveStored(FileDescriptor parent, NativeName stored, in Statx stat, out Resolved resolved)
     {
         int result = services.Inspector.Inspect(parent, stored, stat, out StoredFacts facts);
-        resolved = new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth);
-        return result;
+        // A file that an ordinary user's daemon may not read still has a name, an owner and a mode, and its owner may change them.
+        resolved = result == -(int)Errno.EACCES
+            ? new Resolved(NodeKind.Stored, StoredFileInspector.SourceNumber(stat), stat, -1, stat.Birth.ToTimestamp())
+            : new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth);
+        return result == -(int)Errno.EACCES ? 0 : result;
     }
 }

@@ -151,6 +151,17 @@ internal sealed class Volume : IDisposable
         return result;
     }
 
+    /// <summary>A node's path below the mount, for people.</summary>
+    internal string PathOf(ulong nodeId)
+    {
+        if (Nodes.Find(nodeId) is not { } node)
+            return $"node {nodeId}";
+        var names = new List<string>();
+        for (; node != Nodes.Root; node = names.Count < 4096 && node.AnyLink is { } link ? link.Parent : Nodes.Root)
+            names.Insert(0, node.AnyLink is { } name ? name.NativeName.ToString() : "(deleted)");
+        return string.Join('/', names);
+    }
+
     /// <summary>A node's attributes: of its name where it has one, else of the open file.</summary>
     internal int Resolve(Node node, out Resolved resolved)
     {
@@ -172,7 +183,14 @@ internal sealed class Volume : IDisposable
                     result = Resolver.Resolve(lease.Descriptor, link.Parent == Nodes.Root, link.Bytes, out resolved);
             }
             if (result >= 0 && resolved.Id == node.Id)
+            {
+                if (resolved.LogicalBytes < 0 && Contents.Hold(node.Id) is { } open)
+                {
+                    resolved = resolved with { LogicalBytes = open.Content.LoadedBytes() };
+                    Forgotten(Contents.Close(open));
+                }
                 return 0;
+            }
             if (node.AnyLink == link)
                 break;
         }
@@ -190,7 +208,7 @@ internal sealed class Volume : IDisposable
         var attributes = new FuseAttr
         {
             Ino = resolved.Id,
-            Size = (ulong)resolved.LogicalBytes,
+            Size = (ulong)Math.Max(resolved.LogicalBytes, 0),
             Blocks = stat.Blocks,
             Atime = stat.AccessTime.Seconds,
             AtimeNsec = stat.AccessTime.Nanoseconds,

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
@@ -64,6 +65,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <inheritdoc/>
     public override void Initialized(in NegotiatedConnection connection) => _volume.Notifier = connection.Notifier;
+
+    /// <summary>
+    /// Logs an op that ended in an exception, which its caller sees as EIO: by the file's path, and what an operator can expect to meet without a stack.
+    /// </summary>
+    public void ReportFailure(FuseOpcode op, ulong node, Exception exception) =>
+        _volume.Services.Log.Error($"'{_volume.PathOf(node)}': {op} failed: {(exception is DamagedFrameException or WindowTooLargeException or StorageException ? exception.Message : exception)}");
 
     /// <inheritdoc/>
     public override int Lookup(in RequestContext context, ulong parent, NativeName name, out FuseEntryOut entry) => _names.Lookup(parent, name, out entry);
