@@ -44,6 +44,9 @@ internal sealed class KernelMount : IDisposable
             OnFailure = fileSystem.ReportFailure,
         });
         session.Run();
+        // ENODEV is an unmount. Whatever else ended it, what is open still goes to disk.
+        if (session.EndedBy != Errno.ENODEV)
+            log.Warning($"the connection to the kernel ended without an unmount ({session.EndedBy})");
     }
 
     // The library takes text. A path that has none is reached through the descriptor, which only mount(2) can do.
