@@ -1,4 +1,5 @@
 using ZstdFs.Cli.Options;
+using ZstdFs.Core;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
@@ -37,7 +38,7 @@ internal sealed class KernelMount : IDisposable
     }
 
     /// <summary>Serves until the mount is gone.</summary>
-    internal void Run(ZstdFileSystem fileSystem)
+    internal void Run(ZstdFileSystem fileSystem, IEventLog log)
     {
         using var session = new FuseSession(_mount.Device, fileSystem, new SessionOptions
         {

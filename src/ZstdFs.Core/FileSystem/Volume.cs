@@ -174,11 +174,11 @@ internal sealed class Volume : IDisposable
             resolved = new Resolved(NodeKind.Directory, root.InodeNumber, root, root.Size, root.Birth.ToTimestamp());
             return Math.Min(result, 0);
         }
-        if (node.Kind == NodeKind.Stored && Contents.Hold(node.Id) is { } opened)
+        if (node.Kind == NodeKind.Stored && Contents.Hold(node.Id) is { } current)
         {
-            bool isKnown = opened.Content.TryStat(out Statx known, out long logicalBytes);
-            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, opened.Content.Birth);
-            Forgotten(Contents.Close(opened));
+            bool isKnown = current.Content.TryStat(out Statx known, out long logicalBytes);
+            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, current.Content.Birth);
+            Forgotten(Contents.Close(current));
             if (isKnown)
                 return 0;
         }
@@ -195,7 +195,7 @@ internal sealed class Volume : IDisposable
             {
                 if (resolved.LogicalBytes < 0 && Contents.Hold(node.Id) is { } opened)
                 {
-                    resolved = resolved with { LogicalBytes = open.Content.LoadedBytes() };
+                    resolved = resolved with { LogicalBytes = opened.Content.LoadedBytes() };
                     Forgotten(Contents.Close(opened));
                 }
                 return 0;
