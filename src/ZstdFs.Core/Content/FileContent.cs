@@ -16,6 +16,7 @@ internal sealed class FileContent : IDisposable
     private readonly ContentServices _services;
     private readonly ContentLock _lock = new();
     private readonly ContentBuffer _buffer;
+    private readonly ReadBelow _readBase;
     private bool _isLoaded;
     private long _baseLimit;
     private WorkingCopy? _working;
@@ -29,6 +30,7 @@ internal sealed class FileContent : IDisposable
     {
         _services = services;
         _buffer = new ContentBuffer(services);
+        _readBase = ReadBase;
         Node = node;
         Base = @base;
         Published = @base.Identity;
@@ -179,7 +181,7 @@ internal sealed class FileContent : IDisposable
         if (_buffer.IsUsed)
             data.CopyTo(_buffer.Content[(int)offset..]);
         else
-            result = _working!.Write(offset, data, LogicalBytes, ReadBase);
+            result = _working!.Write(offset, data, LogicalBytes, _readBase);
         if (result < 0)
             return Fail(result);
         LogicalBytes = newSize;
@@ -486,7 +488,7 @@ internal sealed class FileContent : IDisposable
         if (_working is not null)
             return 0;
         long longest = Math.Max(size, LogicalBytes);
-        if (longest <= _services.Options.FrameBytes && _buffer.TryGrow((int)longest, (int)LogicalBytes, ReadBase))
+        if (longest <= _services.Options.FrameBytes && _buffer.TryGrow((int)longest, (int)LogicalBytes, _readBase))
             return 0;
         return MoveToWorkingCopy();
     }

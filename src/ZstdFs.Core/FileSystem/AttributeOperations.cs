@@ -1,7 +1,6 @@
 using System.Buffers;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
@@ -45,20 +44,20 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         if ((change.Valid & (SetattrValid.Mode | SetattrValid.Uid | SetattrValid.Gid | Times)) == 0)
             return 0;
         // The content's lock comes before the node's gate.
-        OpenFile? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
+        FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
         bool changesTime = held is not null && (change.Valid & (SetattrValid.Mtime | SetattrValid.MtimeNow)) != 0;
         if (changesTime)
-            held!.Content.EnterTimeChange();
+            held!.EnterTimeChange();
         try
         {
-            return SetStored(node, held?.Content, change);
+            return SetStored(node, held, change);
         }
         finally
         {
             if (changesTime)
-                held!.Content.ExitTimeChange();
+                held!.ExitTimeChange();
             if (held is not null)
-                volume.Forgotten(volume.Contents.Close(held));
+                volume.Release(held);
         }
     }
 
@@ -233,10 +232,10 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         place = default;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        OpenFile? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(nodeId) : null;
-        int result = Locate(node, held?.Content, out place);
+        FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(nodeId) : null;
+        int result = Locate(node, held, out place);
         if (held is not null)
-            volume.Forgotten(volume.Contents.Close(held));
+            volume.Release(held);
         return result;
     }
 

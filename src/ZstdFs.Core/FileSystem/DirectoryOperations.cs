@@ -111,8 +111,9 @@ internal sealed class DirectoryOperations(Volume volume)
                 return false;
             type = FileType.ToEntryType(stat.Mode);
         }
-        if (type != FileType.EntryRegular)
+        if (type != FileType.EntryRegular || StoredName.TryToLogical(name, out logical))
             return true;
-        return StoredName.TryToLogical(name, out logical);
+        logical = name;
+        return volume.PlainFiles.IsShown(listing.Descriptor, listing.Folder, name);
     }
 }

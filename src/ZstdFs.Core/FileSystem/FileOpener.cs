@@ -37,8 +37,8 @@ internal sealed class FileOpener(Volume volume)
         // Unlinked, and still open elsewhere: /proc/PID/fd leads here.
         if (volume.Contents.Hold(nodeId) is not { } held)
             return result;
-        handle = volume.Contents.TryShare(held.Content, writable);
-        volume.Contents.Close(held);
+        handle = volume.Contents.TryShare(held, writable);
+        volume.Release(held);
         return 0;
     }
 
@@ -61,6 +61,9 @@ internal sealed class FileOpener(Volume volume)
             else
             {
                 result = volume.Services.Inspector.Inspect(stored, stat, link.NativeName, out StoredFacts facts);
+                // Another file may have taken the name since the kernel looked it up: told so, it looks again.
+                if (result >= 0 && facts.InodeNumber != node.Id)
+                    result = -(int)Errno.ESTALE;
                 if (result < 0)
                 {
                     stored.Dispose();

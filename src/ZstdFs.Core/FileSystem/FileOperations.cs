@@ -123,7 +123,7 @@ internal sealed class FileOperations(Volume volume)
         var file = (OpenFile)handle;
         if (volume.Contents.CloseWriter(file) && file.Content.IsDirty && file.Content.Node.AnyLink is not null)
             volume.Queue.Add(file.Content, atOnce: false);
-        volume.Forgotten(volume.Contents.Close(file));
+        volume.Release(file.Content);
     }
 
     /// <summary>fsync(2): content, size and name are on disk when it returns 0.</summary>
@@ -176,14 +176,14 @@ internal sealed class FileOperations(Volume volume)
     internal int SynchronizeAll(bool openToo)
     {
         int first = 0;
-        foreach (OpenFile file in volume.Contents.HoldDirty())
+        foreach (FileContent content in volume.Contents.HoldDirty())
         {
-            int result = openToo || file.Content.WritableHandles == 0 ? -(int)Errno.EOPNOTSUPP : file.Content.Persist();
+            int result = openToo || content.WritableHandles == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
-                result = file.Content.Commit(volume.Committer, yields: false);
+                result = content.Commit(volume.Committer, yields: false);
             if (first == 0)
                 first = Math.Min(result, 0);
-            volume.Forgotten(volume.Contents.Close(file));
+            volume.Release(content);
         }
         int synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
         return first < 0 ? first : Math.Min(synced, 0);

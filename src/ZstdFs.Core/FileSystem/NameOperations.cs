@@ -179,8 +179,8 @@ internal sealed class NameOperations(Volume volume)
     {
         if (volume.Contents.Hold(node.Id) is not { } held)
             return;
-        held.Content.ForgetName();
-        volume.Forgotten(volume.Contents.Close(held));
+        held.ForgetName();
+        volume.Release(held);
     }
 
     /// <summary>The name of a file changed: its working copy says so.</summary>
@@ -188,8 +188,8 @@ internal sealed class NameOperations(Volume volume)
     {
         if (volume.Contents.Hold(node.Id) is not { } held)
             return;
-        held.Content.NotePath(node.LogicalPath());
-        volume.Forgotten(volume.Contents.Close(held));
+        held.NotePath(node.LogicalPath());
+        volume.Release(held);
     }
 
     private static int RemoveNative(FileDescriptor directory, NativeName name, NodeKind kind)
@@ -343,7 +343,7 @@ internal sealed class NameOperations(Volume volume)
         entry = default;
         if (volume.Contents.Hold(node.Id) is not { } held)
             return -(int)Errno.ENOENT;
-        FileContent content = held.Content;
+        FileContent content = held;
         try
         {
             if (!content.IsUnnamed)
@@ -363,7 +363,7 @@ internal sealed class NameOperations(Volume volume)
         }
         finally
         {
-            volume.Forgotten(volume.Contents.Close(held));
+            volume.Release(held);
         }
     }
 

@@ -117,7 +117,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             var content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, target.Facts.IsFresh), copy, logicalBytes) { Birth = target.Facts.Birth };
             OpenFiles.OpenFile file = volume.Contents.Add(content, writable: false);
             volume.Queue.Add(content, atOnce: true);
-            volume.Contents.Close(file);
+            volume.Release(file.Content);
             _log.Information($"{target.Text}: what was written before the last mount ended is being committed");
             return 0;
         }

@@ -25,6 +25,7 @@ internal sealed class Volume : IDisposable
         Committer = new Committer(Services, Directories, FolderGates);
         Queue = new CommitQueue(Contents, Committer, log, Forgotten);
         Privileges = new Privileges(this);
+        PlainFiles = new PlainFileView(options.PlainFiles, log);
         Resolver = new Resolver(Services);
         _timeoutSeconds = (ulong)options.CacheTimeout.TotalSeconds;
         _timeoutNanoseconds = (uint)(options.CacheTimeout.Ticks % TimeSpan.TicksPerSecond * 100);
@@ -39,6 +40,7 @@ internal sealed class Volume : IDisposable
     internal Committer Committer { get; }
     internal CommitQueue Queue { get; }
     internal Privileges Privileges { get; }
+    internal PlainFileView PlainFiles { get; }
     internal Resolver Resolver { get; }
     internal bool IsReadOnly => Services.State is null;
 
@@ -47,6 +49,9 @@ internal sealed class Volume : IDisposable
 
     /// <summary>The kernel must ask for the attributes again. Its pages stay.</summary>
     internal void InvalidateAttributes(ulong nodeId) => _ = Notifier?.InvalidateInode(nodeId, -1, 0);
+
+    /// <summary>Gives up a hold on an open file's content.</summary>
+    internal void Release(FileContent content) => Forgotten(Contents.Release(content));
 
     /// <summary>Nothing refers to the node any more.</summary>
     internal void Forgotten(Node? node)
@@ -176,9 +181,9 @@ internal sealed class Volume : IDisposable
         }
         if (node.Kind == NodeKind.Stored && Contents.Hold(node.Id) is { } current)
         {
-            bool isKnown = current.Content.TryStat(out Statx known, out long logicalBytes);
-            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, current.Content.Birth);
-            Forgotten(Contents.Close(current));
+            bool isKnown = current.TryStat(out Statx known, out long logicalBytes);
+            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, current.Birth);
+            Release(current);
             if (isKnown)
                 return 0;
         }
@@ -195,8 +200,8 @@ internal sealed class Volume : IDisposable
             {
                 if (resolved.LogicalBytes < 0 && Contents.Hold(node.Id) is { } opened)
                 {
-                    resolved = resolved with { LogicalBytes = opened.Content.LoadedBytes() };
-                    Forgotten(Contents.Close(opened));
+                    resolved = resolved with { LogicalBytes = opened.LoadedBytes() };
+                    Release(opened);
                 }
                 return 0;
             }
@@ -205,9 +210,9 @@ internal sealed class Volume : IDisposable
         }
         if (Contents.Hold(node.Id) is not { } held)
             return result < 0 ? result : -(int)Errno.ESTALE;
-        result = SystemCallsAt.Stat(held.Content.Base.Stored, out Statx stat);
-        resolved = new Resolved(node.Kind, node.Id, stat, held.Content.LoadedBytes(), stat.Birth.ToTimestamp());
-        Forgotten(Contents.Close(held));
+        result = SystemCallsAt.Stat(held.Base.Stored, out Statx stat);
+        resolved = new Resolved(node.Kind, node.Id, stat, held.LoadedBytes(), stat.Birth.ToTimestamp());
+        Release(held);
         return Math.Min(result, 0);
     }
 

@@ -47,6 +47,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
                 log.Warning($"the source cannot be written ({reason}): mounted read-only");
         }
         var volume = new Volume(source, state, options, log);
+        volume.PlainFiles.LookInto(source);
         if (state is not null)
             new Recovery(volume, state).Run();
         return new ZstdFileSystem(volume, state);

@@ -28,7 +28,7 @@ internal sealed class CommitQueue : IDisposable
     private bool _isStopping;
     private Thread? _thread;
 
-    private sealed record Waiting(OpenFile File, long Bytes, TimeSpan Delay, int Error);
+    private sealed record Waiting(FileContent Content, long Bytes, TimeSpan Delay, int Error);
 
     internal CommitQueue(ContentTable contents, Committer committer, IEventLog log, Action<Node> forgotten)
     {
@@ -47,7 +47,8 @@ internal sealed class CommitQueue : IDisposable
             if (_isStopping || content.IsQueued)
                 return;
             content.IsQueued = true;
-            Put(new Waiting(_contents.Hold(content), content.LogicalBytes, TimeSpan.Zero, 0), atOnce ? TimeSpan.Zero : Due(content));
+            _contents.Hold(content);
+            Put(new Waiting(content, content.LogicalBytes, TimeSpan.Zero, 0), atOnce ? TimeSpan.Zero : Due(content));
         }
     }
 
@@ -98,7 +99,7 @@ internal sealed class CommitQueue : IDisposable
                 {
                     _queue.Dequeue();
                     Interlocked.Add(ref _backlogBytes, -waiting.Bytes);
-                    waiting.File.Content.IsQueued = false;
+                    waiting.Content.IsQueued = false;
                     return waiting;
                 }
                 Monitor.Wait(_gate, left);
@@ -109,13 +110,13 @@ internal sealed class CommitQueue : IDisposable
 
     private void Commit(Waiting waiting)
     {
-        FileContent content = waiting.File.Content;
+        FileContent content = waiting.Content;
         int result = content.Commit(_committer, yields: true);
         if (result == -(int)Errno.ESTALE)
             content.MoveToLost();
         if (result >= 0 || result is -(int)Errno.ESTALE or -(int)Errno.ENOENT)
         {
-            Close(waiting.File);
+            Release(waiting.Content);
             return;
         }
         TimeSpan delay = Pace;
@@ -136,12 +137,12 @@ internal sealed class CommitQueue : IDisposable
             }
         }
         if (isTaken)
-            Close(waiting.File);
+            Release(waiting.Content);
     }
 
-    private void Close(OpenFile file)
+    private void Release(FileContent content)
     {
-        if (_contents.Close(file) is { } forgotten)
+        if (_contents.Release(content) is { } forgotten)
             _forgotten(forgotten);
     }
 
@@ -155,6 +156,6 @@ internal sealed class CommitQueue : IDisposable
         }
         _thread?.Join();
         while (_queue.TryDequeue(out Waiting? waiting, out _))
-            Close(waiting.File);
+            Release(waiting.Content);
     }
 }

@@ -19,24 +19,23 @@ internal sealed class ContentTable(NodeTable nodes)
             return _contents.GetValueOrDefault(nodeId);
     }
 
-    /// <summary>Keeps the content of an open file open, until <see cref="Close"/>. Null where the file is not open.</summary>
-    internal OpenFile? Hold(ulong nodeId)
+    /// <summary>Keeps the content of an open file open, until <see cref="Release"/>. Null where the file is not open.</summary>
+    internal FileContent? Hold(ulong nodeId)
     {
         lock (_gate)
         {
             if (!_contents.TryGetValue(nodeId, out FileContent? content))
                 return null;
             content.Handles++;
-            return new OpenFile(content, false);
+            return content;
         }
     }
 
     /// <summary>One more hold on a content that is open.</summary>
-    internal OpenFile Hold(FileContent content)
+    internal void Hold(FileContent content)
     {
         lock (_gate)
             content.Handles++;
-        return new OpenFile(content, false);
     }
 
     /// <summary>
@@ -98,18 +97,18 @@ internal sealed class ContentTable(NodeTable nodes)
             return --file.Content.WritableHandles == 0;
     }
 
-    /// <summary>Gives up a handle; the content goes with the last. Returns the node where nothing refers to it any more.</summary>
-    internal Node? Close(OpenFile file)
+    /// <summary>Gives up a handle or a hold; the content goes with the last. Returns the node where nothing refers to it any more.</summary>
+    internal Node? Release(FileContent content)
     {
         lock (_gate)
         {
-            if (--file.Content.Handles > 0)
+            if (--content.Handles > 0)
                 return null;
-            if (_contents.GetValueOrDefault(file.Content.Node.Id) == file.Content)
-                _contents.Remove(file.Content.Node.Id);
+            if (_contents.GetValueOrDefault(content.Node.Id) == content)
+                _contents.Remove(content.Node.Id);
         }
-        file.Content.Dispose();
-        return nodes.Unpin(file.Content.Node);
+        content.Dispose();
+        return nodes.Unpin(content.Node);
     }
 
     /// <summary>Whether this handle is the only one that may write.</summary>
@@ -120,14 +119,14 @@ internal sealed class ContentTable(NodeTable nodes)
     }
 
     /// <summary>A hold on every open content with something to commit.</summary>
-    internal OpenFile[] HoldDirty()
+    internal FileContent[] HoldDirty()
     {
         lock (_gate)
         {
             FileContent[] dirty = [.. _contents.Values.Where(static content => content.IsDirty)];
             foreach (FileContent content in dirty)
                 content.Handles++;
-            return [.. dirty.Select(static content => new OpenFile(content, false))];
+            return dirty;
         }
     }
 }

@@ -20,6 +20,9 @@ internal sealed unsafe class DeviceLoop : IDisposable
 
     private const int IdlePollMs = 1000;
 
+    /// <summary>Result of <see cref="Run"/>: this thread was one more than is needed.</summary>
+    internal const int NotNeeded = 1;
+
     private readonly FuseSession _session;
     private readonly IFuseDevice _device;
     private readonly int _bufferBytes;
@@ -31,9 +34,11 @@ internal sealed unsafe class DeviceLoop : IDisposable
 
     private int _isBusy;
 
-    internal DeviceLoop(FuseSession session)
+    private readonly bool _isSpare;
+
+    internal DeviceLoop(FuseSession session, bool isSpare)
     {
-        (_session, _device) = (session, session.Device);
+        (_session, _device, _isSpare) = (session, session.Device, isSpare);
         _bufferBytes = Math.Max(LeastBytes, (int)session.Options.MaxWriteBytes) + HeaderRoom;
         _request = (byte*)NativeMemory.AlignedAlloc((nuint)_bufferBytes, PageBytes);
         _replyPages = (byte*)NativeMemory.AlignedAlloc((nuint)(_bufferBytes + PageBytes), PageBytes);
@@ -43,7 +48,7 @@ internal sealed unsafe class DeviceLoop : IDisposable
     /// <summary>The file system is at work for this thread, or may be soon.</summary>
     internal bool IsBusy => Volatile.Read(ref _isBusy) != 0;
 
-    /// <summary>Serves until the device says that the mount is gone. Returns why, as 0 or −errno.</summary>
+    /// <summary>Serves until the device says that the mount is gone. Returns why, as 0 or −errno; or <see cref="NotNeeded"/>.</summary>
     internal int Run()
     {
         var request = new Span<byte>(_request, _bufferBytes);
@@ -54,8 +59,11 @@ internal sealed unsafe class DeviceLoop : IDisposable
             {
                 // A full barrier: see FuseSession.Stop.
                 Interlocked.Exchange(ref _isBusy, 1);
+                _session.NoteTaken();
                 Handle(request[..length]);
                 Volatile.Write(ref _isBusy, 0);
+                if (_session.NoteDone(_isSpare))
+                    return NotNeeded;
             }
             else if (length == -(int)Errno.EAGAIN)
                 _device.WaitForInput(IdlePollMs); // somebody made the descriptor non-blocking

@@ -23,6 +23,7 @@ public sealed class FuseSession : IDisposable
     private readonly FuseNotifier _notifier;
     private DeviceLoop[] _loops = [];
     private int _running;
+    private int _idle;
     private int _isInitClaimed;
     private int _endedBy;
     private volatile bool _isInitialized;
@@ -67,12 +68,41 @@ public sealed class FuseSession : IDisposable
                 throw new InvalidOperationException("A session starts once.");
             var loops = new DeviceLoop[Options.Threads];
             for (int i = 0; i < loops.Length; i++)
-                loops[i] = new DeviceLoop(this);
+                loops[i] = new DeviceLoop(this, isSpare: false);
             Volatile.Write(ref _running, loops.Length);
+            Volatile.Write(ref _idle, loops.Length);
             Volatile.Write(ref _loops, loops);
+            foreach (DeviceLoop loop in loops)
+                StartThread(loop);
         }
-        for (int i = 0; i < _loops.Length; i++)
-            new Thread(RunLoop, StackBytes) { IsBackground = true, Name = $"fuse-{i}" }.Start(_loops[i]);
+    }
+
+    private void StartThread(DeviceLoop loop) => new Thread(RunLoop, StackBytes) { IsBackground = true, Name = "fuse" }.Start(loop);
+
+    /// <summary>A thread has a request. Where it was the last that waited for one, another takes its place at the device.</summary>
+    internal void NoteTaken()
+    {
+        if (Interlocked.Decrement(ref _idle) > 0 || !_isInitialized || Options.Threads == 1)
+            return;
+        lock (_gate)
+        {
+            if (_loops.Length >= Options.MaxThreads || _isStopping || _isDestroyed || Volatile.Read(ref _idle) > 0)
+                return;
+            var spare = new DeviceLoop(this, isSpare: true);
+            Interlocked.Increment(ref _running);
+            Interlocked.Increment(ref _idle);
+            Volatile.Write(ref _loops, [.. _loops, spare]);
+            StartThread(spare);
+        }
+    }
+
+    /// <summary>A thread is through with its request. True where it is to end.</summary>
+    internal bool NoteDone(bool isSpare)
+    {
+        if (Interlocked.Increment(ref _idle) <= Options.Threads || !isSpare)
+            return false;
+        Interlocked.Decrement(ref _idle);
+        return true;
     }
 
     /// <summary>Waits until INIT has been answered. False when it was not in time, or was refused, or the session ended before it.</summary>
@@ -179,7 +209,16 @@ public sealed class FuseSession : IDisposable
     private void RunLoop(object? state)
     {
         using (var loop = (DeviceLoop)state!)
-            Interlocked.CompareExchange(ref _endedBy, -loop.Run(), 0);
+        {
+            int result = loop.Run();
+            if (result != DeviceLoop.NotNeeded)
+                Interlocked.CompareExchange(ref _endedBy, -result, 0);
+            lock (_gate)
+            {
+                if (result == DeviceLoop.NotNeeded)
+                    Volatile.Write(ref _loops, [.. _loops.Where(other => other != loop)]);
+            }
+        }
         if (Interlocked.Decrement(ref _running) > 0)
             return;
         // Nobody is to wait any longer for an INIT that will not come.

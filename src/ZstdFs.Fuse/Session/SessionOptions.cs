@@ -10,8 +10,14 @@ public sealed record SessionOptions
 
     internal const uint PageBytes = 4096;
 
-    /// <summary>Threads that read, handle and answer requests. An op that waits for the disk holds one of them.</summary>
+    /// <summary>Threads that read, handle and answer requests. More than are needed cost 1.5 to 2 µs a request.</summary>
     public int Threads { get; init; } = Math.Clamp(Environment.ProcessorCount, 4, 16);
+
+    /// <summary>
+    /// Threads while many ops wait, for a disk or for each other: others are answered all the same. The further ones end when they are idle. A session of one
+    /// thread stays at one, and so handles one request after another.
+    /// </summary>
+    public int MaxThreads { get; init; } = 32;
 
     /// <summary>Longest READ and WRITE, in bytes: a multiple of 4096, at most <see cref="LargestWriteBytes"/>.</summary>
     public uint MaxWriteBytes { get; init; } = LargestWriteBytes;

@@ -17,11 +17,15 @@ internal sealed class MountedSource : IDisposable, IEventLog
     private FuseSession _session = null!;
     private ZstdFileSystem _fileSystem = null!;
 
-    internal MountedSource(FileSystemOptions? options = null)
+    /// <param name="options">How to mount.</param>
+    /// <param name="prepare">A shell command that fills the source.</param>
+    internal MountedSource(FileSystemOptions? options = null, string? prepare = null)
     {
         _options = options ?? new FileSystemOptions();
         Directory.CreateDirectory(Source);
         Directory.CreateDirectory(Mount);
+        if (prepare is not null)
+            Shell($"cd \"$SRC\"; {prepare}");
         Start();
     }
 

@@ -23,19 +23,19 @@ internal sealed class MountedSourceTests
     {
         using var mounted = new MountedSource();
         mounted.Shell("""
-            seq 1 1000000 > f; seq 1 1000000 > "$SRC/plain"
-            for where in "$SRC/plain" f; do
+            seq 1 1000000 > f; seq 1 1000000 > "$SRC/../plain"
+            for where in "$SRC/../plain" f; do
               echo appended >> $where
               printf overwritten | dd of=$where bs=1 seek=3000000 conv=notrunc status=none
               truncate -s 6000001 $where; truncate -s 6500000 $where
               printf tail | dd of=$where bs=1 seek=6499990 conv=notrunc status=none
             done
-            cmp f "$SRC/plain"
+            cmp f "$SRC/../plain"
             """);
         mounted.Synchronize();
-        mounted.Shell("""zstd -dc "$SRC/f.zst" | cmp - "$SRC/plain"; test -z "$(ls -A "$SRC/.zstdfs/working")" """);
+        mounted.Shell("""zstd -dc "$SRC/f.zst" | cmp - "$SRC/../plain"; test -z "$(ls -A "$SRC/.zstdfs/working")" """);
         mounted.Remount();
-        mounted.Shell("cmp f \"$SRC/plain\"");
+        mounted.Shell("cmp f \"$SRC/../plain\"");
         Assert.That(mounted.Log, Is.Empty);
     }
 
@@ -79,13 +79,13 @@ internal sealed class MountedSourceTests
     {
         using var mounted = new MountedSource();
         mounted.Shell("""
-            seq 1 200000 > "$SRC/plain"; cd "$SRC"
-            zstd -q -19 -k plain -o best.zst; zstd -q < plain > stream.zst; zstd -q --no-check -k plain -o unchecked.zst
-            { head -c 500000 plain | zstd -q; tail -c +500001 plain | zstd -q; } > two.zst
+            seq 1 200000 > "$SRC/../plain"; cd "$SRC"
+            zstd -q -19 -k ../plain -o best.zst; zstd -q < ../plain > stream.zst; zstd -q --no-check -k ../plain -o unchecked.zst
+            { head -c 500000 ../plain | zstd -q; tail -c +500001 ../plain | zstd -q; } > two.zst
             cd "$MNT"
-            for f in best stream unchecked two; do test "$(stat -c %s $f)" = "$(stat -c %s "$SRC/plain")"; cmp $f "$SRC/plain"; done
-            test ! -e plain; cp "$SRC/two.zst" "$SRC/late.zst"; cmp late "$SRC/plain"
-            echo more >> two; zstd -dc "$SRC/two.zst" | cmp - <(cat "$SRC/plain"; echo more)
+            for f in best stream unchecked two; do test "$(stat -c %s $f)" = "$(stat -c %s "$SRC/../plain")"; cmp $f "$SRC/../plain"; done
+            test ! -e plain; cp "$SRC/two.zst" "$SRC/late.zst"; cmp late "$SRC/../plain"
+            echo more >> two; zstd -dc "$SRC/two.zst" | cmp - <(cat "$SRC/../plain"; echo more)
             """);
         Assert.That(mounted.Log, Is.Empty);
     }

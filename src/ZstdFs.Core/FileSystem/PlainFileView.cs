@@ -1,0 +1,78 @@
+using System.Text;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>Plain files in the source: whether a listing shows them, and what the log says about them, once.</summary>
+internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
+{
+    /// <summary>Entries of the root that are looked at when the mount starts.</summary>
+    private const int LookedAt = 10_000;
+    private const int MostConflictsTold = 100;
+
+    // Guards the set and the flag.
+    private readonly Lock _gate = new();
+    private readonly HashSet<string> _conflicts = [];
+    private bool _hasHinted;
+
+    /// <summary>A plain file that a listing met. Beside a stored file of the same logical name it is never shown.</summary>
+    internal bool IsShown(FileDescriptor folder, Node node, ReadOnlySpan<byte> name)
+    {
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        if (name.Length <= StoredName.MaxLogicalBytes && SystemCallsAt.Stat(folder, StoredName.Of(name, buffer), out Statx stored) >= 0 && stored.IsRegular)
+        {
+            TellConflict(node, name);
+            return false;
+        }
+        if (mode == PlainFiles.Show)
+            return true;
+        Hint(name);
+        return false;
+    }
+
+    /// <summary>At the start: a source full of plain files would look empty, and its owner wonder.</summary>
+    internal void LookInto(SourceTree source)
+    {
+        if (mode == PlainFiles.Show || source.OpenListing(source.Root, new NativeName(".\0"u8), out FileDescriptor root) < 0)
+            return;
+        using (root)
+        {
+            var entries = new EntryReader(root, new byte[32 * 1024]);
+            for (int i = 0; i < LookedAt && entries.MoveNext(); i++)
+            {
+                if (entries.Type == FileType.EntryRegular && !StoredName.TryToLogical(entries.Name[..^1], out _))
+                {
+                    Hint(entries.Name[..^1]);
+                    return;
+                }
+            }
+        }
+    }
+
+    private void Hint(ReadOnlySpan<byte> name)
+    {
+        if (_hasHinted)
+            return;
+        lock (_gate)
+        {
+            if (_hasHinted)
+                return;
+            _hasHinted = true;
+        }
+        log.Warning($"the source holds plain files, such as '{Encoding.UTF8.GetString(name)}', which are not shown; mount with --plain=show to see them");
+    }
+
+    private void TellConflict(Node folder, ReadOnlySpan<byte> name)
+    {
+        byte[] parent = folder.LogicalPath();
+        string path = Encoding.UTF8.GetString(parent.Length == 0 ? name.ToArray() : [.. parent, (byte)'/', .. name]);
+        lock (_gate)
+        {
+            if (_conflicts.Count == MostConflictsTold || !_conflicts.Add(path))
+                return;
+        }
+        log.Warning($"both '{path}' and '{path}.zst' are in the source; the compressed one is shown, the plain one is not touched");
+    }
+}
