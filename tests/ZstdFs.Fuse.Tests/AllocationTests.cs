@@ -7,7 +7,7 @@ namespace ZstdFs.Fuse.Tests;
 /// <summary>Managed memory that the session's own thread takes for a request, the file system's and this test's aside: none.</summary>
 internal sealed class AllocationTests
 {
-    private const int WarmUpRounds = 2_000, Rounds = 5_000;
+    private const int WarmUpRounds = 2_000, Rounds = 1_000, Measurements = 6;
 
     [Test]
     public void RequestsOfTheHotPath_AllocateNothing()
@@ -20,48 +20,51 @@ internal sealed class AllocationTests
         SampleRequest[] samples = [.. SampleRequest.Answered.Where(sample => hot.Contains(sample.Opcode))];
         Assert.That(samples, Has.Length.EqualTo(hot.Length));
         byte[] batch = Body.Of(2u, 0u, 8ul, 1ul, 9ul, 4ul), forget = Body.Of(1ul);
-        for (int i = 0; i < WarmUpRounds + Rounds; i++)
+        Drive(WarmUpRounds);
+        long[] allocated = new long[Measurements];
+        for (int i = 0; i < Measurements; i++)
         {
-            if (i == WarmUpRounds)
-            {
-                kernel.Settle();
-                fileSystem.Begin();
-            }
-            foreach (SampleRequest sample in samples)
-            {
-                kernel.Exchange(sample.Opcode, SampleRequest.Node, sample.Message, out int error);
-                if (error != 0)
-                    Assert.Fail($"{sample} is answered {(Errno)error}");
-            }
-            kernel.Send(FuseOpcode.Forget, 5, forget);
-            kernel.Send(FuseOpcode.BatchForget, 0, batch);
-        }
-        kernel.Settle();
-        using (Assert.EnterMultipleScope())
-        {
+            fileSystem.Begin();
+            Drive(Rounds);
             Assert.That(fileSystem.Requests, Is.EqualTo((long)Rounds * (samples.Length + 3)), "ops that were measured");
-            // One object a request, however rarely, would be more; the runtime itself takes a few bytes once.
-            Assert.That(fileSystem.Allocated, Is.LessThan(Rounds), "bytes");
+            allocated[i] = fileSystem.Allocated;
+        }
+        // The runtime makes an object of its own on this thread now and then, such as when it replaces code by a faster version. What a request takes is
+        // in every measurement.
+        Assert.That(allocated.Min(), Is.Zero, $"bytes in {fileSystem.Requests} requests: {string.Join(", ", allocated)}");
+
+        void Drive(int rounds)
+        {
+            for (int i = 0; i < rounds; i++)
+            {
+                foreach (SampleRequest sample in samples)
+                {
+                    kernel.Exchange(sample.Opcode, SampleRequest.Node, sample.Message, out int error);
+                    if (error != 0)
+                        Assert.Fail($"{sample} is answered {(Errno)error}");
+                }
+                kernel.Send(FuseOpcode.Forget, 5, forget);
+                kernel.Send(FuseOpcode.BatchForget, 0, batch);
+            }
+            kernel.Settle();
         }
     }
 
     // Each op notes what its thread has allocated so far: between two ops lies one whole request.
     private sealed class MeteredFileSystem : FuseFileSystem
     {
-        private volatile bool _begins;
-        private long _before = -1;
+        private long _before;
 
         internal long Requests { get; private set; }
 
         internal long Allocated { get; private set; }
 
-        internal void Begin() => _begins = true;
+        /// <summary>Begins a measurement, while no request is under way.</summary>
+        internal void Begin() => (_before, Requests, Allocated) = (-1, 0, 0);
 
         private int Note(int result = 0)
         {
             long now = GC.GetAllocatedBytesForCurrentThread();
-            if (!_begins)
-                return result;
             if (_before < 0)
                 _before = now;
             Allocated = now - _before;
