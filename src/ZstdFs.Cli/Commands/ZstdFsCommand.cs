@@ -11,10 +11,11 @@ internal static class ZstdFsCommand
         var root = new RootCommand(
             "Shows a folder of .zst files as the plain files they hold, to read and to write. Whatever is written there is stored as ordinary .zst files, which "
             + "'zstd -d' reads without this program.");
-        Command mount = MountCommand.Create(), unmount = UnmountCommand.Create(), sync = SyncCommand.Create();
+        Command mount = MountCommand.Create(), unmount = UnmountCommand.Create(), sync = SyncCommand.Create(), convert = ConvertCommand.Create();
         root.Subcommands.Add(mount);
         root.Subcommands.Add(unmount);
         root.Subcommands.Add(sync);
+        root.Subcommands.Add(convert);
 
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!, new Dictionary<Command, string[]>
@@ -29,6 +30,13 @@ internal static class ZstdFsCommand
                 "In /etc/fstab:  /data/logs.zst  /logs  fuse.zstdfs  allow_other,level=9,_netdev  0  0",
             ],
             [unmount] = ["zstdfs unmount /logs     returns when everything is stored in the source and the daemon has ended"],
+            [convert] =
+            [
+                "zstdfs convert --dry-run ~/logs                what would be saved, by type of file",
+                "zstdfs convert --level 9 ~/logs                in place; then: zstdfs mount ~/logs ~/logs",
+                "zstdfs convert --exclude '*.jpg' --limit-rate 50M /srv/data",
+                "zstdfs convert --revert ~/logs                 a plain folder again",
+            ],
             [sync] = ["zstdfs sync /logs     returns when everything closed so far would survive a power cut"],
         });
         return root;

@@ -94,6 +94,26 @@ internal sealed class StateFolder : IDisposable
         }
     }
 
+    /// <summary>
+    /// Removes the folder where nothing in it is of any use to a plain folder: the way back from a source. It stays where there is anything that it does not know.
+    /// </summary>
+    internal bool TryRemove(SourceTree source)
+    {
+        if (DirectoryListing.Read(Working, out DirectoryListing working) < 0 || working.Count > 0)
+            return false;
+        if (source.OpenListing(Folder, new NativeName(".\0"u8), out FileDescriptor again) < 0)
+            return false;
+        using (again)
+        {
+            if (DirectoryListing.Read(again, out DirectoryListing entries) < 0 || entries.Count != 3)
+                return false;
+        }
+        _ = SystemCallsAt.RemoveDirectory(Folder, new NativeName("working\0"u8));
+        _ = SystemCallsAt.Unlink(Folder, new NativeName("state\0"u8));
+        _ = SystemCallsAt.Unlink(Folder, new NativeName("lock\0"u8));
+        return SystemCallsAt.RemoveDirectory(source.Root, new NativeName(".zstdfs\0"u8)) >= 0;
+    }
+
     private void ReadState()
     {
         Span<byte> state = stackalloc byte[StateBytes];
