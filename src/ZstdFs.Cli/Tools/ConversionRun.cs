@@ -32,7 +32,7 @@ internal static class ConversionRun
     {
         try
         {
-            return TreeConversion.Open(source.Root, source.FolderPath, options, new LeftFiles());
+            return TreeConversion.Open(source.Root, source.FolderPath, options, new LeftFiles(options.Kind));
         }
         catch (SourceException e)
         {

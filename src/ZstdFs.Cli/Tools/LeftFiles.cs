@@ -4,12 +4,15 @@ using ZstdFs.Core.Conversion;
 namespace ZstdFs.Cli.Tools;
 
 /// <summary>Names every file that was left, with the reason, on standard error.</summary>
-internal sealed class LeftFiles : IConversionObserver
+internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
 {
     private readonly Lock _gate = new(); // one line at a time
 
     public void Left(ReadOnlySpan<byte> path, LeftReason reason, string detail)
     {
+        // Not worth compressing anew is what most files may be, and nothing to be done about.
+        if (kind == ConversionKind.Recompress && reason == LeftReason.Incompressible)
+            return;
         string shown = NativeText.Printable(NativeText.Decode(path));
         string why = Why(reason) + (detail.Length == 0 ? "" : $" ({NativeText.Printable(detail)})");
         lock (_gate)

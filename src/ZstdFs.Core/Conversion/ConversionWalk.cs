@@ -78,6 +78,8 @@ internal sealed class ConversionWalk(
             return;
         }
         bool isInPlace = options.Kind == ConversionKind.Recompress;
+        if (isInPlace && TriedLevel.IsNoted(file.Folder.Descriptor, file.Name, options, stat))
+            return;
         Statx other = default;
         bool isTaken = !isInPlace && SystemCallsAt.Stat(file.Folder.Descriptor, new NativeName(target), out other) >= 0;
         if (isTaken && (options.OnConflict == ConflictChoice.Skip || !other.IsRegular || other.LinkCount > 1 || stat.LinkCount > 1))

@@ -22,7 +22,11 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
     {
         base.Finish(worker, job);
         if (job.ResultBytes > job.Stat.Size * (1 - _options.IfSaves))
-            throw new FileLeftException(LeftReason.Incompressible, "");
+        {
+            TriedLevel.Note(job.Original!, _options, job.Stat.Size, job.Stat.ModifyTime.ToTimestamp());
+            throw new FileLeftException(LeftReason.Incompressible);
+        }
+        TriedLevel.Note(job.Result!, _options, job.ResultBytes, job.Stat.ModifyTime.ToTimestamp());
     }
 
     // Whether it is worth it is known when it is done: it is compared with the old version and not with the content.

@@ -114,6 +114,34 @@ internal sealed class StateFolder : IDisposable
         return SystemCallsAt.RemoveDirectory(source.Root, new NativeName(".zstdfs\0"u8)) >= 0;
     }
 
+    /// <summary>What <see cref="Examine"/> says of a state that this version must not touch.</summary>
+    internal const string NewerVersion = "it was written by a newer zstdfs: use that version";
+
+    /// <summary>Whether a number is one of those that the allocator gives.</summary>
+    internal static bool IsAllocated(ulong inodeNumber) => inodeNumber >= FirstInodeNumber && inodeNumber < FirstInodeNumber << 1;
+
+    /// <summary>What is wrong with the state file in this folder; null where nothing is, or where it is not there or empty and so not yet used.</summary>
+    internal static string? Examine(FileDescriptor folder, out bool exists, out ulong reservedUpTo)
+    {
+        exists = false;
+        reservedUpTo = 0;
+        int result = SystemCallsAt.Open(folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file);
+        if (result < 0)
+            return result == -(int)Errno.ENOENT ? null : $"it cannot be read ({(Errno)(-result)})";
+        using (file)
+        {
+            Span<byte> state = stackalloc byte[StateBytes + 1];
+            int length = SystemCallsFile.Read(file, 0, state);
+            exists = true;
+            if (length == 0)
+                return null;
+            if (length != StateBytes || BinaryPrimitives.ReadUInt32LittleEndian(state) != Magic)
+                return "it is damaged";
+            reservedUpTo = BinaryPrimitives.ReadUInt64LittleEndian(state[24..]);
+            return BinaryPrimitives.ReadUInt32LittleEndian(state[4..]) == Version ? null : NewerVersion;
+        }
+    }
+
     private void ReadState()
     {
         Span<byte> state = stackalloc byte[StateBytes];

@@ -1,0 +1,37 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Checking;
+
+/// <summary>The inode numbers that users see, all of them, and which are given twice. 16 bytes a file.</summary>
+internal sealed class InodeNumbers
+{
+    private readonly List<(ulong Number, ulong Source)> _numbers = [];
+
+    /// <summary>The largest number that came from the allocator.</summary>
+    internal ulong LargestAllocated { get; private set; }
+
+    internal void Add(SourceFolder folder, NativeName name, in Statx stat, bool isStored)
+    {
+        ulong number = NumberOf(folder, name, stat, isStored);
+        _numbers.Add((number, stat.InodeNumber));
+        if (StateFolder.IsAllocated(number))
+            LargestAllocated = Math.Max(LargestAllocated, number);
+    }
+
+    internal static ulong NumberOf(SourceFolder folder, NativeName name, in Statx stat, bool isStored) =>
+        isStored && SourceTree.TryReadRecord(folder.Descriptor, name, out SizeRecord record) ? record.InodeNumber : stat.InodeNumber;
+
+    /// <summary>Numbers that more than one file has; names of one file are one file.</summary>
+    internal HashSet<ulong> Duplicates()
+    {
+        _numbers.Sort();
+        var duplicates = new HashSet<ulong>();
+        for (int i = 1; i < _numbers.Count; i++)
+        {
+            if (_numbers[i].Number == _numbers[i - 1].Number && _numbers[i].Source != _numbers[i - 1].Source)
+                duplicates.Add(_numbers[i].Number);
+        }
+        return duplicates;
+    }
+}
