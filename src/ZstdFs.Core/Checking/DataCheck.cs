@@ -12,10 +12,10 @@ internal sealed class DataCheck(RateLimit rate, CheckProgress progress)
     private readonly Lock _giantGate = new(); // held while a frame too large for memory is decoded: its window may be 128 MiB
 
     /// <summary>The bytes of content that cannot be read among these frames: start and end of each run, and why.</summary>
-    internal List<(long Start, long End, string Reason)> FindLost(Worker worker, FileDescriptor file, FrameMap map, int first, int end)
+    internal List<(long Start, long End, string Reason)> FindLost(Worker worker, FileDescriptor file, FrameMap map, int first, int end, CancellationToken cancellation)
     {
         var lost = new List<(long Start, long End, string Reason)>();
-        for (int i = first; i < end; i++)
+        for (int i = first; i < end && !cancellation.IsCancellationRequested; i++)
         {
             FrameExtent frame = map[i];
             if (Try(worker, file, frame) is { } reason)

@@ -9,7 +9,8 @@ namespace ZstdFs.Core.Checking;
 /// Checks one stored file, in as many steps as its frames are worth. What looks like a fault in a file that has been replaced meanwhile, by a mount beside or by
 /// anybody, is none: the new version is checked instead.
 /// </summary>
-internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] name, StoredFileCheck structure, DataCheck? data, FaultReport report, CheckProgress progress, Action done)
+internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] name, StoredFileCheck structure, DataCheck? data, FaultReport report, CheckProgress progress,
+    Action<bool> done, CancellationToken cancellation)
 {
     private const int FramesOfStep = 64, Attempts = 3;
 
@@ -21,6 +22,11 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
 
     internal void Run(Worker worker, WorkerPool pool)
     {
+        if (cancellation.IsCancellationRequested)
+        {
+            Finish(isWhole: false);
+            return;
+        }
         int result = source.OpenRead(folder.Descriptor, Name, out FileDescriptor file);
         Statx stat = default;
         if (result >= 0)
@@ -29,7 +35,7 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
         {
             if (result != -(int)Errno.ENOENT)
                 report.Add(folder.PathOf(Name.Bytes), FaultKind.Unreadable, $"{(Errno)(-result)}");
-            Finish();
+            Finish(isWhole: !cancellation.IsCancellationRequested);
             return;
         }
         if (_attempt++ == 0)
@@ -61,7 +67,7 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
 
     private void Step(Worker worker, WorkerPool pool, FileDescriptor file, Statx stat, FrameMap map, int first, List<StoredFileCheck.Finding> findings)
     {
-        List<(long Start, long End, string Reason)> lost = data!.FindLost(worker, file, map, first, Math.Min(map.FrameCount, first + FramesOfStep));
+        List<(long Start, long End, string Reason)> lost = data!.FindLost(worker, file, map, first, Math.Min(map.FrameCount, first + FramesOfStep), cancellation);
         lock (_gate)
             _lost.AddRange(lost);
         if (Interlocked.Decrement(ref _stepsLeft) > 0)
@@ -84,15 +90,15 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
         }
         foreach (StoredFileCheck.Finding finding in findings)
             report.Add(folder.PathOf(Name.Bytes), finding.Kind, finding.Detail, finding.IsMended);
-        Finish();
+        Finish(isWhole: !cancellation.IsCancellationRequested);
     }
 
     private bool WasReplaced(in Statx stat) =>
         SystemCallsAt.Stat(folder.Descriptor, Name, out Statx now) < 0 || StoredIdentity.Of(now) != StoredIdentity.Of(stat);
 
-    private void Finish()
+    private void Finish(bool isWhole)
     {
         folder.Release();
-        done();
+        done(isWhole);
     }
 }

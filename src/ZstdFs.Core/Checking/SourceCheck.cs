@@ -49,6 +49,7 @@ public sealed class SourceCheck
             using var visitor = new Visitor(this, source, pool, mark, from, cancellation);
             whole = new TreeWalk(source, visitor, oneFileSystem: true).Run(opened);
             visitor.Wait();
+            whole &= !cancellation.IsCancellationRequested;
         }
         if (_options.Data && whole)
             mark.Remove();
@@ -126,11 +127,12 @@ public sealed class SourceCheck
             bool withData = _check._options.Data && (_from.Length == 0 || CheckMark.IsAfter(path, _from));
             _room.Wait();
             Action end = _mark.Begin(path);
-            var task = new FileTask(_source, file.Folder.Retain(), file.Name.Terminated.ToArray(), _structure, withData ? _data : null, _check._report, _check.Progress, () =>
+            var task = new FileTask(_source, file.Folder.Retain(), file.Name.Terminated.ToArray(), _structure, withData ? _data : null, _check._report, _check.Progress, isWhole =>
             {
-                end();
+                if (isWhole)
+                    end();
                 _room.Release();
-            });
+            }, _cancellation);
             _pool.Post(worker => task.Run(worker, _pool));
             if (!_check._options.Data || Environment.TickCount64 - _savedAt < SaveEveryMs)
                 return;

@@ -16,7 +16,6 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private readonly SourceTree _source;
     private readonly StateFolder _state;
     private readonly SourceFolder _start;
-    private readonly Statx _rootBefore;
     private readonly ConversionOptions _options;
     private readonly WorkerPool _pool;
     private readonly StoredOriginals _originals;
@@ -32,9 +31,9 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private BatchPipeline? _pipeline;
     private CancellationToken _cancellation;
 
-    private TreeConversion(SourceTree source, StateFolder state, SourceFolder start, in Statx rootBefore, ConversionOptions options, IConversionObserver observer)
+    private TreeConversion(SourceTree source, StateFolder state, SourceFolder start, ConversionOptions options, IConversionObserver observer)
     {
-        (_source, _state, _start, _rootBefore, _options) = (source, state, start, rootBefore, options);
+        (_source, _state, _start, _options) = (source, state, start, options);
         int threads = (int)Math.Clamp(MemoryBytes / (12L * options.FrameBytes), 1, options.Jobs);
         _pool = new WorkerPool(threads, options.Level);
         _originals = new StoredOriginals(threads);
@@ -71,13 +70,12 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         {
             if (options.Kind != ConversionKind.Convert && UnfinishedWrites.Any(state))
                 throw new SourceException(SourceProblem.UnfinishedWrites, "a mount that died has left writes unfinished there; mount it and unmount it, then run this again");
-            // Before anything is looked at: what an interrupted run left is put in order, folder times included.
+            // At once: whoever is killed here must leave the root's times as they were, or the next run takes others for the original ones.
+            _ = SystemCallsFile.SetTimes(source.Root, before.AccessTime.ToTimestamp(), before.ModifyTime.ToTimestamp());
             FileDescriptor? start = JournalRecovery.OpenFolder(source, folder);
             if (start is null || SystemCallsAt.Stat(start, out _) < 0)
                 throw new SourceException(SourceProblem.Unusable, "the folder cannot be read");
-            Statx stat = before;
-            var conversion = new TreeConversion(source, state, new SourceFolder(start, folder.ToArray(), stat), before, options, observer);
-            return conversion;
+            return new TreeConversion(source, state, new SourceFolder(start, folder.ToArray(), before), options, observer);
         }
         catch
         {
@@ -94,20 +92,18 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         if (new JournalRecovery(_source, _state, Progress).Run() < 0)
             throw new ConversionException("what an earlier run left could not be put in order: the disk reports errors");
         _publisher.RemoveLeftovers();
+        // Now that what an interrupted run left is in order, folder times included.
         SystemCallsAt.Stat(_start.Descriptor, out Statx stat);
-        var start = new SourceFolder(_start.Descriptor, _start.Path, _start.IsRoot ? RootStat(stat) : stat, ownsDescriptor: false);
+        SystemCallsAt.Stat(_source.Root, out Statx root);
+        var start = new SourceFolder(_start.Descriptor, _start.Path, stat, ownsDescriptor: false);
         var walk = new ConversionWalk(_source, start, _options, this, cancellation);
         bool whole = Through(() => new TreeWalk(_source, walk, _options.OneFileSystem, inBirthOrder: true).Run(start));
         if (whole)
             RunLinks();
         if (whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 } && _start.IsRoot && Progress is { Left: 0 })
             _state.TryRemove(_source);
-        Statx root = RootStat(stat);
         _ = SystemCallsFile.SetTimes(_source.Root, root.AccessTime.ToTimestamp(), root.ModifyTime.ToTimestamp());
     }
-
-    // The root's times from before .zstdfs was made in it; those of now where an earlier run had left them to be put in order.
-    private Statx RootStat(in Statx now) => Progress.Recovered > 0 ? now : _rootBefore;
 
     /// <summary>Runs what makes jobs, and then the jobs to their end.</summary>
     private bool Through(Func<bool> makeJobs)

@@ -19,9 +19,9 @@ internal sealed class ToolFolder : IDisposable
     /// <summary>The folder that is converted.</summary>
     internal string Tree { get; }
 
-    /// <summary>Runs <c>zstdfs</c> with these words, as a shell would take them.</summary>
+    /// <summary>Runs <c>zstdfs</c> with these words, as a shell would take them; <paramref name="before"/> may end in a program such as timeout.</summary>
     internal static ShellResult Program(string words, ShellUser user = ShellUser.Same, string before = "") =>
-        Shell.Run($"{before} exec '{TestMachine.Program(user)}' {words}", Limit, user);
+        Shell.Run($"{before} '{TestMachine.Program(user)}' {words}", Limit, user);
 
     /// <summary>As <see cref="Program"/>; the exit code must be this one.</summary>
     internal static ShellResult Require(int exitCode, string words, ShellUser user = ShellUser.Same, string before = "")
