@@ -38,6 +38,9 @@ public sealed record FileSystemOptions
     /// <summary>Content of small files being written that may be held in memory, in bytes, all files together; beyond it they go to working copies.</summary>
     public long WriteBufferBytes { get; init; } = 16 * 1024 * 1024;
 
+    /// <summary>Logical bytes of closed files that may wait for their commit; beyond that, close waits for the commit.</summary>
+    public long BacklogBytes { get; init; } = 1024L * 1024 * 1024;
+
     /// <summary>Threads that compress in one commit.</summary>
     public int Jobs { get; init; } = Environment.ProcessorCount;
 }

@@ -1,6 +1,5 @@
 using ZstdFs.Cli.Options;
-using ZstdFs.Core;
-using ZstdFs.Fuse;
+using ZstdFs.Core.FileSystem;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
 using ZstdFs.Linux;
@@ -38,11 +37,11 @@ internal sealed class KernelMount : IDisposable
     }
 
     /// <summary>Serves until the mount is gone.</summary>
-    internal void Run(FuseFileSystem fileSystem, IEventLog log)
+    internal void Run(ZstdFileSystem fileSystem)
     {
         using var session = new FuseSession(_mount.Device, fileSystem, new SessionOptions
         {
-            OnFailure = (op, node, exception) => log.Error($"{op} of node {node} failed: {exception}"),
+            OnFailure = fileSystem.ReportFailure,
         });
         session.Run();
     }

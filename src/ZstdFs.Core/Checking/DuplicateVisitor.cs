@@ -43,8 +43,8 @@ internal sealed class DuplicateVisitor(HashSet<ulong> duplicates, StateFolder? a
             return false;
         using (file)
         {
-            long size = SourceTree.TryReadRecord(file, out SizeRecord record) && record.Describes(stat) ? record.LogicalBytes : -1;
-            return size >= 0 && SourceTree.WriteRecord(file, record with { InodeNumber = allocator!.AllocateInodeNumber() }) >= 0;
+            return SourceTree.TryReadRecord(file, out SizeRecord record) && record.IsOf(stat)
+                && SourceTree.WriteRecord(file, record with { InodeNumber = allocator!.AllocateInodeNumber() }) >= 0;
         }
     }
 }

@@ -8,19 +8,23 @@ internal sealed class InodeNumbers
 {
     private readonly List<(ulong Number, ulong Source)> _numbers = [];
 
-    /// <summary>The largest number that came from the allocator.</summary>
-    internal ulong LargestAllocated { get; private set; }
+    /// <summary>The largest number in use that the allocator would soon come to; 0 where there is none.</summary>
+    internal ulong InWayOf(ulong next)
+    {
+        const ulong Soon = 1 << 24;
+        ulong largest = 0;
+        foreach ((ulong number, _) in _numbers)
+            largest = number >= next && number - next < Soon ? Math.Max(largest, number) : largest;
+        return largest;
+    }
 
     internal void Add(SourceFolder folder, NativeName name, in Statx stat, bool isStored)
     {
-        ulong number = NumberOf(folder, name, stat, isStored);
-        _numbers.Add((number, stat.InodeNumber));
-        if (StateFolder.IsAllocated(number))
-            LargestAllocated = Math.Max(LargestAllocated, number);
+        _numbers.Add((NumberOf(folder, name, stat, isStored), stat.InodeNumber));
     }
 
     internal static ulong NumberOf(SourceFolder folder, NativeName name, in Statx stat, bool isStored) =>
-        isStored && SourceTree.TryReadRecord(folder.Descriptor, name, out SizeRecord record) ? record.InodeNumber : stat.InodeNumber;
+        isStored && SourceTree.TryReadRecord(folder.Descriptor, name, out SizeRecord record) && record.IsOf(stat) ? record.InodeNumber : stat.InodeNumber;
 
     /// <summary>Numbers that more than one file has; names of one file are one file.</summary>
     internal HashSet<ulong> Duplicates()

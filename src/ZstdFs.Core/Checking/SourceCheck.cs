@@ -64,12 +64,12 @@ public sealed class SourceCheck
     {
         HashSet<ulong> duplicates = _numbers.Duplicates();
         if (start.IsRoot)
-            state.LookAtNumbers(_numbers.LargestAllocated, IsServed);
+            state.LookAtNumbers(_numbers, IsServed);
         if (duplicates.Count == 0)
             return;
         using StateFolder? allocator = _options.Repair && !IsServed ? state.TryOpen() : null;
-        allocator?.NoteInUse(_numbers.LargestAllocated);
         new TreeWalk(source, new DuplicateVisitor(duplicates, allocator, source, _report)).Run(start);
+        allocator?.NoteEndedWell();
     }
 
     private sealed class Visitor : ITreeVisitor, IDisposable

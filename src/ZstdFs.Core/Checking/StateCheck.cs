@@ -1,4 +1,5 @@
 using System.Text;
+using ZstdFs.Core.Content;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -8,10 +9,9 @@ namespace ZstdFs.Core.Checking;
 /// <summary>What is wrong in <c>.zstdfs</c>.</summary>
 internal sealed class StateCheck(SourceTree source, FaultReport report, bool repair)
 {
-    private static readonly string[] Known = ["lock", "state", "working", "cas", CheckMark.FileName];
+    private static readonly string[] Known = ["lock", "state", "working", "lost", "cas", CheckMark.FileName];
 
-    private ulong _reservedUpTo;
-    private bool _hasState;
+    private StateRecord? _state;
 
     private static NativeName FolderName => new(".zstdfs\0"u8);
 
@@ -32,15 +32,17 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             LookAtEntries(folder);
             LookAtState(folder, isServed);
             LookAtWorking(folder, isServed);
+            LookAtLost(folder);
             LookAtJournals(folder, isServed);
             return isServed;
         }
     }
 
     /// <summary>After the walk: numbers in use that the allocator would give again.</summary>
-    internal void LookAtNumbers(ulong largest, bool isServed)
+    internal void LookAtNumbers(InodeNumbers numbers, bool isServed)
     {
-        if (!_hasState || largest == 0 || largest < _reservedUpTo)
+        ulong largest = _state is { } state ? numbers.InWayOf(state.ReservedUpTo) : 0;
+        if (largest == 0)
             return;
         bool mended = repair && !isServed && TryRaise(largest);
         report.Add(Path("state"), FaultKind.NumbersBehind, $"inode number {largest} is in use and would be given again", mended);
@@ -62,9 +64,9 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
     private bool TryRaise(ulong largest)
     {
         using StateFolder? state = TryOpen();
-        state?.NoteInUse(largest);
-        state?.AllocateInodeNumber();
-        return state is not null;
+        bool raised = state?.SkipPast(largest) >= 0;
+        state?.NoteEndedWell();
+        return raised;
     }
 
     private static bool IsLocked(FileDescriptor folder)
@@ -89,14 +91,30 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
 
     private void LookAtState(FileDescriptor folder, bool isServed)
     {
-        string? problem = StateFolder.Examine(folder, out _hasState, out _reservedUpTo);
-        if (problem is null)
+        if (SystemCallsAt.Open(folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file) is < 0 and var failed)
+        {
+            if (failed != -(int)Errno.ENOENT)
+                report.Add(Path("state"), FaultKind.StateDamaged, $"it cannot be read ({(Errno)(-failed)})");
             return;
-        // An empty state is begun anew; LookAtNumbers raises it past what the walk finds in use.
-        bool mended = repair && !isServed && !source.ReadOnly && problem != StateFolder.NewerVersion && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
-        _hasState = mended;
-        _reservedUpTo = 0;
-        report.Add(Path("state"), FaultKind.StateDamaged, problem, mended);
+        }
+        using (file)
+        {
+            Span<byte> bytes = stackalloc byte[StateRecord.Bytes];
+            int length = SystemCallsFile.Read(file, 0, bytes);
+            if (length == 0)
+                return;
+            try
+            {
+                _state = StateRecord.Read(bytes[..Math.Max(0, length)]);
+            }
+            catch (SourceException e)
+            {
+                // Without one, the next mount begins at a number that is hardly in use; a newer version's is not ours to remove.
+                bool isOurs = length < 12 || System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) <= 1;
+                bool mended = repair && isOurs && !isServed && !source.ReadOnly && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
+                report.Add(Path("state"), FaultKind.StateDamaged, e.Message, mended);
+            }
+        }
     }
 
     private void LookAtWorking(FileDescriptor folder, bool isServed)
@@ -121,13 +139,27 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
     private void LookAtWorkingCopy(FileDescriptor working, NativeName name)
     {
         byte[] path = Path("working/" + Encoding.Latin1.GetString(name.Bytes));
-        int record = ExtendedAttributes.Get(working, name, new NativeName("user.zstdfs.working\0"u8), default);
-        if (record == 64)
-            report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this: the next mount finishes it");
-        else if (record >= 0)
-            report.Add(path, FaultKind.WorkingCopyDamaged, "its record cannot be read: what was written since the last commit of its file may be found in it by hand");
-        else
+        Span<byte> record = stackalloc byte[WorkingCopyRecord.Bytes];
+        if (UnfinishedWrites.IsLeftover(name.Bytes))
             report.Add(path, FaultKind.Leftover, "a version under construction, left by a crash", repair && !source.ReadOnly && SystemCallsAt.Unlink(working, name) >= 0);
+        else if (ExtendedAttributes.Get(working, name, WorkingCopyRecord.AttributeName, record) == record.Length && WorkingCopyRecord.TryRead(record, out _))
+            report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this: the next mount finishes it");
+        else
+            report.Add(path, FaultKind.WorkingCopyDamaged, "its record cannot be read: what was written since the last commit of its file may be found in it by hand");
+    }
+
+    /// <summary>Working copies that a mount could not commit.</summary>
+    private void LookAtLost(FileDescriptor folder)
+    {
+        if (source.OpenListing(folder, new NativeName("lost\0"u8), out FileDescriptor lost) < 0)
+            return;
+        using (lost)
+        {
+            if (DirectoryListing.Read(lost, out DirectoryListing listing) < 0)
+                return;
+            for (int i = 0; i < listing.Count; i++)
+                report.Add(Path("lost/" + Encoding.Latin1.GetString(listing.Name(i).Bytes)), FaultKind.WorkingCopyDamaged, "a mount could not commit it: look what it holds, then remove it");
+        }
     }
 
     private void LookAtJournals(FileDescriptor folder, bool isServed)
@@ -140,6 +172,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         {
             using StateFolder? state = TryOpen();
             mended = state is not null && new JournalRecovery(source, state, new ConversionProgress()).Run() >= 0;
+            state?.NoteEndedWell();
         }
         report.Add(Path(), FaultKind.UnfinishedConversion, "a conversion was interrupted: run it again, or mend it here", mended);
     }

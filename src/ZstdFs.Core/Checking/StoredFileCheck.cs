@@ -51,7 +51,7 @@ internal sealed class StoredFileCheck(SourceTree source, bool repair)
             return RecordState.None;
         if (!SourceTree.TryReadRecord(file, out record))
             return RecordState.Damaged;
-        return record.Describes(stat) ? RecordState.Current : RecordState.Stale;
+        return record.IsOf(stat) && record.Describes(stat) ? RecordState.Current : RecordState.Stale;
     }
 
     private void CheckRecord(FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record, List<Finding> findings)
@@ -59,19 +59,23 @@ internal sealed class StoredFileCheck(SourceTree source, bool repair)
         (FaultKind Kind, string Detail)? fault = state switch
         {
             RecordState.Damaged => (FaultKind.RecordDamaged, "its record (user.zstdfs) cannot be read"),
-            RecordState.Stale => (FaultKind.RecordStale, "its record is about another version: it was replaced or touched in the source"),
+            RecordState.Stale => (FaultKind.RecordStale, "its record is about another version or another file: it was replaced, copied or touched in the source"),
             RecordState.Current when record.LogicalBytes != map.LogicalBytes => (FaultKind.RecordWrong, $"its record says {record.LogicalBytes} bytes, its frames hold {map.LogicalBytes}"),
             RecordState.None when ForeignSize(file) is { } size && size != map.LogicalBytes => (FaultKind.ForeignSizeWrong, $"user.real_size says {size} bytes, its frames hold {map.LogicalBytes}"),
             _ => null,
         };
         if (fault is not { } found)
             return;
-        bool mended = repair && !source.ReadOnly && SourceTree.WriteRecord(file, new SizeRecord(
-            map.LogicalBytes, state is RecordState.Stale or RecordState.Current ? record.InodeNumber : stat.InodeNumber, stat.Size, stat.ModifyTime.ToTimestamp(), IsFresh: false)) >= 0;
-        if (mended && found.Kind == FaultKind.ForeignSizeWrong)
-            mended = ExtendedAttributes.Remove(file, SizeRecord.ForeignAttributeName) >= 0;
-        findings.Add(new Finding(found.Kind, found.Detail, mended));
+        findings.Add(new Finding(found.Kind, found.Detail, repair && !source.ReadOnly && Mend(file, stat, map, state, record) >= 0));
     }
+
+    /// <summary>A record that is this file's own is written again; any other goes, and a mount gives the file one at first sight.</summary>
+    private static int Mend(FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record) => state switch
+    {
+        RecordState.None => ExtendedAttributes.Remove(file, SizeRecord.ForeignAttributeName),
+        RecordState.Stale or RecordState.Current when record.IsOf(stat) => SourceTree.WriteRecord(file, SizeRecord.For(stat, record.InodeNumber, map.LogicalBytes, record.Birth)),
+        _ => ExtendedAttributes.Remove(file, SizeRecord.AttributeName),
+    };
 
     private static long? ForeignSize(FileDescriptor file)
     {

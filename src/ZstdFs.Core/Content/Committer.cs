@@ -5,148 +5,158 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>Base and overlay become the next base: a new stored file, verified, synchronised, renamed over the old one with every attribute kept.</summary>
+/// <summary>
+/// Base and overlay become the next base. Three ways: the first small content of a new file goes into the stored file that its creation made; a file with
+/// one name gets a new stored file, verified, synchronised and renamed over the old one; a file with several names is rewritten in place from a
+/// synchronised copy, because a rename would split the names.
+/// </summary>
 internal sealed class Committer(ContentServices services, DirectoryCache directories)
 {
-    /// <summary>Commits what was written. A file that lost its last name is left alone: nobody will look for it.</summary>
-    internal int Commit(FileContent content) => content.Commit(Build);
-
-    private (int, StoredBase?) Build(FileContent content)
+    /// <summary>
+    /// Makes the next base. Null without an error: the file lost its last name, and nobody will look for it.
+    /// </summary>
+    internal int Build(FileContent content, bool yields, out StoredBase? next)
     {
+        next = null;
         if (services.State is not { } state)
-            return (-(int)Errno.EROFS, null);
-        if (SystemCallsAt.Stat(content.Base.Stored, out Statx old) is < 0 and var failed)
-            return (failed, null);
-        if (old.LinkCount == 0 && content.Node.AnyLink is null)
-            return (0, null);
-        byte[] name = System.Text.Encoding.ASCII.GetBytes($"commit-{content.Node.Id:x16}-{services.NextTemporary():x}\0");
-        int result = services.Source.CreateFile(state.Working, new NativeName(name), 0b110_000_000, out FileDescriptor file);
+            return -(int)Errno.EROFS;
+        int result = SystemCallsAt.Stat(content.Base.Stored, out Statx old);
         if (result < 0)
-            return (result, null);
-        FrameMap map;
-        result = WriteFrames(content, file, out map);
+            return result;
+        bool isGone = old.LinkCount == 0 && content.Node.AnyLink is null;
+        if (isGone && !content.IsUnnamed)
+            return 0;
+        if (content.Base.IsFresh && content.Base.IsWritable && content.IsBuffered && (old.LinkCount == 1 || isGone))
+            return FillFresh(content, old, out next);
+        if (isGone)
+            return 0;
+        using var version = new NewVersion(services, state, content.Node.Id);
+        result = version.Write(content, yields, out FrameMap map);
         // The data must be on disk before the name leads to it: rename alone may leave an empty file after a power cut.
         if (result >= 0)
-            result = SystemCallsFile.SynchronizeData(file);
-        if (result >= 0)
-            result = Publish(content, file, map, new NativeName(name), state, old);
-        if (result < 0)
-        {
-            _ = SystemCallsAt.Unlink(state.Working, new NativeName(name));
-            file.Dispose();
-            return (result, null);
-        }
-        _ = SystemCallsAt.Stat(file, out Statx stat);
-        return (0, new StoredBase(services, file, stat, isFresh: false, map));
+            result = SystemCallsFile.SynchronizeData(version.File);
+        return result < 0 ? result : Publish(content, version, map, out next);
     }
 
-    private int Publish(FileContent content, FileDescriptor file, FrameMap map, NativeName name, StateFolder state, in Statx old)
+    /// <summary>Into the empty stored file that CREATE made. Until its record says otherwise it counts as empty, so a crash on the way leaves the old version.</summary>
+    private int FillFresh(FileContent content, in Statx old, out StoredBase? next)
     {
+        next = null;
+        FileDescriptor stored = content.Base.Stored;
+        int result = FirstContent.Write(services, content, stored, old.Size, out FrameMap map);
+        if (result < 0)
+            return result;
+        lock (content.Node.LinksGate)
+        {
+            // ModifyTime may be what utimens set a moment ago, so it is read under the gate.
+            result = SystemCallsFile.SetTimes(stored, Timestamp.Omit, content.ModifyTime);
+            Statx stat = default;
+            if (result >= 0)
+                result = SystemCallsAt.Stat(stored, out stat);
+            if (result >= 0)
+                result = WriteRecord(stored, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch });
+            if (result < 0)
+                return result;
+            content.NotePublished(stat);
+            next = content.Base.Rewritten(stat, map);
+            return 0;
+        }
+    }
+
+    private int Publish(FileContent content, NewVersion version, FrameMap map, out StoredBase? next)
+    {
+        next = null;
         Node node = content.Node;
         lock (node.LinksGate)
         {
             if (node.AnyLink is not { } link)
                 return -(int)Errno.ENOENT;
-            // Renaming over one of several names would split them.
-            if (old.LinkCount > 1)
-                return -(int)Errno.EMLINK;
-            int result = CopyAttributes(content.Base.Stored, file, old);
-            if (result >= 0)
-                result = SystemCallsFile.SetTimes(file, old.AccessTime.ToTimestamp(), content.ModifyTime);
-            if (result < 0)
-                return result;
-            _ = SystemCallsAt.Stat(file, out Statx stat);
-            result = SourceTree.WriteRecord(file, new SizeRecord(content.LogicalBytes, node.Id, stat.Size, stat.ModifyTime.ToTimestamp(), IsFresh: false));
-            if (result < 0 && result != -(int)Errno.EOPNOTSUPP)
-                return result;
-            result = directories.Rent(link.Parent, out DirectoryLease parent);
+            int result = directories.Rent(link.Parent, out DirectoryLease parent);
             if (result < 0)
                 return result;
             using (parent)
             {
                 Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
                 NativeName stored = StoredName.Of(link.Bytes, buffer);
-                if (IsChangedUnderneath(parent.Descriptor, stored, content.Base.Identity))
+                result = SystemCallsAt.Stat(parent.Descriptor, stored, out Statx current);
+                if (result < 0)
+                    return result;
+                if (StoredIdentity.Of(current) != content.Published)
                 {
                     services.Log.Error($"{link.NativeName.ToString()}: changed in the source while it was being written through the mount; the source's version is kept, what was written is not committed");
                     return -(int)Errno.ESTALE;
                 }
-                return SystemCallsAt.Rename(state.Working, name, parent.Descriptor, stored, 0);
+                return current.LinkCount > 1
+                    ? RewriteInPlace(content, version, parent.Descriptor, stored, current, map, out next)
+                    : Replace(content, version, parent.Descriptor, stored, current, map, out next);
             }
         }
     }
 
-    private static bool IsChangedUnderneath(FileDescriptor parent, NativeName stored, StoredIdentity expected) =>
-        SystemCallsAt.Stat(parent, stored, out Statx current) >= 0
-        && (current.InodeNumber != expected.InodeNumber || current.Size != expected.Size);
-
-    private int WriteFrames(FileContent content, FileDescriptor file, out FrameMap map)
+    private int Replace(FileContent content, NewVersion version, FileDescriptor parent, NativeName stored, in Statx old, FrameMap map, out StoredBase? next)
     {
-        var writer = new StoredFileWriter(services, file);
-        int frameBytes = services.Options.FrameBytes;
-        long size = content.LogicalBytes;
-        // Frames of the base can be taken over where both are cut at the same places.
-        StoredBase? reusable = !content.IsBuffered && content.BaseLimit > frameBytes && content.Base.Map.IsUniform(frameBytes) ? content.Base : null;
-        byte[] buffer = new byte[(int)Math.Min(size, frameBytes)];
-        int result = 0;
-        map = null!;
-        if (size == 0)
-            result = writer.Append(default);
-        for (long offset = 0; offset < size && result >= 0;)
-        {
-            int untouched = reusable is null ? 0 : CountUntouched(content, reusable, offset, frameBytes);
-            if (untouched > 0)
-            {
-                int first = (int)(offset / frameBytes);
-                result = writer.CopyFrames(reusable!, first, first + untouched);
-                offset += reusable!.Map[first + untouched - 1].LogicalBytes + (long)(untouched - 1) * frameBytes;
-                continue;
-            }
-            Span<byte> frame = buffer.AsSpan(0, (int)Math.Min(frameBytes, size - offset));
-            result = content.ReadLoaded(offset, frame);
-            if (result >= 0)
-                result = writer.Append(frame);
-            offset += frame.Length;
-        }
-        return result < 0 ? result : writer.Finish(out map);
-    }
-
-    /// <summary>How many frames from this offset on are the base's own, whole and not written to.</summary>
-    private static int CountUntouched(FileContent content, StoredBase from, long offset, int frameBytes)
-    {
-        int count = 0;
-        for (int i = (int)(offset / frameBytes); i < from.Map.FrameCount; i++, count++)
-        {
-            FrameExtent frame = from.Map[i];
-            long end = frame.LogicalOffset + frame.LogicalBytes;
-            bool isLastShort = frame.LogicalBytes < frameBytes;
-            if (end > content.BaseLimit || isLastShort && end != content.LogicalBytes
-                || content.Working is { } working && working.Blocks.Any(frame.LogicalOffset / BlockMap.BlockBytes, (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes))
-                break;
-        }
-        return count;
-    }
-
-    /// <summary>Owner, mode, extended attributes and ACLs of the old version, except what writing takes away.</summary>
-    private static int CopyAttributes(FileDescriptor from, FileDescriptor to, in Statx old)
-    {
-        int result = SystemCallsFile.ChangeOwner(to, old.UserId, old.GroupId);
+        next = null;
+        FileDescriptor file = version.File;
+        int result = StoredAttributes.Copy(content.Base.Stored, file, old);
+        if (result >= 0)
+            result = SystemCallsFile.SetTimes(file, old.AccessTime.ToTimestamp(), content.ModifyTime);
+        Statx stat = default;
+        if (result >= 0)
+            result = SystemCallsAt.Stat(file, out stat);
+        if (result >= 0)
+            result = WriteRecord(file, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)));
+        // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
+        if (result >= 0 && content.Working is { } working)
+            result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });
+        if (result >= 0)
+            result = version.RenameTo(parent, stored);
         if (result < 0)
             return result;
-        byte[] names = new byte[65536], value = new byte[65536];
-        int length = ExtendedAttributes.List(from, names);
-        for (int at = 0; at < length;)
-        {
-            int end = Array.IndexOf(names, (byte)0, at) + 1;
-            var name = new NativeName(names.AsSpan(at, end - at));
-            at = end;
-            if (name.Bytes.SequenceEqual(SizeRecord.AttributeName.Bytes) || name.Bytes.SequenceEqual("security.capability"u8))
-                continue;
-            int bytes = ExtendedAttributes.Get(from, name, value);
-            result = bytes < 0 ? bytes : ExtendedAttributes.Set(to, name, value.AsSpan(0, bytes), 0);
-            if (result < 0)
-                return result;
-        }
-        return SystemCallsFile.ChangeMode(to, (uint)(old.Mode & 0xFFF));
+        if (services.State is { KeepsRecords: false })
+            services.Inspector.NoteReplaced(old, stat, content.Node.Id);
+        // fsync was answered from the working copy, which goes now: the name must be on disk before.
+        if (content.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
+            services.Log.Warning($"{stored.ToString()}: its folder could not be synchronised ({(Errno)(-unsynced)})");
+        // The rename moved the change time.
+        _ = SystemCallsAt.Stat(file, out stat);
+        content.NotePublished(stat);
+        next = new StoredBase(services, version.Release(), stat, isFresh: false, map);
+        return 0;
     }
+
+    /// <summary>
+    /// The stored file itself gets the new content. Before its first byte changes, the new version is on disk under a name that tells the next mount to
+    /// do this again.
+    /// </summary>
+    private int RewriteInPlace(FileContent content, NewVersion version, FileDescriptor parent, NativeName stored, in Statx old, FrameMap map, out StoredBase? next)
+    {
+        next = null;
+        int result = services.Source.OpenWrite(parent, stored, out FileDescriptor target);
+        if (result < 0)
+            return result;
+        var rewrite = new InPlaceRewrite(services, content.Node.Id, content.LogicalBytes, content.ModifyTime, BirthOf(content, old));
+        result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);
+        if (result >= 0)
+        {
+            content.LockOutReaders();
+            result = rewrite.Run(version.File, target);
+        }
+        if (result < 0)
+        {
+            target.Dispose();
+            return result;
+        }
+        version.DropRedo();
+        _ = SystemCallsAt.Stat(target, out Statx stat);
+        content.NotePublished(stat);
+        next = new StoredBase(services, target, stat, isFresh: false, map);
+        return 0;
+    }
+
+    private static Timestamp BirthOf(FileContent content, in Statx old) =>
+        SourceTree.TryReadRecord(content.Base.Stored, out SizeRecord record) && record.Birth != default ? record.Birth : old.Birth.ToTimestamp();
+
+    /// <summary>A source that keeps no records is served without.</summary>
+    private static int WriteRecord(FileDescriptor file, in SizeRecord record) =>
+        SourceTree.WriteRecord(file, record) is < 0 and var failed && failed != -(int)Errno.EOPNOTSUPP ? failed : 0;
 }

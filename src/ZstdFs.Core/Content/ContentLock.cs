@@ -11,6 +11,8 @@ internal sealed class ContentLock
     private bool _exclusive;
     private int _waitingWriters;
 
+    internal bool HasWaitingWriters => Volatile.Read(ref _waitingWriters) > 0;
+
     internal void EnterRead()
     {
         lock (this)
@@ -66,8 +68,9 @@ internal sealed class ContentLock
     {
         lock (this)
         {
-            while (_exclusive)
-                Monitor.Wait(this);
+            // Once a commit is under way nobody else can be.
+            if (_exclusive)
+                return;
             _exclusive = true;
             while (_readers > 0)
                 Monitor.Wait(this);

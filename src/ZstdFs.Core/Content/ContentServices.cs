@@ -9,6 +9,8 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
 {
     private long _lastCacheId;
     private long _lastTemporary;
+    private long _publications;
+    private StoredFileInspector? _inspector;
     private long _bufferBytesLeft = options.WriteBufferBytes;
 
     internal SourceTree Source { get; } = source;
@@ -16,7 +18,13 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal FileSystemOptions Options { get; } = options;
     internal IEventLog Log { get; } = log;
     internal CodecPool Codecs { get; } = new(Math.Max(4, options.Jobs * 2));
+    internal StoredFileInspector Inspector => _inspector ??= new StoredFileInspector(this);
     internal FrameCache Cache { get; } = new(options.FrameCacheBytes);
+
+    /// <summary>Commits published so far. Attributes gathered while it changed may be half of the version before and half of the one after.</summary>
+    internal long Publications => Volatile.Read(ref _publications);
+
+    internal void NotePublication() => Interlocked.Increment(ref _publications);
 
     /// <summary>A number for one version of one file's content in the frame cache.</summary>
     internal ulong NextCacheId() => (ulong)Interlocked.Increment(ref _lastCacheId);

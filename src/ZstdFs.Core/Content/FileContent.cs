@@ -1,5 +1,6 @@
-using System.Buffers;
+using System.Diagnostics;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
@@ -8,20 +9,43 @@ namespace ZstdFs.Core.Content;
 /// What one open logical file holds: a committed base under what was written since. Small content is edited in memory, larger in a working copy.
 /// All handles on the file share it, so that each sees the others' writes at once.
 /// </summary>
-internal sealed class FileContent(ContentServices services, Node node, StoredBase @base) : IDisposable
+internal sealed class FileContent : IDisposable
 {
+    private const long CheapBytes = 2 * 1024 * 1024;
+
+    private readonly ContentServices _services;
     private readonly ContentLock _lock = new();
+    private readonly ContentBuffer _buffer;
     private bool _isLoaded;
     private long _baseLimit;
-    private byte[]? _buffer;
-    private int _bufferReserved;
     private WorkingCopy? _working;
     private int _failure;
 
-    internal Node Node { get; } = node;
+    internal FileContent(ContentServices services, Node node, StoredBase @base)
+    {
+        _services = services;
+        _buffer = new ContentBuffer(services);
+        Node = node;
+        Base = @base;
+        Published = @base.Identity;
+    }
+
+    /// <summary>What an earlier mount left uncommitted.</summary>
+    internal FileContent(ContentServices services, Node node, StoredBase @base, WorkingCopy left, long logicalBytes)
+        : this(services, node, @base)
+    {
+        (_working, _baseLimit, LogicalBytes, IsDirty, _isLoaded) = (left, left.Record.BaseLimit, logicalBytes, true, true);
+        ModifyTime = left.Record.ModifyTime;
+        ChangeTime = Timestamp.Now();
+    }
+
+    internal Node Node { get; }
 
     /// <summary>The committed version. Changes only while the lock is held exclusively.</summary>
-    internal StoredBase Base { get; private set; } = @base;
+    internal StoredBase Base { get; private set; }
+
+    /// <summary>The version that the file's name leads to. Guarded by the node's <see cref="Node.LinksGate"/>.</summary>
+    internal StoredIdentity Published { get; private set; }
 
     /// <summary>Length in bytes.</summary>
     internal long LogicalBytes { get; private set; }
@@ -32,19 +56,42 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
     /// <summary>Modification time of the content that is not committed yet.</summary>
     internal Timestamp ModifyTime { get; private set; }
 
-    /// <summary>Content was written since the file was opened: set-id bits and capabilities went with the write.</summary>
+    /// <summary>When the content that is not committed yet was changed last.</summary>
+    internal Timestamp ChangeTime { get; private set; }
+
+    /// <summary>Open handles, and commits that wait. Guarded by the table of contents.</summary>
     internal int Handles { get; set; }
 
-    /// <summary>Handles that may write.</summary>
+    /// <summary>Handles that may write. Guarded by the table of contents.</summary>
     internal int WritableHandles { get; set; }
+
+    /// <summary>When a commit was tried last, by Stopwatch; 0 before the first.</summary>
+    internal long CommittedAt { get; private set; }
+
+    /// <summary>Guarded by the queue of commits.</summary>
+    internal bool IsQueued { get; set; }
+
+    /// <summary>The file may have set-id bits or capabilities, which writing takes away.</summary>
+    internal bool MayHavePrivileges { get; set; } = true;
+
+    /// <summary>A commit costs a close little: the content is small, or little of it was written over a small base.</summary>
+    internal bool CommitsCheaply =>
+        _buffer.IsUsed || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes;
+
+    /// <summary>Opened with O_TMPFILE, and not linked yet: it has no name, and may get one.</summary>
+    internal bool IsUnnamed { get; set; }
 
     internal WorkingCopy? Working => _working;
 
     internal long BaseLimit => _baseLimit;
 
-    internal ReadOnlySpan<byte> Buffer => _buffer is null ? default : _buffer.AsSpan(0, (int)LogicalBytes);
+    internal bool IsBuffered => _buffer.IsUsed;
 
-    internal bool IsBuffered => _buffer is not null;
+    /// <summary>The whole content of a buffered file, for the commit.</summary>
+    internal ReadOnlySpan<byte> BufferedContent => _buffer.Content[..(int)LogicalBytes];
+
+    /// <summary>Somebody waits to write: a commit that nobody waits for gives way.</summary>
+    internal bool HasWaitingWriters => _lock.HasWaitingWriters;
 
     internal int Read(long offset, Span<byte> destination)
     {
@@ -65,9 +112,9 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
     /// <summary>Fills a destination that lies within the file. The caller holds the lock in any mode, or is the commit.</summary>
     internal int ReadLoaded(long offset, Span<byte> destination)
     {
-        if (_buffer is not null)
+        if (_buffer.IsUsed)
         {
-            _buffer.AsSpan((int)offset, destination.Length).CopyTo(destination);
+            _buffer.Content.Slice((int)offset, destination.Length).CopyTo(destination);
             return 0;
         }
         if (_working is null)
@@ -100,20 +147,29 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
         try
         {
             Load();
-            long newSize = Math.Max(LogicalBytes, offset + data.Length);
-            int result = Prepare(newSize);
-            if (result >= 0)
-                result = _buffer is not null ? WriteBuffer(offset, data) : _working!.Write(offset, data, LogicalBytes, ReadBase);
-            if (result < 0)
-                return Fail(result);
-            LogicalBytes = newSize;
-            Touch();
-            return data.Length;
+            return WriteLoaded(offset, data);
         }
         finally
         {
             _lock.ExitWrite();
         }
+    }
+
+    private int WriteLoaded(long offset, ReadOnlySpan<byte> data)
+    {
+        long newSize = Math.Max(LogicalBytes, offset + data.Length);
+        int result = Prepare(newSize);
+        if (result < 0)
+            return result;
+        if (_buffer.IsUsed)
+            data.CopyTo(_buffer.Content[(int)offset..]);
+        else
+            result = _working!.Write(offset, data, LogicalBytes, ReadBase);
+        if (result < 0)
+            return Fail(result);
+        LogicalBytes = newSize;
+        Touch();
+        return data.Length;
     }
 
     internal int Truncate(long size)
@@ -124,27 +180,9 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
             // Nothing of the base is needed for an empty file: it may even be damaged.
             if (size > 0)
                 Load();
-            _isLoaded = true;
-            int result = Prepare(size);
-            if (result < 0)
-                return result;
-            if (_buffer is not null)
-            {
-                if (size < LogicalBytes)
-                    _buffer.AsSpan((int)size, (int)(LogicalBytes - size)).Clear();
-            }
-            else
-                result = _working!.Resize(LogicalBytes, size);
-            if (result < 0)
-                return result;
-            if (size < _baseLimit)
-            {
-                _baseLimit = size;
-                _ = _working?.WriteRecord(Node.Id, Base.Identity, size);
-            }
-            LogicalBytes = size;
-            Touch();
-            return 0;
+            else if (!_isLoaded)
+                (LogicalBytes, _baseLimit, _isLoaded) = (0, 0, true);
+            return TruncateLoaded(size);
         }
         finally
         {
@@ -152,22 +190,95 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
         }
     }
 
-    /// <summary>utimens on content that is not committed: the commit keeps it.</summary>
-    internal void SetModifyTime(Timestamp time)
+    private int TruncateLoaded(long size)
     {
-        _lock.EnterWrite();
-        ModifyTime = time;
-        _lock.ExitWrite();
+        int result = Prepare(size);
+        if (result < 0)
+            return result;
+        if (_buffer.IsUsed)
+            _buffer.Resize((int)LogicalBytes, (int)size);
+        else
+        {
+            result = _working!.Resize(LogicalBytes, size);
+            // In between, the working copy's length hides what the limit will.
+            if (result >= 0 && size < _baseLimit)
+                result = _working.WriteRecord(_working.Record with { BaseLimit = size });
+            if (result < 0)
+                return Fail(result);
+        }
+        _baseLimit = Math.Min(_baseLimit, size);
+        LogicalBytes = size;
+        Touch();
+        return 0;
     }
 
-    /// <summary>What was written is on disk when it returns 0, in the working copy at least. False in <paramref name="handled"/>: there is no working copy; commit instead.</summary>
-    internal int SynchronizeWorkingCopy(out bool handled)
+    /// <summary>Makes a range read as zeros without changing the length (fallocate's PUNCH_HOLE and ZERO_RANGE).</summary>
+    internal int Zero(long offset, long length)
+    {
+        _lock.EnterWrite();
+        try
+        {
+            Load();
+            long end = Math.Min(LogicalBytes, offset + length);
+            ReadOnlySpan<byte> zeros = ZeroBytes.Block;
+            int result = 0;
+            for (; offset < end && result >= 0; offset += zeros.Length)
+                result = WriteLoaded(offset, zeros[..(int)Math.Min(zeros.Length, end - offset)]);
+            return Math.Min(result, 0);
+        }
+        finally
+        {
+            _lock.ExitWrite();
+        }
+    }
+
+    /// <summary>Keeps commits and writers out while the modification time is set, which is done under the node's gate: the content's lock comes first.</summary>
+    internal void EnterTimeChange() => _lock.EnterWrite();
+
+    /// <summary>A commit keeps the time, and the base with another time is the same base. The caller holds the node's gate too.</summary>
+    internal void NoteTimes(Timestamp modify, in Statx stored)
+    {
+        StoredIdentity same = StoredIdentity.Of(stored);
+        if (same.InodeNumber != Published.InodeNumber)
+            return;
+        ModifyTime = modify;
+        NotePublished(stored);
+        Base.NoteTimes(same);
+        if (_working is not null)
+            _ = _working.WriteRecord(_working.Record with { Base = same, ModifyTime = modify });
+    }
+
+    internal void ExitTimeChange() => _lock.ExitWrite();
+
+    /// <summary>
+    /// When it returns 0, what was written survives this process: the next mount commits it. −EOPNOTSUPP where the source cannot keep it but in a
+    /// stored file.
+    /// </summary>
+    internal int Persist()
+    {
+        _lock.EnterWrite();
+        try
+        {
+            if (!IsDirty)
+                return 0;
+            if (_services.State is not { WorkingCopiesSurvive: true })
+                return -(int)Errno.EOPNOTSUPP;
+            int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
+            return result < 0 ? result : _working!.WriteRecord(_working.Record with { ModifyTime = ModifyTime });
+        }
+        finally
+        {
+            _lock.ExitWrite();
+        }
+    }
+
+    /// <summary>What was persisted is on disk when it returns 0.</summary>
+    internal int Synchronize()
     {
         _lock.EnterCommit();
         try
         {
-            handled = IsDirty && _working is not null;
-            return handled ? _working!.Synchronize() : 0;
+            return IsDirty && _working is not null ? _working.Synchronize() : SystemCallsFile.Synchronize(Base.Stored);
         }
         finally
         {
@@ -175,18 +286,37 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
         }
     }
 
+    /// <summary>The last name is gone: nobody will look for what was written.</summary>
+    internal void ForgetName()
+    {
+        _lock.EnterWrite();
+        _working?.ForgetName();
+        _lock.ExitWrite();
+    }
+
+    /// <summary>The name is another now. A hint for the next mount, so an error does not matter.</summary>
+    internal void NotePath(ReadOnlySpan<byte> path)
+    {
+        _lock.EnterWrite();
+        _working?.WritePath(path);
+        _lock.ExitWrite();
+    }
+
     /// <summary>
-    /// Runs a commit: <paramref name="build"/> makes the next base while readers go on; then it takes the place of the old one. Returns 0 or −errno; after
-    /// an error the content stays dirty and as it was.
+    /// Runs a commit: the committer makes the next base while readers go on; then it takes the place of the old one. Returns 0 or −errno; after an error
+    /// the content stays dirty and as it was.
     /// </summary>
-    internal int Commit(Func<FileContent, (int Result, StoredBase? Next)> build)
+    /// <param name="committer">Makes the next base.</param>
+    /// <param name="yields">Nobody waits: −EAGAIN as soon as somebody wants to write.</param>
+    internal int Commit(Committer committer, bool yields)
     {
         _lock.EnterCommit();
         try
         {
             if (!IsDirty)
                 return 0;
-            (int result, StoredBase? next) = build(this);
+            CommittedAt = Stopwatch.GetTimestamp();
+            int result = committer.Build(this, yields, out StoredBase? next);
             if (result < 0 || next is null)
                 return result;
             _lock.BecomeExclusive();
@@ -200,24 +330,58 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
             IsDirty = false;
             return 0;
         }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            return ContentFault.Report(e, this, _services.Log);
+        }
         finally
         {
             _lock.ExitCommit();
         }
     }
 
-    /// <summary>Makes the length known. The caller holds the lock in any mode.</summary>
-    private void Load()
+    /// <summary>
+    /// The source has another version by now, which stays. What was written is kept as a plain file in <c>.zstdfs/lost</c>, completed from the base that it
+    /// was written over.
+    /// </summary>
+    internal void MoveToLost()
     {
-        if (Volatile.Read(ref _isLoaded))
-            return;
-        lock (_lock)
+        _lock.EnterWrite();
+        try
         {
-            if (_isLoaded)
-                return;
-            LogicalBytes = _baseLimit = Base.LogicalBytes;
-            Volatile.Write(ref _isLoaded, true);
+            int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
+            if (result >= 0)
+                result = _working!.Complete(Math.Min(_baseLimit, LogicalBytes), LogicalBytes, ReadBase);
+            if (result >= 0)
+                result = _working!.MoveToLost();
+            string name = _working is null ? "?" : System.Text.Encoding.ASCII.GetString(_working.Name);
+            if (result < 0)
+                _services.Log.Error($"what was written could not be kept as .zstdfs/lost/{name} ({(Errno)(-result)})");
+            else
+                _services.Log.Error($"what was written is kept as .zstdfs/lost/{name}");
         }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            ContentFault.Report(e, this, _services.Log);
+        }
+        finally
+        {
+            _lock.ExitWrite();
+        }
+    }
+
+    /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>
+    internal void LockOutReaders() => _lock.BecomeExclusive();
+
+    /// <summary>The commit's new version has the name. The caller holds the node's gate.</summary>
+    internal void NotePublished(in Statx stored)
+    {
+        StoredIdentity next = StoredIdentity.Of(stored);
+        // The kernel's pages hold this content: the writes went through them.
+        if (Node.CachedVersion == Published.Version)
+            Node.CachedVersion = next.Version;
+        Published = next;
+        _services.NotePublication();
     }
 
     /// <summary>The length, finding it out where need be.</summary>
@@ -232,6 +396,20 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
         finally
         {
             _lock.ExitRead();
+        }
+    }
+
+    /// <summary>Makes the length known. The caller holds the lock in any mode.</summary>
+    private void Load()
+    {
+        if (Volatile.Read(ref _isLoaded))
+            return;
+        lock (_lock)
+        {
+            if (_isLoaded)
+                return;
+            LogicalBytes = _baseLimit = Base.LogicalBytes;
+            Volatile.Write(ref _isLoaded, true);
         }
     }
 
@@ -250,68 +428,42 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
             return _failure;
         if (_working is not null)
             return 0;
-        if (Math.Max(size, LogicalBytes) <= services.Options.FrameBytes && TryGrowBuffer((int)Math.Max(size, LogicalBytes)))
+        long longest = Math.Max(size, LogicalBytes);
+        if (longest <= _services.Options.FrameBytes && _buffer.TryGrow((int)longest, (int)LogicalBytes, ReadBase))
             return 0;
-        int result = WorkingCopy.Create(services, Node.Id, Base.Identity, _buffer is null ? _baseLimit : 0, out WorkingCopy working);
+        return MoveToWorkingCopy();
+    }
+
+    private int MoveToWorkingCopy()
+    {
+        var record = new WorkingCopyRecord
+        {
+            InodeNumber = Node.Id,
+            Base = Base.Identity,
+            BaseLimit = _buffer.IsUsed ? 0 : _baseLimit,
+            ModifyTime = IsDirty ? ModifyTime : Base.Identity.ModifyTime,
+        };
+        int result = WorkingCopy.Create(_services, record, Node.LogicalPath(), out WorkingCopy working);
         if (result < 0)
             return result;
         result = working.Resize(0, LogicalBytes);
-        if (result >= 0 && _buffer is not null)
-            result = working.Write(0, _buffer.AsSpan(0, (int)LogicalBytes), LogicalBytes, static (_, rest) => rest.Clear());
+        if (result >= 0 && _buffer.IsUsed)
+            result = working.Write(0, _buffer.Content[..(int)LogicalBytes], LogicalBytes, static (_, rest) => rest.Clear());
         if (result < 0)
         {
             working.Discard();
             return result;
         }
-        if (_buffer is not null)
-            _baseLimit = 0;
-        ReleaseBuffer();
+        _baseLimit = record.BaseLimit;
+        _buffer.Release();
         _working = working;
-        return 0;
-    }
-
-    private bool TryGrowBuffer(int size)
-    {
-        if (_buffer is not null && _buffer.Length >= size)
-            return true;
-        int capacity = Math.Max(4096, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)size));
-        if (!services.TryReserveBuffer(capacity - _bufferReserved))
-            return false;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(capacity);
-        int length = (int)LogicalBytes;
-        if (_buffer is not null)
-            _buffer.AsSpan(0, length).CopyTo(buffer);
-        else
-        {
-            try
-            {
-                ReadBase(0, buffer.AsSpan(0, length));
-            }
-            catch
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
-                services.ReleaseBuffer(capacity - _bufferReserved);
-                throw;
-            }
-        }
-        buffer.AsSpan(length).Clear();
-        if (_buffer is not null)
-            ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = buffer;
-        _bufferReserved = capacity;
-        return true;
-    }
-
-    private int WriteBuffer(long offset, ReadOnlySpan<byte> data)
-    {
-        data.CopyTo(_buffer.AsSpan((int)offset));
         return 0;
     }
 
     private void Touch()
     {
         IsDirty = true;
-        ModifyTime = Timestamp.Now();
+        ModifyTime = ChangeTime = Timestamp.Now();
     }
 
     /// <summary>A write that failed in part leaves a working copy nobody can vouch for: a full disk may be retried, anything else not.</summary>
@@ -322,16 +474,6 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
         return result;
     }
 
-    private void ReleaseBuffer()
-    {
-        if (_buffer is null)
-            return;
-        ArrayPool<byte>.Shared.Return(_buffer);
-        services.ReleaseBuffer(_bufferReserved);
-        _buffer = null;
-        _bufferReserved = 0;
-    }
-
     /// <summary>Nobody has it open. An uncommitted working copy of a file that still has a name stays for the next mount; of a deleted one it goes.</summary>
     public void Dispose()
     {
@@ -339,7 +481,15 @@ internal sealed class FileContent(ContentServices services, Node node, StoredBas
             _working.Discard();
         else
             _working?.Dispose();
-        ReleaseBuffer();
+        _buffer.Release();
         Base.Dispose();
     }
+}
+
+/// <summary>A block of zeros to write from.</summary>
+internal static class ZeroBytes
+{
+    private static readonly byte[] Zeros = new byte[128 * 1024];
+
+    internal static ReadOnlySpan<byte> Block => Zeros;
 }

@@ -32,7 +32,10 @@ internal sealed class StoredBase : IDisposable
 
     internal FileDescriptor Stored { get; }
 
-    internal StoredIdentity Identity { get; }
+    internal StoredIdentity Identity { get; private set; }
+
+    /// <summary>The stored file was opened for writing too: its creation made it.</summary>
+    internal bool IsWritable { get; init; }
 
     internal bool IsFresh => _isFresh;
 
@@ -63,6 +66,9 @@ internal sealed class StoredBase : IDisposable
     }
 
     private StoredFileReader NewReader(FrameMap map) => new(Stored, map, _cacheId, _services.Cache, _services.Codecs, _services.OpenSpillFile);
+
+    /// <summary>Its modification time was set: it is the same version all the same.</summary>
+    internal void NoteTimes(StoredIdentity same) => Identity = same;
 
     /// <summary>The same open file with other content: it was written in place. This object gives up the file and must not be used any more.</summary>
     internal StoredBase Rewritten(in Statx stat, FrameMap map)

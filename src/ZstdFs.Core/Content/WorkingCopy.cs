@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -12,61 +11,122 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class WorkingCopy : IDisposable
 {
-    internal const int RecordBytes = 64;
-
-    private const ushort Magic = 0x577A; // "zW"
     private const int BlockBytes = BlockMap.BlockBytes;
+    private const int LongestPathHint = 3000;
 
     private readonly StateFolder _state;
     private readonly byte[] _name;
     private readonly FileDescriptor _file;
     private readonly BlockMap _blocks = new();
+    private WorkingCopyRecord _record;
     private bool _nameIsDurable;
+    private bool _hasName = true;
 
-    private WorkingCopy(StateFolder state, byte[] name, FileDescriptor file)
+    private WorkingCopy(StateFolder state, byte[] name, FileDescriptor file, in WorkingCopyRecord record)
     {
-        (_state, _name, _file) = (state, name, file);
+        (_state, _name, _file, _record) = (state, name, file, record);
     }
-
-    internal static NativeName AttributeName => new("user.zstdfs.working\0"u8);
 
     internal BlockMap Blocks => _blocks;
 
+    /// <summary>Which file it belongs to, as it is on the source.</summary>
+    internal WorkingCopyRecord Record => _record;
+
+    internal FileDescriptor File => _file;
+
+    /// <summary>Name in the working folder, for the log.</summary>
+    internal ReadOnlySpan<byte> Name => _name.AsSpan(0, _name.Length - 1);
+
     /// <summary>Makes an empty working copy. Returns 0 or −errno.</summary>
-    internal static int Create(ContentServices services, ulong inodeNumber, StoredIdentity over, long baseLimit, out WorkingCopy copy)
+    internal static int Create(ContentServices services, in WorkingCopyRecord record, ReadOnlySpan<byte> path, out WorkingCopy copy)
     {
         copy = null!;
         if (services.State is not { } state)
             return -(int)Errno.EROFS;
-        byte[] name = System.Text.Encoding.ASCII.GetBytes($"{inodeNumber:x16}-{services.NextTemporary():x}\0");
+        byte[] name = System.Text.Encoding.ASCII.GetBytes($"{record.InodeNumber:x16}-{state.Epoch:x}-{services.NextTemporary():x}\0");
         int result = services.Source.CreateFile(state.Working, new NativeName(name), 0b110_000_000, out FileDescriptor file);
         if (result < 0)
             return result;
-        var made = new WorkingCopy(state, name, file);
-        result = made.WriteRecord(inodeNumber, over, baseLimit);
-        if (result < 0 && result != -(int)Errno.EOPNOTSUPP)
+        var made = new WorkingCopy(state, name, file, record);
+        result = state.WorkingCopiesSurvive ? made.WriteRecord(record) : 0;
+        if (result < 0)
         {
             made.Discard();
             return result;
         }
+        if (state.WorkingCopiesSurvive)
+            made.WritePath(path);
         copy = made;
         return 0;
     }
 
-    /// <summary>Writes which file this belongs to and up to which logical offset the base shows through.</summary>
-    internal int WriteRecord(ulong inodeNumber, StoredIdentity over, long baseLimit)
+    /// <summary>Opens what an earlier mount left. −ENODATA where it is not a working copy, or not one that says what it belongs to.</summary>
+    internal static int Open(ContentServices services, StateFolder state, ReadOnlySpan<byte> terminatedName, out WorkingCopy copy, out long logicalBytes)
     {
-        Span<byte> record = stackalloc byte[RecordBytes];
-        record.Clear();
-        BinaryPrimitives.WriteUInt16LittleEndian(record, Magic);
-        record[2] = 1;
-        BinaryPrimitives.WriteUInt64LittleEndian(record[8..], inodeNumber);
-        BinaryPrimitives.WriteUInt64LittleEndian(record[16..], over.InodeNumber);
-        BinaryPrimitives.WriteInt64LittleEndian(record[24..], over.Size);
-        BinaryPrimitives.WriteInt64LittleEndian(record[32..], over.ModifyTime.Seconds);
-        BinaryPrimitives.WriteInt64LittleEndian(record[40..], over.ModifyTime.Nanoseconds);
-        BinaryPrimitives.WriteInt64LittleEndian(record[48..], baseLimit);
-        return ExtendedAttributes.Set(_file, AttributeName, record, 0);
+        copy = null!;
+        logicalBytes = 0;
+        byte[] name = terminatedName.ToArray();
+        int result = services.Source.OpenWrite(state.Working, new NativeName(name), out FileDescriptor file);
+        if (result < 0)
+            return result;
+        Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
+        int length = ExtendedAttributes.Get(file, WorkingCopyRecord.AttributeName, bytes);
+        if (length != bytes.Length || !WorkingCopyRecord.TryRead(bytes, out WorkingCopyRecord record) || SystemCallsAt.Stat(file, out Statx stat) < 0)
+        {
+            file.Dispose();
+            return -(int)Errno.ENODATA;
+        }
+        logicalBytes = stat.Size;
+        copy = new WorkingCopy(state, name, file, record);
+        result = copy.LoadBlocks(logicalBytes);
+        if (result < 0)
+            copy.Dispose();
+        return result;
+    }
+
+    /// <summary>The file's own hole map is the record of what was written.</summary>
+    private int LoadBlocks(long size)
+    {
+        for (long at = 0; at < size;)
+        {
+            long data = SystemCallsFile.Seek(_file, at, SeekWhence.Data);
+            if (data == -(int)Errno.ENXIO)
+                break;
+            long hole = data < 0 ? data : SystemCallsFile.Seek(_file, data, SeekWhence.Hole);
+            if (hole < 0)
+                return (int)hole;
+            _blocks.Set(data / BlockBytes, (hole + BlockBytes - 1) / BlockBytes);
+            at = hole;
+        }
+        return 0;
+    }
+
+    /// <summary>Changes what the next mount would find. In a source that keeps no records nobody will look.</summary>
+    internal int WriteRecord(in WorkingCopyRecord record)
+    {
+        _record = record;
+        if (!_state.WorkingCopiesSurvive)
+            return 0;
+        Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
+        record.Write(bytes);
+        return ExtendedAttributes.Set(_file, WorkingCopyRecord.AttributeName, bytes, 0);
+    }
+
+    /// <summary>Where the next mount looks first. Without the hint it looks through the whole source.</summary>
+    internal void WritePath(ReadOnlySpan<byte> path)
+    {
+        if (path.IsEmpty || path.Length > LongestPathHint)
+            _ = ExtendedAttributes.Remove(_file, WorkingCopyRecord.PathAttributeName);
+        else
+            _ = ExtendedAttributes.Set(_file, WorkingCopyRecord.PathAttributeName, path, 0);
+    }
+
+    /// <summary>The hint, or nothing.</summary>
+    internal byte[] ReadPath()
+    {
+        Span<byte> path = stackalloc byte[LongestPathHint];
+        int length = ExtendedAttributes.Get(_file, WorkingCopyRecord.PathAttributeName, path);
+        return length <= 0 ? [] : path[..length].ToArray();
     }
 
     /// <summary>
@@ -112,6 +172,29 @@ internal sealed class WorkingCopy : IDisposable
         }
     }
 
+    /// <summary>Fills every block below <paramref name="limit"/> that was not written from what is below.</summary>
+    internal int Complete(long limit, long size, ReadBelow readBelow)
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(BlockBytes);
+        try
+        {
+            int result = 0;
+            for (long block = 0; block * BlockBytes < limit && result >= 0; block++)
+            {
+                if (_blocks[block])
+                    continue;
+                Span<byte> content = rented.AsSpan(0, (int)Math.Min(BlockBytes, size - block * BlockBytes));
+                readBelow(block * BlockBytes, content);
+                result = SystemCallsFile.Write(_file, block * BlockBytes, content);
+            }
+            return result;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
     /// <summary>Content of written blocks.</summary>
     internal int Read(long offset, Span<byte> destination)
     {
@@ -134,7 +217,7 @@ internal sealed class WorkingCopy : IDisposable
     internal int Synchronize()
     {
         int result = SystemCallsFile.Synchronize(_file);
-        if (result >= 0 && !_nameIsDurable)
+        if (result >= 0 && !_nameIsDurable && _hasName)
         {
             result = SystemCallsFile.Synchronize(_state.Working);
             _nameIsDurable = result >= 0;
@@ -142,10 +225,33 @@ internal sealed class WorkingCopy : IDisposable
         return result;
     }
 
+    /// <summary>It was synchronised: a power cut does not take it.</summary>
+    internal bool IsDurable => _nameIsDurable;
+
+    /// <summary>Nobody will look for it after this mount: its file was deleted, or has its content.</summary>
+    internal void ForgetName()
+    {
+        if (_hasName)
+            _ = SystemCallsAt.Unlink(_state.Working, new NativeName(_name));
+        _hasName = false;
+    }
+
+    /// <summary>Keeps it where no mount touches it: it cannot be committed, and somebody may want it.</summary>
+    internal int MoveToLost()
+    {
+        int result = _state.OpenLost(out FileDescriptor lost);
+        if (result < 0)
+            return result;
+        using (lost)
+            result = SystemCallsAt.Rename(_state.Working, new NativeName(_name), lost, new NativeName(_name), 0);
+        _hasName = result < 0;
+        return result;
+    }
+
     /// <summary>Its content is in the stored file now, or nobody wants it any more.</summary>
     internal void Discard()
     {
-        _ = SystemCallsAt.Unlink(_state.Working, new NativeName(_name));
+        ForgetName();
         Dispose();
     }
 

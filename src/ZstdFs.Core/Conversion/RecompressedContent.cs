@@ -1,4 +1,5 @@
 using ZstdFs.Core.Source;
+using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
@@ -32,8 +33,13 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
     // Whether it is worth it is known when it is done: it is compared with the old version and not with the content.
     internal override void RequireWorthwhile(Worker worker, SwapJob job) { }
 
-    protected override ulong NumberOf(SwapJob job) =>
-        SourceTree.TryReadRecord(job.Original!, out SizeRecord record) ? record.InodeNumber : job.Stat.InodeNumber;
+    protected override (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job)
+    {
+        (ulong Number, Timestamp Birth) fresh = base.NumberAndBirth(job);
+        if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord record) || !record.IsOf(job.Stat))
+            return fresh;
+        return (record.InodeNumber, record.Birth == default ? fresh.Birth : record.Birth);
+    }
 
     protected override void Read(SwapJob job, long offset, Span<byte> content) => StoredOriginals.Read(job, offset, content);
 

@@ -59,18 +59,20 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
             job.ResultBytes += length;
         }
         CopyAttributes(worker, job);
-        job.Number = NumberOf(job);
-        int result = SourceTree.WriteRecord(job.Result!, new SizeRecord(job.LogicalBytes, job.Number, job.ResultBytes, job.Stat.ModifyTime.ToTimestamp(), IsFresh: false));
+        // Without an epoch: the content is on disk before the file gets its name.
+        FileLeftException.Require(SystemCallsAt.Stat(job.Result!, out Statx stat), "looking at the stored file");
+        (ulong number, Timestamp birth) = NumberAndBirth(job);
+        int result = SourceTree.WriteRecord(job.Result!, SizeRecord.For(stat, number, job.LogicalBytes, birth));
         if (result < 0 && result != -(int)Errno.EOPNOTSUPP)
             FileLeftException.Require(result, "writing the record");
         job.Map = MapOf(job);
     }
 
     /// <summary>
-    /// From the allocator, like any file that comes into being here: the number that the new stored file has in the source may be one that another
-    /// logical file kept when it was rewritten.
+    /// The inode number that users see comes from the allocator, as for any file that comes into being here: the number that the new stored file has in the
+    /// source may be one that another logical file kept when it was rewritten.
     /// </summary>
-    protected virtual ulong NumberOf(SwapJob job) => state.AllocateInodeNumber();
+    protected virtual (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job) => (state.AllocateInodeNumber(), job.Stat.Birth.ToTimestamp());
 
     internal override void Compare(Worker worker, SwapJob job, int piece)
     {

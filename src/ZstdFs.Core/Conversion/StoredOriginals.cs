@@ -19,18 +19,22 @@ internal sealed class StoredOriginals(int threads) : IDisposable
     internal void Open(SwapJob job)
     {
         FrameMap map;
+        // Created through a mount, and the machine went down before any content was on disk: it is empty.
+        bool isFresh = SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.IsFresh && record.Describes(job.Stat);
         try
         {
             map = FrameScanner.Scan(job.Original!, job.Stat.Size);
+        }
+        catch (DamagedFrameException) when (isFresh)
+        {
+            map = new FrameMapBuilder().Build(job.Stat.Size);
         }
         catch (Exception e) when (e is DamagedFrameException or WindowTooLargeException)
         {
             throw new FileLeftException(LeftReason.Damaged, e.Message);
         }
-        // Created through a mount, and the machine went down before its content was committed: it is empty, whatever is in it.
-        bool isFresh = SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.IsFresh && record.Describes(job.Stat);
         job.Map = map;
-        job.LogicalBytes = isFresh ? 0 : map.LogicalBytes;
+        job.LogicalBytes = map.LogicalBytes;
         job.Reader = new StoredFileReader(job.Original!, map, (ulong)Interlocked.Increment(ref _lastCacheId), _cache, _codecs, spillFile: null);
     }
 

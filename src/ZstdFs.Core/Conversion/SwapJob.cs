@@ -71,9 +71,6 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
     internal long ResultBytes { get; set; }
     internal ulong ResultInode { get; set; }
 
-    /// <summary>The logical inode number that the result's record carries.</summary>
-    internal ulong Number { get; set; }
-
     /// <summary>How many of the names lead to the result.</summary>
     internal int Published { get; set; }
 

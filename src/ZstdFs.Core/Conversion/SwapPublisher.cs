@@ -7,7 +7,9 @@ namespace ZstdFs.Core.Conversion;
 /// <summary>Makes results, gives them their names, and takes the old names away: the steps of which the pipeline keeps the order.</summary>
 internal sealed class SwapPublisher(SourceTree source, StateFolder state)
 {
-    private const string Prefix = "convert-";
+    /// <summary>How the names of results begin that have not got their own yet.</summary>
+    internal static ReadOnlySpan<byte> Prefix => "convert-"u8;
+
     private long _lastNumber;
 
     /// <summary>Removes results that an interrupted run had not given their names yet.</summary>
@@ -17,7 +19,7 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
             return;
         for (int i = 0; i < listing.Count; i++)
         {
-            if (listing.Name(i).Bytes.StartsWith(Encoding.ASCII.GetBytes(Prefix)))
+            if (listing.Name(i).Bytes.StartsWith(Prefix))
                 _ = SystemCallsAt.Unlink(state.Working, listing.Name(i));
         }
     }
@@ -95,5 +97,5 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
         return result;
     }
 
-    private byte[] NextName() => Encoding.ASCII.GetBytes($"{Prefix}{Interlocked.Increment(ref _lastNumber):x}\0");
+    private byte[] NextName() => [.. Prefix, .. Encoding.ASCII.GetBytes($"{Interlocked.Increment(ref _lastNumber):x}\0")];
 }

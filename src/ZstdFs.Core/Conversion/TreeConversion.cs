@@ -101,7 +101,9 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         if (whole)
             RunLinks();
         if (whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 } && _start.IsRoot && Progress is { Left: 0 })
-            _state.TryRemove(_source);
+            _ = _state.TryRemove();
+        else
+            _state.NoteEndedWell();
         _ = SystemCallsFile.SetTimes(_source.Root, root.AccessTime.ToTimestamp(), root.ModifyTime.ToTimestamp());
     }
 

@@ -1,9 +1,9 @@
+using ZstdFs.Core.Content;
 using ZstdFs.Core.Source;
-using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>Working copies that a mount left when it died: content that is newer than the stored files.</summary>
+/// <summary>What a mount left in the working folder when it died: content that is newer than the stored files.</summary>
 internal static class UnfinishedWrites
 {
     internal static bool Any(StateFolder state)
@@ -12,9 +12,13 @@ internal static class UnfinishedWrites
             return true;
         for (int i = 0; i < listing.Count; i++)
         {
-            if (ExtendedAttributes.Get(state.Working, listing.Name(i), new NativeName("user.zstdfs.working\0"u8), default) >= 0)
+            if (!IsLeftover(listing.Name(i).Bytes))
                 return true;
         }
         return false;
     }
+
+    /// <summary>A version under construction, of no use once nobody constructs it.</summary>
+    internal static bool IsLeftover(ReadOnlySpan<byte> name) =>
+        name.StartsWith(NewVersion.UnfinishedPrefix) || name.StartsWith(SwapPublisher.Prefix) || name.SequenceEqual(WorkingFolderProbe.Name.Bytes);
 }

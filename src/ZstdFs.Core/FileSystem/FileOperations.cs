@@ -1,7 +1,6 @@
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
-using ZstdFs.Core.Source;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
@@ -10,168 +9,224 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>Ops on open files.</summary>
 internal sealed class FileOperations(Volume volume)
 {
-    private readonly HandleTable<OpenFile> _handles = new();
+    private const int CopyBytes = 1024 * 1024;
 
-    internal int Open(ulong nodeId, int flags, out FuseOpenOut reply)
+    private readonly HandleTable<OpenHandle> _handles = new();
+    private readonly FileOpener _opener = new(volume);
+
+    internal int Open(ulong nodeId, int flags, bool killPrivileges, out FuseOpenOut reply)
     {
         reply = default;
-        bool writable = (flags & OpenFlags.AccessMask) != OpenFlags.ReadOnly;
-        int result = OpenContent(nodeId, writable, out OpenFile file);
+        // Linux empties a file that is opened with O_TRUNC for reading, too.
+        bool truncates = (flags & OpenFlags.Truncate) != 0;
+        bool writable = truncates || (flags & OpenFlags.AccessMask) != OpenFlags.ReadOnly;
+        int result = _opener.Open(nodeId, writable, out OpenHandle handle, out bool isUnchanged);
         if (result < 0)
             return result;
-        if (writable && (flags & OpenFlags.Truncate) != 0)
-            result = file.Content.Truncate(0);
+        if (truncates)
+            result = Truncate(handle, 0, killPrivileges);
         if (result < 0)
         {
-            Close(file);
+            Close(handle);
             return result;
         }
-        reply = Register(file);
+        reply = Register(handle);
+        if (isUnchanged)
+            reply.OpenFlags |= OpenReplyFlags.KeepCache;
         return 0;
     }
 
     /// <summary>A handle for a file just opened. Read-only handles have nothing to flush.</summary>
-    internal FuseOpenOut Register(OpenFile file) => new()
+    internal FuseOpenOut Register(OpenHandle handle) => new()
     {
-        Handle = _handles.Add(file),
-        OpenFlags = file.IsWritable ? OpenReplyFlags.None : OpenReplyFlags.NoFlush,
+        Handle = _handles.Add(handle),
+        OpenFlags = handle.IsWritable && handle is OpenFile ? OpenReplyFlags.None : OpenReplyFlags.NoFlush,
     };
 
-    private int OpenContent(ulong nodeId, bool writable, out OpenFile file)
+    internal int Read(ulong handle, long offset, Span<byte> destination) => _handles.Find(handle) switch
     {
-        file = null!;
-        if (volume.Nodes.Find(nodeId) is not { } node)
-            return -(int)Errno.ESTALE;
-        if (writable && volume.IsReadOnly)
-            return -(int)Errno.EROFS;
-        if (node.Kind != NodeKind.Stored)
-            return -(int)Errno.EOPNOTSUPP;
-        int result = -(int)Errno.ESTALE;
-        for (int attempt = 0; attempt < 3 && node.AnyLink is { } link; attempt++)
+        OpenFile file => Read(file.Content, offset, destination),
+        OpenPlainFile plain => SystemCallsFile.Read(plain.File, offset, destination),
+        _ => -(int)Errno.EBADF,
+    };
+
+    private int Read(FileContent content, long offset, Span<byte> destination)
+    {
+        try
         {
-            result = OpenStored(link, out FileDescriptor stored, out Statx stat, out bool isFresh);
-            if (result < 0)
-                continue;
-            // Rename over one of several names would split them, so writing to them is refused until they can be rewritten in place safely.
-            if (writable && stat.LinkCount > 1)
-            {
-                stored.Dispose();
-                return -(int)Errno.EOPNOTSUPP;
-            }
-            file = volume.Contents.Open(node, stored, stat, isFresh, writable);
-            return 0;
+            return content.Read(offset, destination);
         }
-        return result;
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            return ContentFault.Report(e, content, volume.Services.Log);
+        }
     }
 
-    private int OpenStored(Link link, out FileDescriptor stored, out Statx stat, out bool isFresh)
+    internal int Write(ulong handle, long offset, ReadOnlySpan<byte> data, bool killPrivileges)
     {
-        stored = null!;
-        stat = default;
-        isFresh = false;
-        int result = volume.Directories.Rent(link.Parent, out DirectoryLease lease);
-        if (result < 0)
-            return result;
-        using (lease)
+        switch (_handles.Find(handle))
         {
-            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            result = volume.Source.OpenRead(lease.Descriptor, StoredName.Of(link.Bytes, buffer), out stored);
+            case OpenFile { IsWritable: true } file:
+                if (killPrivileges)
+                    volume.Privileges.Drop(file.Content);
+                return Write(file.Content, offset, data);
+            case OpenPlainFile { IsWritable: true } plain:
+                int result = SystemCallsFile.Write(plain.File, offset, data);
+                return result < 0 ? result : data.Length;
+            default:
+                return -(int)Errno.EBADF;
         }
-        if (result < 0)
-            return result;
-        result = SystemCallsAt.Stat(stored, out stat);
-        isFresh = SourceTree.TryReadRecord(stored, out SizeRecord record) && record.IsFresh;
-        return Math.Min(result, 0);
     }
 
-    internal int Read(ulong handle, long offset, Span<byte> destination) =>
-        _handles.Find(handle) is { } file ? file.Content.Read(offset, destination) : -(int)Errno.EBADF;
+    private int Write(FileContent content, long offset, ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            return content.Write(offset, data);
+        }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            return ContentFault.Report(e, content, volume.Services.Log);
+        }
+    }
 
-    internal int Write(ulong handle, long offset, ReadOnlySpan<byte> data) =>
-        _handles.Find(handle) is { IsWritable: true } file ? file.Content.Write(offset, data) : -(int)Errno.EBADF;
-
-    /// <summary>close(2): by the only writer commits; beside other writers it makes what was written survive this process.</summary>
+    /// <summary>
+    /// close(2): what was written survives this process when it returns. What costs little is committed; the rest is left to the queue. Where others still
+    /// write, or this descriptor has copies that will be closed too, the last of them commits.
+    /// </summary>
     internal int Flush(ulong handle)
     {
-        if (_handles.Find(handle) is not { IsWritable: true } file)
+        if (_handles.Find(handle) is not OpenFile { IsWritable: true } file || !file.Content.IsDirty)
             return 0;
-        return volume.Committer.Commit(file.Content);
+        FileContent content = file.Content;
+        bool isLast = !file.WasFlushed && volume.Contents.IsOnlyWriter(file);
+        file.WasFlushed = true;
+        if (isLast && (content.CommitsCheaply || volume.Queue.BacklogBytes > volume.Services.Options.BacklogBytes))
+            return content.Commit(volume.Committer, yields: false);
+        int result = content.Persist();
+        return result == -(int)Errno.EOPNOTSUPP ? content.Commit(volume.Committer, yields: false) : result;
     }
 
     internal void Release(ulong handle)
     {
-        if (_handles.Remove(handle) is { } file)
-            Close(file);
+        if (_handles.Remove(handle) is { } removed)
+            Close(removed);
     }
 
-    internal void Close(OpenFile file)
+    internal void Close(OpenHandle handle)
     {
-        if (volume.Contents.CloseWriter(file))
+        if (handle is OpenPlainFile plain)
         {
-            int result = volume.Committer.Commit(file.Content);
-            if (result < 0)
-                volume.Services.Log.Error($"{file.Content.Node.AnyLink?.NativeName.ToString()}: what was written could not be committed: {(Errno)(-result)}");
+            plain.File.Dispose();
+            return;
         }
-        volume.Contents.Close(file);
+        var file = (OpenFile)handle;
+        if (volume.Contents.CloseWriter(file) && file.Content.IsDirty && file.Content.Node.AnyLink is not null)
+            volume.Queue.Add(file.Content, atOnce: false);
+        volume.Forgotten(volume.Contents.Close(file));
     }
 
     /// <summary>fsync(2): content, size and name are on disk when it returns 0.</summary>
     internal int Synchronize(ulong handle)
     {
-        if (_handles.Find(handle) is not { } file)
-            return -(int)Errno.EBADF;
-        int result = volume.Committer.Commit(file.Content);
-        if (result >= 0)
-            result = SystemCallsFile.Synchronize(file.Content.Base.Stored);
-        return result < 0 || file.Content.Node.AnyLink is not { } link ? result : SynchronizeFolder(link.Parent);
+        switch (_handles.Find(handle))
+        {
+            case OpenFile file:
+                return Synchronize(file);
+            case OpenPlainFile plain:
+                return SystemCallsFile.Synchronize(plain.File);
+            default:
+                return -(int)Errno.EBADF;
+        }
     }
 
-    internal int SynchronizeFolder(Node folder)
+    private int Synchronize(OpenFile file)
+    {
+        FileContent content = file.Content;
+        int result = 0;
+        if (content.IsDirty)
+        {
+            // The first content of a small file costs no more in its place than in a working copy.
+            result = content.IsBuffered && content.Base.IsFresh ? content.Commit(volume.Committer, yields: false) : content.Persist();
+            if (result == -(int)Errno.EOPNOTSUPP)
+                result = content.Commit(volume.Committer, yields: false);
+        }
+        if (result >= 0)
+            result = content.Synchronize();
+        if (result < 0 || file.IsNameDurable || content.Node.AnyLink is not { } link)
+            return result;
+        result = SynchronizeFolder(link.Parent);
+        file.IsNameDurable = result >= 0 && link == content.Node.AnyLink;
+        return result;
+    }
+
+    private int SynchronizeFolder(Node folder)
     {
         int result = volume.Directories.Rent(folder, out DirectoryLease lease);
         if (result < 0)
             return result;
         using (lease)
-        {
-            result = volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor listing);
-            if (result < 0)
-                return result;
-            using (listing)
-                return SystemCallsFile.Synchronize(listing);
-        }
+            return volume.Source.SynchronizeFolder(lease.Descriptor);
     }
 
-    /// <summary>Everything written so far is committed and durable when it returns 0. The first error is returned, the rest is tried all the same.</summary>
-    internal int SynchronizeAll()
+    /// <summary>
+    /// Everything written so far is on disk when it returns 0, and in its stored file; where <paramref name="openToo"/> is false, what is open for writing stays in
+    /// working copies. The first error is returned, the rest is tried all the same.
+    /// </summary>
+    internal int SynchronizeAll(bool openToo)
     {
         int first = 0;
-        foreach (FileContent content in volume.Contents.All())
+        foreach (OpenFile file in volume.Contents.HoldDirty())
         {
-            int result = content.IsDirty ? volume.Committer.Commit(content) : 0;
+            int result = openToo || file.Content.WritableHandles == 0 ? -(int)Errno.EOPNOTSUPP : file.Content.Persist();
+            if (result == -(int)Errno.EOPNOTSUPP)
+                result = file.Content.Commit(volume.Committer, yields: false);
             if (first == 0)
                 first = Math.Min(result, 0);
+            volume.Forgotten(volume.Contents.Close(file));
         }
         int synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
         return first < 0 ? first : Math.Min(synced, 0);
     }
 
     /// <summary>truncate(2), with or without a handle.</summary>
-    internal int Truncate(ulong nodeId, ulong handle, long size)
+    internal int Truncate(ulong nodeId, ulong handle, long size, bool killPrivileges)
     {
         if (_handles.Find(handle) is { } open)
-            return open.IsWritable ? open.Content.Truncate(size) : -(int)Errno.EINVAL;
-        int result = OpenContent(nodeId, writable: true, out OpenFile file);
+            return open.IsWritable ? Truncate(open, size, killPrivileges) : -(int)Errno.EINVAL;
+        int result = _opener.Open(nodeId, writable: true, out OpenHandle own, out _);
         if (result < 0)
             return result;
-        result = file.Content.Truncate(size);
-        int committed = volume.Contents.IsOnlyWriter(file) ? volume.Committer.Commit(file.Content) : 0;
-        Close(file);
-        return result < 0 ? result : committed;
+        result = Truncate(own, size, killPrivileges);
+        if (result >= 0 && own is OpenFile file)
+            result = volume.Contents.IsOnlyWriter(file) && file.Content.CommitsCheaply ? file.Content.Commit(volume.Committer, yields: false) : file.Content.Persist();
+        Close(own);
+        return result == -(int)Errno.EOPNOTSUPP ? 0 : result;
+    }
+
+    private int Truncate(OpenHandle handle, long size, bool killPrivileges)
+    {
+        if (handle is OpenPlainFile plain)
+            return SystemCallsFile.Truncate(plain.File, size);
+        FileContent content = ((OpenFile)handle).Content;
+        if (killPrivileges)
+            volume.Privileges.Drop(content);
+        try
+        {
+            return content.Truncate(size);
+        }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            return ContentFault.Report(e, content, volume.Services.Log);
+        }
     }
 
     internal long Seek(ulong handle, long offset, uint whence)
     {
-        if (_handles.Find(handle) is not { } file)
+        OpenHandle? found = _handles.Find(handle);
+        if (found is OpenPlainFile plain)
+            return SystemCallsFile.Seek(plain.File, offset, (int)whence);
+        if (found is not OpenFile file)
             return -(int)Errno.EBADF;
         long size = file.Content.LoadedBytes();
         if (offset < 0 || offset >= size)
@@ -181,12 +236,53 @@ internal sealed class FileOperations(Volume volume)
 
     internal int Allocate(ulong handle, long offset, long length, uint mode)
     {
-        if (_handles.Find(handle) is not { IsWritable: true } file)
+        OpenHandle? found = _handles.Find(handle);
+        if (found is OpenPlainFile { IsWritable: true } plain)
+            return SystemCallsFile.Allocate(plain.File, mode, offset, length);
+        if (found is not OpenFile { IsWritable: true } file)
             return -(int)Errno.EBADF;
-        if (mode == AllocateFlags.KeepSize)
-            return 0;
-        if (mode != 0)
+        FileContent content = file.Content;
+        const uint Zeroing = AllocateFlags.PunchHole | AllocateFlags.ZeroRange;
+        bool keepsSize = (mode & AllocateFlags.KeepSize) != 0;
+        if ((mode & ~(Zeroing | AllocateFlags.KeepSize)) != 0 || (mode & AllocateFlags.PunchHole) != 0 && !keepsSize)
             return -(int)Errno.EOPNOTSUPP;
-        return offset + length > file.Content.LoadedBytes() ? file.Content.Truncate(offset + length) : 0;
+        try
+        {
+            int result = (mode & Zeroing) != 0 ? content.Zero(offset, length) : 0;
+            // Space is not reserved: how much the content takes is known when it is compressed.
+            return result >= 0 && !keepsSize && offset + length > content.LoadedBytes() ? content.Truncate(offset + length) : result;
+        }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            return ContentFault.Report(e, content, volume.Services.Log);
+        }
+    }
+
+    /// <summary>copy_file_range(2) within the mount: no page of it goes through the kernel's cache.</summary>
+    internal long Copy(ulong handleIn, long offsetIn, ulong handleOut, long offsetOut, long length)
+    {
+        if (_handles.Find(handleIn) is not OpenFile from || _handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
+            return -(int)Errno.EOPNOTSUPP;
+        byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(CopyBytes);
+        try
+        {
+            long done = 0;
+            while (done < length)
+            {
+                int count = Read(from.Content, offsetIn + done, buffer.AsSpan(0, (int)Math.Min(CopyBytes, length - done)));
+                if (count > 0)
+                    count = Write(to.Content, offsetOut + done, buffer.AsSpan(0, count));
+                if (count < 0)
+                    return done > 0 ? done : count;
+                if (count == 0)
+                    break;
+                done += count;
+            }
+            return done;
+        }
+        finally
+        {
+            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 }

@@ -71,10 +71,48 @@ internal sealed class NameOperations(Volume volume)
                 return result;
             }
             Node node = volume.Nodes.Acquire(id, NodeKind.Stored, parent, name.Bytes, onlyName: true);
-            file = volume.Contents.Open(node, descriptor, stat, isFresh: true, writable: true);
-            entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0));
+            file = OpenFresh(node, descriptor, stat, out _);
+            entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()));
             return 0;
         }
+    }
+
+    private OpenFile OpenFresh(Node node, FileDescriptor stored, in Statx stat, out FileContent content)
+    {
+        content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, isFresh: true) { IsWritable = true });
+        node.CachedVersion = content.Published.Version;
+        return volume.Contents.Add(content, writable: true);
+    }
+
+    /// <summary>open(2) with O_TMPFILE: a stored file without a name, in the folder whose file system and default ACL it is to have.</summary>
+    internal int CreateUnnamed(in RequestContext context, ulong parentId, uint mode, uint umask, out FuseEntryOut entry, out OpenFile file)
+    {
+        entry = default;
+        file = null!;
+        if (volume.IsReadOnly)
+            return -(int)Errno.EROFS;
+        int result = volume.RentFolder(parentId, out _, out DirectoryLease lease);
+        if (result < 0)
+            return result;
+        FileDescriptor descriptor;
+        using (lease)
+        {
+            using (new CallerIdentity(context, umask))
+                result = volume.Source.CreateUnnamedFile(lease.Descriptor, mode & 0xFFF, out descriptor);
+        }
+        if (result < 0)
+            return result;
+        result = MakeEmpty(descriptor, out ulong id, out Statx stat);
+        if (result < 0)
+        {
+            descriptor.Dispose();
+            return result;
+        }
+        Node node = volume.Nodes.Acquire(id, NodeKind.Stored, volume.Nodes.Root, default, onlyName: true);
+        file = OpenFresh(node, descriptor, stat, out FileContent content);
+        content.IsUnnamed = true;
+        entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()));
+        return 0;
     }
 
     /// <summary>One empty frame and the record of it, so that stock zstd takes the file from its first moment on.</summary>
@@ -86,16 +124,15 @@ internal sealed class NameOperations(Volume volume)
         int length = StoredFileWriter.Compress(volume.Services, default, frame);
         int result = SystemCallsFile.Write(file, 0, frame[..length]);
         if (result >= 0)
-            result = SourceTree.WriteRecord(file, new SizeRecord(0, id, length, default, IsFresh: true));
-        // A source that keeps no records has the file's own number instead.
-        bool hasRecord = result >= 0;
-        if (result == -(int)Errno.EOPNOTSUPP)
-            result = 0;
-        if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
-        if (!hasRecord)
-            id = Resolver.SourceNumber(stat);
-        return Math.Min(result, 0);
+        if (result < 0)
+            return result;
+        result = SourceTree.WriteRecord(file, SizeRecord.For(stat, id, 0, stat.Birth.ToTimestamp()) with { IsFresh = true });
+        if (result != -(int)Errno.EOPNOTSUPP)
+            return result;
+        // A source that keeps no records has the file's own number instead.
+        id = StoredFileInspector.SourceNumber(stat);
+        return 0;
     }
 
     internal int Remove(ulong parentId, NativeName name, bool folder)
@@ -121,8 +158,28 @@ internal sealed class NameOperations(Volume volume)
             volume.Nodes.RemoveLink(node, parent, name.Bytes);
             if (folder)
                 volume.Directories.Drop(node);
+            else if (resolved.Stat.LinkCount <= 1)
+                ForgetWorkingCopy(node);
             return 0;
         }
+    }
+
+    /// <summary>The last name of a file is gone: its working copy has no target that the next mount could look for.</summary>
+    private void ForgetWorkingCopy(Node node)
+    {
+        if (volume.Contents.Hold(node.Id) is not { } held)
+            return;
+        held.Content.ForgetName();
+        volume.Forgotten(volume.Contents.Close(held));
+    }
+
+    /// <summary>The name of a file changed: its working copy says so.</summary>
+    private void NoteWorkingPath(Node node)
+    {
+        if (volume.Contents.Hold(node.Id) is not { } held)
+            return;
+        held.Content.NotePath(node.LogicalPath());
+        volume.Forgotten(volume.Contents.Close(held));
     }
 
     private static int RemoveNative(FileDescriptor directory, NativeName name, NodeKind kind)
@@ -166,6 +223,9 @@ internal sealed class NameOperations(Volume volume)
         bool sameNaming = !replaces || moved.Kind == NodeKind.Stored == (replaced.Kind == NodeKind.Stored);
         if (!sameNaming && (flags & RenameFlags.Exchange) != 0)
             return -(int)Errno.EINVAL;
+        // Under the name in the source there may be something that the logical name does not lead to: a plain file, or another logical name's.
+        if ((!replaces || !sameNaming) && IsTaken(moved.Kind, to, newName))
+            return -(int)Errno.EEXIST;
         Node? movedNode = volume.Nodes.Find(moved.Id);
         Node? replacedNode = replaces ? volume.Nodes.Find(replaced.Id) : null;
         if (movedNode is not null && movedNode == replacedNode)
@@ -180,14 +240,26 @@ internal sealed class NameOperations(Volume volume)
         {
             volume.Nodes.RemoveLink(replacedNode, newParent, newName.Bytes);
             if ((flags & RenameFlags.Exchange) != 0)
+            {
                 volume.Nodes.AddLink(replacedNode, oldParent, oldName.Bytes, only: replaced.Stat.LinkCount <= 1 || replaced.Kind == NodeKind.Directory);
+                NoteWorkingPath(replacedNode);
+            }
+            else if (replaced.Stat.LinkCount <= 1)
+                ForgetWorkingCopy(replacedNode);
         }
         if (movedNode is not null)
         {
             volume.Nodes.AddLink(movedNode, newParent, newName.Bytes, only: moved.Stat.LinkCount <= 1 || moved.Kind == NodeKind.Directory);
             volume.Nodes.RemoveLink(movedNode, oldParent, oldName.Bytes);
+            NoteWorkingPath(movedNode);
         }
         return 0;
+    }
+
+    private static bool IsTaken(NodeKind kind, FileDescriptor directory, NativeName name)
+    {
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        return SystemCallsAt.Stat(directory, kind == NodeKind.Stored ? StoredName.Of(name.Bytes, buffer) : name, out _) >= 0;
     }
 
     /// <summary>The system call, with the files' gates held in the order of their ids.</summary>
@@ -215,13 +287,18 @@ internal sealed class NameOperations(Volume volume)
     internal int Link(ulong nodeId, ulong newParentId, NativeName newName, out FuseEntryOut entry)
     {
         entry = default;
-        if (volume.Nodes.Find(nodeId) is not { AnyLink: { } link } node)
-            return -(int)Errno.ENOENT;
+        if (volume.Nodes.Find(nodeId) is not { } node)
+            return -(int)Errno.ESTALE;
         int result = Prepare(newParentId, newName, out Node newParent, out DirectoryLease to);
         if (result < 0)
             return result;
         using (to)
         {
+            result = RefuseTaken(node.Kind, to.Descriptor, newName);
+            if (result < 0)
+                return result;
+            if (node.AnyLink is not { } link)
+                return LinkUnnamed(node, newParent, to.Descriptor, newName, out entry);
             result = volume.Directories.Rent(link.Parent, out DirectoryLease from);
             if (result < 0)
                 return result;
@@ -236,6 +313,44 @@ internal sealed class NameOperations(Volume volume)
                 }
             }
             return result < 0 ? result : volume.LookUp(newParent, to.Descriptor, newName.Bytes, out entry);
+        }
+    }
+
+    /// <summary>Under another kind of name the logical name may be taken, and the system call would not see it.</summary>
+    private static int RefuseTaken(NodeKind kind, FileDescriptor directory, NativeName name)
+    {
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        if (kind == NodeKind.Stored)
+            return SystemCallsAt.Stat(directory, name, out Statx native) >= 0 && !native.IsRegular ? -(int)Errno.EEXIST : 0;
+        return SystemCallsAt.Stat(directory, StoredName.Of(name.Bytes, buffer), out Statx stored) >= 0 && stored.IsRegular ? -(int)Errno.EEXIST : 0;
+    }
+
+    /// <summary>linkat(2) of a file made with O_TMPFILE. What was written so far is committed with the name.</summary>
+    private int LinkUnnamed(Node node, Node newParent, FileDescriptor to, NativeName newName, out FuseEntryOut entry)
+    {
+        entry = default;
+        if (volume.Contents.Hold(node.Id) is not { } held)
+            return -(int)Errno.ENOENT;
+        FileContent content = held.Content;
+        try
+        {
+            if (!content.IsUnnamed)
+                return -(int)Errno.ENOENT;
+            int result = content.IsDirty && content.IsBuffered ? content.Commit(volume.Committer, yields: false) : 0;
+            if (result < 0)
+                return result;
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            result = SystemCallsAt.Link(content.Base.Stored, to, StoredName.Of(newName.Bytes, buffer));
+            if (result < 0)
+                return result;
+            content.IsUnnamed = false;
+            result = volume.LookUp(newParent, to, newName.Bytes, out entry);
+            content.NotePath(node.LogicalPath());
+            return result;
+        }
+        finally
+        {
+            volume.Forgotten(volume.Contents.Close(held));
         }
     }
 

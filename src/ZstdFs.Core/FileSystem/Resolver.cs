@@ -1,4 +1,3 @@
-using ZstdFs.Core.Compression;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
@@ -10,8 +9,9 @@ namespace ZstdFs.Core.FileSystem;
 /// <param name="Kind">How it is stored.</param>
 /// <param name="Id">Node id and inode number.</param>
 /// <param name="Stat">Attributes of what is stored.</param>
-/// <param name="LogicalBytes">Length that users see.</param>
-internal readonly record struct Resolved(NodeKind Kind, ulong Id, Statx Stat, long LogicalBytes);
+/// <param name="LogicalBytes">Length that users see; −1 where only somebody with more rights than the daemon could tell.</param>
+/// <param name="Birth">When the logical file was made.</param>
+internal readonly record struct Resolved(NodeKind Kind, ulong Id, Statx Stat, long LogicalBytes, Timestamp Birth);
 
 /// <summary>Finds what a logical name stands for, and its size and inode number.</summary>
 internal sealed class Resolver(ContentServices services)
@@ -45,51 +45,17 @@ internal sealed class Resolver(ContentServices services)
         if (stat.IsRegular && (_plainFiles == PlainFiles.Ignore || StoredName.TryToLogical(name, out _)))
             return -(int)Errno.ENOENT;
         NodeKind kind = stat.IsDirectory ? NodeKind.Directory : stat.IsRegular ? NodeKind.Plain : NodeKind.Special;
-        resolved = new Resolved(kind, SourceNumber(stat), stat, stat.Size);
+        resolved = new Resolved(kind, StoredFileInspector.SourceNumber(stat), stat, stat.Size, stat.Birth.ToTimestamp());
         return 0;
     }
-
-    /// <summary>The inode number of what is stored as itself. The root's node id is 1, so a file with that number in the source gets another.</summary>
-    internal static ulong SourceNumber(in Statx stat) => stat.InodeNumber == NodeTable.RootId ? (1UL << 52) - 1 : stat.InodeNumber;
 
     private int ResolveStored(FileDescriptor parent, NativeName stored, in Statx stat, out Resolved resolved)
     {
-        bool hasRecord = SourceTree.TryReadRecord(parent, stored, out SizeRecord record);
-        ulong id = hasRecord ? record.InodeNumber : SourceNumber(stat);
-        if (hasRecord && record.Describes(stat))
-        {
-            resolved = new Resolved(NodeKind.Stored, id, stat, record.LogicalBytes);
-            return 0;
-        }
-        resolved = default;
-        int result = FindSize(parent, stored, stat, id, out long size);
-        if (result >= 0)
-            resolved = new Resolved(NodeKind.Stored, id, stat, size);
-        return Math.Min(result, 0);
-    }
-
-    /// <summary>The size from the frames, and a new record where one can be written.</summary>
-    private int FindSize(FileDescriptor parent, NativeName stored, in Statx stat, ulong id, out long size)
-    {
-        size = 0;
-        int result = services.Source.OpenRead(parent, stored, out FileDescriptor file);
-        if (result < 0)
-            return result;
-        using (file)
-        {
-            FrameMap? map = null;
-            if (FrameScanner.QuickSize(file, stat.Size) is { } quick)
-                size = quick;
-            else
-            {
-                map = FrameScanner.ScanIntact(file, stat.Size).Map;
-                size = StoredBase.SizeOf(map);
-            }
-            if (map?.Damage is { } damage)
-                services.Log.Error($"{stored.ToString()}: damaged at stored byte {damage.StoredOffset}: {damage.Reason}");
-            else if (services.State is not null)
-                _ = SourceTree.WriteRecord(parent, stored, new SizeRecord(size, id, stat.Size, stat.ModifyTime.ToTimestamp(), IsFresh: false));
-        }
-        return 0;
+        int result = services.Inspector.Inspect(parent, stored, stat, out StoredFacts facts);
+        // A file that an ordinary user's daemon may not read still has a name, an owner and a mode, and its owner may change them.
+        resolved = result == -(int)Errno.EACCES
+            ? new Resolved(NodeKind.Stored, StoredFileInspector.SourceNumber(stat), stat, -1, stat.Birth.ToTimestamp())
+            : new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth);
+        return result == -(int)Errno.EACCES ? 0 : result;
     }
 }

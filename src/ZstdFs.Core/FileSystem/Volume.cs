@@ -2,6 +2,7 @@ using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
+using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
@@ -11,6 +12,7 @@ namespace ZstdFs.Core.FileSystem;
 internal sealed class Volume : IDisposable
 {
     private const int OpenDirectories = 512;
+    private const int Attempts = 4;
 
     private readonly ulong _timeoutSeconds;
     private readonly uint _timeoutNanoseconds;
@@ -19,8 +21,10 @@ internal sealed class Volume : IDisposable
     {
         Services = new ContentServices(source, state, options, log);
         Directories = new DirectoryCache(source, Nodes.Root, OpenDirectories);
-        Contents = new ContentTable(Services);
+        Contents = new ContentTable(Nodes);
         Committer = new Committer(Services, Directories);
+        Queue = new CommitQueue(Contents, Committer, log, Forgotten);
+        Privileges = new Privileges(this);
         Resolver = new Resolver(Services);
         _timeoutSeconds = (ulong)options.CacheTimeout.TotalSeconds;
         _timeoutNanoseconds = (uint)(options.CacheTimeout.Ticks % TimeSpan.TicksPerSecond * 100);
@@ -32,8 +36,23 @@ internal sealed class Volume : IDisposable
     internal DirectoryCache Directories { get; }
     internal ContentTable Contents { get; }
     internal Committer Committer { get; }
+    internal CommitQueue Queue { get; }
+    internal Privileges Privileges { get; }
     internal Resolver Resolver { get; }
     internal bool IsReadOnly => Services.State is null;
+
+    /// <summary>How the kernel is told what it must not remember; null until it has said hello.</summary>
+    internal FuseNotifier? Notifier { get; set; }
+
+    /// <summary>The kernel must ask for the attributes again. Its pages stay.</summary>
+    internal void InvalidateAttributes(ulong nodeId) => _ = Notifier?.InvalidateInode(nodeId, -1, 0);
+
+    /// <summary>Nothing refers to the node any more.</summary>
+    internal void Forgotten(Node? node)
+    {
+        if (node is not null)
+            Directories.Drop(node);
+    }
 
     /// <summary>A folder by node id, ready for calls on names in it.</summary>
     internal int RentFolder(ulong nodeId, out Node folder, out DirectoryLease lease)
@@ -47,11 +66,19 @@ internal sealed class Volume : IDisposable
     internal int LookUp(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out FuseEntryOut entry)
     {
         entry = default;
+        long before = Services.Publications;
         int result = Resolver.Resolve(directory, parent == Nodes.Root, name, out Resolved resolved);
         if (result < 0)
             return result;
         Node node = Nodes.Acquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1);
         entry = Entry(node, resolved);
+        for (int attempt = 0; attempt < Attempts && before != Services.Publications; attempt++)
+        {
+            before = Services.Publications;
+            if (Resolver.Resolve(directory, parent == Nodes.Root, name, out resolved) < 0 || resolved.Id != node.Id)
+                break;
+            entry = Entry(node, resolved);
+        }
         return 0;
     }
 
@@ -68,12 +95,72 @@ internal sealed class Volume : IDisposable
     /// <summary>A name that does not exist, for the kernel to remember.</summary>
     internal FuseEntryOut NegativeEntry() => new() { EntryValid = _timeoutSeconds, EntryValidNsec = _timeoutNanoseconds };
 
-    internal FuseAttrOut AttributesOut(Node node, in Resolved resolved) => new()
+    internal int GetAttributes(Node node, out FuseAttrOut attributes)
     {
-        AttrValid = _timeoutSeconds,
-        AttrValidNsec = _timeoutNanoseconds,
-        Attr = Attributes(node, resolved),
-    };
+        attributes = new FuseAttrOut { AttrValid = _timeoutSeconds, AttrValidNsec = _timeoutNanoseconds };
+        int result = Gather(node, out _, out attributes.Attr);
+        return result;
+    }
+
+    /// <summary>A node's attributes, gathered again where a commit was published meanwhile.</summary>
+    private int Gather(Node node, out Resolved resolved, out FuseAttr attributes)
+    {
+        int result;
+        attributes = default;
+        long before;
+        int attempt = 0;
+        do
+        {
+            before = Services.Publications;
+            result = Resolve(node, out resolved);
+            if (result >= 0)
+                attributes = Attributes(node, resolved);
+        }
+        while (before != Services.Publications && attempt++ < Attempts);
+        return result;
+    }
+
+    /// <summary>What statx(2) shows: the attributes and the birth time.</summary>
+    internal int GetExtendedAttributes(Node node, out FuseStatxOut extended)
+    {
+        int result = Gather(node, out Resolved resolved, out FuseAttr attributes);
+        Statx stored = resolved.Stat;
+        extended = new FuseStatxOut
+        {
+            AttrValid = _timeoutSeconds,
+            AttrValidNsec = _timeoutNanoseconds,
+            Stat = new FuseStatx
+            {
+                Mask = Statx.BasicStats | (resolved.Birth == default ? 0 : Statx.BirthTime),
+                Blksize = attributes.Blksize,
+                Nlink = attributes.Nlink,
+                Uid = attributes.Uid,
+                Gid = attributes.Gid,
+                Mode = (ushort)attributes.Mode,
+                Ino = attributes.Ino,
+                Size = attributes.Size,
+                Blocks = attributes.Blocks,
+                Atime = new FuseSxTime { Seconds = attributes.Atime, Nanoseconds = attributes.AtimeNsec },
+                Btime = new FuseSxTime { Seconds = resolved.Birth.Seconds, Nanoseconds = (uint)resolved.Birth.Nanoseconds },
+                Ctime = new FuseSxTime { Seconds = attributes.Ctime, Nanoseconds = attributes.CtimeNsec },
+                Mtime = new FuseSxTime { Seconds = attributes.Mtime, Nanoseconds = attributes.MtimeNsec },
+                RdevMajor = stored.RdevMajor,
+                RdevMinor = stored.RdevMinor,
+            },
+        };
+        return result;
+    }
+
+    /// <summary>A node's path below the mount, for people.</summary>
+    internal string PathOf(ulong nodeId)
+    {
+        if (Nodes.Find(nodeId) is not { } node)
+            return $"node {nodeId}";
+        var names = new List<string>();
+        for (; node != Nodes.Root; node = names.Count < 4096 && node.AnyLink is { } link ? link.Parent : Nodes.Root)
+            names.Insert(0, node.AnyLink is { } name ? name.NativeName.ToString() : "(deleted)");
+        return string.Join('/', names);
+    }
 
     /// <summary>A node's attributes: of its name where it has one, else of the open file.</summary>
     internal int Resolve(Node node, out Resolved resolved)
@@ -83,7 +170,7 @@ internal sealed class Volume : IDisposable
         if (node == Nodes.Root)
         {
             result = SystemCallsAt.Stat(Source.Root, out Statx root);
-            resolved = new Resolved(NodeKind.Directory, root.InodeNumber, root, root.Size);
+            resolved = new Resolved(NodeKind.Directory, root.InodeNumber, root, root.Size, root.Birth.ToTimestamp());
             return Math.Min(result, 0);
         }
         // A rename may move the node between reading its name and using it: then it has another name by now.
@@ -96,14 +183,22 @@ internal sealed class Volume : IDisposable
                     result = Resolver.Resolve(lease.Descriptor, link.Parent == Nodes.Root, link.Bytes, out resolved);
             }
             if (result >= 0 && resolved.Id == node.Id)
+            {
+                if (resolved.LogicalBytes < 0 && Contents.Hold(node.Id) is { } open)
+                {
+                    resolved = resolved with { LogicalBytes = open.Content.LoadedBytes() };
+                    Forgotten(Contents.Close(open));
+                }
                 return 0;
+            }
             if (node.AnyLink == link)
                 break;
         }
-        if (Contents.Find(node.Id) is not { } content)
+        if (Contents.Hold(node.Id) is not { } held)
             return result < 0 ? result : -(int)Errno.ESTALE;
-        result = SystemCallsAt.Stat(content.Base.Stored, out Statx stat);
-        resolved = new Resolved(node.Kind, node.Id, stat, content.LoadedBytes());
+        result = SystemCallsAt.Stat(held.Content.Base.Stored, out Statx stat);
+        resolved = new Resolved(node.Kind, node.Id, stat, held.Content.LoadedBytes(), stat.Birth.ToTimestamp());
+        Forgotten(Contents.Close(held));
         return Math.Min(result, 0);
     }
 
@@ -113,7 +208,7 @@ internal sealed class Volume : IDisposable
         var attributes = new FuseAttr
         {
             Ino = resolved.Id,
-            Size = (ulong)resolved.LogicalBytes,
+            Size = (ulong)Math.Max(resolved.LogicalBytes, 0),
             Blocks = stat.Blocks,
             Atime = stat.AccessTime.Seconds,
             AtimeNsec = stat.AccessTime.Nanoseconds,
@@ -133,12 +228,18 @@ internal sealed class Volume : IDisposable
             attributes.Size = (ulong)content.LogicalBytes;
             attributes.Mtime = content.ModifyTime.Seconds;
             attributes.MtimeNsec = (uint)content.ModifyTime.Nanoseconds;
+            if (content.ChangeTime > stat.ChangeTime.ToTimestamp())
+            {
+                attributes.Ctime = content.ChangeTime.Seconds;
+                attributes.CtimeNsec = (uint)content.ChangeTime.Nanoseconds;
+            }
         }
         return attributes;
     }
 
     public void Dispose()
     {
+        Queue.Dispose();
         Directories.Dispose();
         Services.Dispose();
     }

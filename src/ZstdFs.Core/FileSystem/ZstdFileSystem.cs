@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
@@ -45,11 +46,31 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             if (state is null)
                 log.Warning($"the source cannot be written ({reason}): mounted read-only");
         }
-        return new ZstdFileSystem(new Volume(source, state, options, log), state);
+        var volume = new Volume(source, state, options, log);
+        if (state is not null)
+            new Recovery(volume, state).Run();
+        return new ZstdFileSystem(volume, state);
     }
 
     /// <summary>Commits what is left after the mount is gone. Returns 0 or −errno; what failed stays in its working copy.</summary>
-    public int Drain() => ReadOnly ? 0 : _files.SynchronizeAll();
+    public int Drain()
+    {
+        if (ReadOnly)
+            return 0;
+        int result = _files.SynchronizeAll(openToo: true);
+        if (result >= 0)
+            _state!.NoteEndedWell();
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public override void Initialized(in NegotiatedConnection connection) => _volume.Notifier = connection.Notifier;
+
+    /// <summary>
+    /// Logs an op that ended in an exception, which its caller sees as EIO: by the file's path, and what an operator can expect to meet without a stack.
+    /// </summary>
+    public void ReportFailure(FuseOpcode op, ulong node, Exception exception) =>
+        _volume.Services.Log.Error($"'{_volume.PathOf(node)}': {op} failed: {(exception is DamagedFrameException or WindowTooLargeException or StorageException ? exception.Message : exception)}");
 
     /// <inheritdoc/>
     public override int Lookup(in RequestContext context, ulong parent, NativeName name, out FuseEntryOut entry) => _names.Lookup(parent, name, out entry);
@@ -57,8 +78,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override void Forget(ulong node, ulong lookups)
     {
-        if (_volume.Nodes.Forget(node, lookups) is { } forgotten)
-            _volume.Directories.Drop(forgotten);
+        _volume.Forgotten(_volume.Nodes.Forget(node, lookups));
     }
 
     /// <inheritdoc/>
@@ -106,7 +126,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Link(in RequestContext context, ulong node, ulong newParent, NativeName newName, out FuseEntryOut entry) => _names.Link(node, newParent, newName, out entry);
 
     /// <inheritdoc/>
-    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) => _files.Open(node, flags, out reply);
+    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) => _files.Open(node, flags, killSuidSgid, out reply);
 
     /// <inheritdoc/>
     public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
@@ -117,10 +137,25 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     }
 
     /// <inheritdoc/>
+    public override int TemporaryFile(in RequestContext context, ulong parent, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
+    {
+        int result = _names.CreateUnnamed(context, parent, mode, umask, out entry, out OpenFile file);
+        reply = result < 0 ? default : _files.Register(file);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public override int Statx(in RequestContext context, ulong node, ulong handle, uint flags, uint mask, out FuseStatxOut attributes) => _attributes.GetExtended(node, out attributes);
+
+    /// <inheritdoc/>
+    public override long CopyFileRange(in RequestContext context, ulong nodeIn, ulong handleIn, long offsetIn, ulong nodeOut, ulong handleOut, long offsetOut, long length, ulong flags) =>
+        _files.Copy(handleIn, offsetIn, handleOut, offsetOut, length);
+
+    /// <inheritdoc/>
     public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => _files.Read(handle, offset, destination);
 
     /// <inheritdoc/>
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid) => _files.Write(handle, offset, data);
+    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid) => _files.Write(handle, offset, data, killSuidSgid);
 
     /// <inheritdoc/>
     public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => _files.Flush(handle);
@@ -132,7 +167,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Synchronize(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _files.Synchronize(handle);
 
     /// <inheritdoc/>
-    public override int SynchronizeFileSystem(in RequestContext context, ulong node) => ReadOnly ? 0 : _files.SynchronizeAll();
+    public override int SynchronizeFileSystem(in RequestContext context, ulong node) => ReadOnly ? 0 : _files.SynchronizeAll(openToo: false);
 
     /// <inheritdoc/>
     public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) => _directories.Open(node, out reply);
@@ -178,7 +213,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
                 BinaryPrimitives.WriteUInt32LittleEndian(output[sizeof(uint)..], 1);
                 return 0;
             case ControlCommands.Sync:
-                return ReadOnly ? 0 : _files.SynchronizeAll();
+                return ReadOnly ? 0 : _files.SynchronizeAll(openToo: true);
             default:
                 return -(int)Errno.ENOTTY;
         }

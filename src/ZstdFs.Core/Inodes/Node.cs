@@ -35,6 +35,8 @@ internal sealed class Node(ulong id, NodeKind kind)
     /// <summary>Names of one file that are remembered; more hard links than this are found again by lookup.</summary>
     private const int MaxLinks = 16;
 
+    private const int LongestPath = 4096;
+
     // Guards the names below and, while it is held, the file under them: publishing a commit, unlinking, renaming, linking and changing
     // attributes of one file exclude each other. Order: a content's lock, then this; two nodes in the order of their ids; then table and cache gates.
     internal readonly Lock LinksGate = new();
@@ -49,6 +51,9 @@ internal sealed class Node(ulong id, NodeKind kind)
     /// <summary>The kernel's references. Guarded by the table's gate.</summary>
     internal long Lookups { get; set; }
 
+    /// <summary>Uses of the node that are not the kernel's: an open file, or a commit that waits. Guarded by the table's gate.</summary>
+    internal int Pins { get; set; }
+
     /// <summary>Links of other nodes that name this folder as parent. Guarded by the table's gate.</summary>
     internal int Children { get; set; }
 
@@ -59,6 +64,25 @@ internal sealed class Node(ulong id, NodeKind kind)
 
     /// <summary>A name under which the file is found, or null when it has none left.</summary>
     internal Link? AnyLink => Volatile.Read(ref _first);
+
+    /// <summary>Version of the content whose pages the kernel may have kept; 0 where none.</summary>
+    internal ulong CachedVersion { get; set; }
+
+    /// <summary>The path below the root, at this moment: logical names with slashes between. Empty where the node has no name.</summary>
+    internal byte[] LogicalPath()
+    {
+        byte[] path = new byte[LongestPath];
+        int start = path.Length;
+        for (Node node = this; node.AnyLink is { } link; node = link.Parent)
+        {
+            if (start < link.Bytes.Length + 1)
+                return [];
+            start -= link.Bytes.Length;
+            link.Bytes.CopyTo(path.AsSpan(start));
+            path[--start] = (byte)'/';
+        }
+        return start == path.Length ? [] : path[(start + 1)..];
+    }
 
     internal bool HasLink(Node parent, ReadOnlySpan<byte> name)
     {

@@ -1,7 +1,7 @@
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>
-/// The files that the kernel holds references to, by node id. INVARIANT: a node is in the table while it has lookups or children, so that the
+/// The files that the kernel holds references to, by node id. INVARIANT: a node is in the table while it has lookups, pins or children, so that the
 /// way from any known file up to the root is always known.
 /// </summary>
 internal sealed class NodeTable
@@ -92,6 +92,26 @@ internal sealed class NodeTable
         }
     }
 
+    /// <summary>Keeps the node, and so its names, although the kernel may forget it.</summary>
+    internal void Pin(Node node)
+    {
+        lock (_gate)
+        {
+            node.Pins++;
+            _nodes.TryAdd(node.Id, node);
+        }
+    }
+
+    /// <summary>Takes a <see cref="Pin"/> back. Returns the node where it is forgotten by that.</summary>
+    internal Node? Unpin(Node node)
+    {
+        lock (_gate)
+        {
+            node.Pins--;
+            return RemoveIfUnused(node) ? node : null;
+        }
+    }
+
     private void DropChild(Link? link)
     {
         if (link is null)
@@ -106,7 +126,7 @@ internal sealed class NodeTable
     /// <summary>Caller holds the gate.</summary>
     private bool RemoveIfUnused(Node node)
     {
-        if (node.Lookups > 0 || node.Children > 0 || node == Root || !_nodes.TryGetValue(node.Id, out Node? current) || current != node)
+        if (node.Lookups > 0 || node.Pins > 0 || node.Children > 0 || node == Root || !_nodes.TryGetValue(node.Id, out Node? current) || current != node)
             return false;
         _nodes.Remove(node.Id);
         // Nobody reaches the node any more but an op that is just ending; its names need no gate.

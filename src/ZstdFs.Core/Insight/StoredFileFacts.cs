@@ -42,7 +42,7 @@ public sealed record StoredFileFacts
     {
         if (SystemCallsAt.Stat(file, out Statx stat) is < 0 and var failed)
             throw new SourceException(SourceProblem.Unusable, $"cannot be read ({(Errno)(-failed)})");
-        bool hasRecord = SourceTree.TryReadRecord(file, out SizeRecord record);
+        bool hasRecord = SourceTree.TryReadRecord(file, out SizeRecord record) && record.IsOf(stat);
         bool isCurrent = hasRecord && record.Describes(stat);
         try
         {

@@ -5,13 +5,8 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.OpenFiles;
 
-/// <summary>One open of a file.</summary>
-/// <param name="Content">Shared by all who have the file open.</param>
-/// <param name="IsWritable">May write.</param>
-internal sealed record OpenFile(FileContent Content, bool IsWritable);
-
 /// <summary>The content of each open file, by node id. A version that was replaced in the source lives on for those who have it open.</summary>
-internal sealed class ContentTable(ContentServices services)
+internal sealed class ContentTable(NodeTable nodes)
 {
     // Guards the dictionary and every content's handle counts. Closing a content happens outside it.
     private readonly Lock _gate = new();
@@ -24,29 +19,77 @@ internal sealed class ContentTable(ContentServices services)
             return _contents.GetValueOrDefault(nodeId);
     }
 
-    /// <summary>Opens a handle: on the content that is there, or on the stored file just opened where it is another version.</summary>
-    internal OpenFile Open(Node node, FileDescriptor stored, in Statx stat, bool isFresh, bool writable)
+    /// <summary>Keeps the content of an open file open, until <see cref="Close"/>. Null where the file is not open.</summary>
+    internal OpenFile? Hold(ulong nodeId)
     {
-        FileContent content;
-        bool used = false;
         lock (_gate)
         {
-            if (!_contents.TryGetValue(node.Id, out content!) || !content.IsDirty && content.Base.Identity != StoredIdentity.Of(stat))
-            {
-                content = new FileContent(services, node, new StoredBase(services, stored, stat, isFresh));
-                _contents[node.Id] = content;
-                used = true;
-            }
+            if (!_contents.TryGetValue(nodeId, out FileContent? content))
+                return null;
             content.Handles++;
-            if (writable)
-                content.WritableHandles++;
+            return new OpenFile(content, false);
         }
-        if (!used)
-            stored.Dispose();
+    }
+
+    /// <summary>One more hold on a content that is open.</summary>
+    internal OpenFile Hold(FileContent content)
+    {
+        lock (_gate)
+            content.Handles++;
+        return new OpenFile(content, false);
+    }
+
+    /// <summary>
+    /// A further handle, where the content that is open is that of the version which the name leads to, or is not committed. The caller holds the node's
+    /// gate, so that no commit moves the name meanwhile.
+    /// </summary>
+    internal OpenFile? TryShare(Node node, in Statx stat, bool writable)
+    {
+        lock (_gate)
+        {
+            return _contents.TryGetValue(node.Id, out FileContent? content) && (content.IsDirty || content.Published == StoredIdentity.Of(stat))
+                ? NewHandle(content, writable)
+                : null;
+        }
+    }
+
+    /// <summary>A further handle on a content that the caller holds.</summary>
+    internal OpenFile TryShare(FileContent content, bool writable)
+    {
+        lock (_gate)
+            return NewHandle(content, writable);
+    }
+
+    /// <summary>A handle on a version that was just opened, or on the one that another thread opened meanwhile.</summary>
+    internal OpenFile Add(FileContent content, bool writable)
+    {
+        nodes.Pin(content.Node);
+        OpenFile file;
+        bool isUsed;
+        lock (_gate)
+        {
+            isUsed = !(_contents.TryGetValue(content.Node.Id, out FileContent? other) && (other.IsDirty || other.Published == content.Published));
+            if (isUsed)
+                _contents[content.Node.Id] = content;
+            file = NewHandle(isUsed ? content : other!, writable);
+        }
+        if (!isUsed)
+        {
+            nodes.Unpin(content.Node);
+            content.Dispose();
+        }
+        return file;
+    }
+
+    private static OpenFile NewHandle(FileContent content, bool writable)
+    {
+        content.Handles++;
+        if (writable)
+            content.WritableHandles++;
         return new OpenFile(content, writable);
     }
 
-    /// <summary>Closes a handle. True when it was the last that may write: time to commit.</summary>
+    /// <summary>Closes a handle for writing. True when it was the last: time to commit.</summary>
     internal bool CloseWriter(OpenFile file)
     {
         if (!file.IsWritable)
@@ -55,17 +98,18 @@ internal sealed class ContentTable(ContentServices services)
             return --file.Content.WritableHandles == 0;
     }
 
-    /// <summary>Gives up a handle; the content goes with the last.</summary>
-    internal void Close(OpenFile file)
+    /// <summary>Gives up a handle; the content goes with the last. Returns the node where nothing refers to it any more.</summary>
+    internal Node? Close(OpenFile file)
     {
         lock (_gate)
         {
             if (--file.Content.Handles > 0)
-                return;
+                return null;
             if (_contents.GetValueOrDefault(file.Content.Node.Id) == file.Content)
                 _contents.Remove(file.Content.Node.Id);
         }
         file.Content.Dispose();
+        return nodes.Unpin(file.Content.Node);
     }
 
     /// <summary>Whether this handle is the only one that may write.</summary>
@@ -75,10 +119,15 @@ internal sealed class ContentTable(ContentServices services)
             return file.IsWritable && file.Content.WritableHandles == 1;
     }
 
-    /// <summary>Every open content, for syncs and the end of the mount.</summary>
-    internal FileContent[] All()
+    /// <summary>A hold on every open content with something to commit.</summary>
+    internal OpenFile[] HoldDirty()
     {
         lock (_gate)
-            return [.. _contents.Values];
+        {
+            FileContent[] dirty = [.. _contents.Values.Where(static content => content.IsDirty)];
+            foreach (FileContent content in dirty)
+                content.Handles++;
+            return [.. dirty.Select(static content => new OpenFile(content, false))];
+        }
     }
 }

@@ -39,8 +39,8 @@ internal sealed class AttributeCopier
         for (int at = 0; at < length;)
         {
             NativeName name = NameAt(ref at);
-            // All that begins so is ours, and about the stored file and not the logical one.
-            if (name.Bytes.StartsWith(SizeRecord.AttributeName.Bytes))
+            // These are about the stored file and not the logical one.
+            if (name.Bytes.StartsWith(SizeRecord.AttributeName.Bytes) || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes))
                 continue;
             int bytes = ExtendedAttributes.Get(from, name, _value);
             if (bytes < 0)

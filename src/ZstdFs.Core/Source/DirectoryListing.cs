@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
@@ -9,8 +8,6 @@ namespace ZstdFs.Core.Source;
 /// </summary>
 internal sealed class DirectoryListing
 {
-    private const int EntryHeaderBytes = 19, LengthOffset = 16, TypeOffset = 18;
-
     private readonly List<(int Start, byte Type)> _entries = [];
     private byte[] _names = new byte[1024];
     private int _used;
@@ -39,10 +36,10 @@ internal sealed class DirectoryListing
         byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(64 * 1024);
         try
         {
-            int filled;
-            while ((filled = SystemCallsFile.ReadDirectory(folder, buffer)) > 0)
-                listing.Add(buffer.AsSpan(0, filled));
-            return filled;
+            var entries = new EntryReader(folder, buffer);
+            while (entries.MoveNext())
+                listing.Add(entries.Name, entries.Type);
+            return entries.Error;
         }
         finally
         {
@@ -57,18 +54,6 @@ internal sealed class DirectoryListing
     {
         ReadOnlySpan<byte> rest = _names.AsSpan(start, _used - start);
         return rest[..rest.IndexOf((byte)0)];
-    }
-
-    private void Add(ReadOnlySpan<byte> records)
-    {
-        while (records.Length > EntryHeaderBytes)
-        {
-            ReadOnlySpan<byte> name = records[EntryHeaderBytes..];
-            name = name[..(name.IndexOf((byte)0) + 1)];
-            if (!name.SequenceEqual(".\0"u8) && !name.SequenceEqual("..\0"u8))
-                Add(name, records[TypeOffset]);
-            records = records[BinaryPrimitives.ReadUInt16LittleEndian(records[LengthOffset..])..];
-        }
     }
 
     private void Add(ReadOnlySpan<byte> name, byte type)

@@ -5,17 +5,14 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// The extended attribute <c>user.zstdfs</c> of a stored file: a cache of its logical size, and its logical inode number. The size holds only
-/// while the stored file has the length and modification time that the record names. The layout is in docs/file-format.md.
+/// The extended attribute <c>user.zstdfs</c> of a stored file: its logical inode number, and a cache of its logical size. It is about the stored file whose
+/// inode number it names: on a copy made with its attributes it says nothing. The size holds only while the stored file has the length and
+/// modification time named here. The layout is in HOW_IT_WORKS.md.
 /// </summary>
-/// <param name="LogicalBytes">Length of the logical file.</param>
-/// <param name="InodeNumber">Inode number that users see.</param>
-/// <param name="StoredBytes">Length of the stored file that the size describes.</param>
-/// <param name="StoredModifyTime">Modification time of the stored file that the size describes.</param>
-/// <param name="IsFresh">The file was created and its first content not committed yet: it is empty, whatever a crash left in it.</param>
-internal readonly record struct SizeRecord(long LogicalBytes, ulong InodeNumber, long StoredBytes, Timestamp StoredModifyTime, bool IsFresh)
+internal readonly record struct SizeRecord
 {
-    internal const int Bytes = 48;
+    /// <summary>What still fits into an ext4 inode of 256 bytes, beside nothing else.</summary>
+    internal const int Bytes = 60;
 
     private const ushort Magic = 0x467A; // "zF"
     private const byte Version = 1;
@@ -26,9 +23,47 @@ internal readonly record struct SizeRecord(long LogicalBytes, ulong InodeNumber,
     /// <summary>fuse-zstd's attribute: the logical size, 8 bytes big-endian, with nothing to tell a stale one by.</summary>
     internal static NativeName ForeignAttributeName => new("user.real_size\0"u8);
 
+    /// <summary>Length of the logical file.</summary>
+    internal long LogicalBytes { get; init; }
+
+    /// <summary>Inode number that users see.</summary>
+    internal ulong InodeNumber { get; init; }
+
+    /// <summary>Inode number, in the source, of the stored file that this is about.</summary>
+    internal ulong StoredInodeNumber { get; init; }
+
+    /// <summary>Length of the stored file that the size describes.</summary>
+    internal long StoredBytes { get; init; }
+
+    /// <summary>Modification time of the stored file that the size describes.</summary>
+    internal Timestamp StoredModifyTime { get; init; }
+
+    /// <summary>When the logical file was made; a rewrite makes a new stored file. Zero where unknown.</summary>
+    internal Timestamp Birth { get; init; }
+
+    /// <summary>The mount (<see cref="StateFolder.Epoch"/>) that wrote the content without waiting for the disk; 0 where the content is known to be on disk.</summary>
+    internal uint Epoch { get; init; }
+
+    /// <summary>The file was created and no content committed yet: it is empty, whatever a crash left in it.</summary>
+    internal bool IsFresh { get; init; }
+
+    /// <summary>A record for the stored file that <paramref name="stat"/> shows.</summary>
+    internal static SizeRecord For(in Statx stat, ulong inodeNumber, long logicalBytes, Timestamp birth = default) => new()
+    {
+        LogicalBytes = logicalBytes,
+        InodeNumber = inodeNumber,
+        StoredInodeNumber = stat.InodeNumber,
+        StoredBytes = stat.Size,
+        StoredModifyTime = stat.ModifyTime.ToTimestamp(),
+        Birth = birth,
+    };
+
+    /// <summary>The record was written for this stored file, so that the inode number is its own and not that of the file it was copied from.</summary>
+    internal bool IsOf(in Statx stat) => StoredInodeNumber == stat.InodeNumber;
+
     /// <summary>The size is that of the stored file which <paramref name="stat"/> shows.</summary>
     internal bool Describes(in Statx stat) =>
-        StoredBytes == stat.Size && (IsFresh || StoredModifyTime == stat.ModifyTime.ToTimestamp());
+        StoredBytes == stat.Size && (IsFresh ? IsOf(stat) : Packed(StoredModifyTime) == Packed(stat.ModifyTime.ToTimestamp()));
 
     internal void Write(Span<byte> record)
     {
@@ -38,37 +73,50 @@ internal readonly record struct SizeRecord(long LogicalBytes, ulong InodeNumber,
         record[3] = IsFresh ? FreshFlag : (byte)0;
         BinaryPrimitives.WriteInt64LittleEndian(record[8..], LogicalBytes);
         BinaryPrimitives.WriteUInt64LittleEndian(record[16..], InodeNumber);
-        BinaryPrimitives.WriteInt64LittleEndian(record[24..], StoredBytes);
-        BinaryPrimitives.WriteInt64LittleEndian(record[32..], StoredModifyTime.Seconds);
-        BinaryPrimitives.WriteUInt32LittleEndian(record[40..], (uint)StoredModifyTime.Nanoseconds);
-        BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Checksum(record[..Bytes]));
+        BinaryPrimitives.WriteUInt64LittleEndian(record[24..], StoredInodeNumber);
+        BinaryPrimitives.WriteInt64LittleEndian(record[32..], StoredBytes);
+        BinaryPrimitives.WriteInt64LittleEndian(record[40..], Packed(StoredModifyTime));
+        BinaryPrimitives.WriteInt64LittleEndian(record[48..], Packed(Birth));
+        BinaryPrimitives.WriteUInt32LittleEndian(record[56..], Epoch);
+        BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Checksum.OfRecord(record[..Bytes]));
     }
 
     internal static bool TryRead(ReadOnlySpan<byte> bytes, out SizeRecord record)
     {
         record = default;
-        if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt16LittleEndian(bytes) != Magic || bytes[2] != Version)
+        if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt16LittleEndian(bytes) != Magic || bytes[2] != Version
+            || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
             return false;
-        Span<byte> copy = stackalloc byte[Bytes];
-        bytes.CopyTo(copy);
-        copy.Slice(4, 4).Clear();
-        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum(copy))
-            return false;
-        record = new SizeRecord(
-            BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]),
-            BinaryPrimitives.ReadInt64LittleEndian(bytes[24..]),
-            new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]), BinaryPrimitives.ReadUInt32LittleEndian(bytes[40..])),
-            (bytes[3] & FreshFlag) != 0);
-        return record.LogicalBytes >= 0 && record.InodeNumber != 0;
+        record = new SizeRecord
+        {
+            LogicalBytes = BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]),
+            InodeNumber = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]),
+            StoredInodeNumber = BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..]),
+            StoredBytes = BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]),
+            StoredModifyTime = Unpacked(BinaryPrimitives.ReadInt64LittleEndian(bytes[40..])),
+            Birth = Unpacked(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..])),
+            Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[56..]),
+            IsFresh = (bytes[3] & FreshFlag) != 0,
+        };
+        return record.LogicalBytes >= 0 && StateFolder.IsAllocated(record.InodeNumber);
     }
 
-    /// <summary>CRC-32C of the record with its checksum field zero.</summary>
-    private static uint Checksum(ReadOnlySpan<byte> record)
+    // 34 bits of seconds (the years 1697 to 2242), 30 of nanoseconds. Times beyond that wrap: compared packed, they still tell versions apart.
+    private static long Packed(Timestamp time) => time.Seconds << 30 | time.Nanoseconds & 0x3FFF_FFFF;
+
+    private static Timestamp Unpacked(long packed) => new(packed >> 30, packed & 0x3FFF_FFFF);
+}
+
+/// <summary>CRC-32C of our records.</summary>
+internal static class Checksum
+{
+    /// <summary>Of a record that has the checksum itself in bytes 4 to 7, which count as zero. Its length is a multiple of four.</summary>
+    internal static uint OfRecord(ReadOnlySpan<byte> record)
     {
-        uint crc = uint.MaxValue;
-        for (int i = 0; i < record.Length; i += 8)
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(record[i..]));
+        uint crc = BitOperations.Crc32C(uint.MaxValue, BinaryPrimitives.ReadUInt32LittleEndian(record));
+        crc = BitOperations.Crc32C(crc, 0u);
+        for (int i = 8; i < record.Length; i += 4)
+            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt32LittleEndian(record[i..]));
         return ~crc;
     }
 }

@@ -37,6 +37,16 @@ internal sealed class SourceTree : IDisposable
     internal int OpenListing(FileDescriptor parent, NativeName name, out FileDescriptor directory) =>
         OpenUntouched(parent, name, OpenFlags.ReadOnly | OpenFlags.Directory, out directory);
 
+    /// <summary>fsync(2) of a folder that was opened as a place for names only.</summary>
+    internal int SynchronizeFolder(FileDescriptor directory)
+    {
+        int result = OpenListing(directory, new NativeName(".\0"u8), out FileDescriptor listing);
+        if (result < 0)
+            return result;
+        using (listing)
+            return SystemCallsFile.Synchronize(listing);
+    }
+
     /// <summary>A regular file for reading.</summary>
     internal int OpenRead(FileDescriptor parent, NativeName name, out FileDescriptor file) =>
         OpenUntouched(parent, name, OpenFlags.ReadOnly | OpenFlags.NonBlocking, out file);

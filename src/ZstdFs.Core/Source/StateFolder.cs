@@ -10,28 +10,30 @@ namespace ZstdFs.Core.Source;
 /// </summary>
 internal sealed class StateFolder : IDisposable
 {
-    private const int StateBytes = 64;
-    private const uint Magic = 0x53465A7A; // "zZFS"
-    private const uint Version = 1;
-
     /// <summary>Above any inode number that a file system here gives, below 2^53, which programs that keep numbers as doubles can hold.</summary>
     private const ulong FirstInodeNumber = 1UL << 52;
 
     /// <summary>Numbers reserved by one write of the state file: what a crash may skip.</summary>
     private const ulong BlockOfNumbers = 1 << 16;
 
+    private readonly SourceTree _source;
     private readonly FileDescriptor _lock;
-    private readonly FileDescriptor _state;
+    private readonly FileDescriptor _file;
+    private readonly bool _wasInterrupted;
 
-    // Guards the two numbers below and the state file's content. A write of the state file happens under it once in 65,536 creations.
+    // Guards the record and the numbers. A write of the state file happens under it once in 65,536 creations.
     private readonly Lock _gate = new();
-    private readonly byte[] _sourceId = new byte[16];
+    private StateRecord _record;
     private ulong _nextNumber;
-    private ulong _reservedUpTo;
 
-    private StateFolder(FileDescriptor folder, FileDescriptor working, FileDescriptor lockFile, FileDescriptor state)
+    private StateFolder(SourceTree source, FileDescriptor folder, FileDescriptor working, FileDescriptor lockFile, FileDescriptor state)
     {
-        (Folder, Working, _lock, _state) = (folder, working, lockFile, state);
+        (_source, Folder, Working, _lock, _file) = (source, folder, working, lockFile, state);
+        _record = ReadState();
+        _nextNumber = _record.ReservedUpTo;
+        _wasInterrupted = _record.BeginEpoch(BootId.Current());
+        KeepsRecords = WorkingFolderProbe.KeepsRecords(working);
+        WorkingCopiesSurvive = KeepsRecords && WorkingFolderProbe.KeepsHoles(working);
     }
 
     /// <summary>The folder <c>.zstdfs</c>.</summary>
@@ -39,6 +41,24 @@ internal sealed class StateFolder : IDisposable
 
     /// <summary>The folder <c>working</c>.</summary>
     internal FileDescriptor Working { get; }
+
+    /// <summary>Number of this mount of the source.</summary>
+    internal uint Epoch => _record.Epoch;
+
+    /// <summary>The source keeps extended attributes.</summary>
+    internal bool KeepsRecords { get; }
+
+    /// <summary>
+    /// The source keeps extended attributes and tells holes from written zeros block by block, so that a working copy can be picked up by the next mount.
+    /// Where it does not, every close and fsync waits for its commit.
+    /// </summary>
+    internal bool WorkingCopiesSurvive { get; }
+
+    /// <summary>A record with this epoch was written before a crash of the machine, and its content perhaps not.</summary>
+    internal bool IsSuspect(uint epoch) => epoch != 0 && epoch >= _record.SuspectFrom && epoch <= _record.SuspectTo;
+
+    /// <summary>Whether the number is one that an allocator gave: above any that a file system gives.</summary>
+    internal static bool IsAllocated(ulong inodeNumber) => inodeNumber is >= FirstInodeNumber and < FirstInodeNumber << 1;
 
     /// <summary>Opens it, making what is missing. Returns null where the source cannot be written; <paramref name="reason"/> says why.</summary>
     /// <exception cref="SourceException">Another daemon serves the source, or the state is damaged.</exception>
@@ -59,117 +79,92 @@ internal sealed class StateFolder : IDisposable
             return null;
         if (SystemCallsFile.TryLock(lockFile, exclusive: true) < 0)
             throw new SourceException(SourceProblem.InUse, "the source is already served by another zstdfs (.zstdfs/lock is held); unmount that first, or mount with -o ro");
-        var opened = new StateFolder(folder, working, lockFile, state);
-        opened.ReadState();
-        return opened;
+        var opened = new StateFolder(source, folder, working, lockFile, state);
+        // What a killed daemon left in the page cache must not be lost to a power cut that this mount would then not suspect.
+        result = opened._wasInterrupted ? SystemCallsFile.SynchronizeFileSystem(folder) : 0;
+        if (result >= 0)
+            result = opened.WriteState();
+        reason = (Errno)(-Math.Min(result, 0));
+        if (result >= 0)
+            return opened;
+        opened.Dispose();
+        return null;
     }
 
-    /// <summary>The next inode number for a file that the mount creates: never given twice, crashes included.</summary>
+    /// <summary>The folder <c>lost</c>: working copies that no mount can commit.</summary>
+    internal int OpenLost(out FileDescriptor lost) => OpenOrMakeFolder(_source, Folder, new NativeName("lost\0"u8), out lost);
+
+    /// <summary>The next inode number for a file: never given twice, crashes included.</summary>
     internal ulong AllocateInodeNumber()
     {
         lock (_gate)
         {
-            if (_nextNumber == _reservedUpTo)
+            if (_nextNumber == _record.ReservedUpTo)
             {
                 // On disk before the first number of the block is used; a state file that cannot be written costs numbers, not uniqueness within this mount.
-                _reservedUpTo += BlockOfNumbers;
-                WriteState();
+                _record.ReservedUpTo += BlockOfNumbers;
+                _ = WriteState();
             }
             return _nextNumber++;
         }
     }
 
-    /// <summary>Moves the allocator past a number found in use.</summary>
-    internal void NoteInUse(ulong inodeNumber)
+    /// <summary>Everything that this mount wrote is on disk: nothing of it needs to be looked at with suspicion.</summary>
+    internal void NoteEndedWell()
     {
-        if (inodeNumber < FirstInodeNumber || inodeNumber >= FirstInodeNumber << 1)
-            return;
+        lock (_gate)
+        {
+            _record.EndedWell = true;
+            _ = WriteState();
+        }
+    }
+
+    /// <summary>Moves the allocator past a number found in use: its state is an older one than the files.</summary>
+    internal int SkipPast(ulong inodeNumber)
+    {
         lock (_gate)
         {
             if (inodeNumber < _nextNumber)
-                return;
-            _nextNumber = inodeNumber + 1;
-            if (_nextNumber > _reservedUpTo)
-                _reservedUpTo = _nextNumber;
+                return 0;
+            _nextNumber = _record.ReservedUpTo = inodeNumber + 1;
+            return WriteState();
         }
     }
 
     /// <summary>
     /// Removes the folder where nothing in it is of any use to a plain folder: the way back from a source. It stays where there is anything that it does not know.
     /// </summary>
-    internal bool TryRemove(SourceTree source)
+    internal bool TryRemove()
     {
         if (DirectoryListing.Read(Working, out DirectoryListing working) < 0 || working.Count > 0)
             return false;
-        if (source.OpenListing(Folder, new NativeName(".\0"u8), out FileDescriptor again) < 0)
+        if (DirectoryListing.Read(Folder, out DirectoryListing entries) < 0 || entries.Count != 3)
             return false;
-        using (again)
-        {
-            if (DirectoryListing.Read(again, out DirectoryListing entries) < 0 || entries.Count != 3)
-                return false;
-        }
         _ = SystemCallsAt.RemoveDirectory(Folder, new NativeName("working\0"u8));
         _ = SystemCallsAt.Unlink(Folder, new NativeName("state\0"u8));
         _ = SystemCallsAt.Unlink(Folder, new NativeName("lock\0"u8));
-        return SystemCallsAt.RemoveDirectory(source.Root, new NativeName(".zstdfs\0"u8)) >= 0;
+        return SystemCallsAt.RemoveDirectory(_source.Root, new NativeName(".zstdfs\0"u8)) >= 0;
     }
 
-    /// <summary>What <see cref="Examine"/> says of a state that this version must not touch.</summary>
-    internal const string NewerVersion = "it was written by a newer zstdfs: use that version";
-
-    /// <summary>Whether a number is one of those that the allocator gives.</summary>
-    internal static bool IsAllocated(ulong inodeNumber) => inodeNumber >= FirstInodeNumber && inodeNumber < FirstInodeNumber << 1;
-
-    /// <summary>What is wrong with the state file in this folder; null where nothing is, or where it is not there or empty and so not yet used.</summary>
-    internal static string? Examine(FileDescriptor folder, out bool exists, out ulong reservedUpTo)
+    private StateRecord ReadState()
     {
-        exists = false;
-        reservedUpTo = 0;
-        int result = SystemCallsAt.Open(folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file);
-        if (result < 0)
-            return result == -(int)Errno.ENOENT ? null : $"it cannot be read ({(Errno)(-result)})";
-        using (file)
-        {
-            Span<byte> state = stackalloc byte[StateBytes + 1];
-            int length = SystemCallsFile.Read(file, 0, state);
-            exists = true;
-            if (length == 0)
-                return null;
-            if (length != StateBytes || BinaryPrimitives.ReadUInt32LittleEndian(state) != Magic)
-                return "it is damaged";
-            reservedUpTo = BinaryPrimitives.ReadUInt64LittleEndian(state[24..]);
-            return BinaryPrimitives.ReadUInt32LittleEndian(state[4..]) == Version ? null : NewerVersion;
-        }
-    }
-
-    private void ReadState()
-    {
-        Span<byte> state = stackalloc byte[StateBytes];
-        int length = SystemCallsFile.Read(_state, 0, state);
+        Span<byte> state = stackalloc byte[StateRecord.Bytes];
+        int length = SystemCallsFile.Read(_file, 0, state);
         if (length == 0)
         {
-            RandomNumberGenerator.Fill(_sourceId);
-            _nextNumber = _reservedUpTo = FirstInodeNumber;
-            return;
+            // Somewhere in 2^52 numbers: should the state of a source be lost, the numbers in its files will hardly be met again.
+            ulong start = FirstInodeNumber + BinaryPrimitives.ReadUInt32LittleEndian(RandomNumberGenerator.GetBytes(sizeof(uint))) * BlockOfNumbers;
+            return new StateRecord { SourceId = new Guid(RandomNumberGenerator.GetBytes(16)), ReservedUpTo = start, EndedWell = true };
         }
-        if (length != StateBytes || BinaryPrimitives.ReadUInt32LittleEndian(state) != Magic)
-            throw new SourceException(SourceProblem.DamagedState, ".zstdfs/state is damaged; remove that file and mount again (inode numbers of new files start anew)");
-        if (BinaryPrimitives.ReadUInt32LittleEndian(state[4..]) != Version)
-            throw new SourceException(SourceProblem.DamagedState, ".zstdfs/state was written by a newer zstdfs; use that version");
-        state.Slice(8, 16).CopyTo(_sourceId);
-        _nextNumber = _reservedUpTo = Math.Max(FirstInodeNumber, BinaryPrimitives.ReadUInt64LittleEndian(state[24..]));
+        return StateRecord.Read(state[..Math.Max(0, length)]);
     }
 
-    private void WriteState()
+    private int WriteState()
     {
-        Span<byte> state = stackalloc byte[StateBytes];
-        state.Clear();
-        BinaryPrimitives.WriteUInt32LittleEndian(state, Magic);
-        BinaryPrimitives.WriteUInt32LittleEndian(state[4..], Version);
-        _sourceId.CopyTo(state[8..]);
-        BinaryPrimitives.WriteUInt64LittleEndian(state[24..], _reservedUpTo);
-        if (SystemCallsFile.Write(_state, 0, state) == 0)
-            _ = SystemCallsFile.SynchronizeData(_state);
+        Span<byte> state = stackalloc byte[StateRecord.Bytes];
+        _record.Write(state);
+        int result = SystemCallsFile.Write(_file, 0, state);
+        return result < 0 ? result : SystemCallsFile.SynchronizeData(_file);
     }
 
     private static int OpenOrMakeFolder(SourceTree source, FileDescriptor parent, NativeName name, out FileDescriptor folder)
@@ -186,7 +181,7 @@ internal sealed class StateFolder : IDisposable
 
     public void Dispose()
     {
-        _state.Dispose();
+        _file.Dispose();
         _lock.Dispose();
         Working.Dispose();
         Folder.Dispose();

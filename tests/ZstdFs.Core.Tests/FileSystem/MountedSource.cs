@@ -37,6 +37,9 @@ internal sealed class MountedSource : IDisposable, IEventLog
         Start();
     }
 
+    /// <summary>What `zstdfs sync` asks the daemon for.</summary>
+    internal void Synchronize() => Assert.That(_fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Sync, 0, default, default), Is.Zero, "sync");
+
     /// <summary>Runs a shell command with the mount as its folder; fails the test unless it exits with 0. Returns what it printed.</summary>
     internal string Shell(string command, int seconds = 60)
     {

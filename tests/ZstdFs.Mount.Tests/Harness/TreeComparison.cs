@@ -6,15 +6,15 @@ internal static class TreeComparison
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     // A folder's size is the file system's own business.
-    private const string Format = @"%P\0%y %m %U:%G %s %T@ %l\0\n";
-    private const string FolderFormat = @"%P\0%y %m %U:%G %T@\0\n";
+    private const string Format = @"%P\t%y %m %U:%G %s %T@ %l\0";
+    private const string FolderFormat = @"%P\t%y %m %U:%G %T@\0";
 
     /// <summary>Fails with the first differences.</summary>
     internal static void AssertEqual(string expected, string actual)
     {
         string difference = Shell.Run(
             $$"""
-            list() { (cd "$1" && find . -mindepth 1 \( -type d -printf '{{FolderFormat}}' -o -printf '{{Format}}' \) | LC_ALL=C sort -z); }
+            list() { (cd "$1" && find . -mindepth 1 \( -type d -printf '{{FolderFormat}}' -o -printf '{{Format}}' \) | LC_ALL=C sort -z | tr '\0' '\n'); }
             diff -a <(list '{{expected}}') <(list '{{actual}}') | head -n 20
             diff -rq --no-dereference '{{expected}}' '{{actual}}' 2>&1 | grep -v ' is a fifo while \| is a socket while ' | head -n 20
             """, Limit).Output;

@@ -1,0 +1,147 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>What is known about a stored file without reading all of it.</summary>
+/// <param name="InodeNumber">Inode number that users see.</param>
+/// <param name="LogicalBytes">Length that users see.</param>
+/// <param name="IsFresh">Created, and no content committed yet: it is empty, whatever is in it.</param>
+/// <param name="Birth">When the logical file was made.</param>
+internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes, bool IsFresh, Timestamp Birth);
+
+/// <summary>
+/// Finds a stored file's size and inode number: from its record where that is to be trusted, else from its frames, and then writes a new record where the file
+/// system keeps one.
+/// </summary>
+internal sealed class StoredFileInspector(ContentServices services)
+{
+    private const int ProofBytes = 256 * 1024;
+
+    // Two first lookups of one file must not give it two numbers; files that share a gate wait for each other's scan.
+    private readonly Lock[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
+
+    // Numbers of rewritten files in a source that keeps no records, by inode number in the source; they last as long as the mount.
+    private readonly ConcurrentDictionary<ulong, ulong> _unrecorded = new();
+
+    /// <summary>The inode number of what is stored as itself. The root's node id is 1, so a file with that number in the source gets another.</summary>
+    internal static ulong SourceNumber(in Statx stat) => stat.InodeNumber == 1 ? (1UL << 52) - 1 : stat.InodeNumber;
+
+    internal int Inspect(FileDescriptor parent, NativeName stored, in Statx stat, out StoredFacts facts)
+    {
+        if (SourceTree.TryReadRecord(parent, stored, out SizeRecord record) && IsTrusted(record, stat, out facts))
+            return 0;
+        facts = default;
+        int result = services.Source.OpenRead(parent, stored, out FileDescriptor file);
+        if (result < 0)
+            return result;
+        using (file)
+            return InspectFrames(file, stored, out facts);
+    }
+
+    /// <summary>The same of an open stored file; <paramref name="name"/> is for the log.</summary>
+    internal int Inspect(FileDescriptor file, in Statx stat, NativeName name, out StoredFacts facts) =>
+        SourceTree.TryReadRecord(file, out SizeRecord record) && IsTrusted(record, stat, out facts) ? 0 : InspectFrames(file, name, out facts);
+
+    private bool IsTrusted(in SizeRecord record, in Statx stat, out StoredFacts facts)
+    {
+        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth);
+        return record.IsOf(stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
+    }
+
+    private int InspectFrames(FileDescriptor file, NativeName name, out StoredFacts facts)
+    {
+        facts = default;
+        int result = SystemCallsAt.Stat(file, out Statx stat);
+        if (result < 0)
+            return result;
+        lock (_gates[stat.InodeNumber % (ulong)_gates.Length])
+        {
+            bool hasRecord = SourceTree.TryReadRecord(file, out SizeRecord record) && record.IsOf(stat);
+            if (hasRecord && IsTrusted(record, stat, out facts))
+                return 0;
+            ulong number = hasRecord ? record.InodeNumber : NumberFor(stat);
+            Timestamp birth = hasRecord && record.Birth != default ? record.Birth : stat.Birth.ToTimestamp();
+            bool isUnproven = hasRecord && (record.IsFresh || services.State?.IsSuspect(record.Epoch) == true);
+            bool isFresh = isUnproven && !IsWhole(file, stat);
+            long size = 0;
+            bool isFinal = true;
+            if (isFresh)
+                services.Log.Warning($"{name.ToString()}: its first content did not reach the disk before the machine stopped; it is empty");
+            else
+                size = FindSize(file, stat, name, out isFinal);
+            facts = new StoredFacts(number, size, isFresh, birth);
+            if (isFinal && services.State is not null)
+                _ = SourceTree.WriteRecord(file, SizeRecord.For(stat, number, size, birth) with { IsFresh = isFresh });
+            return 0;
+        }
+    }
+
+    /// <summary>
+    /// A number for a file found in the source. Not the source's own: that is freed when a rewrite replaces the stored file, and a folder made then could get it.
+    /// </summary>
+    private ulong NumberFor(in Statx stat)
+    {
+        if (_unrecorded.TryGetValue(stat.InodeNumber, out ulong number))
+            return number;
+        return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : SourceNumber(stat);
+    }
+
+    /// <summary>The file keeps its number although the source keeps no records: a commit replaced its stored file.</summary>
+    internal void NoteReplaced(in Statx old, in Statx next, ulong number)
+    {
+        _unrecorded.TryRemove(old.InodeNumber, out _);
+        _unrecorded[next.InodeNumber] = number;
+    }
+
+    private long FindSize(FileDescriptor file, in Statx stat, NativeName name, out bool isFinal)
+    {
+        isFinal = true;
+        if (FrameScanner.QuickSize(file, stat.Size) is { } quick)
+            return quick;
+        Span<byte> foreign = stackalloc byte[sizeof(long)];
+        if (ExtendedAttributes.Get(file, SizeRecord.ForeignAttributeName, foreign) == sizeof(long) && BinaryPrimitives.ReadInt64BigEndian(foreign) is >= 0 and var said)
+        {
+            // Good enough for a listing. Opening the file finds the truth.
+            isFinal = false;
+            return said;
+        }
+        FrameMap map = FrameScanner.ScanIntact(file, stat.Size).Map;
+        if (map.Damage is { } damage)
+        {
+            services.Log.Error($"{name.ToString()}: damaged at stored byte {damage.StoredOffset}: {damage.Reason}");
+            isFinal = false;
+        }
+        return StoredBase.SizeOf(map);
+    }
+
+    /// <summary>Whether every frame decodes to what its checksum says.</summary>
+    private bool IsWhole(FileDescriptor file, in Statx stat)
+    {
+        FrameMap map = FrameScanner.ScanIntact(file, stat.Size).Map;
+        if (map.Damage is not null || map.FrameCount == 0)
+            return false;
+        ulong cacheId = services.NextCacheId();
+        using var reader = new StoredFileReader(file, map, cacheId, services.Cache, services.Codecs, services.OpenSpillFile);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ProofBytes);
+        try
+        {
+            for (long offset = 0; offset < map.LogicalBytes;)
+                offset += reader.Read(offset, buffer.AsSpan(0, (int)Math.Min(ProofBytes, map.LogicalBytes - offset)));
+            return true;
+        }
+        catch (DamagedFrameException)
+        {
+            return false;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            services.Cache.Invalidate(cacheId);
+        }
+    }
+}

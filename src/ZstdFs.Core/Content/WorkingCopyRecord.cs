@@ -1,0 +1,72 @@
+using System.Buffers.Binary;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>
+/// The extended attribute of a working copy: which file it belongs to and which base it lies over. What the next mount needs to finish the commit. The layout
+/// is in HOW_IT_WORKS.md.
+/// </summary>
+internal readonly record struct WorkingCopyRecord
+{
+    internal const int Bytes = 72;
+
+    private const ushort Magic = 0x577A; // "zW"
+    private const byte Version = 1;
+
+    internal static NativeName AttributeName => new("user.zstdfs.working\0"u8);
+
+    /// <summary>The target's path below the source's root at some time: a hint, for a folder above it may have been renamed.</summary>
+    internal static NativeName PathAttributeName => new("user.zstdfs.path\0"u8);
+
+    /// <summary>Logical inode number of the target.</summary>
+    internal ulong InodeNumber { get; init; }
+
+    /// <summary>The stored file that this lies over.</summary>
+    internal StoredIdentity Base { get; init; }
+
+    /// <summary>Logical offset up to which the base shows through.</summary>
+    internal long BaseLimit { get; init; }
+
+    /// <summary>The stored file into which it was committed, noted before that takes the base's place; 0 before.</summary>
+    internal ulong CommittedInode { get; init; }
+
+    /// <summary>Modification time of the content.</summary>
+    internal Timestamp ModifyTime { get; init; }
+
+    internal void Write(Span<byte> record)
+    {
+        record[..Bytes].Clear();
+        BinaryPrimitives.WriteUInt16LittleEndian(record, Magic);
+        record[2] = Version;
+        BinaryPrimitives.WriteUInt64LittleEndian(record[8..], InodeNumber);
+        BinaryPrimitives.WriteUInt64LittleEndian(record[16..], Base.InodeNumber);
+        BinaryPrimitives.WriteInt64LittleEndian(record[24..], Base.Size);
+        BinaryPrimitives.WriteInt64LittleEndian(record[32..], Base.ModifyTime.Seconds);
+        BinaryPrimitives.WriteInt32LittleEndian(record[40..], (int)Base.ModifyTime.Nanoseconds);
+        BinaryPrimitives.WriteInt32LittleEndian(record[44..], (int)ModifyTime.Nanoseconds);
+        BinaryPrimitives.WriteInt64LittleEndian(record[48..], ModifyTime.Seconds);
+        BinaryPrimitives.WriteInt64LittleEndian(record[56..], BaseLimit);
+        BinaryPrimitives.WriteUInt64LittleEndian(record[64..], CommittedInode);
+        BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Checksum.OfRecord(record[..Bytes]));
+    }
+
+    internal static bool TryRead(ReadOnlySpan<byte> bytes, out WorkingCopyRecord record)
+    {
+        record = default;
+        if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt16LittleEndian(bytes) != Magic || bytes[2] != Version
+            || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
+            return false;
+        record = new WorkingCopyRecord
+        {
+            InodeNumber = BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..]),
+            Base = new StoredIdentity(BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]), BinaryPrimitives.ReadInt64LittleEndian(bytes[24..]),
+                new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[40..]))),
+            ModifyTime = new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[44..])),
+            BaseLimit = BinaryPrimitives.ReadInt64LittleEndian(bytes[56..]),
+            CommittedInode = BinaryPrimitives.ReadUInt64LittleEndian(bytes[64..]),
+        };
+        return record.BaseLimit >= 0 && record.InodeNumber != 0;
+    }
+}

@@ -1,0 +1,45 @@
+using ZstdFs.Core.Content;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>Set-id bits, which go when somebody without the right to keep them changes the content. The kernel says when (HANDLE_KILLPRIV_V2).</summary>
+internal sealed class Privileges(Volume volume)
+{
+    private const uint SetUser = 0x800, SetGroup = 0x400, GroupExecute = 0x8;
+
+    /// <summary>Called before the content changes. Costs a look at the file once, not at every write.</summary>
+    internal void Drop(FileContent content)
+    {
+        if (!content.MayHavePrivileges)
+            return;
+        content.MayHavePrivileges = false;
+        Node node = content.Node;
+        lock (node.LinksGate)
+        {
+            if (SystemCallsAt.Stat(content.Base.Stored, out Statx stat) < 0)
+                return;
+            uint kept = Without(stat.Mode);
+            if (kept == (stat.Mode & 0xFFFu))
+                return;
+            if (node.AnyLink is not { } link || volume.Directories.Rent(link.Parent, out DirectoryLease lease) < 0)
+            {
+                _ = SystemCallsFile.ChangeMode(content.Base.Stored, kept);
+            }
+            else
+            {
+                using (lease)
+                {
+                    Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+                    _ = SystemCallsAt.ChangeMode(lease.Descriptor, StoredName.Of(link.Bytes, buffer), kept);
+                }
+            }
+        }
+        volume.InvalidateAttributes(node.Id);
+    }
+
+    // Without execution for the group the bit has meant mandatory locking, and stays.
+    private static uint Without(uint mode) => mode & 0xFFF & ~SetUser & ((mode & GroupExecute) != 0 ? ~SetGroup : ~0u);
+}

@@ -1,0 +1,138 @@
+using System.Text;
+using ZstdFs.Core.Content;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>
+/// What a daemon that died left in <c>.zstdfs/working</c>, before the next mount serves: half-made versions are removed, rewrites in place are done again, working
+/// copies are put over their base as if their last writer had just closed. Each step can be interrupted and repeated.
+/// </summary>
+internal sealed class Recovery(Volume volume, StateFolder state)
+{
+    private readonly RecoveryTargets _targets = new(volume);
+    private readonly HashSet<ulong> _rewritten = [];
+    private readonly IEventLog _log = volume.Services.Log;
+
+    internal void Run()
+    {
+        foreach (byte[] name in Names())
+        {
+            // Rewrites come first: a working copy may be left beside the rewrite that it became.
+            if (name.AsSpan().StartsWith(NewVersion.RedoPrefix))
+                Report(name, Redo(name));
+        }
+        foreach (byte[] name in Names())
+        {
+            if (name.AsSpan().StartsWith(NewVersion.UnfinishedPrefix) || name.AsSpan().SequenceEqual(WorkingFolderProbe.Name.Terminated))
+                _ = SystemCallsAt.Unlink(state.Working, new NativeName(name));
+            else if (!name.AsSpan().StartsWith(NewVersion.RedoPrefix))
+                Report(name, Adopt(name));
+        }
+    }
+
+    private void Report(byte[] name, int result)
+    {
+        if (result < 0)
+            _log.Error($".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is kept, and the next mount tries again");
+    }
+
+    private List<byte[]> Names()
+    {
+        var names = new List<byte[]>();
+        if (volume.Source.OpenListing(state.Working, new NativeName(".\0"u8), out FileDescriptor folder) < 0)
+            return names;
+        using (folder)
+        {
+            var entries = new EntryReader(folder, new byte[32 * 1024]);
+            while (entries.MoveNext())
+                names.Add(entries.Name.ToArray());
+        }
+        // In the order in which they were made.
+        names.Sort(static (a, b) => a.AsSpan().SequenceCompareTo(b));
+        return names;
+    }
+
+    /// <summary>A rewrite in place that may have stopped half-way.</summary>
+    private int Redo(byte[] name)
+    {
+        int result = WorkingCopy.Open(volume.Services, state, name, out WorkingCopy version, out _);
+        if (result == -(int)Errno.ENODATA)
+            return SystemCallsAt.Unlink(state.Working, new NativeName(name)); // its target was not touched yet
+        if (result < 0)
+            return result;
+        using (version)
+        {
+            WorkingCopyRecord record = version.Record;
+            if (_targets.Find(record.InodeNumber, record.Base.InodeNumber, version.ReadPath()) is not { } target)
+                return GiveUp(version, "the file that it belongs to is gone");
+            using (target)
+            {
+                result = target.OpenWrite(volume, out FileDescriptor stored);
+                if (result < 0)
+                    return result;
+                using (stored)
+                {
+                    Timestamp birth = SourceTree.TryReadRecord(stored, out SizeRecord old) ? old.Birth : default;
+                    result = new InPlaceRewrite(volume.Services, record.InodeNumber, record.BaseLimit, record.ModifyTime, birth).Run(version.File, stored);
+                }
+                if (result < 0)
+                    return result;
+                version.ForgetName();
+                _rewritten.Add(record.InodeNumber);
+                _log.Information($"{target.Text}: a commit that was interrupted is finished");
+                return 0;
+            }
+        }
+    }
+
+    /// <summary>A working copy.</summary>
+    private int Adopt(byte[] name)
+    {
+        int result = WorkingCopy.Open(volume.Services, state, name, out WorkingCopy copy, out long logicalBytes);
+        if (result < 0)
+            return result;
+        WorkingCopyRecord record = copy.Record;
+        RecoveryTarget? target = _targets.Find(record.InodeNumber, 0, copy.ReadPath());
+        if (target is null)
+            return GiveUp(copy, $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
+        using (target)
+        {
+            if (_rewritten.Contains(record.InodeNumber) || record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber)
+            {
+                copy.Discard();
+                return 0;
+            }
+            if (target.Stat.InodeNumber != record.Base.InodeNumber || target.Stat.Size != record.Base.Size || target.Stat.ModifyTime.ToTimestamp() != record.Base.ModifyTime)
+                return GiveUp(copy, $"{target.Text} was changed in the source meanwhile");
+            result = target.OpenRead(volume, out FileDescriptor stored, out Statx stat);
+            if (result < 0)
+            {
+                copy.Dispose();
+                return result;
+            }
+            Node node = target.TakeNode();
+            var content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, target.Facts.IsFresh), copy, logicalBytes);
+            OpenFiles.OpenFile file = volume.Contents.Add(content, writable: false);
+            volume.Queue.Add(content, atOnce: true);
+            volume.Contents.Close(file);
+            _log.Information($"{target.Text}: what was written before the last mount ended is being committed");
+            return 0;
+        }
+    }
+
+    private int GiveUp(WorkingCopy copy, string reason)
+    {
+        using (copy)
+        {
+            int result = copy.MoveToLost();
+            if (result >= 0)
+                _log.Error($"{reason}; what was written to it is kept as .zstdfs/lost/{Encoding.ASCII.GetString(copy.Name)}");
+            return result;
+        }
+    }
+
+    private static string Text(byte[] terminated) => Encoding.UTF8.GetString(terminated.AsSpan(0, terminated.Length - 1));
+}

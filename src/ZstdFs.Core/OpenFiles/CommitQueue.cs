@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using ZstdFs.Core.Content;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.OpenFiles;
+
+/// <summary>
+/// Commits that nobody waits for, on a thread of their own: of large files after their last writer closed, of what an earlier mount left, and again of what
+/// failed. A file in here is kept open until it is committed, so that its working copy is what everybody reads.
+/// </summary>
+internal sealed class CommitQueue : IDisposable
+{
+    /// <summary>A file that is closed again and again is committed about this often.</summary>
+    private static readonly TimeSpan Pace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+
+    private readonly ContentTable _contents;
+    private readonly Committer _committer;
+    private readonly Action<Node> _forgotten;
+    private readonly IEventLog _log;
+    private readonly Lock _startGate = new();
+
+    // Guards the queue, the contents' IsQueued and the backlog. Nothing waits for I/O under it.
+    private readonly object _gate = new();
+    private readonly PriorityQueue<Waiting, long> _queue = new();
+    private long _backlogBytes;
+    private bool _isStopping;
+    private Thread? _thread;
+
+    private sealed record Waiting(OpenFile File, long Bytes, TimeSpan Delay, int Error);
+
+    internal CommitQueue(ContentTable contents, Committer committer, IEventLog log, Action<Node> forgotten)
+    {
+        (_contents, _committer, _log, _forgotten) = (contents, committer, log, forgotten);
+    }
+
+    /// <summary>Logical bytes of what waits.</summary>
+    internal long BacklogBytes => Interlocked.Read(ref _backlogBytes);
+
+    /// <summary>Takes a file that is open at this moment. Nothing happens where it waits already.</summary>
+    internal void Add(FileContent content, bool atOnce)
+    {
+        Start();
+        lock (_gate)
+        {
+            if (_isStopping || content.IsQueued)
+                return;
+            content.IsQueued = true;
+            Put(new Waiting(_contents.Hold(content), content.LogicalBytes, TimeSpan.Zero, 0), atOnce ? TimeSpan.Zero : Due(content));
+        }
+    }
+
+    private static TimeSpan Due(FileContent content)
+    {
+        TimeSpan since = Stopwatch.GetElapsedTime(content.CommittedAt);
+        return content.CommittedAt == 0 || since >= Pace ? TimeSpan.Zero : Pace - since;
+    }
+
+    private void Put(Waiting waiting, TimeSpan delay)
+    {
+        _queue.Enqueue(waiting, Stopwatch.GetTimestamp() + (long)(delay.TotalSeconds * Stopwatch.Frequency));
+        Interlocked.Add(ref _backlogBytes, waiting.Bytes);
+        Monitor.PulseAll(_gate);
+    }
+
+    private void Start()
+    {
+        lock (_startGate)
+        {
+            if (_thread is not null)
+                return;
+            _thread = new Thread(Run) { IsBackground = true, Name = "commit" };
+            _thread.Start();
+        }
+    }
+
+    private void Run()
+    {
+        while (TakeNext() is { } waiting)
+            Commit(waiting);
+    }
+
+    /// <summary>The next one that is due; null when it is time to stop.</summary>
+    private Waiting? TakeNext()
+    {
+        lock (_gate)
+        {
+            while (!_isStopping)
+            {
+                if (!_queue.TryPeek(out Waiting? waiting, out long due))
+                {
+                    Monitor.Wait(_gate);
+                    continue;
+                }
+                TimeSpan left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due);
+                if (left <= TimeSpan.Zero)
+                {
+                    _queue.Dequeue();
+                    Interlocked.Add(ref _backlogBytes, -waiting.Bytes);
+                    waiting.File.Content.IsQueued = false;
+                    return waiting;
+                }
+                Monitor.Wait(_gate, left);
+            }
+            return null;
+        }
+    }
+
+    private void Commit(Waiting waiting)
+    {
+        FileContent content = waiting.File.Content;
+        int result = content.Commit(_committer, yields: true);
+        if (result == -(int)Errno.ESTALE)
+            content.MoveToLost();
+        if (result >= 0 || result is -(int)Errno.ESTALE or -(int)Errno.ENOENT)
+        {
+            Close(waiting.File);
+            return;
+        }
+        TimeSpan delay = Pace;
+        if (result != -(int)Errno.EAGAIN)
+        {
+            delay = waiting.Delay == TimeSpan.Zero ? Pace : TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, waiting.Delay.Ticks * 2));
+            if (result != waiting.Error)
+                _log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again");
+        }
+        bool isTaken;
+        lock (_gate)
+        {
+            isTaken = _isStopping || content.IsQueued;
+            if (!isTaken)
+            {
+                content.IsQueued = true;
+                Put(waiting with { Delay = result == -(int)Errno.EAGAIN ? TimeSpan.Zero : delay, Error = result == -(int)Errno.EAGAIN ? 0 : result }, delay);
+            }
+        }
+        if (isTaken)
+            Close(waiting.File);
+    }
+
+    private void Close(OpenFile file)
+    {
+        if (_contents.Close(file) is { } forgotten)
+            _forgotten(forgotten);
+    }
+
+    /// <summary>Stops after the commit under way. What waits is let go: its working copies stay for the next mount.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isStopping = true;
+            Monitor.PulseAll(_gate);
+        }
+        _thread?.Join();
+        while (_queue.TryDequeue(out Waiting? waiting, out _))
+            Close(waiting.File);
+    }
+}

@@ -1,0 +1,76 @@
+using System.Buffers.Binary;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>Content of <c>.zstdfs/state</c>. The layout is in HOW_IT_WORKS.md.</summary>
+internal struct StateRecord
+{
+    internal const int Bytes = 80;
+
+    private const uint Magic = 0x53465A7A; // "zZFS"
+    private const uint Version = 1;
+
+    /// <summary>Tells this source from any other.</summary>
+    internal Guid SourceId;
+    /// <summary>Inode numbers below this may have been given.</summary>
+    internal ulong ReservedUpTo;
+    /// <summary>Number of the newest mount.</summary>
+    internal uint Epoch;
+    /// <summary>First and last mount after which the machine crashed: what they wrote without waiting for the disk may be missing. 0 where none.</summary>
+    internal uint SuspectFrom;
+    internal uint SuspectTo;
+    /// <summary>The newest mount ended with everything on disk.</summary>
+    internal bool EndedWell;
+    /// <summary>The boot of the machine in which the newest mount ran.</summary>
+    internal Guid Boot;
+
+    /// <summary>Starts a new mount. True where the one before did not end well.</summary>
+    internal bool BeginEpoch(Guid boot)
+    {
+        bool interrupted = !EndedWell;
+        // In the same boot the page cache still has everything: only the daemon died.
+        if (interrupted && boot != Boot)
+        {
+            SuspectFrom = SuspectFrom == 0 ? Epoch : SuspectFrom;
+            SuspectTo = Epoch;
+        }
+        Epoch++;
+        Boot = boot;
+        EndedWell = false;
+        return interrupted;
+    }
+
+    internal readonly void Write(Span<byte> bytes)
+    {
+        bytes[..Bytes].Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, Magic);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[8..], Version);
+        SourceId.TryWriteBytes(bytes[16..]);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes[32..], ReservedUpTo);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[40..], Epoch);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[44..], SuspectFrom);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[48..], SuspectTo);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[52..], EndedWell ? 1u : 0);
+        Boot.TryWriteBytes(bytes[56..]);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], Checksum.OfRecord(bytes[..Bytes]));
+    }
+
+    /// <exception cref="SourceException">It is not one that this program wrote.</exception>
+    internal static StateRecord Read(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length >= 12 && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic && BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) > Version)
+            throw new SourceException(SourceProblem.DamagedState, ".zstdfs/state was written by a newer zstdfs; use that version");
+        if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
+            throw new SourceException(SourceProblem.DamagedState, ".zstdfs/state is damaged; remove that file and mount again (nothing but the counter for inode numbers is lost)");
+        return new StateRecord
+        {
+            SourceId = new Guid(bytes.Slice(16, 16)),
+            ReservedUpTo = BinaryPrimitives.ReadUInt64LittleEndian(bytes[32..]),
+            Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[40..]),
+            SuspectFrom = BinaryPrimitives.ReadUInt32LittleEndian(bytes[44..]),
+            SuspectTo = BinaryPrimitives.ReadUInt32LittleEndian(bytes[48..]),
+            EndedWell = BinaryPrimitives.ReadUInt32LittleEndian(bytes[52..]) == 1,
+            Boot = new Guid(bytes.Slice(56, 16)),
+        };
+    }
+}

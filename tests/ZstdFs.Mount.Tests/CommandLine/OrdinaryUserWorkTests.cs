@@ -1,0 +1,80 @@
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.CommandLine;
+
+/// <summary>A user without any privilege mounts, works with ordinary programs, and unmounts.</summary>
+[TestFixture]
+internal sealed class OrdinaryUserWorkTests
+{
+    [Test]
+    public void DaysWork_IsAllInTheSource()
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary });
+        Shell.Get(
+            $$"""
+            set -euo pipefail; export HOME=/nonexistent; cd '{{folder.Mount}}'
+            mkdir -p project/sub && cd project
+            git init -q . && git config user.email a@b.c && git config user.name n
+            for i in $(seq 30); do seq $((i * 100)) > sub/file$i; done
+            chmod 600 sub/file1; ln -s file2 sub/link; umask 077; echo private > private; umask 022
+            sed -i s/5/five/ sub/file3 && mv sub/file4 four && rm sub/file5
+            git add -A && git commit -qm first && git fsck --full && [ -z "$(git status --porcelain)" ]
+            sqlite3 db 'pragma journal_mode=wal; create table t(x); insert into t values (1);' > /dev/null
+            tar -cf all.tar sub && mkdir out && tar -xf all.tar -C out && diff -r sub out/sub
+            head -c 3000000 /dev/urandom > random && truncate -s 2000000 random
+            touch -d @1234567890.5 random && setfattr -n user.a -v b random
+            ! chown 0 random 2> /dev/null && ! touch /root/x 2> /dev/null
+            """, TimeSpan.FromMinutes(2), ShellUser.Ordinary);
+        folder.Remount();
+        Assert.That(Shell.Get($"cd '{folder.Mount}/project' && HOME=/nonexistent git fsck --full && sqlite3 db 'pragma integrity_check' && stat -c '%a %s %.1Y' random private && diff -r sub out/sub", user: ShellUser.Ordinary),
+            Is.EqualTo("ok\n644 2000000 1234567890.5\n600 8 " + Shell.Get($"stat -c %.1Y '{folder.Source}/project/private.zst'")));
+        // Root sees the source, not the mount.
+        Shell.Get($"cd '{folder.Source}' && [ -z \"$(find . ! -user 65534)\" ] && find . -name '*.zst' -print0 | xargs -0 zstd -qt");
+        folder.Unmount();
+    }
+
+    [Test]
+    public void ReadOnlyFileOfTheUsersOwn_CanBeReplacedButNotWritten()
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary });
+        Assert.That(Shell.Run($"cd '{folder.Mount}' && echo a > f && chmod 444 f && echo b >> f", user: ShellUser.Ordinary).Error, Does.Contain("Permission denied"));
+        Assert.That(Shell.Get($"cd '{folder.Mount}' && echo new > g && mv -f g f && cat f && chmod 000 f && rm -f f && ls", user: ShellUser.Ordinary), Is.EqualTo("new"));
+        folder.Unmount();
+    }
+
+    [Test]
+    public void FileOfAnotherOwnerInTheSource_IsAsOutOfReachAsItIs()
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary },
+            source => Shell.Get($"cd '{source}' && echo secret | zstd -q > secret.zst && chmod 600 secret.zst && echo public | zstd -q > public.zst"));
+        Assert.That(Shell.Get($"cat '{folder.Mount}/public'", user: ShellUser.Ordinary), Is.EqualTo("public"));
+        Assert.That(Shell.Run($"cat '{folder.Mount}/secret'", user: ShellUser.Ordinary).Error, Does.Contain("Permission denied"));
+        Assert.That(Shell.Run($"echo x >> '{folder.Mount}/public'", user: ShellUser.Ordinary).Error, Does.Contain("Permission denied"));
+        Assert.That(Shell.Get($"ls '{folder.Mount}'", user: ShellUser.Ordinary), Is.EqualTo("public\nsecret"));
+        folder.Unmount();
+    }
+
+    [Test]
+    public void AllowOtherOfAnOrdinaryUser_NeedsTheLineInFuseConf()
+    {
+        if (Shell.Run("grep -qx user_allow_other /etc/fuse.conf").ExitCode == 0)
+            Assert.Pass("this machine has it");
+        using MountedFolder folder = MountedFolder.Prepared(new MountSetup { User = ShellUser.Ordinary });
+        ShellResult mounted = folder.Program("mount", "-o", "allow_other", folder.Source, folder.Mount);
+        Assert.That(mounted.ExitCode, Is.EqualTo(5), mounted.ToString);
+        Assert.That(mounted.Error, Does.Match("^zstdfs: [^\n]*user_allow_other[^\n]*\n$"));
+        Assert.That(MountTableView.TypeOf(folder.Mount), Is.Null);
+    }
+
+    [Test]
+    public void UnmountByAnotherUser_IsRefused()
+    {
+        TestMachine.RequireRoot("a mount of root's");
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "allow_other"] });
+        ShellResult unmounted = Shell.Run([TestMachine.Program(ShellUser.Ordinary), "unmount", folder.Mount], user: ShellUser.Ordinary);
+        Assert.That(unmounted.ExitCode, Is.Not.Zero, unmounted.ToString);
+        Assert.That(unmounted.Error, Does.Match("^zstdfs: [^\n]+\n$"));
+        Assert.That(MountTableView.TypeOf(folder.Mount), Is.EqualTo("fuse.zstdfs"));
+        folder.Unmount();
+    }
+}

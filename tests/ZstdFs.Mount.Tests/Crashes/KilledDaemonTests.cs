@@ -1,0 +1,199 @@
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Crashes;
+
+/// <summary>SIGKILL at a chosen moment: what was closed or synchronised is there after the next mount, whole, and the rest is old or new.</summary>
+[TestFixtureSource(nameof(FileSystems))]
+[CancelAfter(180_000)]
+internal sealed class KilledDaemonTests(string type)
+{
+    private const int LargeBytes = 48 * 1024 * 1024;
+
+    private static readonly string[] FileSystems = ["ext4", "xfs", "btrfs", "tmpfs"];
+
+    private LoopImage _image = null!;
+    private MountedFolder _folder = null!;
+
+    [SetUp]
+    public void Mount()
+    {
+        _image = LoopImage.Create(type, 1024);
+        _folder = MountedFolder.Create(new MountSetup { SourceParent = _image.Root });
+    }
+
+    [TearDown]
+    public void Remove()
+    {
+        _folder.Dispose();
+        _image.Dispose();
+    }
+
+    private string At(string name) => Path.Combine(_folder.Mount, name);
+
+    private static byte[] Content(int bytes, int seed)
+    {
+        // Half of it compresses.
+        byte[] content = new byte[bytes];
+        new Random(seed).NextBytes(content.AsSpan(0, bytes / 2));
+        return content;
+    }
+
+    private void CrashAndMount()
+    {
+        _folder.Crash();
+        _folder.Start();
+    }
+
+    /// <summary>The mount shows it, and after a sync the source holds it for stock zstd, with nothing left over.</summary>
+    private void AssertHolds(string name, byte[] expected)
+    {
+        Assert.That(File.ReadAllBytes(At(name)).AsSpan().SequenceEqual(expected), Is.True, () => $"{name} through the mount\n{_folder.Log}");
+        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero);
+        string plain = Path.Combine(Path.GetDirectoryName(_folder.Mount)!, "expected");
+        File.WriteAllBytes(plain, expected);
+        Shell.Get($"zstd -q -t '{_folder.Source}/{name}.zst' && zstd -qdc '{_folder.Source}/{name}.zst' | cmp - '{plain}'");
+        Assert.That(Directory.GetFileSystemEntries(Path.Combine(_folder.Source, ".zstdfs/working")), Is.Empty);
+    }
+
+    [Test]
+    public void ClosedLargeFile_IsCommittedByTheNextMount()
+    {
+        byte[] content = Content(LargeBytes, 1);
+        File.WriteAllBytes(At("f"), content);
+        string before = Shell.Get($"stat -c '%i %s %y' '{At("f")}'");
+        _folder.Crash();
+        Assert.That(Directory.GetFiles(Path.Combine(_folder.Source, ".zstdfs/working")), Is.Not.Empty, "the kill came too late to prove anything");
+        _folder.Start();
+        Assert.That(Shell.Get($"stat -c '%i %s %y' '{At("f")}'"), Is.EqualTo(before));
+        AssertHolds("f", content);
+    }
+
+    [Test]
+    public void SynchronisedOpenFile_IsThere()
+    {
+        byte[] first = Content(LargeBytes, 2), patch = Content(5000, 3);
+        File.WriteAllBytes(At("f"), first);
+        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero);
+        using (var file = new FileStream(At("f"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 0))
+        {
+            file.Position = 1_234_567;
+            file.Write(patch);
+            file.SetLength(LargeBytes - 4321);
+            file.Flush(flushToDisk: true);
+            _folder.Kill();
+        }
+        CrashAndMount();
+        patch.CopyTo(first, 1_234_567);
+        AssertHolds("f", first[..(LargeBytes - 4321)]);
+    }
+
+    [Test]
+    public void SmallFiles_ClosedOrSynchronised_AreThere()
+    {
+        for (int i = 0; i < 50; i++)
+            File.WriteAllBytes(At($"new{i}"), Content(i * 100, i));
+        File.WriteAllBytes(At("rewritten"), Content(9000, 4));
+        File.WriteAllBytes(At("rewritten"), Content(7000, 5));
+        using (var open = new FileStream(At("open"), FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite, 0))
+        {
+            open.Write(Content(3000, 6));
+            open.Flush(flushToDisk: true);
+            open.Write(Content(3000, 7));
+            open.Flush(flushToDisk: true);
+            _folder.Kill();
+        }
+        CrashAndMount();
+        for (int i = 0; i < 50; i++)
+            AssertHolds($"new{i}", Content(i * 100, i));
+        AssertHolds("rewritten", Content(7000, 5));
+        AssertHolds("open", [.. Content(3000, 6), .. Content(3000, 7)]);
+    }
+
+    [Test]
+    public void FileOpenAndWritten_IsWhollyOldOrWhollyNew()
+    {
+        byte[] old = Content(200_000, 8);
+        File.WriteAllBytes(At("f"), old);
+        using (var open = new FileStream(At("f"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0))
+        {
+            open.Write(new byte[100]);
+            _folder.Kill();
+        }
+        CrashAndMount();
+        AssertHolds("f", old);
+    }
+
+    [Test]
+    public void RenamedWhileItsCommitWaits_IsCommittedUnderItsNewName()
+    {
+        byte[] content = Content(LargeBytes, 9), other = Content(LargeBytes, 10);
+        Directory.CreateDirectory(At("a/b"));
+        File.WriteAllBytes(At("a/b/f"), content);
+        File.WriteAllBytes(At("g"), other);
+        File.Move(At("a/b/f"), At("a/b/moved"));
+        Directory.Move(At("a"), At("c"));
+        CrashAndMount();
+        AssertHolds("c/b/moved", content);
+        AssertHolds("g", other);
+        Assert.That(File.Exists(At("a/b/f")), Is.False);
+    }
+
+    [Test]
+    public void DeletedWhileOpen_LeavesNothing()
+    {
+        using (var open = new FileStream(At("f"), FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0))
+        {
+            open.Write(Content(3_000_000, 11));
+            File.Delete(At("f"));
+            open.Write(Content(3_000_000, 12));
+            _folder.Kill();
+        }
+        CrashAndMount();
+        Assert.That(Directory.GetFileSystemEntries(Path.Combine(_folder.Source, ".zstdfs/working")), Is.Empty);
+        Assert.That(Directory.Exists(Path.Combine(_folder.Source, ".zstdfs/lost")), Is.False);
+        Assert.That(Directory.GetFiles(_folder.Mount), Is.Empty);
+    }
+
+    [Test]
+    public void ChangedInTheSourceMeanwhile_TheSourcesVersionStaysAndOursIsKept()
+    {
+        byte[] ours = Content(LargeBytes, 13);
+        File.WriteAllBytes(At("f"), ours);
+        _folder.Crash();
+        Shell.Get($"echo theirs | zstd -q -f -o '{_folder.Source}/f.zst'");
+        _folder.Start();
+        Assert.That(File.ReadAllText(At("f")), Is.EqualTo("theirs\n"));
+        string[] lost = Directory.GetFiles(Path.Combine(_folder.Source, ".zstdfs/lost"));
+        Assert.That(lost, Has.Length.EqualTo(1));
+        Assert.That(File.ReadAllBytes(lost[0]).AsSpan().SequenceEqual(ours), Is.True);
+        Assert.That(_folder.Log, Does.Contain("f was replaced or deleted in the source").And.Contain(Path.GetFileName(lost[0])));
+    }
+
+    [Test]
+    public void HardLinkedFile_IsWrittenToByAllItsNames_AndStaysOneFile()
+    {
+        File.WriteAllBytes(At("a"), Content(2_000_000, 14));
+        Shell.Get($"ln '{At("a")}' '{At("b")}'; ln '{_folder.Source}/a.zst' '{_folder.Source}/c.zst'");
+        byte[] next = Content(LargeBytes, 15);
+        File.WriteAllBytes(At("b"), next);
+        CrashAndMount();
+        AssertHolds("a", next);
+        AssertHolds("c", next);
+        File.AppendAllText(At("c"), "more");
+        AssertHolds("b", [.. next, .. "more"u8]);
+        Assert.That(Shell.Get($"stat -c '%i %h' '{At("a")}' '{At("b")}' '{At("c")}' | sort -u | wc -l; stat -c %h '{At("c")}' '{_folder.Source}/a.zst'"), Is.EqualTo("1\n3\n3"));
+    }
+
+    [Test]
+    public void LinkMadeBeforeTheCommit_DoesNotLoseTheWrites()
+    {
+        byte[] content = Content(LargeBytes, 16);
+        using (var open = new FileStream(At("a"), FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite, 0))
+        {
+            open.Write(content);
+            Shell.Get($"ln '{At("a")}' '{At("b")}'");
+        }
+        AssertHolds("b", content);
+        AssertHolds("a", content);
+    }
+}

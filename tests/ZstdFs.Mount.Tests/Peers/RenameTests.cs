@@ -1,0 +1,132 @@
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Peers;
+
+/// <summary>Renames of, onto and above files that are open and not yet stored.</summary>
+internal sealed class RenameTests(Ground ground) : GroundTests(ground)
+{
+    private static readonly int[] Sizes = [10, 3_000_000];
+
+    [TestCaseSource(nameof(Sizes))]
+    public void OpenDirtyFile_IsStoredUnderItsNewName(int size)
+    {
+        Python(
+            $$"""
+            import os
+            fd = os.open("f", os.O_RDWR | os.O_CREAT)
+            os.write(fd, b"a" * {{size}})
+            os.rename("f", "g")
+            os.write(fd, b"b")
+            assert os.fstat(fd).st_size == {{size}} + 1
+            os.mkdir("d"); os.rename("g", "d/h")
+            os.write(fd, b"c")
+            os.close(fd)
+            assert os.listdir(".") == ["d"] and os.listdir("d") == ["h"]
+            with open("d/h", "rb") as f: assert f.read() == b"a" * {{size}} + b"bc"
+            """);
+        AssertKept();
+        Assert.That(Bash("find . -type f"), Is.EqualTo("./d/h"));
+    }
+
+    [TestCaseSource(nameof(Sizes))]
+    public void FolderAboveAnOpenDirtyFile_CarriesItAlong(int size)
+    {
+        Python(
+            $$"""
+            import os
+            os.makedirs("a/b")
+            fd = os.open("a/b/f", os.O_RDWR | os.O_CREAT)
+            os.write(fd, b"a" * {{size}})
+            os.rename("a", "c")
+            os.write(fd, b"b")
+            os.mkdir("a")
+            os.rename("c/b", "a/moved")
+            os.write(fd, b"c")
+            os.fsync(fd); os.close(fd)
+            with open("a/moved/f", "rb") as f: assert f.read() == b"a" * {{size}} + b"bc"
+            assert os.listdir("c") == []
+            """);
+        AssertKept();
+        Assert.That(Bash("find . -type f"), Is.EqualTo("./a/moved/f"));
+    }
+
+    [TestCaseSource(nameof(Sizes))]
+    public void RenameOntoAnOpenDirtyFile_KeepsTheNewOneThere(int size)
+    {
+        Python(
+            $$"""
+            import os
+            old = os.open("f", os.O_RDWR | os.O_CREAT)
+            os.write(old, b"old" * {{size}})
+            with open("g", "wb") as f: f.write(b"new")
+            os.rename("g", "f")
+            os.write(old, b"more")
+            assert os.pread(old, 3, 0) == b"old" and os.fstat(old).st_nlink == 0
+            with open("f", "rb") as f: assert f.read() == b"new"
+            os.fsync(old); os.close(old)
+            with open("f", "rb") as f: assert f.read() == b"new"
+            """);
+        AssertKept();
+        Assert.That(Bash("ls && cat f"), Is.EqualTo("f\nnew"));
+    }
+
+    [TestCaseSource(nameof(Sizes))]
+    public void DirtyFileRenamedOntoADirtyFile_IsTheOneThatStays(int size)
+    {
+        Python(
+            $$"""
+            import os
+            a = os.open("a", os.O_RDWR | os.O_CREAT); os.write(a, b"a" * {{size}})
+            b = os.open("b", os.O_RDWR | os.O_CREAT); os.write(b, b"b" * {{size}})
+            os.rename("a", "b")
+            os.write(b, b"lost"); os.write(a, b"kept")
+            os.close(a); os.close(b)
+            with open("b", "rb") as f: assert f.read() == b"a" * {{size}} + b"kept"
+            """);
+        AssertKept();
+        Assert.That(Bash("ls"), Is.EqualTo("b"));
+    }
+
+    [Test]
+    public void WriteToATemporaryNameThenRename_AThousandTimes_IsWholeToEveryReader()
+    {
+        Assert.That(Python(
+            """
+            import os
+            def put(i):
+                with open("t", "wb") as f: f.write(b"%d\n" % i * 500); f.flush()
+                os.rename("t", "f")
+            put(0)
+            reader = os.fork()
+            if reader == 0:
+                last = 0
+                while last < 299:
+                    with open("f", "rb") as f: d = f.read()
+                    now = int(d.split(b"\n", 1)[0])
+                    if d != b"%d\n" % now * 500 or now < last: os._exit(1)
+                    last = now
+                os._exit(0)
+            for i in range(1, 300): put(i)
+            print(os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]))
+            """), Is.EqualTo("0"));
+        AssertKept();
+    }
+
+    [Test]
+    public void Exchange_SwapsContents()
+    {
+        Python(
+            """
+            import ctypes, os
+            libc = ctypes.CDLL(None, use_errno=True)
+            with open("a", "w") as f: f.write("A")
+            with open("b", "w") as f: f.write("B" * 10)
+            fd = os.open("a", os.O_RDWR)
+            assert libc.renameat2(-100, b"a", -100, b"b", 2) == 0, os.strerror(ctypes.get_errno())
+            os.pwrite(fd, b"a", 0); os.close(fd)
+            assert open("a").read() == "B" * 10 and open("b").read() == "a"
+            assert libc.renameat2(-100, b"a", -100, b"b", 1) == -1 and ctypes.get_errno() == 17
+            """);
+        AssertKept();
+    }
+}
