@@ -51,7 +51,10 @@ internal sealed class StoredFileCheck(SourceTree source, bool repair)
             return RecordState.None;
         if (!SourceTree.TryReadRecord(file, out record))
             return RecordState.Damaged;
-        return record.IsOf(stat) && record.Describes(stat) ? RecordState.Current : RecordState.Stale;
+        // A source that was copied with its attributes has the records of the files that it was copied from: they say nothing and do no harm.
+        if (!record.IsOf(stat))
+            return RecordState.None;
+        return record.Describes(stat) ? RecordState.Current : RecordState.Stale;
     }
 
     private void CheckRecord(FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record, List<Finding> findings)
@@ -59,7 +62,7 @@ internal sealed class StoredFileCheck(SourceTree source, bool repair)
         (FaultKind Kind, string Detail)? fault = state switch
         {
             RecordState.Damaged => (FaultKind.RecordDamaged, "its record (user.zstdfs) cannot be read"),
-            RecordState.Stale => (FaultKind.RecordStale, "its record is about another version or another file: it was replaced, copied or touched in the source"),
+            RecordState.Stale => (FaultKind.RecordStale, "its record is about another version: it was written or touched in the source"),
             RecordState.Current when record.LogicalBytes != map.LogicalBytes => (FaultKind.RecordWrong, $"its record says {record.LogicalBytes} bytes, its frames hold {map.LogicalBytes}"),
             RecordState.None when ForeignSize(file) is { } size && size != map.LogicalBytes => (FaultKind.ForeignSizeWrong, $"user.real_size says {size} bytes, its frames hold {map.LogicalBytes}"),
             _ => null,
