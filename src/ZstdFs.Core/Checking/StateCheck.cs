@@ -23,7 +23,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         int result = source.OpenListing(source.Root, FolderName, out FileDescriptor folder);
         if (!stat.IsDirectory || result < 0)
         {
-            report.Add(Path(), FaultKind.StateDamaged, stat.IsDirectory ? $"it cannot be read ({(Errno)(-result)})" : "it is no folder: move it away");
+            report.Add(PathOf(), FaultKind.StateDamaged, stat.IsDirectory ? $"it cannot be read ({(Errno)(-result)})" : "it is no folder: move it away");
             return false;
         }
         using (folder)
@@ -45,7 +45,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         if (largest == 0)
             return;
         bool mended = repair && !isServed && TryRaise(largest);
-        report.Add(Path("state"), FaultKind.NumbersBehind, $"inode number {largest} is in use and would be given again", mended);
+        report.Add(PathOf("state"), FaultKind.NumbersBehind, $"inode number {largest} is in use and would be given again", mended);
     }
 
     /// <summary>Opens the state for changing it; null where somebody has the lock or it cannot be written.</summary>
@@ -85,7 +85,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         {
             string name = Encoding.Latin1.GetString(listing.Name(i).Bytes);
             if (!Known.Contains(name) && !name.StartsWith("conversion-", StringComparison.Ordinal))
-                report.Add(Path(name), FaultKind.UnknownState, "nothing here is called so: move it away");
+                report.Add(PathOf(name), FaultKind.UnknownState, "nothing here is called so: move it away");
         }
     }
 
@@ -94,7 +94,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         if (SystemCallsAt.Open(folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file) is < 0 and var failed)
         {
             if (failed != -(int)Errno.ENOENT)
-                report.Add(Path("state"), FaultKind.StateDamaged, $"it cannot be read ({(Errno)(-failed)})");
+                report.Add(PathOf("state"), FaultKind.StateDamaged, $"it cannot be read ({(Errno)(-failed)})");
             return;
         }
         using (file)
@@ -112,7 +112,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
                 // Without one, the next mount begins at a number that is hardly in use; a newer version's is not ours to remove.
                 bool isOurs = length < 12 || System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) <= 1;
                 bool mended = repair && isOurs && !isServed && !source.ReadOnly && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
-                report.Add(Path("state"), FaultKind.StateDamaged, e.Message, mended);
+                report.Add(PathOf("state"), FaultKind.StateDamaged, e.Message, mended);
             }
         }
     }
@@ -123,7 +123,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         if (result < 0)
         {
             if (result != -(int)Errno.ENOENT)
-                report.Add(Path("working"), FaultKind.StateDamaged, "it is no folder that can be read");
+                report.Add(PathOf("working"), FaultKind.StateDamaged, "it is no folder that can be read");
             return;
         }
         using (working)
@@ -138,7 +138,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
 
     private void LookAtWorkingCopy(FileDescriptor working, NativeName name)
     {
-        byte[] path = Path("working/" + Encoding.Latin1.GetString(name.Bytes));
+        byte[] path = PathOf("working/" + Encoding.Latin1.GetString(name.Bytes));
         Span<byte> record = stackalloc byte[WorkingCopyRecord.Bytes];
         if (UnfinishedWrites.IsLeftover(name.Bytes))
             report.Add(path, FaultKind.Leftover, "a version under construction, left by a crash", repair && !source.ReadOnly && SystemCallsAt.Unlink(working, name) >= 0);
@@ -158,7 +158,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             if (DirectoryListing.Read(lost, out DirectoryListing listing) < 0)
                 return;
             for (int i = 0; i < listing.Count; i++)
-                report.Add(Path("lost/" + Encoding.Latin1.GetString(listing.Name(i).Bytes)), FaultKind.WorkingCopyDamaged, "a mount could not commit it: look what it holds, then remove it");
+                report.Add(PathOf("lost/" + Encoding.Latin1.GetString(listing.Name(i).Bytes)), FaultKind.WorkingCopyDamaged, "a mount could not commit it: look what it holds, then remove it");
         }
     }
 
@@ -174,8 +174,8 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             mended = state is not null && new JournalRecovery(source, state, new ConversionProgress()).Run() >= 0;
             state?.NoteEndedWell();
         }
-        report.Add(Path(), FaultKind.UnfinishedConversion, "a conversion was interrupted: run it again, or mend it here", mended);
+        report.Add(PathOf(), FaultKind.UnfinishedConversion, "a conversion was interrupted: run it again, or mend it here", mended);
     }
 
-    private static byte[] Path(string name = "") => Encoding.Latin1.GetBytes(name.Length == 0 ? ".zstdfs" : ".zstdfs/" + name);
+    private static byte[] PathOf(string name = "") => Encoding.Latin1.GetBytes(name.Length == 0 ? ".zstdfs" : ".zstdfs/" + name);
 }

@@ -58,8 +58,9 @@ internal sealed class NamePattern(byte[] pattern)
     private static bool MatchOne(ref ReadOnlySpan<byte> pattern, byte c)
     {
         byte first = pattern[0];
-        int end = first == '[' ? pattern[2..].IndexOf((byte)']') + 2 : 0;
-        if (first == '[' && end >= 2)
+        // A ']' right behind the '[' is a member; a set that does not end is no set.
+        int end = first == '[' && pattern.Length > 2 ? pattern[2..].IndexOf((byte)']') + 2 : 0;
+        if (end >= 2)
         {
             bool matches = InSet(pattern[1..end], c);
             pattern = pattern[(end + 1)..];

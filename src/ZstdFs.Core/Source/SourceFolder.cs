@@ -17,7 +17,7 @@ internal sealed class SourceFolder(FileDescriptor descriptor, byte[] path, in St
     /// <summary>The folder as it was when it was opened, before anything in it was changed.</summary>
     internal Statx Stat { get; } = stat;
 
-    internal bool IsRoot => Path.Length == 0;
+    internal bool IsRoot => Path is [];
 
     /// <summary>The path of a name in this folder.</summary>
     internal byte[] PathOf(ReadOnlySpan<byte> name) => IsRoot ? name.ToArray() : [.. Path, (byte)'/', .. name];
