@@ -33,7 +33,7 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
         {
             if (Folder.Open(NativeText.Decode(path.AsSpan(0, length)), OpenFlags.ReadOnly, out Folder above) < 0)
                 continue;
-            if (HasState(above.Handle))
+            if (IsSameFileSystem(folder, above) && HasState(above.Handle))
                 return new NamedSource(shown, above.Handle, path.AsSpan(length).TrimStart((byte)'/').ToArray());
             above.Dispose();
         }
@@ -77,6 +77,9 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
         SystemCallsAt.Open(folder.Handle, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor again) is < 0 and var failed
             ? throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' cannot be opened ({(Errno)(-failed)})")
             : again;
+
+    private static bool IsSameFileSystem(Folder one, Folder other) =>
+        SystemCallsAt.Stat(one.Handle, out Statx first) >= 0 && SystemCallsAt.Stat(other.Handle, out Statx second) >= 0 && first.Device == second.Device;
 
     private static bool HasState(FileDescriptor folder) =>
         SystemCallsAt.Open(folder, new NativeName(".zstdfs\0"u8), OpenFlags.PathOnly | OpenFlags.Directory, 0, out FileDescriptor state) >= 0 && HasLock(state);

@@ -29,6 +29,9 @@ internal sealed class BatchPipeline : IDisposable
     private bool _completed;
     private ExceptionDispatchInfo? _failure;
 
+    // A folder of every other file system that was met below: each has to be synchronised by itself. The thread's own.
+    private readonly Dictionary<ulong, SourceFolder> _others = [];
+
     private Batch? _named; // the batch whose new names wait for the next synchronisation; the thread's own
 
     internal BatchPipeline(SourceTree source, StateFolder state, SwapContent content, SwapPublisher publisher, PieceWork pieces, WorkerPool pool, JobOutcomes outcomes)
@@ -80,6 +83,8 @@ internal sealed class BatchPipeline : IDisposable
             while (Take() is { } batch)
                 Step(batch);
             Flush();
+            foreach (SourceFolder other in _others.Values)
+                other.Release();
         }
         catch (Exception e)
         {
@@ -107,6 +112,7 @@ internal sealed class BatchPipeline : IDisposable
     private void Step(Batch batch)
     {
         batch.Writing.Wait();
+        NoteFileSystems(batch);
         Require(ConversionJournal.Of(batch.Remaining).Write(_state.Folder, batch.Number % ConversionJournal.Slots), "writing the journal");
         Synchronize();
         RetireNamed();
@@ -173,12 +179,26 @@ internal sealed class BatchPipeline : IDisposable
                 _publisher.Withdraw(job);
                 throw;
             }
-            SwapPublisher.Retire(job);
+            _publisher.Retire(job);
         }
         _outcomes.Done(job);
     }
 
-    private void Synchronize() => Require(SystemCallsFile.SynchronizeFileSystem(_source.Root), "synchronising the source");
+    private void NoteFileSystems(Batch batch)
+    {
+        foreach (SourceFolder folder in batch.Jobs.SelectMany(j => j.Names).Select(n => n.Folder))
+        {
+            if (folder.Stat.Device != _source.RootStat.Device && _others.TryAdd(folder.Stat.Device, folder))
+                folder.Retain();
+        }
+    }
+
+    private void Synchronize()
+    {
+        Require(SystemCallsFile.SynchronizeFileSystem(_source.Root), "synchronising the source");
+        foreach (SourceFolder other in _others.Values)
+            Require(SystemCallsFile.SynchronizeFileSystem(other.Descriptor), "synchronising a file system mounted below");
+    }
 
     private static void Require(int result, string doing)
     {

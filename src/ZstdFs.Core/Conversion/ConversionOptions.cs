@@ -31,6 +31,8 @@ public enum LeftReason
     NotPermitted,
     /// <summary>Somebody has it open for writing.</summary>
     OpenForWriting,
+    /// <summary>The folder is a source of its own, which a mount may serve at this moment.</summary>
+    OtherSource,
     /// <summary>It was changed meanwhile.</summary>
     Changed,
     /// <summary>Some of its hard links are not among the files converted.</summary>

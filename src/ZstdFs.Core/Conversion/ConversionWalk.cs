@@ -27,7 +27,15 @@ internal sealed class ConversionWalk(
     private readonly NamePattern[] _exclude = [.. options.Exclude.Select(p => new NamePattern(p))];
     private readonly Timestamp _coldBefore = new(Timestamp.Now().Seconds - (long)options.ColdFor.TotalSeconds, 0);
 
-    public bool Enters(SourceFolder parent, NativeName name, in Statx stat) => !NamePattern.AnyMatches(_exclude, Relative(parent.PathOf(name.Bytes)));
+    public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
+    {
+        if (NamePattern.AnyMatches(_exclude, Relative(parent.PathOf(name.Bytes))))
+            return false;
+        if (SystemCallsAt.Stat(parent.Descriptor, new NativeName([.. name.Bytes, .. "/.zstdfs/lock\0"u8]), out Statx inner) < 0 || !inner.IsRegular)
+            return true;
+        candidates.Leave(parent.PathOf(name.Bytes), LeftReason.OtherSource, "");
+        return false;
+    }
 
     public void Unreadable(byte[] path, Errno error) => candidates.Unreadable(path, error);
 

@@ -65,11 +65,18 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
         RemoveWorkingName(job);
     }
 
-    /// <summary>Takes the old names away.</summary>
-    internal static void Retire(SwapJob job)
+    /// <summary>Takes the old names away. Where not even the first one goes (an append-only folder), the new names go again.</summary>
+    internal void Retire(SwapJob job)
     {
-        foreach (SwapName name in job.Names)
-            FileLeftException.Require(SystemCallsAt.Unlink(name.Folder.Descriptor, name.OriginalName), "removing the old form");
+        for (int i = 0; i < job.Names.Length; i++)
+        {
+            int result = SystemCallsAt.Unlink(job.Names[i].Folder.Descriptor, job.Names[i].OriginalName);
+            if (result >= 0)
+                continue;
+            if (i == 0)
+                Withdraw(job);
+            throw FileLeftException.Of(result, "removing the old form");
+        }
     }
 
     internal void RemoveWorkingName(SwapJob job)

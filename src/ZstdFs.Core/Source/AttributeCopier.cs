@@ -70,7 +70,8 @@ internal sealed class AttributeCopier
             if (name.Bytes.StartsWith("security."u8) || ExtendedAttributes.Get(from, name, default) >= 0)
                 continue;
             int result = ExtendedAttributes.Remove(to, name);
-            if (result < 0)
+            // XFS lists an ACL that says no more than the mode, and has none to remove.
+            if (result < 0 && result != -(int)Errno.ENODATA)
                 return result;
         }
         return 0;

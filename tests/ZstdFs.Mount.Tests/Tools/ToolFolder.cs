@@ -7,10 +7,11 @@ internal sealed class ToolFolder : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
-    internal ToolFolder()
+    /// <param name="tree">Where the folder is to be; null for the usual place.</param>
+    internal ToolFolder(string? tree = null)
     {
         Path = TestMachine.CreateFolder();
-        Tree = System.IO.Path.Combine(Path, "tree");
+        Tree = tree ?? System.IO.Path.Combine(Path, "tree");
         Directory.CreateDirectory(Tree);
     }
 
