@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ZstdFs.Fuse.Wire;
 
@@ -10,8 +10,6 @@ namespace ZstdFs.Fuse;
 /// </summary>
 public ref struct DirectoryWriter
 {
-    private const int EntryHeaderBytes = 24;
-
     private readonly Span<byte> _buffer;
 
     /// <summary>Writes into <paramref name="buffer"/>, with attributes where <paramref name="plus"/>.</summary>
@@ -29,41 +27,62 @@ public ref struct DirectoryWriter
     public int BytesWritten { get; private set; }
 
     /// <summary>Whether an entry with a name of so many bytes still fits: to be asked before a lookup is counted for it.</summary>
-    public readonly bool HasRoomFor(int nameLength) => BytesWritten + EntryBytes(nameLength) <= _buffer.Length;
+    public readonly bool HasRoomFor(int nameLength) => EntryBytes(nameLength, IsPlus) <= _buffer.Length - BytesWritten;
 
-    /// <summary>Adds an entry to a READDIR reply. False, and nothing written, where it does not fit.</summary>
+    /// <summary>
+    /// Adds an entry; in a READDIRPLUS reply it is one without a node, which the kernel looks up when it needs to. False, and nothing written, where it
+    /// does not fit.
+    /// </summary>
+    /// <param name="name">One component of a path, without its NUL.</param>
+    /// <param name="ino">Inode number, as stat shows it; not 0.</param>
+    /// <param name="type">DT_*: the type bits of the mode, shifted right by 12.</param>
+    /// <param name="nextOffset">Where a reader goes on that has consumed this entry; not 0.</param>
     public bool TryAdd(scoped ReadOnlySpan<byte> name, ulong ino, uint type, ulong nextOffset)
     {
         if (!HasRoomFor(name.Length))
             return false;
-        WriteEntry(BytesWritten, name, ino, type, nextOffset);
-        BytesWritten += EntryBytes(name.Length);
+        if (IsPlus)
+            Add<FuseEntryOut>(default);
+        AddName(name, ino, type, nextOffset);
         return true;
     }
 
-    /// <summary>Adds an entry to a READDIRPLUS reply; with node id 0 it is listed without a lookup.</summary>
+    /// <summary>
+    /// Adds an entry to a READDIRPLUS reply, and with it a reference to its node; with node id 0 it is listed without a lookup. "." and ".." give no
+    /// reference and are written with node id 0. False, and nothing written, where it does not fit.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The reply is READDIR's: the reference would be lost.</exception>
     public bool TryAddPlus(scoped ReadOnlySpan<byte> name, in FuseEntryOut entry, uint type, ulong nextOffset)
     {
+        if (!IsPlus)
+            throw new InvalidOperationException("READDIR carries no nodes.");
         if (!HasRoomFor(name.Length))
             return false;
-        MemoryMarshal.Write(_buffer[BytesWritten..], in entry);
-        WriteEntry(BytesWritten + Marshal.SizeOf<FuseEntryOut>(), name, entry.Attr.Ino, type, nextOffset);
-        BytesWritten += EntryBytes(name.Length);
+        bool isDots = name.SequenceEqual("."u8) || name.SequenceEqual(".."u8);
+        Add(isDots ? default : entry);
+        AddName(name, entry.Attr.Ino, type, nextOffset);
         return true;
     }
 
-    private readonly int EntryBytes(int nameLength) =>
-        (IsPlus ? Marshal.SizeOf<FuseEntryOut>() : 0) + ((EntryHeaderBytes + nameLength + 7) & ~7);
+    /// <summary>Bytes that an entry takes.</summary>
+    internal static int EntryBytes(int nameLength, bool plus) =>
+        (plus ? Unsafe.SizeOf<FuseDirentPlus>() : Unsafe.SizeOf<FuseDirent>()) + Aligned(nameLength);
 
-    private readonly void WriteEntry(int at, scoped ReadOnlySpan<byte> name, ulong ino, uint type, ulong nextOffset)
+    private static int Aligned(int length) => (length + 7) & ~7;
+
+    private void AddName(scoped ReadOnlySpan<byte> name, ulong ino, uint type, ulong nextOffset)
     {
-        Span<byte> entry = _buffer[at..];
-        BinaryPrimitives.WriteUInt64LittleEndian(entry, ino);
-        BinaryPrimitives.WriteUInt64LittleEndian(entry[8..], nextOffset);
-        BinaryPrimitives.WriteUInt32LittleEndian(entry[16..], (uint)name.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(entry[20..], type);
-        name.CopyTo(entry[EntryHeaderBytes..]);
+        Add(new FuseDirent { Ino = ino, Offset = nextOffset, NameLength = (uint)name.Length, Type = type });
+        Span<byte> room = _buffer.Slice(BytesWritten, Aligned(name.Length));
+        name.CopyTo(room);
         // The kernel skips the padding; it must not carry what an earlier reply left in the buffer.
-        entry[(EntryHeaderBytes + name.Length)..((EntryHeaderBytes + name.Length + 7) & ~7)].Clear();
+        room[name.Length..].Clear();
+        BytesWritten += room.Length;
+    }
+
+    private void Add<T>(in T value) where T : unmanaged
+    {
+        MemoryMarshal.Write(_buffer[BytesWritten..], in value);
+        BytesWritten += Unsafe.SizeOf<T>();
     }
 }

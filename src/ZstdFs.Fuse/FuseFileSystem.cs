@@ -13,7 +13,8 @@ namespace ZstdFs.Fuse;
 /// Lookup counts: every successful answer that carries a <see cref="FuseEntryOut"/> with a node id other than 0 (LOOKUP, CREATE,
 /// MKNOD, MKDIR, SYMLINK, LINK, TMPFILE, and each READDIRPLUS entry but "." and "..") gives the kernel one reference to that node;
 /// <see cref="Forget"/> takes them back. If the reply could not be delivered the session takes the reference back itself, by calling <see cref="Forget"/>
-/// (and <see cref="Release"/> where the answer carried a handle).
+/// (and <see cref="Release"/> or <see cref="ReleaseDirectory"/> where the answer carried a handle). An exception becomes EIO for the op's caller; one from
+/// an op that creates must leave no reference counted.
 /// </remarks>
 public abstract class FuseFileSystem
 {
@@ -145,6 +146,24 @@ public abstract class FuseFileSystem
 
     /// <summary>removexattr(2).</summary>
     public virtual int RemoveExtendedAttribute(in RequestContext context, ulong node, NativeName name) => NotImplemented;
+
+    /// <summary>
+    /// poll(2) on an open file: sets POLL* in <paramref name="readyEvents"/>. Not overridden, files are always ready, as regular files are.
+    /// </summary>
+    /// <param name="context">Who asks.</param>
+    /// <param name="node">The file.</param>
+    /// <param name="handle">The open file.</param>
+    /// <param name="pollHandle">What <see cref="FuseNotifier.WakePollers"/> takes.</param>
+    /// <param name="flags">FUSE_POLL_SCHEDULE_NOTIFY (1): whoever waits is to be woken once something is ready.</param>
+    /// <param name="events">POLL* that are asked for.</param>
+    /// <param name="readyEvents">Those that are.</param>
+    public virtual int Poll(in RequestContext context, ulong node, ulong handle, ulong pollHandle, uint flags, uint events, out uint readyEvents) { readyEvents = 0; return NotImplemented; }
+
+    /// <summary>
+    /// The caller of the request <see cref="RequestContext.Unique"/> got a signal. Only a hint to an op that may wait long: it may come before, beside or
+    /// after it, and has no reply.
+    /// </summary>
+    public virtual void Interrupt(ulong unique) { }
 
     /// <summary>access(2); not sent where the mount has default_permissions.</summary>
     public virtual int Access(in RequestContext context, ulong node, uint mask) => NotImplemented;

@@ -1,56 +1,73 @@
-using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using ZstdFs.Fuse.Transport;
+using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Fuse;
 
 /// <summary>
-/// Tells the kernel that something it caches is no longer true. Results are 0 or −errno; −ENOENT only says that the kernel did not hold it.
-/// A notification that drops pages waits for reads of them under way: never send it from the op that such a read is.
+/// Tells the kernel that something it caches is no longer true. Results are 0 or −errno; −ENOENT only says that the kernel did not hold it, −ENAMETOOLONG that
+/// it cannot hold such a name. May be used from any thread, but a notification waits for the kernel's own locks: one that drops pages waits for reads of
+/// them under way, one that drops a name for ops in that folder. Never send it from within such an op, nor while holding a lock that one needs.
 /// </summary>
-public sealed class FuseNotifier(FileDescriptor device)
+public sealed class FuseNotifier
 {
-    private const int InvalidateInodeCode = 2, InvalidateEntryCode = 3, DeleteCode = 6;
-    private const int HeaderBytes = 16;
+    private const int LongestName = 255;
+
+    private readonly IFuseDevice _device;
+    private volatile bool _canExpire;
+
+    internal FuseNotifier(IFuseDevice device) => _device = device;
+
+    /// <summary>HAS_EXPIRE_ONLY was settled.</summary>
+    internal bool CanExpire { set => _canExpire = value; }
 
     /// <summary>Drops attributes and, where <paramref name="offset"/> is 0 or more, pages of a node; length 0 or less reaches to the end.</summary>
-    public int InvalidateInode(ulong node, long offset, long length)
-    {
-        Span<byte> message = stackalloc byte[HeaderBytes + 24];
-        BinaryPrimitives.WriteUInt64LittleEndian(message[16..], node);
-        BinaryPrimitives.WriteInt64LittleEndian(message[24..], offset);
-        BinaryPrimitives.WriteInt64LittleEndian(message[32..], length);
-        return Send(message, InvalidateInodeCode);
-    }
+    public int InvalidateInode(ulong node, long offset, long length) =>
+        Send(FuseNotifyCode.InvalidateInode, new FuseNotifyInvalInodeOut { Ino = node, Offset = offset, Length = length });
 
-    /// <summary>Drops a name, so that the next use of it is looked up.</summary>
-    public int InvalidateEntry(ulong parent, ReadOnlySpan<byte> name)
+    /// <summary>Drops a name, so that the next use of it is looked up. −EBUSY where it is a mount point.</summary>
+    public int InvalidateEntry(ulong parent, ReadOnlySpan<byte> name) => SendName(
+        FuseNotifyCode.InvalidateEntry, new FuseNotifyInvalEntryOut { Parent = parent, NameLength = (uint)name.Length }, name);
+
+    /// <summary>Has a name looked up at its next use, without dropping what hangs below it. On Linux before 6.2 the same as <see cref="InvalidateEntry"/>.</summary>
+    public int ExpireEntry(ulong parent, ReadOnlySpan<byte> name) => SendName(FuseNotifyCode.InvalidateEntry, new FuseNotifyInvalEntryOut
     {
-        Span<byte> message = stackalloc byte[HeaderBytes + 16 + 256];
-        message.Clear();
-        BinaryPrimitives.WriteUInt64LittleEndian(message[16..], parent);
-        BinaryPrimitives.WriteUInt32LittleEndian(message[24..], (uint)name.Length);
-        name.CopyTo(message[32..]);
-        return Send(message[..(33 + name.Length)], InvalidateEntryCode);
-    }
+        Parent = parent,
+        NameLength = (uint)name.Length,
+        Flags = _canExpire ? FuseNotifyInvalEntryOut.ExpireOnly : 0,
+    }, name);
 
     /// <summary>Drops a name because its file was deleted, so that watchers hear of it.</summary>
-    public int Delete(ulong parent, ulong child, ReadOnlySpan<byte> name)
+    public int Delete(ulong parent, ulong child, ReadOnlySpan<byte> name) => SendName(
+        FuseNotifyCode.Delete, new FuseNotifyDeleteOut { Parent = parent, Child = child, NameLength = (uint)name.Length }, name);
+
+    /// <summary>Wakes whoever waits in poll(2), by the handle that <see cref="FuseFileSystem.Poll"/> was given.</summary>
+    public int WakePollers(ulong pollHandle) => Send(FuseNotifyCode.Poll, new FuseNotifyPollWakeupOut { KernelHandle = pollHandle });
+
+    private int Send<T>(FuseNotifyCode code, in T body) where T : unmanaged
     {
-        Span<byte> message = stackalloc byte[HeaderBytes + 24 + 256];
-        message.Clear();
-        BinaryPrimitives.WriteUInt64LittleEndian(message[16..], parent);
-        BinaryPrimitives.WriteUInt64LittleEndian(message[24..], child);
-        BinaryPrimitives.WriteUInt32LittleEndian(message[32..], (uint)name.Length);
-        name.CopyTo(message[40..]);
-        return Send(message[..(41 + name.Length)], DeleteCode);
+        Span<byte> message = stackalloc byte[FuseOutHeader.Bytes + Unsafe.SizeOf<T>()];
+        return Send(code, body, message);
     }
 
-    private int Send(Span<byte> message, int code)
+    private int SendName<T>(FuseNotifyCode code, in T body, ReadOnlySpan<byte> name) where T : unmanaged
     {
-        // A reply header with unique 0; the code stands where an error would.
-        BinaryPrimitives.WriteUInt32LittleEndian(message, (uint)message.Length);
-        BinaryPrimitives.WriteInt32LittleEndian(message[4..], code);
-        message.Slice(8, 8).Clear();
-        return DeviceCalls.Write(device, message);
+        if (name.Length > LongestName)
+            return -(int)Errno.ENAMETOOLONG;
+        int nameAt = FuseOutHeader.Bytes + Unsafe.SizeOf<T>();
+        Span<byte> message = stackalloc byte[nameAt + LongestName + 1];
+        name.CopyTo(message[nameAt..]);
+        message[nameAt + name.Length] = 0;
+        return Send(code, body, message[..(nameAt + name.Length + 1)]);
+    }
+
+    private int Send<T>(FuseNotifyCode code, in T body, Span<byte> message) where T : unmanaged
+    {
+        // A reply to request 0, which there is none of.
+        MemoryMarshal.Write(message, new FuseOutHeader { Length = (uint)message.Length, Error = (int)code });
+        MemoryMarshal.Write(message[FuseOutHeader.Bytes..], in body);
+        return _device.Write(message);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ZstdFs.Linux.Native;
 
 namespace ZstdFs.Linux;
 
@@ -17,6 +18,24 @@ public static unsafe partial class DeviceCalls
     {
         fixed (byte* p = message)
             return (int)Math.Min(0, SystemCallResult.From((long)NativeWrite(device, p, (nuint)message.Length)));
+    }
+
+    /// <summary>poll(2) for something to read. Returns 1 when there is, or when the other side is gone; 0 when the time is up.</summary>
+    public static int WaitForInput(FileDescriptor device, int timeoutMs)
+    {
+        const short Readable = 1; // POLLIN
+        bool held = false;
+        try
+        {
+            device.DangerousAddRef(ref held);
+            var descriptor = new PollDescriptor { Number = device.Number, Events = Readable };
+            return SystemCallResult.From(LibcProcess.Poll(&descriptor, 1, timeoutMs));
+        }
+        finally
+        {
+            if (held)
+                device.DangerousRelease();
+        }
     }
 
     /// <summary>Two connected descriptors that carry whole messages (SOCK_SEQPACKET): a device whose other side can be scripted. Returns 0.</summary>

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using ZstdFs.Fuse.Session;
+using ZstdFs.Fuse.Transport;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
@@ -8,42 +10,84 @@ namespace ZstdFs.Fuse.Tests;
 /// <summary>A session whose kernel is this test: requests go in and replies come out over a socket pair.</summary>
 internal sealed class ScriptedKernel : IDisposable
 {
+    internal const ulong AllFlags = 0xFFFF_FFFF_FFFF_FFFF;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private const int PatienceMs = 20_000;
+
     private readonly FileDescriptor _kernel;
     private readonly FileDescriptor _device;
-    private readonly FuseSession _session;
-    private readonly byte[] _message = new byte[256 * 1024];
+    private readonly byte[] _message = new byte[2 * 1024 * 1024];
     private ulong _unique;
 
-    internal ScriptedKernel(FuseFileSystem fileSystem, int threads = 1)
+    /// <summary>A session that runs; one thread and writes of 128 KiB unless the options say otherwise.</summary>
+    internal ScriptedKernel(FuseFileSystem fileSystem, SessionOptions? options = null, bool start = true)
     {
         Assert.That(DeviceCalls.CreatePair(out _kernel, out _device), Is.Zero);
-        _session = new FuseSession(_device, fileSystem, new SessionOptions { Threads = threads, MaxWriteBytes = 128 * 1024 });
-        _session.Start();
+        Device = new FaultyDevice(new FuseDevice(_device));
+        Session = new FuseSession(Device, fileSystem, options ?? new SessionOptions { Threads = 1, MaxWriteBytes = 128 * 1024 });
+        if (start)
+            Session.Start();
     }
 
-    /// <summary>INIT as a kernel of this minor version sends it, offering every flag.</summary>
-    internal byte[] Init(uint minor)
+    internal FuseSession Session { get; }
+
+    internal FaultyDevice Device { get; }
+
+    /// <summary>INIT as a kernel of this minor version sends it, offering every flag that it can but the ones left out.</summary>
+    internal FuseInitOut Init(uint minor = 45, InitFlags without = 0)
     {
-        byte[] body = new byte[64];
-        BinaryPrimitives.WriteUInt32LittleEndian(body, 7);
-        BinaryPrimitives.WriteUInt32LittleEndian(body.AsSpan(4), minor);
-        BinaryPrimitives.WriteUInt32LittleEndian(body.AsSpan(8), 128 * 1024);
-        BinaryPrimitives.WriteUInt32LittleEndian(body.AsSpan(12), minor >= 36 ? 0xFFFF_FFFF : 0xBFFF_FFFF);
-        BinaryPrimitives.WriteUInt32LittleEndian(body.AsSpan(16), 0xFFFF_FFFF);
-        return Ask(FuseOpcode.Init, 0, body, out _);
+        byte[] reply = Ask(FuseOpcode.Init, 0, InitBody(7, minor, AllFlags & ~(ulong)without), out int error);
+        Assert.That((error, reply.Length), Is.EqualTo((0, 64)));
+        return MemoryMarshal.Read<FuseInitOut>(reply);
     }
 
-    /// <summary>Sends a request and returns the body of its reply.</summary>
+    /// <summary>The body of INIT: 16 bytes before 7.36, 64 since.</summary>
+    internal static byte[] InitBody(uint major, uint minor, ulong flags) => minor >= 36
+        ? Body.Of(major, minor, 128u * 1024, (uint)flags, (uint)(flags >> 32), new byte[44])
+        : Body.Of(major, minor, 128u * 1024, (uint)flags & ~(uint)InitFlags.InitExt);
+
+    /// <summary>Sends a request and returns the body of its reply; <paramref name="error"/> is a positive errno.</summary>
     internal byte[] Ask(FuseOpcode opcode, ulong node, ReadOnlySpan<byte> body, out int error)
     {
         int length = Exchange(opcode, node, body, out error);
         return _message.AsSpan(16, length).ToArray();
     }
 
+    /// <summary>The errno of a request's reply, 0 for success.</summary>
+    internal int Error(FuseOpcode opcode, ulong node, ReadOnlySpan<byte> body)
+    {
+        Exchange(opcode, node, body, out int error);
+        return error;
+    }
+
     /// <summary>The same without allocating. Returns the length of the reply's body.</summary>
     internal int Exchange(FuseOpcode opcode, ulong node, ReadOnlySpan<byte> body, out int error)
     {
         Send(opcode, node, body);
+        return Receive(out error);
+    }
+
+    internal void Send(FuseOpcode opcode, ulong node, ReadOnlySpan<byte> body, int claimedExtraBytes = 0)
+    {
+        Span<byte> header = _message.AsSpan(0, 40 + body.Length);
+        header[..40].Clear();
+        BinaryPrimitives.WriteInt32LittleEndian(header, header.Length + claimedExtraBytes);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[4..], (uint)opcode);
+        BinaryPrimitives.WriteUInt64LittleEndian(header[8..], ++_unique);
+        BinaryPrimitives.WriteUInt64LittleEndian(header[16..], node);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[24..], 1000);
+        body.CopyTo(header[40..]);
+        int result = DeviceCalls.Write(_kernel, header);
+        if (result < 0)
+            throw new InvalidOperationException($"the session does not take requests: {(Errno)(-result)}");
+    }
+
+    /// <summary>The reply to the request sent last. Returns the length of its body.</summary>
+    internal int Receive(out int error)
+    {
+        if (DeviceCalls.WaitForInput(_kernel, PatienceMs) <= 0)
+            throw new TimeoutException($"no reply to request {_unique}");
         int length = DeviceCalls.Read(_kernel, _message);
         if (length < 16 || BinaryPrimitives.ReadUInt32LittleEndian(_message) != length || BinaryPrimitives.ReadUInt64LittleEndian(_message.AsSpan(8)) != _unique)
             throw new InvalidOperationException($"a reply of {length} bytes does not answer request {_unique}");
@@ -51,26 +95,30 @@ internal sealed class ScriptedKernel : IDisposable
         return length - 16;
     }
 
-    internal void Send(FuseOpcode opcode, ulong node, ReadOnlySpan<byte> body)
+    /// <summary>Returns when everything sent before has been dealt with, by a session of one thread.</summary>
+    internal void Settle() => Assert.That(Error(FuseOpcode.Destroy, 0, []), Is.Zero);
+
+    /// <summary>A message that the session sent of itself.</summary>
+    internal byte[] ReceiveNotification()
     {
-        Span<byte> header = _message.AsSpan(0, 40 + body.Length);
-        header[..40].Clear();
-        BinaryPrimitives.WriteInt32LittleEndian(header, header.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[4..], (uint)opcode);
-        BinaryPrimitives.WriteUInt64LittleEndian(header[8..], ++_unique);
-        BinaryPrimitives.WriteUInt64LittleEndian(header[16..], node);
-        body.CopyTo(header[40..]);
-        int result = DeviceCalls.Write(_kernel, header);
-        if (result < 0)
-            throw new InvalidOperationException($"the session does not take requests: {(Errno)(-result)}");
+        Assert.That(DeviceCalls.WaitForInput(_kernel, PatienceMs), Is.GreaterThan(0));
+        return _message[..DeviceCalls.Read(_kernel, _message)];
     }
+
+    /// <summary>The device reads 0 bytes, which ends the session.</summary>
+    internal void HangUp()
+    {
+        _kernel.Dispose();
+        Join();
+    }
+
+    internal void Join() => Assert.That(Task.Run(Session.Join).Wait(Patience), Is.True, "the session ends");
 
     public void Dispose()
     {
-        // The device reads 0 bytes, which ends the session.
         _kernel.Dispose();
-        _session.Join();
-        _session.Dispose();
+        Join();
+        Session.Dispose();
         _device.Dispose();
     }
 }

@@ -1,4 +1,5 @@
 using ZstdFs.Cli.Options;
+using ZstdFs.Core;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
@@ -37,13 +38,16 @@ internal sealed class KernelMount : IDisposable
     }
 
     /// <summary>Serves until the mount is gone.</summary>
-    internal void Run(ZstdFileSystem fileSystem)
+    internal void Run(ZstdFileSystem fileSystem, IEventLog log)
     {
         using var session = new FuseSession(_mount.Device, fileSystem, new SessionOptions
         {
             OnFailure = fileSystem.ReportFailure,
         });
         session.Run();
+        // ENODEV is an unmount. Whatever else ended it, what is open still goes to disk.
+        if (session.EndedBy != Errno.ENODEV)
+            log.Warning($"the connection to the kernel ended without an unmount ({session.EndedBy})");
     }
 
     // The library takes text. A path that has none is reached through the descriptor, which only mount(2) can do.

@@ -28,7 +28,7 @@ internal sealed class MountService(string source, string mountPoint, MountOption
             Directory.SetCurrentDirectory("/");
             ending.MountIsMade();
             ServingProbe.Start(onto.Path, () => NoteServing(from, onto, fileSystem.ReadOnly));
-            mount.Run(fileSystem);
+            mount.Run(fileSystem, log);
         }
         ExitCode code = Drain(fileSystem, from);
         return _served || ending.WasAsked

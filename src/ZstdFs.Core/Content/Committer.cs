@@ -10,7 +10,7 @@ namespace ZstdFs.Core.Content;
 /// one name gets a new stored file, verified, synchronised and renamed over the old one; a file with several names is rewritten in place from a
 /// synchronised copy, because a rename would split the names.
 /// </summary>
-internal sealed class Committer(ContentServices services, DirectoryCache directories)
+internal sealed class Committer(ContentServices services, DirectoryCache directories, FolderGates folderGates)
 {
     /// <summary>
     /// Makes the next base. Null without an error: the file lost its last name, and nobody will look for it.
@@ -71,7 +71,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         {
             if (node.AnyLink is not { } link)
                 return -(int)Errno.ENOENT;
-            int result = directories.Rent(link.Parent, out DirectoryLease parent);
+            int result = directories.Rent(link.Parent, out DescriptorLease parent);
             if (result < 0)
                 return result;
             using (parent)
@@ -88,12 +88,12 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
                 }
                 return current.LinkCount > 1
                     ? RewriteInPlace(content, version, parent.Descriptor, stored, current, map, out next)
-                    : Replace(content, version, parent.Descriptor, stored, current, map, out next);
+                    : Replace(content, version, link.Parent, parent.Descriptor, stored, current, map, out next);
             }
         }
     }
 
-    private int Replace(FileContent content, NewVersion version, FileDescriptor parent, NativeName stored, in Statx old, FrameMap map, out StoredBase? next)
+    private int Replace(FileContent content, NewVersion version, Node folder, FileDescriptor parent, NativeName stored, in Statx old, FrameMap map, out StoredBase? next)
     {
         next = null;
         FileDescriptor file = version.File;
@@ -109,10 +109,10 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0 && content.Working is { } working)
             result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });
         if (result >= 0)
-            result = version.RenameTo(parent, stored);
+            result = RenameUnnoticed(version, folder, parent, stored);
         if (result < 0)
             return result;
-        if (services.State is { KeepsRecords: false })
+        if (services.State is { KeepsRecords: false } || !StateFolder.IsAllocated(content.Node.Id))
             services.Inspector.NoteReplaced(old, stat, content.Node.Id);
         // fsync was answered from the working copy, which goes now: the name must be on disk before.
         if (content.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
@@ -122,6 +122,20 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         content.NotePublished(stat);
         next = new StoredBase(services, version.Release(), stat, isFresh: false, map);
         return 0;
+    }
+
+    /// <summary>To the folder's users no name changed, so its modification time must not either.</summary>
+    private int RenameUnnoticed(NewVersion version, Node folder, FileDescriptor parent, NativeName stored)
+    {
+        lock (folderGates[folder])
+        {
+            bool hasTime = SystemCallsAt.Stat(parent, out Statx before) >= 0;
+            int result = version.RenameTo(parent, stored);
+            // Who may not set the time of a folder that belongs to somebody else leaves it moved.
+            if (result >= 0 && hasTime)
+                _ = SystemCallsAt.SetTimes(parent, new NativeName(".\0"u8), Timestamp.Omit, before.ModifyTime.ToTimestamp());
+            return result;
+        }
     }
 
     /// <summary>

@@ -10,6 +10,7 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     private long _lastCacheId;
     private long _lastTemporary;
     private long _publications;
+    private byte[]? _emptyFrame;
     private StoredFileInspector? _inspector;
     private long _bufferBytesLeft = options.WriteBufferBytes;
 
@@ -19,6 +20,18 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal IEventLog Log { get; } = log;
     internal CodecPool Codecs { get; } = new(Math.Max(4, options.Jobs * 2));
     internal StoredFileInspector Inspector => _inspector ??= new StoredFileInspector(this);
+    /// <summary>What an empty file is stored as.</summary>
+    internal ReadOnlyMemory<byte> EmptyFrame
+    {
+        get
+        {
+            if (_emptyFrame is { } made)
+                return made;
+            byte[] frame = new byte[FrameEncoder.BoundBytes(0)];
+            return _emptyFrame = frame[..StoredFileWriter.Compress(this, default, frame)];
+        }
+    }
+
     internal FrameCache Cache { get; } = new(options.FrameCacheBytes);
 
     /// <summary>Commits published so far. Attributes gathered while it changed may be half of the version before and half of the one after.</summary>

@@ -21,6 +21,10 @@ internal sealed class FileContent : IDisposable
     private WorkingCopy? _working;
     private int _failure;
 
+    // Packed, because attributes are read beside writers.
+    private long _modifyTime;
+    private long _changeTime;
+
     internal FileContent(ContentServices services, Node node, StoredBase @base)
     {
         _services = services;
@@ -54,10 +58,21 @@ internal sealed class FileContent : IDisposable
     internal bool IsDirty { get; private set; }
 
     /// <summary>Modification time of the content that is not committed yet.</summary>
-    internal Timestamp ModifyTime { get; private set; }
+    internal Timestamp ModifyTime
+    {
+        get => PackedTime.Unpack(Volatile.Read(ref _modifyTime));
+        private set => Volatile.Write(ref _modifyTime, PackedTime.Pack(value));
+    }
 
     /// <summary>When the content that is not committed yet was changed last.</summary>
-    internal Timestamp ChangeTime { get; private set; }
+    internal Timestamp ChangeTime
+    {
+        get => PackedTime.Unpack(Volatile.Read(ref _changeTime));
+        private set => Volatile.Write(ref _changeTime, PackedTime.Pack(value));
+    }
+
+    /// <summary>When the logical file was made.</summary>
+    internal Timestamp Birth { get; init; }
 
     /// <summary>Open handles, and commits that wait. Guarded by the table of contents.</summary>
     internal int Handles { get; set; }
@@ -382,6 +397,48 @@ internal sealed class FileContent : IDisposable
             Node.CachedVersion = next.Version;
         Published = next;
         _services.NotePublication();
+    }
+
+    /// <summary>
+    /// The stored file that the name leads to, as an open file. False where a commit is just replacing it, or somebody did in the source: then the name knows.
+    /// </summary>
+    internal bool TryRentStored(bool hasName, out DescriptorLease lease)
+    {
+        StoredBase current = Base;
+        lease = default;
+        try
+        {
+            lease = new DescriptorLease(current.Stored);
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
+        if (!hasName || current.Identity.InodeNumber == Published.InodeNumber && SystemCallsAt.Stat(current.Stored, out Statx stat) >= 0 && stat.LinkCount > 0)
+            return true;
+        lease.Dispose();
+        return false;
+    }
+
+    /// <summary>Attributes of the stored file without walking to its name, where this content has all the rest that stat(2) shows.</summary>
+    internal bool TryStat(out Statx stat, out long logicalBytes)
+    {
+        (stat, logicalBytes) = (default, 0);
+        if (!Volatile.Read(ref _isLoaded))
+            return false;
+        try
+        {
+            StoredBase current = Base;
+            if (SystemCallsAt.Stat(current.Stored, out stat) < 0 || stat.LinkCount == 0)
+                return false;
+            logicalBytes = LogicalBytes;
+            // What somebody wrote into the stored file itself is not this content.
+            return IsDirty || StoredIdentity.Of(stat) == current.Identity;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
     }
 
     /// <summary>The length, finding it out where need be.</summary>

@@ -74,9 +74,10 @@ internal sealed class StoredFileInspector(ContentServices services)
                 services.Log.Warning($"{name.ToString()}: its first content did not reach the disk before the machine stopped; it is empty");
             else
                 size = FindSize(file, stat, name, out isFinal);
+            // A number that cannot be written down would be another one at the next look.
+            if (isFinal && services.State is not null && SourceTree.WriteRecord(file, SizeRecord.For(stat, number, size, birth) with { IsFresh = isFresh }) < 0 && !hasRecord)
+                number = _unrecorded.GetValueOrDefault(stat.InodeNumber, SourceNumber(stat));
             facts = new StoredFacts(number, size, isFresh, birth);
-            if (isFinal && services.State is not null)
-                _ = SourceTree.WriteRecord(file, SizeRecord.For(stat, number, size, birth) with { IsFresh = isFresh });
             return 0;
         }
     }

@@ -64,69 +64,54 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
 
     private int SetStored(Node node, FileContent? content, in FuseSetattrIn change)
     {
-        const SetattrValid Times = SetattrValid.Atime | SetattrValid.Mtime | SetattrValid.AtimeNow | SetattrValid.MtimeNow;
         // One of several steps may fail; those before it stand, as they would after several calls.
         lock (node.LinksGate)
         {
-            int result = At(node, out DirectoryLease lease, out byte[] name);
-            if (result == -(int)Errno.ENOENT && content is not null)
-                return SetUnnamed(content, change);
+            int result = Locate(node, content, out AttributePlace place);
             if (result < 0)
                 return result;
-            using (lease)
+            using (place)
             {
-                var native = new NativeName(name);
-                if ((change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) != 0)
-                    result = SystemCallsAt.ChangeOwner(lease.Descriptor, native,
-                        (change.Valid & SetattrValid.Uid) != 0 ? change.Uid : uint.MaxValue, (change.Valid & SetattrValid.Gid) != 0 ? change.Gid : uint.MaxValue);
-                if (result >= 0 && (change.Valid & SetattrValid.Mode) != 0)
-                    result = SystemCallsAt.ChangeMode(lease.Descriptor, native, change.Mode & 0xFFF);
-                if (content is not null)
-                    content.MayHavePrivileges = true;
-                if (result >= 0 && (change.Valid & Times) != 0)
-                    result = SetTimes(node, content, lease.Descriptor, native, change);
-                return result;
+                if (node.Kind != NodeKind.Directory)
+                    return Change(place, node, content, change);
+                lock (volume.FolderGates[node])
+                    return Change(place, node, content, change);
             }
         }
     }
 
-    /// <summary>Of a file that is open and has no name (any more).</summary>
-    private static int SetUnnamed(FileContent content, in FuseSetattrIn change)
+    private static int Change(in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change)
     {
-        FileDescriptor stored = content.Base.Stored;
         int result = 0;
         if ((change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) != 0)
-            result = SystemCallsFile.ChangeOwner(stored, (change.Valid & SetattrValid.Uid) != 0 ? change.Uid : uint.MaxValue, (change.Valid & SetattrValid.Gid) != 0 ? change.Gid : uint.MaxValue);
+            result = place.ChangeOwner((change.Valid & SetattrValid.Uid) != 0 ? change.Uid : uint.MaxValue, (change.Valid & SetattrValid.Gid) != 0 ? change.Gid : uint.MaxValue);
         if (result >= 0 && (change.Valid & SetattrValid.Mode) != 0)
-            result = SystemCallsFile.ChangeMode(stored, change.Mode & 0xFFF);
-        (Timestamp access, Timestamp modify) = TimesOf(change);
-        if (result >= 0 && (access != Timestamp.Omit || modify != Timestamp.Omit))
-            result = SystemCallsFile.SetTimes(stored, access, modify);
-        if (result >= 0 && modify != Timestamp.Omit && SystemCallsAt.Stat(stored, out Statx stat) >= 0)
-            content.NoteTimes(modify, stat);
-        return result;
+            result = place.ChangeMode(change.Mode & 0xFFF);
+        if (content is not null)
+            content.MayHavePrivileges = true;
+        Timestamp access = (change.Valid & SetattrValid.AtimeNow) != 0 ? Timestamp.UtimeNow
+            : (change.Valid & SetattrValid.Atime) != 0 ? new Timestamp(change.Atime, change.AtimeNsec) : Timestamp.Omit;
+        Timestamp modify = (change.Valid & SetattrValid.MtimeNow) != 0 ? Timestamp.Now()
+            : (change.Valid & SetattrValid.Mtime) != 0 ? new Timestamp(change.Mtime, change.MtimeNsec) : Timestamp.Omit;
+        if (result < 0 || access == Timestamp.Omit && modify == Timestamp.Omit)
+            return result;
+        return modify == Timestamp.Omit || node.Kind != NodeKind.Stored ? place.SetTimes(access, modify) : SetModifyTime(place, content, access, modify);
     }
 
-    private static (Timestamp Access, Timestamp Modify) TimesOf(in FuseSetattrIn change) => (
-        (change.Valid & SetattrValid.AtimeNow) != 0 ? Timestamp.UtimeNow : (change.Valid & SetattrValid.Atime) != 0 ? new Timestamp(change.Atime, change.AtimeNsec) : Timestamp.Omit,
-        (change.Valid & SetattrValid.MtimeNow) != 0 ? Timestamp.Now() : (change.Valid & SetattrValid.Mtime) != 0 ? new Timestamp(change.Mtime, change.MtimeNsec) : Timestamp.Omit);
-
-    private static int SetTimes(Node node, FileContent? content, FileDescriptor directory, NativeName name, in FuseSetattrIn change)
+    /// <summary>The record holds only beside the modification time that it names. Of a file that is not committed it is written anew soon.</summary>
+    private static int SetModifyTime(in AttributePlace place, FileContent? content, Timestamp access, Timestamp modify)
     {
-        (Timestamp access, Timestamp modify) = TimesOf(change);
-        bool hasRecord = SourceTree.TryReadRecord(directory, name, out SizeRecord record);
-        int result = SystemCallsAt.Stat(directory, name, out Statx before);
+        SizeRecord record = default;
+        bool keepsRecord = content is not { IsDirty: true } && place.TryReadRecord(out record) && !record.IsFresh && place.Stat(out Statx before) >= 0 && record.Describes(before);
+        int result = place.SetTimes(access, modify);
+        Statx after = default;
         if (result >= 0)
-            result = SystemCallsAt.SetTimes(directory, name, access, modify);
-        if (result < 0 || modify == Timestamp.Omit || node.Kind != NodeKind.Stored)
-            return result;
-        result = SystemCallsAt.Stat(directory, name, out Statx after);
+            result = place.Stat(out after);
         if (result < 0)
             return result;
         content?.NoteTimes(modify, after);
-        // The record holds only beside the modification time that it names.
-        if (hasRecord && record.Describes(before) && !record.IsFresh)
-            _ = SourceTree.WriteRecord(directory, name, record with { StoredModifyTime = after.ModifyTime.ToTimestamp() });
+        if (keepsRecord)
+            _ = place.WriteRecord(record with { StoredModifyTime = after.ModifyTime.ToTimestamp() });
         return 0;
     }
 
@@ -138,76 +123,62 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         return volume.GetExtendedAttributes(node, out attributes);
     }
 
-    /// <summary>The folder and the name in it under which the node is stored.</summary>
-    private int At(Node node, out DirectoryLease lease, out byte[] name)
-    {
-        name = ".\0"u8.ToArray();
-        if (node == volume.Nodes.Root)
-            return volume.Directories.Rent(node, out lease);
-        lease = default;
-        if (node.AnyLink is not { } link)
-            return -(int)Errno.ENOENT;
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        name = node.Kind == NodeKind.Stored ? StoredName.Of(link.Bytes, buffer).Terminated.ToArray() : link.Name;
-        return volume.Directories.Rent(link.Parent, out lease);
-    }
-
     internal int ReadLink(ulong nodeId, Span<byte> target)
     {
-        int result = Locate(nodeId, out Located located);
+        int result = Locate(nodeId, out AttributePlace place);
         if (result < 0)
             return result;
-        using (located)
-            return SystemCallsAt.ReadLink(located.Directory, located.NativeName, target);
+        using (place)
+            return place.ReadLink(target);
     }
 
     internal int GetExtended(ulong nodeId, NativeName attribute, Span<byte> value)
     {
         if (attribute.Bytes.StartsWith(OurPrefix))
             return -(int)Errno.ENODATA;
-        int result = Locate(nodeId, out Located located);
+        int result = Locate(nodeId, out AttributePlace place);
         if (result < 0)
             return result;
-        using (located)
-            return located.File is { } file ? ExtendedAttributes.Get(file, attribute, value) : ExtendedAttributes.Get(located.Directory, located.NativeName, attribute, value);
+        using (place)
+            return place.GetExtended(attribute, value);
     }
 
     internal int SetExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags)
     {
-        int result = LocateForChange(nodeId, attribute, Errno.EPERM, out Located located);
+        int result = LocateForChange(nodeId, attribute, Errno.EPERM, out AttributePlace place);
         if (result < 0)
             return result;
-        using (located)
-            return located.File is { } file ? ExtendedAttributes.Set(file, attribute, value, flags) : ExtendedAttributes.Set(located.Directory, located.NativeName, attribute, value, flags);
+        using (place)
+            return place.SetExtended(attribute, value, flags);
     }
 
     internal int RemoveExtended(ulong nodeId, NativeName attribute)
     {
-        int result = LocateForChange(nodeId, attribute, Errno.ENODATA, out Located located);
+        int result = LocateForChange(nodeId, attribute, Errno.ENODATA, out AttributePlace place);
         if (result < 0)
             return result;
-        using (located)
-            return located.File is { } file ? ExtendedAttributes.Remove(file, attribute) : ExtendedAttributes.Remove(located.Directory, located.NativeName, attribute);
+        using (place)
+            return place.RemoveExtended(attribute);
     }
 
-    private int LocateForChange(ulong nodeId, NativeName attribute, Errno ours, out Located located)
+    private int LocateForChange(ulong nodeId, NativeName attribute, Errno ours, out AttributePlace place)
     {
-        located = default;
+        place = default;
         if (attribute.Bytes.StartsWith(OurPrefix))
             return -(int)ours;
-        return volume.IsReadOnly ? -(int)Errno.EROFS : Locate(nodeId, out located);
+        return volume.IsReadOnly ? -(int)Errno.EROFS : Locate(nodeId, out place);
     }
 
     internal int ListExtended(ulong nodeId, Span<byte> names)
     {
-        int result = Locate(nodeId, out Located located);
+        int result = Locate(nodeId, out AttributePlace place);
         if (result < 0)
             return result;
         byte[] all = ArrayPool<byte>.Shared.Rent(LongestListBytes);
         try
         {
-            using (located)
-                result = located.File is { } file ? ExtendedAttributes.List(file, all) : ExtendedAttributes.List(located.Directory, located.NativeName, all);
+            using (place)
+                result = place.ListExtended(all);
             if (result < 0)
                 return result;
             int kept = WithoutOurs(all, result);
@@ -257,34 +228,34 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         return result;
     }
 
-    private int Locate(ulong nodeId, out Located located)
+    private int Locate(ulong nodeId, out AttributePlace place)
     {
-        located = default;
+        place = default;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        int result = At(node, out DirectoryLease lease, out byte[] name);
-        located = new Located(volume, lease, name, null);
-        if (result != -(int)Errno.ENOENT || volume.Contents.Hold(nodeId) is not { } held)
-            return result;
-        // Open, and without a name (any more).
-        located = new Located(volume, default, name, held);
-        return 0;
+        OpenFile? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(nodeId) : null;
+        int result = Locate(node, held?.Content, out place);
+        if (held is not null)
+            volume.Forgotten(volume.Contents.Close(held));
+        return result;
     }
 
-    /// <summary>Where a node's attributes are: under a name in a folder, or of an open file that has no name.</summary>
-    private readonly struct Located(Volume volume, DirectoryLease lease, byte[] name, OpenFile? held) : IDisposable
+    /// <summary>Of a file with something to commit, or without a name, the open file; else the name, so that what others did to it in the source is seen.</summary>
+    private int Locate(Node node, FileContent? content, out AttributePlace place)
     {
-        internal FileDescriptor? File => held?.Content.Base.Stored;
-
-        internal FileDescriptor Directory => lease.Descriptor;
-
-        internal NativeName NativeName => new(name);
-
-        public void Dispose()
+        place = default;
+        Link? link = node.AnyLink;
+        bool hasName = link is not null || node == volume.Nodes.Root;
+        if (content is not null && (!hasName || content.IsDirty || content.Base.IsFresh) && content.TryRentStored(hasName, out DescriptorLease open))
         {
-            lease.Dispose();
-            if (held is not null)
-                volume.Forgotten(volume.Contents.Close(held));
+            place = new AttributePlace(open);
+            return 0;
         }
+        if (!hasName)
+            return -(int)Errno.ENOENT;
+        int result = volume.Directories.Rent(link?.Parent ?? node, out DescriptorLease folder);
+        if (result >= 0)
+            place = new AttributePlace(folder, link, node.Kind);
+        return result;
     }
 }

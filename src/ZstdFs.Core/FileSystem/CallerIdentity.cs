@@ -10,8 +10,11 @@ namespace ZstdFs.Core.FileSystem;
 internal readonly ref struct CallerIdentity
 {
     [ThreadStatic] private static bool IsPrepared;
+    [ThreadStatic] private static uint CurrentUmask;
 
     private static readonly bool IsRoot = Credentials.IsRoot;
+
+    private readonly bool _isOther;
 
     internal CallerIdentity(in RequestContext context, uint umask)
     {
@@ -20,16 +23,23 @@ internal readonly ref struct CallerIdentity
             _ = Credentials.UnshareUmask();
             if (IsRoot)
                 _ = Credentials.KeepCapabilities();
+            CurrentUmask = umask;
+            _ = Credentials.SetUmask(umask);
             IsPrepared = true;
         }
-        _ = Credentials.SetUmask(umask);
-        if (IsRoot)
+        if (CurrentUmask != umask)
+        {
+            _ = Credentials.SetUmask(umask);
+            CurrentUmask = umask;
+        }
+        _isOther = IsRoot && (context.UserId | context.GroupId) != 0;
+        if (_isOther)
             Credentials.ActAs(context.UserId, context.GroupId);
     }
 
     public void Dispose()
     {
-        if (IsRoot)
+        if (_isOther)
             Credentials.ActAs(0, 0);
     }
 }

@@ -26,7 +26,7 @@ internal sealed class DirectoryOperations(Volume volume)
     internal int Open(ulong nodeId, out FuseOpenOut reply)
     {
         reply = default;
-        int result = volume.RentFolder(nodeId, out Node folder, out DirectoryLease lease);
+        int result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)

@@ -67,7 +67,7 @@ internal sealed class FileOpener(Volume volume)
                     return result;
                 }
                 // Finding the size may have written a record, which moves the change time only.
-                handle = volume.Contents.Add(new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, facts.IsFresh)), writable);
+                handle = volume.Contents.Add(new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, facts.IsFresh)) { Birth = facts.Birth }, writable);
             }
             ulong version = ((OpenFile)handle).Content.Published.Version;
             isUnchanged = node.CachedVersion == version;
@@ -80,7 +80,7 @@ internal sealed class FileOpener(Volume volume)
     {
         stored = null!;
         stat = default;
-        int result = volume.Directories.Rent(link.Parent, out DirectoryLease lease);
+        int result = volume.Directories.Rent(link.Parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)
@@ -94,7 +94,7 @@ internal sealed class FileOpener(Volume volume)
     private int OpenPlain(Link link, bool writable, out OpenHandle handle)
     {
         handle = null!;
-        int result = volume.Directories.Rent(link.Parent, out DirectoryLease lease);
+        int result = volume.Directories.Rent(link.Parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         FileDescriptor file;

@@ -162,7 +162,7 @@ internal sealed class FileOperations(Volume volume)
 
     private int SynchronizeFolder(Node folder)
     {
-        int result = volume.Directories.Rent(folder, out DirectoryLease lease);
+        int result = volume.Directories.Rent(folder, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)

@@ -14,7 +14,7 @@ internal sealed class NameOperations(Volume volume)
     internal int Lookup(ulong parentId, NativeName name, out FuseEntryOut entry)
     {
         entry = default;
-        int result = volume.RentFolder(parentId, out Node parent, out DirectoryLease lease);
+        int result = volume.RentFolder(parentId, out Node parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)
@@ -29,7 +29,7 @@ internal sealed class NameOperations(Volume volume)
     internal int MakeNative(in RequestContext context, ulong parentId, NativeName name, uint umask, NativeMaker make, out FuseEntryOut entry)
     {
         entry = default;
-        int result = Prepare(parentId, name, out Node parent, out DirectoryLease lease);
+        int result = Prepare(parentId, name, out Node parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)
@@ -38,8 +38,11 @@ internal sealed class NameOperations(Volume volume)
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             if (SystemCallsAt.Stat(lease.Descriptor, StoredName.Of(name.Bytes, buffer), out Statx existing) >= 0 && existing.IsRegular)
                 return -(int)Errno.EEXIST;
-            using (new CallerIdentity(context, umask))
-                result = make(lease.Descriptor, name);
+            lock (volume.FolderGates[parent])
+            {
+                using (new CallerIdentity(context, umask))
+                    result = make(lease.Descriptor, name);
+            }
             return result < 0 ? result : volume.LookUp(parent, lease.Descriptor, name.Bytes, out entry);
         }
     }
@@ -49,7 +52,7 @@ internal sealed class NameOperations(Volume volume)
     {
         entry = default;
         file = null!;
-        int result = Prepare(parentId, name, out Node parent, out DirectoryLease lease);
+        int result = Prepare(parentId, name, out Node parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)
@@ -59,8 +62,11 @@ internal sealed class NameOperations(Volume volume)
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             NativeName stored = StoredName.Of(name.Bytes, buffer);
             FileDescriptor descriptor;
-            using (new CallerIdentity(context, umask))
-                result = volume.Source.CreateFile(lease.Descriptor, stored, mode & 0xFFF, out descriptor);
+            lock (volume.FolderGates[parent])
+            {
+                using (new CallerIdentity(context, umask))
+                    result = volume.Source.CreateFile(lease.Descriptor, stored, mode & 0xFFF, out descriptor);
+            }
             if (result < 0)
                 return result;
             result = MakeEmpty(descriptor, out ulong id, out Statx stat);
@@ -79,7 +85,7 @@ internal sealed class NameOperations(Volume volume)
 
     private OpenFile OpenFresh(Node node, FileDescriptor stored, in Statx stat, out FileContent content)
     {
-        content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, isFresh: true) { IsWritable = true });
+        content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, isFresh: true) { IsWritable = true }) { Birth = stat.Birth.ToTimestamp() };
         node.CachedVersion = content.Published.Version;
         return volume.Contents.Add(content, writable: true);
     }
@@ -91,7 +97,7 @@ internal sealed class NameOperations(Volume volume)
         file = null!;
         if (volume.IsReadOnly)
             return -(int)Errno.EROFS;
-        int result = volume.RentFolder(parentId, out _, out DirectoryLease lease);
+        int result = volume.RentFolder(parentId, out _, out DescriptorLease lease);
         if (result < 0)
             return result;
         FileDescriptor descriptor;
@@ -120,9 +126,7 @@ internal sealed class NameOperations(Volume volume)
     {
         stat = default;
         id = volume.Services.State!.AllocateInodeNumber();
-        Span<byte> frame = stackalloc byte[64];
-        int length = StoredFileWriter.Compress(volume.Services, default, frame);
-        int result = SystemCallsFile.Write(file, 0, frame[..length]);
+        int result = SystemCallsFile.Write(file, 0, volume.Services.EmptyFrame.Span);
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
         if (result < 0)
@@ -137,7 +141,7 @@ internal sealed class NameOperations(Volume volume)
 
     internal int Remove(ulong parentId, NativeName name, bool folder)
     {
-        int result = Prepare(parentId, name, out Node parent, out DirectoryLease lease);
+        int result = Prepare(parentId, name, out Node parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)
@@ -149,10 +153,16 @@ internal sealed class NameOperations(Volume volume)
                 return -(int)(folder ? Errno.ENOTDIR : Errno.EISDIR);
             Node? node = volume.Nodes.Find(resolved.Id);
             if (node is null)
-                return RemoveNative(lease.Descriptor, name, resolved.Kind);
+            {
+                lock (volume.FolderGates[parent])
+                    return RemoveNative(lease.Descriptor, name, resolved.Kind);
+            }
             // A commit that is about to be published must find the name, or find it gone.
             lock (node.LinksGate)
-                result = RemoveNative(lease.Descriptor, name, resolved.Kind);
+            {
+                lock (volume.FolderGates[parent])
+                    result = RemoveNative(lease.Descriptor, name, resolved.Kind);
+            }
             if (result < 0)
                 return result;
             volume.Nodes.RemoveLink(node, parent, name.Bytes);
@@ -194,12 +204,12 @@ internal sealed class NameOperations(Volume volume)
     {
         if ((flags & ~(RenameFlags.NoReplace | RenameFlags.Exchange)) != 0)
             return -(int)Errno.EINVAL;
-        int result = Prepare(oldParentId, oldName, out Node oldParent, out DirectoryLease from);
+        int result = Prepare(oldParentId, oldName, out Node oldParent, out DescriptorLease from);
         if (result < 0)
             return result;
         using (from)
         {
-            result = Prepare(newParentId, newName, out Node newParent, out DirectoryLease to);
+            result = Prepare(newParentId, newName, out Node newParent, out DescriptorLease to);
             if (result < 0)
                 return result;
             using (to)
@@ -230,7 +240,7 @@ internal sealed class NameOperations(Volume volume)
         Node? replacedNode = replaces ? volume.Nodes.Find(replaced.Id) : null;
         if (movedNode is not null && movedNode == replacedNode)
             return 0;
-        result = RenameLocked(movedNode, replacedNode, from, oldName, to, newName, moved.Kind, flags);
+        result = RenameLocked(movedNode, replacedNode, oldParent, from, oldName, newParent, to, newName, moved.Kind, flags);
         if (result < 0)
             return result;
         // The replaced file was stored under another kind of name, which the rename did not take away.
@@ -263,7 +273,7 @@ internal sealed class NameOperations(Volume volume)
     }
 
     /// <summary>The system call, with the files' gates held in the order of their ids.</summary>
-    private static int RenameLocked(Node? moved, Node? replaced, FileDescriptor from, NativeName oldName, FileDescriptor to, NativeName newName, NodeKind kind, uint flags)
+    private int RenameLocked(Node? moved, Node? replaced, Node oldParent, FileDescriptor from, NativeName oldName, Node newParent, FileDescriptor to, NativeName newName, NodeKind kind, uint flags)
     {
         Node? first = moved, second = replaced;
         if (first is null || second is not null && second.Id < first.Id)
@@ -275,7 +285,8 @@ internal sealed class NameOperations(Volume volume)
         second?.LinksGate.Enter();
         try
         {
-            return SystemCallsAt.Rename(from, source, to, target, flags);
+            using (volume.FolderGates.Enter(oldParent, newParent))
+                return SystemCallsAt.Rename(from, source, to, target, flags);
         }
         finally
         {
@@ -289,7 +300,7 @@ internal sealed class NameOperations(Volume volume)
         entry = default;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        int result = Prepare(newParentId, newName, out Node newParent, out DirectoryLease to);
+        int result = Prepare(newParentId, newName, out Node newParent, out DescriptorLease to);
         if (result < 0)
             return result;
         using (to)
@@ -299,7 +310,7 @@ internal sealed class NameOperations(Volume volume)
                 return result;
             if (node.AnyLink is not { } link)
                 return LinkUnnamed(node, newParent, to.Descriptor, newName, out entry);
-            result = volume.Directories.Rent(link.Parent, out DirectoryLease from);
+            result = volume.Directories.Rent(link.Parent, out DescriptorLease from);
             if (result < 0)
                 return result;
             using (from)
@@ -307,6 +318,7 @@ internal sealed class NameOperations(Volume volume)
                 Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
                 bool isStored = node.Kind == NodeKind.Stored;
                 lock (node.LinksGate)
+                lock (volume.FolderGates[newParent])
                 {
                     result = SystemCallsAt.Link(from.Descriptor, isStored ? StoredName.Of(link.Bytes, oldBuffer) : link.NativeName,
                         to.Descriptor, isStored ? StoredName.Of(newName.Bytes, newBuffer) : newName);
@@ -340,7 +352,8 @@ internal sealed class NameOperations(Volume volume)
             if (result < 0)
                 return result;
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            result = SystemCallsAt.Link(content.Base.Stored, to, StoredName.Of(newName.Bytes, buffer));
+            lock (volume.FolderGates[newParent])
+                result = SystemCallsAt.Link(content.Base.Stored, to, StoredName.Of(newName.Bytes, buffer));
             if (result < 0)
                 return result;
             content.IsUnnamed = false;
@@ -355,7 +368,7 @@ internal sealed class NameOperations(Volume volume)
     }
 
     /// <summary>A folder in which a name is about to change. What is ours in the root cannot be named, and longer names than a stored file's cannot be made.</summary>
-    private int Prepare(ulong parentId, NativeName name, out Node parent, out DirectoryLease lease)
+    private int Prepare(ulong parentId, NativeName name, out Node parent, out DescriptorLease lease)
     {
         parent = null!;
         lease = default;

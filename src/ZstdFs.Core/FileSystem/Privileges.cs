@@ -24,7 +24,7 @@ internal sealed class Privileges(Volume volume)
             uint kept = Without(stat.Mode);
             if (kept == (stat.Mode & 0xFFFu))
                 return;
-            if (node.AnyLink is not { } link || volume.Directories.Rent(link.Parent, out DirectoryLease lease) < 0)
+            if (node.AnyLink is not { } link || volume.Directories.Rent(link.Parent, out DescriptorLease lease) < 0)
             {
                 _ = SystemCallsFile.ChangeMode(content.Base.Stored, kept);
             }

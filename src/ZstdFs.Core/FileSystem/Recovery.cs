@@ -114,7 +114,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 return result;
             }
             Node node = target.TakeNode();
-            var content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, target.Facts.IsFresh), copy, logicalBytes);
+            var content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, target.Facts.IsFresh), copy, logicalBytes) { Birth = target.Facts.Birth };
             OpenFiles.OpenFile file = volume.Contents.Add(content, writable: false);
             volume.Queue.Add(content, atOnce: true);
             volume.Contents.Close(file);

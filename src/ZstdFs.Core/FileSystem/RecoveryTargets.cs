@@ -36,7 +36,7 @@ internal sealed class RecoveryTargets(Volume volume)
         {
             Resolved resolved = default;
             byte[] name = path[part];
-            int result = volume.Directories.Rent(parent, out DirectoryLease lease);
+            int result = volume.Directories.Rent(parent, out DescriptorLease lease);
             if (result >= 0)
             {
                 using (lease)
@@ -116,7 +116,7 @@ internal sealed class RecoveryTarget(Volume volume, List<Node> acquired, Statx s
     {
         stored = null!;
         Link link = acquired[^1].AnyLink!;
-        int result = volume.Directories.Rent(link.Parent, out DirectoryLease lease);
+        int result = volume.Directories.Rent(link.Parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)

@@ -22,7 +22,7 @@ internal sealed class Volume : IDisposable
         Services = new ContentServices(source, state, options, log);
         Directories = new DirectoryCache(source, Nodes.Root, OpenDirectories);
         Contents = new ContentTable(Nodes);
-        Committer = new Committer(Services, Directories);
+        Committer = new Committer(Services, Directories, FolderGates);
         Queue = new CommitQueue(Contents, Committer, log, Forgotten);
         Privileges = new Privileges(this);
         Resolver = new Resolver(Services);
@@ -34,6 +34,7 @@ internal sealed class Volume : IDisposable
     internal SourceTree Source => Services.Source;
     internal NodeTable Nodes { get; } = new();
     internal DirectoryCache Directories { get; }
+    internal FolderGates FolderGates { get; } = new();
     internal ContentTable Contents { get; }
     internal Committer Committer { get; }
     internal CommitQueue Queue { get; }
@@ -55,7 +56,7 @@ internal sealed class Volume : IDisposable
     }
 
     /// <summary>A folder by node id, ready for calls on names in it.</summary>
-    internal int RentFolder(ulong nodeId, out Node folder, out DirectoryLease lease)
+    internal int RentFolder(ulong nodeId, out Node folder, out DescriptorLease lease)
     {
         lease = default;
         folder = Nodes.Find(nodeId)!;
@@ -173,10 +174,18 @@ internal sealed class Volume : IDisposable
             resolved = new Resolved(NodeKind.Directory, root.InodeNumber, root, root.Size, root.Birth.ToTimestamp());
             return Math.Min(result, 0);
         }
+        if (node.Kind == NodeKind.Stored && Contents.Hold(node.Id) is { } current)
+        {
+            bool isKnown = current.Content.TryStat(out Statx known, out long logicalBytes);
+            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, current.Content.Birth);
+            Forgotten(Contents.Close(current));
+            if (isKnown)
+                return 0;
+        }
         // A rename may move the node between reading its name and using it: then it has another name by now.
         for (int attempt = 0; attempt < 3 && node.AnyLink is { } link; attempt++)
         {
-            result = Directories.Rent(link.Parent, out DirectoryLease lease);
+            result = Directories.Rent(link.Parent, out DescriptorLease lease);
             if (result >= 0)
             {
                 using (lease)
@@ -184,10 +193,10 @@ internal sealed class Volume : IDisposable
             }
             if (result >= 0 && resolved.Id == node.Id)
             {
-                if (resolved.LogicalBytes < 0 && Contents.Hold(node.Id) is { } open)
+                if (resolved.LogicalBytes < 0 && Contents.Hold(node.Id) is { } opened)
                 {
-                    resolved = resolved with { LogicalBytes = open.Content.LoadedBytes() };
-                    Forgotten(Contents.Close(open));
+                    resolved = resolved with { LogicalBytes = opened.Content.LoadedBytes() };
+                    Forgotten(Contents.Close(opened));
                 }
                 return 0;
             }

@@ -16,11 +16,11 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
     private int _count;
 
     /// <summary>A folder's descriptor, kept open until the lease is disposed of. Returns 0 or −errno.</summary>
-    internal int Rent(Node node, out DirectoryLease lease)
+    internal int Rent(Node node, out DescriptorLease lease)
     {
         if (node == root)
         {
-            lease = new DirectoryLease(source.Root);
+            lease = new DescriptorLease(source.Root);
             return 0;
         }
         lock (_gate)
@@ -32,7 +32,7 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
                     Unlist(node);
                     ListNewest(node);
                 }
-                lease = new DirectoryLease(descriptor);
+                lease = new DescriptorLease(descriptor);
                 return 0;
             }
         }
@@ -48,12 +48,12 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
         descriptor?.Dispose();
     }
 
-    private int Open(Node node, out DirectoryLease lease)
+    private int Open(Node node, out DescriptorLease lease)
     {
         lease = default;
         if (node.AnyLink is not { } link)
             return -(int)Errno.ENOENT;
-        int result = Rent(link.Parent, out DirectoryLease parent);
+        int result = Rent(link.Parent, out DescriptorLease parent);
         if (result < 0)
             return result;
         FileDescriptor descriptor;
@@ -61,7 +61,7 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
             result = source.OpenDirectory(parent.Descriptor, link.NativeName, out descriptor);
         if (result < 0)
             return result;
-        lease = new DirectoryLease(descriptor);
+        lease = new DescriptorLease(descriptor);
         Keep(node, descriptor);
         return 0;
     }
@@ -127,19 +127,4 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
                 Remove(_oldest)?.Dispose();
         }
     }
-}
-
-/// <summary>A folder's descriptor in use.</summary>
-internal readonly struct DirectoryLease : IDisposable
-{
-    internal DirectoryLease(FileDescriptor descriptor)
-    {
-        bool added = false;
-        descriptor.DangerousAddRef(ref added);
-        Descriptor = descriptor;
-    }
-
-    internal FileDescriptor Descriptor { get; }
-
-    public void Dispose() => Descriptor?.DangerousRelease();
 }

@@ -63,7 +63,7 @@ internal readonly record struct SizeRecord
 
     /// <summary>The size is that of the stored file which <paramref name="stat"/> shows.</summary>
     internal bool Describes(in Statx stat) =>
-        StoredBytes == stat.Size && (IsFresh ? IsOf(stat) : Packed(StoredModifyTime) == Packed(stat.ModifyTime.ToTimestamp()));
+        StoredBytes == stat.Size && (IsFresh ? IsOf(stat) : PackedTime.Pack(StoredModifyTime) == PackedTime.Pack(stat.ModifyTime.ToTimestamp()));
 
     internal void Write(Span<byte> record)
     {
@@ -75,8 +75,8 @@ internal readonly record struct SizeRecord
         BinaryPrimitives.WriteUInt64LittleEndian(record[16..], InodeNumber);
         BinaryPrimitives.WriteUInt64LittleEndian(record[24..], StoredInodeNumber);
         BinaryPrimitives.WriteInt64LittleEndian(record[32..], StoredBytes);
-        BinaryPrimitives.WriteInt64LittleEndian(record[40..], Packed(StoredModifyTime));
-        BinaryPrimitives.WriteInt64LittleEndian(record[48..], Packed(Birth));
+        BinaryPrimitives.WriteInt64LittleEndian(record[40..], PackedTime.Pack(StoredModifyTime));
+        BinaryPrimitives.WriteInt64LittleEndian(record[48..], PackedTime.Pack(Birth));
         BinaryPrimitives.WriteUInt32LittleEndian(record[56..], Epoch);
         BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Checksum.OfRecord(record[..Bytes]));
     }
@@ -93,18 +93,13 @@ internal readonly record struct SizeRecord
             InodeNumber = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]),
             StoredInodeNumber = BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..]),
             StoredBytes = BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]),
-            StoredModifyTime = Unpacked(BinaryPrimitives.ReadInt64LittleEndian(bytes[40..])),
-            Birth = Unpacked(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..])),
+            StoredModifyTime = PackedTime.Unpack(BinaryPrimitives.ReadInt64LittleEndian(bytes[40..])),
+            Birth = PackedTime.Unpack(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..])),
             Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[56..]),
             IsFresh = (bytes[3] & FreshFlag) != 0,
         };
         return record.LogicalBytes >= 0 && StateFolder.IsAllocated(record.InodeNumber);
     }
-
-    // 34 bits of seconds (the years 1697 to 2242), 30 of nanoseconds. Times beyond that wrap: compared packed, they still tell versions apart.
-    private static long Packed(Timestamp time) => time.Seconds << 30 | time.Nanoseconds & 0x3FFF_FFFF;
-
-    private static Timestamp Unpacked(long packed) => new(packed >> 30, packed & 0x3FFF_FFFF);
 }
 
 /// <summary>CRC-32C of our records.</summary>

@@ -18,7 +18,7 @@ internal static class Fusermount
         {
             if (result < 0)
                 throw new FuseMountException(FuseMountProblem.Other, $"No socket pair ({(Errno)(-result)}).");
-            ProcessStartInfo start = Command("-o", OptionList(options), "--", mountPoint);
+            ProcessStartInfo start = Command("-o", MountData.ForFusermount(options), "--", mountPoint);
             start.Environment["_FUSE_COMMFD"] = childs.Number.ToString(CultureInfo.InvariantCulture);
             using Process process = Launch(start);
             // Otherwise a helper that fails would leave the socket open, and us waiting.
@@ -49,25 +49,6 @@ internal static class Fusermount
             return -(int)Errno.ENOENT;
         }
     }
-
-    internal static string OptionList(FuseMountOptions options)
-    {
-        var list = new List<string> { "fsname=" + Escape(options.Source), "subtype=" + Escape(options.Subtype), options.ReadOnly ? "ro" : "rw", "nosuid", "nodev" };
-        if (options.NoExec)
-            list.Add("noexec");
-        if (options.NoAtime)
-            list.Add("noatime");
-        if (options.DefaultPermissions)
-            list.Add("default_permissions");
-        if (options.AllowOther)
-            list.Add("allow_other");
-        if (options.MaxReadBytes > 0)
-            list.Add(string.Create(CultureInfo.InvariantCulture, $"max_read={options.MaxReadBytes}"));
-        return string.Join(',', list);
-    }
-
-    private static string Escape(string value) =>
-        value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
 
     private static FuseMountProblem ProblemOf(string message)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ZstdFs.Fuse.Transport;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
@@ -7,64 +8,113 @@ namespace ZstdFs.Fuse.Session;
 /// <summary>One thread's loop and its two buffers. Nothing is allocated per request.</summary>
 internal sealed unsafe class DeviceLoop : IDisposable
 {
-    // Room beside the data of the largest WRITE or READ for the headers.
-    private const int HeaderRoom = 8192;
+    private const int PageBytes = (int)SessionOptions.PageBytes;
+
+    // Beside the data of the longest READ or WRITE: the headers. With the shortest ones there must still be room for a listing of 32 pages (what a
+    // kernel without MAX_PAGES asks for) and for the longest value of an extended attribute, 64 KiB, with its name.
+    private const int HeaderRoom = 2 * PageBytes;
+    private const int LeastBytes = 32 * PageBytes;
+
+    // Errors of a reply beyond this the kernel refuses, and the op's caller would wait for ever.
+    private const int LastErrno = 511;
+
+    private const int IdlePollMs = 1000;
 
     private readonly FuseSession _session;
+    private readonly IFuseDevice _device;
     private readonly int _bufferBytes;
     private readonly byte* _request;
+    private readonly byte* _replyPages;
+
+    // The reply's header ends where a page ends, so that what a READ decodes into starts a page.
     private readonly byte* _reply;
+
+    private int _isBusy;
 
     internal DeviceLoop(FuseSession session)
     {
-        _session = session;
-        _bufferBytes = (int)session.Options.MaxWriteBytes + HeaderRoom;
-        _request = (byte*)NativeMemory.AlignedAlloc((nuint)_bufferBytes, 4096);
-        _reply = (byte*)NativeMemory.AlignedAlloc((nuint)_bufferBytes, 4096);
+        (_session, _device) = (session, session.Device);
+        _bufferBytes = Math.Max(LeastBytes, (int)session.Options.MaxWriteBytes) + HeaderRoom;
+        _request = (byte*)NativeMemory.AlignedAlloc((nuint)_bufferBytes, PageBytes);
+        _replyPages = (byte*)NativeMemory.AlignedAlloc((nuint)(_bufferBytes + PageBytes), PageBytes);
+        _reply = _replyPages + PageBytes - FuseOutHeader.Bytes;
     }
 
-    internal void Run()
+    /// <summary>The file system is at work for this thread, or may be soon.</summary>
+    internal bool IsBusy => Volatile.Read(ref _isBusy) != 0;
+
+    /// <summary>Serves until the device says that the mount is gone. Returns why, as 0 or −errno.</summary>
+    internal int Run()
     {
         var request = new Span<byte>(_request, _bufferBytes);
         while (true)
         {
-            int length = DeviceCalls.Read(_session.Device, request);
-            // ENOENT: the request was interrupted before it could be read.
-            if (length is -(int)Errno.EINTR or -(int)Errno.EAGAIN or -(int)Errno.ENOENT)
-                continue;
-            // ENODEV: unmounted. Anything else: the connection is of no use any more. 0: a scripted peer hung up.
-            if (length <= 0)
-                return;
-            if (length >= sizeof(FuseInHeader))
+            int length = _device.Read(request);
+            if (length > 0)
+            {
+                // A full barrier: see FuseSession.Stop.
+                Interlocked.Exchange(ref _isBusy, 1);
                 Handle(request[..length]);
+                Volatile.Write(ref _isBusy, 0);
+            }
+            else if (length == -(int)Errno.EAGAIN)
+                _device.WaitForInput(IdlePollMs); // somebody made the descriptor non-blocking
+            // ENOENT: the request was interrupted before it could be read.
+            else if (length is not (-(int)Errno.EINTR or -(int)Errno.ENOENT))
+                return length; // ENODEV: unmounted. 0: a scripted peer hung up.
         }
     }
 
-    private void Handle(Span<byte> request)
+    private void Handle(ReadOnlySpan<byte> message)
     {
-        FuseInHeader header = MemoryMarshal.Read<FuseInHeader>(request);
-        var dispatcher = new Dispatcher(_session, header, new RequestReader(request[sizeof(FuseInHeader)..]), new Span<byte>(_reply, _bufferBytes)[FuseOutHeader.Bytes..]);
-        int result;
+        // Too short to tell whom to answer.
+        if (message.Length < FuseInHeader.Bytes)
+            return;
+        FuseInHeader header = MemoryMarshal.Read<FuseInHeader>(message);
+        ReadOnlySpan<byte> body = message[FuseInHeader.Bytes..];
+        // Extensions stand behind the body; none is asked for, so none is read.
+        int extensionBytes = header.TotalExtensionLength * sizeof(ulong);
+        bool isWhole = header.Length == message.Length && extensionBytes <= body.Length;
+        body = isWhole ? body[..^extensionBytes] : default;
+        var request = new Request
+        {
+            FileSystem = _session.FileSystem,
+            Context = new RequestContext(header.Unique, header.Uid, header.Gid, header.Pid),
+            Opcode = header.Opcode,
+            Node = header.NodeId,
+            Body = new RequestReader(body),
+            Reply = new Span<byte>(_reply, _bufferBytes)[FuseOutHeader.Bytes..],
+            Negotiated = _session.Negotiated,
+        };
+        int result = isWhole ? Answer(ref request) : Request.Malformed;
+        if (IsNeverAnswered(header.Opcode))
+            return;
+        int sent = Send(header.Unique, result);
+        if (header.Opcode == FuseOpcode.Init)
+            _session.NoteInitAnswered(result, sent);
+        if (sent < 0)
+            NoteUndelivered(in request, body, result, sent);
+    }
+
+    private int Answer(ref Request request)
+    {
+        if (_session.IsStopping)
+            return -(int)Errno.ENOTCONN;
         try
         {
-            result = dispatcher.Dispatch();
+            if (request.Opcode == FuseOpcode.Init)
+                return _session.Initialize(ref request);
+            int result = _session.IsInitialized ? Dispatcher.Dispatch(ref request) : -(int)Errno.EIO;
+            return result >= -LastErrno ? result : throw new InvalidOperationException($"The file system answered {result}, which is no errno.");
         }
         catch (Exception exception)
         {
-            _session.Options.OnFailure?.Invoke(header.Opcode, header.NodeId, exception);
-            result = -(int)Errno.EIO;
+            _session.Report(request.Opcode, request.Node, exception);
+            return -(int)Errno.EIO;
         }
-        if (result == Dispatcher.NoReply)
-            return;
-        int sent = Reply(header.Unique, result);
-        if (header.Opcode == FuseOpcode.Init && result > 0)
-            _session.NoteServing();
-        // The kernel gave the request up (its caller was killed): it will never send FORGET or RELEASE for what the answer carried.
-        if (sent < 0 && result > 0)
-            dispatcher.TakeBack();
     }
 
-    private int Reply(ulong unique, int result)
+    private int Send(ulong unique, int result)
     {
         var header = new FuseOutHeader
         {
@@ -74,12 +124,31 @@ internal sealed unsafe class DeviceLoop : IDisposable
         };
         var reply = new Span<byte>(_reply, (int)header.Length);
         MemoryMarshal.Write(reply, in header);
-        return DeviceCalls.Write(_session.Device, reply);
+        return _device.Write(reply);
     }
+
+    private void NoteUndelivered(in Request request, ReadOnlySpan<byte> body, int result, int sent)
+    {
+        try
+        {
+            if (result > 0)
+                UndeliveredReply.TakeBack(in request, body, result);
+        }
+        catch (Exception exception)
+        {
+            _session.Report(request.Opcode, request.Node, exception);
+        }
+        // ENOENT: the caller gave up. ENODEV, EBADF: unmounted or closed meanwhile. EPIPE: a scripted peer hung up.
+        if (sent is not (-(int)Errno.ENOENT or -(int)Errno.ENODEV or -(int)Errno.EBADF or -(int)Errno.EPIPE))
+            _session.Report(request.Opcode, request.Node, new IOException($"The kernel refused an answer of {result} bytes: {(Errno)(-sent)}."));
+    }
+
+    private static bool IsNeverAnswered(FuseOpcode opcode) =>
+        opcode is FuseOpcode.Forget or FuseOpcode.BatchForget or FuseOpcode.Interrupt or FuseOpcode.NotifyReply;
 
     public void Dispose()
     {
         NativeMemory.AlignedFree(_request);
-        NativeMemory.AlignedFree(_reply);
+        NativeMemory.AlignedFree(_replyPages);
     }
 }

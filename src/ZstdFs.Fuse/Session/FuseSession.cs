@@ -1,3 +1,4 @@
+using ZstdFs.Fuse.Transport;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
@@ -7,36 +8,79 @@ namespace ZstdFs.Fuse.Session;
 /// Serves one mount: threads that read requests from the device, have the file system handle them, and write the replies. The device is any
 /// descriptor that carries one message a read: a test may script the kernel's side over a socket pair.
 /// </summary>
-public sealed class FuseSession(FileDescriptor device, FuseFileSystem fileSystem, SessionOptions options) : IDisposable
+public sealed class FuseSession : IDisposable
 {
     private const int StackBytes = 4 * 1024 * 1024;
+    private const int BusyPollMs = 1;
 
-    private readonly ManualResetEventSlim _serving = new();
-    private readonly CountdownEvent _running = new(options.Threads);
-    private readonly FuseNotifier _notifier = new(device);
+    // Guards the one call of Destroyed (whoever joins returns after it) and the one start.
+    private readonly Lock _gate = new();
 
-    internal FileDescriptor Device { get; } = device;
-    internal FuseFileSystem FileSystem { get; } = fileSystem;
-    internal SessionOptions Options { get; } = options;
+    // Neither is disposed of: after Stop a thread may come back from the device at any time.
+    private readonly ManualResetEventSlim _initAnswered = new();
+    private readonly ManualResetEventSlim _endedOrStopped = new();
 
-    /// <summary>Starts the threads.</summary>
-    public void Start()
+    private readonly FuseNotifier _notifier;
+    private DeviceLoop[] _loops = [];
+    private int _running;
+    private int _isInitClaimed;
+    private int _endedBy;
+    private volatile bool _isInitialized;
+    private volatile bool _isServing;
+    private volatile bool _isStopping;
+    private bool _isDestroyed;
+
+    /// <summary>A session that does not run yet. The device stays the caller's.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its bounds.</exception>
+    public FuseSession(FileDescriptor device, FuseFileSystem fileSystem, SessionOptions options)
+        : this(new FuseDevice(device ?? throw new ArgumentNullException(nameof(device))), fileSystem, options) { }
+
+    internal FuseSession(IFuseDevice device, FuseFileSystem fileSystem, SessionOptions options)
     {
-        for (int i = 0; i < Options.Threads; i++)
-        {
-            var thread = new Thread(() =>
-            {
-                using (var worker = new DeviceLoop(this))
-                    worker.Run();
-                _running.Signal();
-            }, StackBytes)
-            { IsBackground = true, Name = $"fuse-{i}" };
-            thread.Start();
-        }
+        ArgumentNullException.ThrowIfNull(fileSystem);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        (Device, FileSystem, Options) = (device, fileSystem, options);
+        _notifier = new FuseNotifier(device);
     }
 
-    /// <summary>Waits until INIT has been answered. False when it was not in time, or the session ended.</summary>
-    public bool WaitUntilServing(TimeSpan timeout) => _serving.Wait(timeout);
+    /// <summary>
+    /// Why the session ended: ENODEV after an unmount, ECONNABORTED when the connection was aborted, None after <see cref="Stop"/> or while it runs;
+    /// anything else is a fault of the device.
+    /// </summary>
+    public Errno EndedBy => (Errno)Volatile.Read(ref _endedBy);
+
+    internal IFuseDevice Device { get; }
+    internal FuseFileSystem FileSystem { get; }
+    internal SessionOptions Options { get; }
+    internal InitFlags Negotiated { get; private set; }
+    internal bool IsInitialized => _isInitialized;
+    internal bool IsStopping => _isStopping;
+
+    /// <summary>Starts the threads.</summary>
+    /// <exception cref="InvalidOperationException">It was started before.</exception>
+    public void Start()
+    {
+        lock (_gate)
+        {
+            if (_loops.Length > 0)
+                throw new InvalidOperationException("A session starts once.");
+            var loops = new DeviceLoop[Options.Threads];
+            for (int i = 0; i < loops.Length; i++)
+                loops[i] = new DeviceLoop(this);
+            Volatile.Write(ref _running, loops.Length);
+            Volatile.Write(ref _loops, loops);
+        }
+        for (int i = 0; i < _loops.Length; i++)
+            new Thread(RunLoop, StackBytes) { IsBackground = true, Name = $"fuse-{i}" }.Start(_loops[i]);
+    }
+
+    /// <summary>Waits until INIT has been answered. False when it was not in time, or was refused, or the session ended before it.</summary>
+    public bool WaitUntilServing(TimeSpan timeout)
+    {
+        _initAnswered.Wait(timeout);
+        return _isServing;
+    }
 
     /// <summary>Serves until the mount is gone.</summary>
     public void Run()
@@ -45,25 +89,101 @@ public sealed class FuseSession(FileDescriptor device, FuseFileSystem fileSystem
         Join();
     }
 
-    /// <summary>Waits until the mount is gone and every thread has ended.</summary>
+    /// <summary>
+    /// Ends the session while the mount stays: from here on requests are answered with ENOTCONN and do not reach the file system. Returns at once;
+    /// <see cref="Join"/> waits for the ops under way.
+    /// </summary>
+    /// <remarks>
+    /// Nothing ends a blocking read of the device but an unmount or an abort, so until then the threads stay and give that answer; a caller is refused
+    /// at once instead of waiting for this process to end.
+    /// </remarks>
+    public void Stop()
+    {
+        _isStopping = true;
+        // With the one in DeviceLoop.Run: either the loop sees the stop, or Join sees the loop busy.
+        Interlocked.MemoryBarrier();
+        _initAnswered.Set();
+        _endedOrStopped.Set();
+    }
+
+    /// <summary>Waits until the mount is gone and every thread has ended, or after <see cref="Stop"/> until no op runs any more.</summary>
     public void Join()
     {
-        _running.Wait();
-        FileSystem.Destroyed();
+        _endedOrStopped.Wait();
+        while (Volatile.Read(ref _running) > 0 && Array.Exists(Volatile.Read(ref _loops), loop => loop.IsBusy))
+            Thread.Sleep(BusyPollMs);
+        lock (_gate)
+        {
+            if (_isDestroyed)
+                return;
+            _isDestroyed = true;
+            FileSystem.Destroyed();
+        }
     }
 
-    internal void Serve(in FuseInitOut settled)
-    {
-        ulong flags = settled.Flags | (ulong)settled.Flags2 << 32;
-        FileSystem.Initialized(new NegotiatedConnection(settled.Major, settled.Minor, settled.MaxWrite, flags, _notifier));
-    }
-
-    internal void NoteServing() => _serving.Set();
-
-    /// <summary>After <see cref="Join"/>. The device stays the caller's.</summary>
+    /// <summary>Stops, and waits for the ops under way. The device stays the caller's.</summary>
     public void Dispose()
     {
-        _serving.Dispose();
-        _running.Dispose();
+        Stop();
+        Join();
+    }
+
+    /// <summary>INIT. Lays out the answer and has the file system hear of what it settled.</summary>
+    internal int Initialize(ref Request request)
+    {
+        int result = Negotiation.Decode(ref request, out FuseInitIn init, out InitFlags offered);
+        if (result < 0)
+            return result;
+        // A newer major: name ours, and the kernel asks again by ours.
+        if (init.Major > Negotiation.Major)
+            return request.Answer(0, new FuseInitOut { Major = Negotiation.Major, Minor = Negotiation.NewestMinor });
+        if (init.Major < Negotiation.Major || init.Minor < Negotiation.OldestMinor)
+        {
+            Report(FuseOpcode.Init, 0, new NotSupportedException(
+                $"The kernel speaks FUSE {init.Major}.{init.Minor}; {Negotiation.Major}.{Negotiation.OldestMinor} (Linux 5.4) is needed."));
+            return -(int)Errno.EPROTO;
+        }
+        if (Interlocked.Exchange(ref _isInitClaimed, 1) != 0)
+            return Request.Malformed;
+        FuseInitOut settled = Negotiation.Settle(init, offered, Options);
+        Negotiated = settled.AllFlags;
+        _notifier.CanExpire = (Negotiated & InitFlags.HasExpireOnly) != 0;
+        FileSystem.Initialized(new NegotiatedConnection(settled.Major, settled.Minor, settled.MaxWrite, (ulong)Negotiated, _notifier));
+        _isInitialized = true;
+        return request.Answer(0, settled);
+    }
+
+    /// <summary>An answer to INIT was sent. After one that asks for another version the kernel asks again.</summary>
+    internal void NoteInitAnswered(int result, int sent)
+    {
+        if (result >= 0 && !_isInitialized)
+            return;
+        if (result >= 0 && sent >= 0)
+            _isServing = true;
+        _initAnswered.Set();
+    }
+
+    /// <summary>Tells of a failure; one in the telling goes no further, because the request must be answered all the same.</summary>
+    internal void Report(FuseOpcode opcode, ulong node, Exception exception)
+    {
+        try
+        {
+            Options.OnFailure?.Invoke(opcode, node, exception);
+        }
+        catch (Exception)
+        {
+            // Nobody is left to tell.
+        }
+    }
+
+    private void RunLoop(object? state)
+    {
+        using (var loop = (DeviceLoop)state!)
+            Interlocked.CompareExchange(ref _endedBy, -loop.Run(), 0);
+        if (Interlocked.Decrement(ref _running) > 0)
+            return;
+        // Nobody is to wait any longer for an INIT that will not come.
+        _initAnswered.Set();
+        _endedOrStopped.Set();
     }
 }

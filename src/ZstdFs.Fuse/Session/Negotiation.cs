@@ -11,13 +11,13 @@ internal static class Negotiation
     /// <summary>The oldest kernel that sends the layouts read here as they are (Linux 5.4).</summary>
     internal const uint OldestMinor = 31;
 
-    /// <summary>Every flag taken, with its reason.</summary>
-    private const InitFlags Wanted =
+    /// <summary>Every flag taken, with its reason. POSIX_ACL is an option.</summary>
+    internal const InitFlags Wanted =
         InitFlags.AsyncRead                 // a sequential reader has several READs under way
         | InitFlags.AtomicOpenTruncate      // O_TRUNC comes with OPEN: no moment with an open, untruncated file
         | InitFlags.BigWrites               // writes of more than a page
-        | InitFlags.DontMask                // default ACLs replace the umask: only the source's file system knows
-        | InitFlags.HasIoctlDirectory       // the control commands are ioctls of the root folder
+        | InitFlags.DontMask                // default ACLs replace the umask: only the file system knows
+        | InitFlags.HasIoctlDirectory       // ioctls of folders arrive
         | InitFlags.AutoInvalidateData      // pages of a file that changed behind the mount's back go
         | InitFlags.DoReadDirPlus           // names and attributes in one round trip…
         | InitFlags.ReadDirPlusAuto         // …where somebody wants the attributes
@@ -25,32 +25,69 @@ internal static class Negotiation
         | InitFlags.ParallelDirectoryOps    // lookups and listings of one folder in parallel
         | InitFlags.AbortError              // an aborted connection is told from an unmount
         | InitFlags.MaxPages                // requests of 1 MiB
-        | InitFlags.CacheSymlinks           // targets are constant
-        | InitFlags.HandleKillPrivV2        // set-id bits are cleared by us: no GETXATTR before every write
+        | InitFlags.CacheSymlinks           // a target never changes: another one is another symlink
+        | InitFlags.HandleKillPrivV2        // the file system clears set-id bits: no GETXATTR before every write
         | InitFlags.SetXattrExt             // an ACL that must clear the set-group-id bit says so
         | InitFlags.InitExt                 // flags2
         | InitFlags.HasExpireOnly           // names can be made to be looked up again without being dropped
-        | InitFlags.NoExportSupport;        // node ids do not survive FORGET, so handles are not to be given out
+        | InitFlags.NoExportSupport         // node ids do not survive FORGET, so file handles (NFS) are not to be given out
+        | InitFlags.DirectIoAllowMmap;      // a file opened with FOPEN_DIRECT_IO can still be mapped shared
 
-    // Left: POSIX_LOCKS and FLOCK_LOCKS (the kernel's own locks are right for a local file system), WRITEBACK_CACHE (excludes passthrough, and
-    // hides changes made behind the mount's back), EXPORT_SUPPORT (see above), SPLICE_* (one copy is cheaper than the pipe), NO_OPEN_SUPPORT and
-    // NO_OPENDIR_SUPPORT (files have state), EXPLICIT_INVAL_DATA (the opposite of AUTO_INVAL_DATA), SECURITY_CTX, SUBMOUNTS, DAX, CREATE_SUPP_GROUP,
-    // ALLOW_IDMAP, PASSTHROUGH, OVER_IO_URING, REQUEST_TIMEOUT, HAS_RESEND: no use for them yet.
+    /// <summary>Every flag left, with its reason.</summary>
+    internal const InitFlags Left =
+        InitFlags.PosixLocks                // the kernel's own locks are right for a local file system…
+        | InitFlags.FlockLocks              // …and a waiting lock that cannot be interrupted makes its process unkillable
+        | InitFlags.FileOps                 // no kernel offers it
+        | InitFlags.ExportSupport           // see NO_EXPORT_SUPPORT
+        | InitFlags.SpliceWrite             // one copy is cheaper than a pipe…
+        | InitFlags.SpliceMove              // …
+        | InitFlags.SpliceRead              // …in each direction
+        | InitFlags.WritebackCache          // the kernel then holds sizes and times to be its own: changes behind the mount's back do not show
+        | InitFlags.NoOpenSupport           // open files have state
+        | InitFlags.NoOpenDirSupport        // open folders have state
+        | InitFlags.HandleKillPriv          // V2 says which writes must clear the bits, this one does not
+        | InitFlags.ExplicitInvalidateData  // the opposite of AUTO_INVAL_DATA
+        | InitFlags.MapAlignment            // for DAX
+        | InitFlags.HasInodeDax             // for virtiofs
+        | InitFlags.Submounts               // nodes of other devices are shown as one file system
+        | InitFlags.InitReserved            // reserved
+        | InitFlags.SecurityContext         // labels are set by SETXATTR after the creation
+        | InitFlags.CreateSupplementaryGroup // the kernel has checked the caller's groups already
+        | InitFlags.Passthrough             // needs backing files, registered with an ioctl that nothing here makes
+        | InitFlags.HasResend               // a new server cannot take over handles
+        | InitFlags.AllowIdmap              // owners would have to be mapped by the file system
+        | InitFlags.OverIoUring             // dearer in memory than it saves
+        | InitFlags.RequestTimeout;         // a slow disk is no reason to abort the mount
 
-    internal static InitFlags Choose(InitFlags offered, SessionOptions options) =>
-        offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0));
+    private const int LargeBackground = 64, CongestedBackground = 48;
 
-    internal static FuseInitOut Reply(uint minor, uint maxReadahead, InitFlags flags, SessionOptions options) => new()
+    /// <summary>Takes the request apart. 0 or −errno.</summary>
+    internal static int Decode(ref Request request, out FuseInitIn init, out InitFlags offered)
     {
-        Major = Major,
-        Minor = Math.Min(minor, NewestMinor),
-        MaxReadahead = maxReadahead,
-        Flags = (uint)flags,
-        Flags2 = (uint)((ulong)flags >> 32),
-        MaxBackground = 64,
-        CongestionThreshold = 48,
-        MaxWrite = options.MaxWriteBytes,
-        TimeGranularityNs = 1,
-        MaxPages = (ushort)(options.MaxWriteBytes / 4096),
-    };
+        init = request.Body.Read<FuseInitIn>();
+        offered = (InitFlags)init.Flags;
+        // The upper half is a newer major's business to have elsewhere.
+        if (init.Major == Major && (offered & InitFlags.InitExt) != 0)
+            offered |= (InitFlags)((ulong)request.Body.Read<uint>() << 32);
+        return request.Body.IsMalformed ? Request.Malformed : 0;
+    }
+
+    internal static FuseInitOut Settle(in FuseInitIn init, InitFlags offered, SessionOptions options)
+    {
+        InitFlags flags = offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0));
+        return new FuseInitOut
+        {
+            Major = Major,
+            Minor = Math.Min(init.Minor, NewestMinor),
+            MaxReadahead = init.MaxReadahead,
+            Flags = (uint)flags,
+            Flags2 = (uint)((ulong)flags >> 32),
+            MaxBackground = LargeBackground,
+            CongestionThreshold = CongestedBackground,
+            MaxWrite = options.MaxWriteBytes,
+            TimeGranularityNs = 1,
+            // It bounds READ too, which must not exceed the reply buffer.
+            MaxPages = (ushort)(options.MaxWriteBytes / SessionOptions.PageBytes),
+        };
+    }
 }

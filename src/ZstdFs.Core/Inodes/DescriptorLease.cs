@@ -1,0 +1,18 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Inodes;
+
+/// <summary>A descriptor in use: it stays open until the lease is disposed of, whoever closes it meanwhile.</summary>
+internal readonly struct DescriptorLease : IDisposable
+{
+    internal DescriptorLease(FileDescriptor descriptor)
+    {
+        bool added = false;
+        descriptor.DangerousAddRef(ref added);
+        Descriptor = descriptor;
+    }
+
+    internal FileDescriptor Descriptor { get; }
+
+    public void Dispose() => Descriptor?.DangerousRelease();
+}

@@ -1,0 +1,17 @@
+namespace ZstdFs.Fuse.Transport;
+
+/// <summary>
+/// The line to the kernel: one read is one request, one write is one reply or notification. Everything else is above it, so that another transport
+/// or a test's faults need no more than this. Results below zero are −errno. Used by several threads at once.
+/// </summary>
+internal interface IFuseDevice
+{
+    /// <summary>Waits for the next request. Returns its length; 0 when the other side hung up.</summary>
+    int Read(Span<byte> message);
+
+    /// <summary>Sends one message. Returns 0.</summary>
+    int Write(ReadOnlySpan<byte> message);
+
+    /// <summary>Waits until a read would not have to, or the time is up.</summary>
+    void WaitForInput(int timeoutMs);
+}

@@ -1,0 +1,20 @@
+using System.Collections.Concurrent;
+using ZstdFs.Fuse.Transport;
+
+namespace ZstdFs.Fuse.Tests;
+
+/// <summary>A device whose reads and writes fail when the test says so, as the kernel's do and a socket's do not.</summary>
+internal sealed class FaultyDevice(IFuseDevice device) : IFuseDevice
+{
+    /// <summary>What the next reads return (−errno) instead of waiting for a request.</summary>
+    internal ConcurrentQueue<int> ReadErrors { get; } = new();
+
+    /// <summary>What the next writes return (−errno); their message is lost.</summary>
+    internal ConcurrentQueue<int> WriteErrors { get; } = new();
+
+    public int Read(Span<byte> message) => ReadErrors.TryDequeue(out int error) ? error : device.Read(message);
+
+    public int Write(ReadOnlySpan<byte> message) => WriteErrors.TryDequeue(out int error) ? error : device.Write(message);
+
+    public void WaitForInput(int timeoutMs) => device.WaitForInput(timeoutMs);
+}

@@ -1,0 +1,87 @@
+using ZstdFs.Fuse.Mount;
+using ZstdFs.Fuse.Session;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Fuse.Tests;
+
+/// <summary>A real mount served by this process. Gone after <see cref="Dispose"/>, by force where it hangs.</summary>
+internal sealed class LiveMount : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    internal LiveMount(FuseFileSystem fileSystem, SessionOptions? options = null)
+    {
+        if (!Credentials.IsRoot)
+            Assert.Ignore("needs root, to mount and to abort what hangs");
+        Point = Directory.CreateTempSubdirectory("fuse-mount-").FullName;
+        Mount = FuseMount.Mount(Point, new FuseMountOptions { Source = "memory", Subtype = "memory" });
+        Session = new FuseSession(Mount.Device, fileSystem, options ?? new SessionOptions());
+        Session.Start();
+        if (Session.WaitUntilServing(Patience))
+            return;
+        Dispose();
+        Assert.Fail("INIT was not answered");
+    }
+
+    internal string Point { get; }
+    internal FuseMount Mount { get; }
+    internal FuseSession Session { get; }
+
+    internal string PathOf(string name) => Path.Combine(Point, name);
+
+    /// <summary>Runs something that uses the mount, on a thread of its own: one that hangs in the kernel must not be the test's.</summary>
+    internal T Use<T>(Func<T> use)
+    {
+        Task<T> task = Task.Factory.StartNew(use, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        bool isDone = Task.WaitAny([task], Patience) == 0;
+        if (!isDone)
+            Abort();
+        Assert.That(isDone, Is.True, "the mount answers");
+        return task.GetAwaiter().GetResult();
+    }
+
+    internal void Use(Action use) => Use(() => { use(); return true; });
+
+    /// <summary>Fails every request of the connection: the way out of a mount that hangs.</summary>
+    internal void Abort()
+    {
+        const string Connections = "/sys/fs/fuse/connections";
+        if (MountTable.Find(System.Text.Encoding.UTF8.GetBytes(Point)) is not { } entry)
+            return;
+        bool isOurs = !Directory.EnumerateFileSystemEntries(Connections).Any();
+        if (isOurs)
+        {
+            Assert.That(MountCalls.Mount(new NativeName("fusectl\0"u8), new NativeName("/sys/fs/fuse/connections\0"u8), new NativeName("fusectl\0"u8), 0, new NativeName("\0"u8)), Is.Zero);
+        }
+        File.WriteAllText(Path.Combine(Connections, entry.Device.Split(':')[1], "abort"), "1");
+        if (isOurs)
+            _ = MountCalls.Unmount(new NativeName("/sys/fs/fuse/connections\0"u8), 0);
+    }
+
+    internal int Unmount()
+    {
+        int result = 0;
+        // A file closed a moment ago may still hold it: RELEASE and the closing of the mount are not waited for.
+        for (int i = 0; i < 100; i++)
+        {
+            result = Mount.Unmount();
+            if (result != -(int)Errno.EBUSY)
+                break;
+            Thread.Sleep(20);
+        }
+        return result;
+    }
+
+    public void Dispose()
+    {
+        if (Unmount() == -(int)Errno.EBUSY)
+        {
+            Abort();
+            _ = Mount.Unmount(lazy: true);
+        }
+        Assert.That(Task.Run(Session.Join).Wait(Patience), Is.True, "the session ended");
+        Session.Dispose();
+        Mount.Device.Dispose();
+        Directory.Delete(Point);
+    }
+}
