@@ -62,25 +62,39 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     public static TreeConversion Open(FileDescriptor root, ReadOnlySpan<byte> folder, ConversionOptions options, IConversionObserver observer)
     {
         var source = new SourceTree(root, readOnly: false);
-        Statx before = source.RootStat;
-        StateFolder? state = source.ReadOnly ? null : StateFolder.TryOpen(source, out _);
+        StateFolder? state = TryOpenState(source);
         if (state is null)
             throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
         try
         {
             if (options.Kind != ConversionKind.Convert && UnfinishedWrites.Any(state))
                 throw new SourceException(SourceProblem.UnfinishedWrites, "a mount that died has left writes unfinished there; mount it and unmount it, then run this again");
-            // At once: whoever is killed here must leave the root's times as they were, or the next run takes others for the original ones.
-            _ = SystemCallsFile.SetTimes(source.Root, before.AccessTime.ToTimestamp(), before.ModifyTime.ToTimestamp());
             FileDescriptor? start = JournalRecovery.OpenFolder(source, folder);
-            if (start is null || SystemCallsAt.Stat(start, out _) < 0)
+            if (start is null || SystemCallsAt.Stat(start, out Statx stat) < 0)
                 throw new SourceException(SourceProblem.Unusable, "the folder cannot be read");
-            return new TreeConversion(source, state, new SourceFolder(start, folder.ToArray(), before), options, observer);
+            return new TreeConversion(source, state, new SourceFolder(start, folder.ToArray(), stat), options, observer);
         }
         catch
         {
             state.Dispose();
             throw;
+        }
+    }
+
+    private static StateFolder? TryOpenState(SourceTree source)
+    {
+        if (source.ReadOnly)
+            return null;
+        // Only a source that is about to be one has its root changed.
+        if (SystemCallsAt.Stat(source.Root, new NativeName(".zstdfs\0"u8), out _) < 0)
+            RootTimes.Hold(source.Root);
+        try
+        {
+            return StateFolder.TryOpen(source, out _);
+        }
+        finally
+        {
+            RootTimes.Restore(source.Root);
         }
     }
 
@@ -94,17 +108,22 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         _publisher.RemoveLeftovers();
         // Now that what an interrupted run left is in order, folder times included.
         SystemCallsAt.Stat(_start.Descriptor, out Statx stat);
-        SystemCallsAt.Stat(_source.Root, out Statx root);
         var start = new SourceFolder(_start.Descriptor, _start.Path, stat, ownsDescriptor: false);
         var walk = new ConversionWalk(_source, start, _options, this, cancellation);
         bool whole = Through(() => new TreeWalk(_source, walk, _options.OneFileSystem, inBirthOrder: true).Run(start));
         if (whole)
             RunLinks();
         if (whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 } && _start.IsRoot && Progress is { Left: 0 })
-            _ = _state.TryRemove();
+            RemoveState();
         else
             _state.NoteEndedWell();
-        _ = SystemCallsFile.SetTimes(_source.Root, root.AccessTime.ToTimestamp(), root.ModifyTime.ToTimestamp());
+    }
+
+    private void RemoveState()
+    {
+        RootTimes.Hold(_source.Root);
+        _ = _state.TryRemove();
+        RootTimes.Restore(_source.Root);
     }
 
     /// <summary>Runs what makes jobs, and then the jobs to their end.</summary>
