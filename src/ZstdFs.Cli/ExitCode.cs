@@ -19,4 +19,6 @@ internal enum ExitCode
     Busy = 6,
     /// <summary>Data could not be committed to the source.</summary>
     NotCommitted = 7,
+    /// <summary>A tool has ended in order, and some files are left as they were.</summary>
+    SomeLeft = 8,
 }

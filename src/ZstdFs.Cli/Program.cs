@@ -18,5 +18,5 @@ try
 catch (CommandFailure failure)
 {
     Console.Error.WriteLine("zstdfs: " + NativeText.Printable(failure.Message));
-    return (int)failure.Code;
+    return parsed.CommandResult.Command.Name == CheckCommand.Name ? CheckCommand.FailureCode(failure.Code) : (int)failure.Code;
 }

@@ -17,6 +17,7 @@ internal sealed class CoreArrowTests
         ["Content"] = ["Compression", "Deduplication", "Inodes", "Source"],
         ["OpenFiles"] = ["Content", "Inodes", "Compression", "Source"],
         ["Conversion"] = ["Content", "Compression", "Source"],
+        ["Checking"] = ["Conversion", "Content", "Compression", "Source"],
         ["Insight"] = ["Source", "Compression"],
         ["FileSystem"] = ["OpenFiles", "Content", "Inodes", "Insight", "Deduplication", "Compression", "Source"],
     };

@@ -20,7 +20,7 @@ internal sealed class HelpWithExamples(HelpAction help, IReadOnlyDictionary<Comm
                 output.WriteLine("  " + line);
             output.WriteLine();
         }
-        output.WriteLine("Exit status: 0 done, 1 failure, 2 wrong use, 3 source unusable, 4 mount point unusable, 5 no FUSE, 6 busy, 7 data not committed.");
+        output.WriteLine("Exit status: 0 done, 1 failure, 2 wrong use, 3 source unusable, 4 mount point unusable, 5 no FUSE, 6 busy, 7 data not committed, 8 some files left.");
         return result;
     }
 }

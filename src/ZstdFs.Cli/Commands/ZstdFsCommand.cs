@@ -11,10 +11,13 @@ internal static class ZstdFsCommand
         var root = new RootCommand(
             "Shows a folder of .zst files as the plain files they hold, to read and to write. Whatever is written there is stored as ordinary .zst files, which "
             + "'zstd -d' reads without this program.");
-        Command mount = MountCommand.Create(), unmount = UnmountCommand.Create(), sync = SyncCommand.Create();
+        Command mount = MountCommand.Create(), unmount = UnmountCommand.Create(), sync = SyncCommand.Create(), convert = ConvertCommand.Create();
+        Command recompress = RecompressCommand.Create(), stats = StatsCommand.Create(), info = InfoCommand.Create(), check = CheckCommand.Create();
         root.Subcommands.Add(mount);
         root.Subcommands.Add(unmount);
         root.Subcommands.Add(sync);
+        foreach (Command tool in new[] { convert, check, recompress, stats, info })
+            root.Subcommands.Add(tool);
 
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!, new Dictionary<Command, string[]>
@@ -29,6 +32,27 @@ internal static class ZstdFsCommand
                 "In /etc/fstab:  /data/logs.zst  /logs  fuse.zstdfs  allow_other,level=9,_netdev  0  0",
             ],
             [unmount] = ["zstdfs unmount /logs     returns when everything is stored in the source and the daemon has ended"],
+            [convert] =
+            [
+                "zstdfs convert --dry-run ~/logs                what would be saved, by type of file",
+                "zstdfs convert --level 9 ~/logs                in place; then: zstdfs mount ~/logs ~/logs",
+                "zstdfs convert --exclude '*.jpg' --limit-rate 50M /srv/data",
+                "zstdfs convert --revert ~/logs                 a plain folder again",
+            ],
+            [check] =
+            [
+                "zstdfs check /srv/logs.zst                            names, records, frames; a few seconds for a large tree",
+                "zstdfs check --data --limit-rate 100M /srv/logs.zst   every checksum; Ctrl-C, then --resume goes on",
+                "zstdfs check --repair /srv/logs.zst                   mends records, inode numbers and leftovers, never content",
+                "Its exit status is fsck's: 0 healthy, 1 all mended, 4 faults left, 8 could not check, 16 wrong use, 32 interrupted.",
+            ],
+            [recompress] =
+            [
+                "zstdfs recompress --level 19 --cold 30d --if-saves 5% /srv/logs     smaller, for what nobody reads",
+                "zstdfs recompress --level 1 --if-saves 0 /srv/build                 faster to write again, if larger",
+            ],
+            [stats] = ["zstdfs stats /srv/logs.zst     a source", "zstdfs stats --top 30 --depth 2 /logs     a mount, by the space on disk"],
+            [info] = ["zstdfs info /srv/logs.zst/a.json.zst"],
             [sync] = ["zstdfs sync /logs     returns when everything closed so far would survive a power cut"],
         });
         return root;

@@ -9,6 +9,8 @@ public enum SourceProblem
     InUse,
     /// <summary>What is in <c>.zstdfs</c> is damaged or of a newer version.</summary>
     DamagedState,
+    /// <summary>A mount that died has left writes that the next mount has to finish.</summary>
+    UnfinishedWrites,
 }
 
 /// <summary>The source cannot be served; the message says why and what to do, in one line.</summary>

@@ -119,6 +119,33 @@ internal sealed class StateFolder : IDisposable
         }
     }
 
+    /// <summary>Moves the allocator past a number found in use: its state is an older one than the files.</summary>
+    internal int SkipPast(ulong inodeNumber)
+    {
+        lock (_gate)
+        {
+            if (inodeNumber < _nextNumber)
+                return 0;
+            _nextNumber = _record.ReservedUpTo = inodeNumber + 1;
+            return WriteState();
+        }
+    }
+
+    /// <summary>
+    /// Removes the folder where nothing in it is of any use to a plain folder: the way back from a source. It stays where there is anything that it does not know.
+    /// </summary>
+    internal bool TryRemove()
+    {
+        if (DirectoryListing.Read(Working, out DirectoryListing working) < 0 || working.Count > 0)
+            return false;
+        if (DirectoryListing.Read(Folder, out DirectoryListing entries) < 0 || entries.Count != 3)
+            return false;
+        _ = SystemCallsAt.RemoveDirectory(Folder, new NativeName("working\0"u8));
+        _ = SystemCallsAt.Unlink(Folder, new NativeName("state\0"u8));
+        _ = SystemCallsAt.Unlink(Folder, new NativeName("lock\0"u8));
+        return SystemCallsAt.RemoveDirectory(_source.Root, new NativeName(".zstdfs\0"u8)) >= 0;
+    }
+
     private StateRecord ReadState()
     {
         Span<byte> state = stackalloc byte[StateRecord.Bytes];

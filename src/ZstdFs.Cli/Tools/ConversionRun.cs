@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using System.Text.Json;
+using ZstdFs.Cli.Options;
+using ZstdFs.Core.Conversion;
+using ZstdFs.Core.Source;
+
+namespace ZstdFs.Cli.Tools;
+
+/// <summary>One conversion, with its progress on a terminal and its summary at the end.</summary>
+internal static class ConversionRun
+{
+    internal static ExitCode Run(string folder, ConversionOptions options, bool json)
+    {
+        using NamedSource source = NamedSource.Open(folder);
+        using TreeConversion conversion = Open(source, options);
+        using var interruption = new Interruption();
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            using (ConversionDisplay.Start(source, options, conversion.Progress))
+                conversion.Run(interruption.Token);
+        }
+        catch (ConversionException e)
+        {
+            throw new CommandFailure(ExitCode.Failure, $"'{source.Text}': {e.Message}");
+        }
+        Report(options, conversion.Progress, Stopwatch.GetElapsedTime(start), interruption.Token.IsCancellationRequested, json);
+        return interruption.Token.IsCancellationRequested || conversion.Progress.Left > 0 ? ExitCode.SomeLeft : ExitCode.Success;
+    }
+
+    private static TreeConversion Open(NamedSource source, ConversionOptions options)
+    {
+        try
+        {
+            return TreeConversion.Open(source.Root, source.FolderPath, options, new LeftFiles(options.Kind));
+        }
+        catch (SourceException e)
+        {
+            throw source.Refused(e);
+        }
+    }
+
+    private static void Report(ConversionOptions options, ConversionProgress progress, TimeSpan elapsed, bool interrupted, bool json)
+    {
+        if (json)
+        {
+            JsonOutput.Write(writer => WriteJson(writer, progress, elapsed, interrupted));
+            return;
+        }
+        string done = options.Kind switch { ConversionKind.Convert => "converted", ConversionKind.Revert => "reverted", _ => "recompressed" };
+        string left = progress.Left == 0 ? "" : $", {progress.Left} left";
+        string asked = progress.LeftAsAsked == 0 ? "" : options.Kind == ConversionKind.Recompress ? $", {progress.LeftAsAsked} not worth it" : $", {progress.LeftAsAsked} left plain as incompressible";
+        Console.Error.WriteLine(
+            $"zstdfs: {(interrupted ? "interrupted: " : "")}{done} {progress.Files} files{left}{asked}: {ByteText.Show(progress.PlainBytes)} plain, {ByteText.Show(progress.StoredBytes)} stored, "
+            + $"ratio {ByteText.Ratio(progress.PlainBytes, progress.StoredBytes)}, {ByteText.Show(progress.PlainBytes / Math.Max(0.001, elapsed.TotalSeconds))}/s");
+    }
+
+    private static void WriteJson(Utf8JsonWriter writer, ConversionProgress progress, TimeSpan elapsed, bool interrupted)
+    {
+        writer.WriteNumber("files", progress.Files);
+        writer.WriteNumber("left", progress.Left);
+        writer.WriteNumber("incompressible", progress.LeftAsAsked);
+        writer.WriteNumber("recovered", progress.Recovered);
+        writer.WriteNumber("plainBytes", progress.PlainBytes);
+        writer.WriteNumber("storedBytes", progress.StoredBytes);
+        writer.WriteNumber("seconds", Math.Round(elapsed.TotalSeconds, 3));
+        writer.WriteBoolean("interrupted", interrupted);
+    }
+}

@@ -1,0 +1,37 @@
+using ZstdFs.Cli.Options;
+using ZstdFs.Core.Conversion;
+
+namespace ZstdFs.Cli.Tools;
+
+/// <summary>Names every file that was left, with the reason, on standard error.</summary>
+internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
+{
+    private readonly Lock _gate = new(); // one line at a time
+
+    public void Left(ReadOnlySpan<byte> path, LeftReason reason, string detail)
+    {
+        // Not worth compressing anew is what most files may be, and nothing to be done about.
+        if (kind == ConversionKind.Recompress && reason == LeftReason.Incompressible)
+            return;
+        string shown = NativeText.Printable(NativeText.Decode(path));
+        string why = Why(reason) + (detail.Length == 0 ? "" : $" ({NativeText.Printable(detail)})");
+        lock (_gate)
+            Console.Error.WriteLine($"zstdfs: left: '{shown}': {why}");
+    }
+
+    private static string Why(LeftReason reason) => reason switch
+    {
+        LeftReason.Conflict => "the name that it would get is taken; --on-conflict says which of the two counts",
+        LeftReason.NotPermitted => "it, or its folder, may not be read or changed",
+        LeftReason.OpenForWriting => "somebody has it open for writing",
+        LeftReason.OtherSource => "the folder is a source of its own: name it by itself, or remove its .zstdfs while it is not mounted",
+        LeftReason.Changed => "it was changed meanwhile",
+        LeftReason.LinkedElsewhere => "converting it would part it from its other hard links",
+        LeftReason.Incompressible => "compressing it saves next to nothing",
+        LeftReason.Damaged => "its stored form is damaged",
+        LeftReason.NameTooLong => "its name has no room for the suffix .zst",
+        LeftReason.AttributesNotKept => "one of its attributes cannot be put on the new file",
+        LeftReason.NoSpace => "the disk is full",
+        _ => "it failed",
+    };
+}

@@ -1,0 +1,92 @@
+using ZstdFs.Cli.Mounting;
+using ZstdFs.Cli.Options;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Cli.Tools;
+
+/// <summary>
+/// A folder that a tool was pointed at, and the source that it is in: the nearest folder at or above it that has a <c>.zstdfs</c>, or itself. So a tool run on
+/// a part of a source takes the whole source's lock.
+/// </summary>
+/// <param name="Text">As the user wrote it, fit to be printed.</param>
+/// <param name="Root">The source's root, open for reading.</param>
+/// <param name="FolderPath">The named folder's path below the root; empty where it is the root.</param>
+internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] FolderPath) : IDisposable
+{
+    private const long FuseMagic = 0x65735546;
+
+    public void Dispose() => Root.Dispose();
+
+    /// <summary>Opens it. A folder in a mount of ours is refused: there the files are plain already.</summary>
+    internal static NamedSource Open(string text)
+    {
+        string shown = NativeText.Printable(text);
+        using Folder folder = OpenFolder(text, shown);
+        if (MountOf(folder) is { } mount)
+        {
+            throw new CommandFailure(ExitCode.Busy,
+                $"'{shown}' is in the zstdfs mount on '{NativeText.Printable(NativeText.Decode(mount.MountPoint.Span))}': name the source folder, and unmount it first where files are to be changed");
+        }
+        byte[] path = folder.Path;
+        for (int length = path.Length; length > 0; length = path.AsSpan(0, length).LastIndexOf((byte)'/'))
+        {
+            if (Folder.Open(NativeText.Decode(path.AsSpan(0, length)), OpenFlags.ReadOnly, out Folder above) < 0)
+                continue;
+            if (IsSameFileSystem(folder, above) && HasState(above.Handle))
+                return new NamedSource(shown, above.Handle, path.AsSpan(length).TrimStart((byte)'/').ToArray());
+            above.Dispose();
+        }
+        return new NamedSource(shown, Reopen(folder, shown), []);
+    }
+
+    /// <summary>The zstdfs mount that a folder or file is in; null where it is in none.</summary>
+    internal static MountEntry? MountOf(Folder folder)
+    {
+        if (SystemCallsFile.StatFileSystem(folder.Handle, out StatFs statistics) < 0 || statistics.Type != FuseMagic)
+            return null;
+        byte[] path = folder.Path;
+        for (int length = path.Length; length > 0; length = path.AsSpan(0, length).LastIndexOf((byte)'/'))
+        {
+            if (MountTable.Find(path.AsSpan(0, length)) is { } mount)
+                return mount.FileSystemType == ControlledMount.FileSystemType ? mount : null;
+        }
+        return null;
+    }
+
+    /// <summary>The failure that a source's problem ends a tool with.</summary>
+    internal CommandFailure Refused(SourceException e) => new(e.Problem switch
+    {
+        SourceProblem.InUse => ExitCode.Busy,
+        SourceProblem.UnfinishedWrites => ExitCode.NotCommitted,
+        _ => ExitCode.SourceUnusable,
+    }, $"'{Text}': {e.Message}");
+
+    /// <summary>Opens a folder for reading or says why not.</summary>
+    internal static Folder OpenFolder(string text, string shown) => (Errno)(-Folder.Open(text, OpenFlags.ReadOnly, out Folder folder)) switch
+    {
+        Errno.None => folder,
+        Errno.ENOENT => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' does not exist: check the path"),
+        Errno.ENOTDIR => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' is not a folder: name a folder"),
+        Errno.EACCES or Errno.EPERM => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' may not be read by this user: check its owner and mode"),
+        Errno.ENOTCONN => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' is a mount whose daemon has died: run 'zstdfs unmount' on it first"),
+        var other => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' cannot be opened ({other})"),
+    };
+
+    private static FileDescriptor Reopen(Folder folder, string shown) =>
+        SystemCallsAt.Open(folder.Handle, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor again) is < 0 and var failed
+            ? throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' cannot be opened ({(Errno)(-failed)})")
+            : again;
+
+    private static bool IsSameFileSystem(Folder one, Folder other) =>
+        SystemCallsAt.Stat(one.Handle, out Statx first) >= 0 && SystemCallsAt.Stat(other.Handle, out Statx second) >= 0 && first.Device == second.Device;
+
+    private static bool HasState(FileDescriptor folder) =>
+        SystemCallsAt.Open(folder, new NativeName(".zstdfs\0"u8), OpenFlags.PathOnly | OpenFlags.Directory, 0, out FileDescriptor state) >= 0 && HasLock(state);
+
+    private static bool HasLock(FileDescriptor state)
+    {
+        using (state)
+            return SystemCallsAt.Stat(state, new NativeName("lock\0"u8), out Statx stat) >= 0 && stat.IsRegular;
+    }
+}

@@ -1,0 +1,111 @@
+namespace ZstdFs.Core.Checking;
+
+/// <summary>What can be wrong in a source.</summary>
+public enum FaultKind
+{
+    /// <summary>A file or folder cannot be read.</summary>
+    Unreadable,
+    /// <summary>The stored file is no run of zstd frames from its beginning to its end.</summary>
+    Structure,
+    /// <summary>The seek table is at odds with the frames.</summary>
+    SeekTable,
+    /// <summary>A frame needs more memory than the mount allows.</summary>
+    WindowTooLarge,
+    /// <summary>A frame does not decode, or to something else than its checksum or length say.</summary>
+    Data,
+    /// <summary>The record in user.zstdfs cannot be read.</summary>
+    RecordDamaged,
+    /// <summary>The record is about another version of the file: harmless, the size is found from the frames.</summary>
+    RecordStale,
+    /// <summary>The record says another size than the frames hold: the mount would show it.</summary>
+    RecordWrong,
+    /// <summary>fuse-zstd's size attribute is wrong.</summary>
+    ForeignSizeWrong,
+    /// <summary>Two files have one inode number.</summary>
+    DuplicateNumber,
+    /// <summary>A file is there plain and stored.</summary>
+    BothForms,
+    /// <summary>A stored file has the name of something else, which the mount does not show therefore.</summary>
+    HiddenName,
+    /// <summary>A stored file's name leaves no name that a file may have.</summary>
+    NoLogicalName,
+    /// <summary>.zstdfs, or something that must be in it, is not what it should be.</summary>
+    StateDamaged,
+    /// <summary>The allocator would give out inode numbers that are in use.</summary>
+    NumbersBehind,
+    /// <summary>Something in .zstdfs that nothing knows.</summary>
+    UnknownState,
+    /// <summary>A version under construction that a crash left: of no use.</summary>
+    Leftover,
+    /// <summary>Writes that the next mount will finish.</summary>
+    UnfinishedWrites,
+    /// <summary>A working copy that no mount can finish, because its record is damaged.</summary>
+    WorkingCopyDamaged,
+    /// <summary>A conversion was interrupted.</summary>
+    UnfinishedConversion,
+}
+
+/// <summary>One thing that is wrong.</summary>
+/// <param name="Path">Below the source's root, as bytes.</param>
+/// <param name="Kind">What it is.</param>
+/// <param name="Detail">More about it, such as what is lost.</param>
+/// <param name="IsMended">It was mended.</param>
+public sealed record Fault(byte[] Path, FaultKind Kind, string Detail, bool IsMended);
+
+/// <summary>Who is told of faults. Called from any thread.</summary>
+public interface ICheckObserver
+{
+    /// <summary>Something is wrong.</summary>
+    void Found(Fault fault);
+}
+
+/// <summary>How a source is checked.</summary>
+public sealed record CheckOptions
+{
+    /// <summary>Decode every frame.</summary>
+    public bool Data { get; init; }
+
+    /// <summary>Mend what can be mended without touching content.</summary>
+    public bool Repair { get; init; }
+
+    /// <summary>Leave out the data of what an interrupted check has gone through.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>Threads.</summary>
+    public int Jobs { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Stored bytes a second that are read at most; 0 for no limit.</summary>
+    public long BytesPerSecond { get; init; }
+}
+
+/// <summary>Counts of a check, readable while it runs.</summary>
+public sealed class CheckProgress
+{
+    private long _files, _storedBytes, _plainBytes, _faults, _mended;
+
+    /// <summary>Stored files looked at.</summary>
+    public long Files => Volatile.Read(ref _files);
+    /// <summary>Their bytes.</summary>
+    public long StoredBytes => Volatile.Read(ref _storedBytes);
+    /// <summary>Bytes decoded.</summary>
+    public long PlainBytes => Volatile.Read(ref _plainBytes);
+    /// <summary>Faults, mended ones included.</summary>
+    public long Faults => Volatile.Read(ref _faults);
+    /// <summary>Faults that were mended.</summary>
+    public long Mended => Volatile.Read(ref _mended);
+
+    internal void NoteFile(long storedBytes)
+    {
+        Interlocked.Increment(ref _files);
+        Interlocked.Add(ref _storedBytes, storedBytes);
+    }
+
+    internal void NoteDecoded(long bytes) => Interlocked.Add(ref _plainBytes, bytes);
+
+    internal void Note(Fault fault)
+    {
+        Interlocked.Increment(ref _faults);
+        if (fault.IsMended)
+            Interlocked.Increment(ref _mended);
+    }
+}

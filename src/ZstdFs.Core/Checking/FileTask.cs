@@ -1,0 +1,104 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Conversion;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Checking;
+
+/// <summary>
+/// Checks one stored file, in as many steps as its frames are worth. What looks like a fault in a file that has been replaced meanwhile, by a mount beside or by
+/// anybody, is none: the new version is checked instead.
+/// </summary>
+internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] name, StoredFileCheck structure, DataCheck? data, FaultReport report, CheckProgress progress,
+    Action<bool> done, CancellationToken cancellation)
+{
+    private const int FramesOfStep = 64, Attempts = 3;
+
+    private readonly Lock _gate = new(); // guards _lost
+    private readonly List<(long Start, long End, string Reason)> _lost = [];
+    private int _attempt, _stepsLeft;
+
+    private NativeName Name => new(name);
+
+    internal void Run(Worker worker, WorkerPool pool)
+    {
+        if (cancellation.IsCancellationRequested)
+        {
+            Finish(isWhole: false);
+            return;
+        }
+        int result = source.OpenRead(folder.Descriptor, Name, out FileDescriptor file);
+        Statx stat = default;
+        if (result >= 0)
+            result = SystemCallsAt.Stat(file, out stat);
+        if (result < 0)
+        {
+            if (result != -(int)Errno.ENOENT)
+                report.Add(folder.PathOf(Name.Bytes), FaultKind.Unreadable, $"{(Errno)(-result)}");
+            Finish(isWhole: !cancellation.IsCancellationRequested);
+            return;
+        }
+        if (_attempt++ == 0)
+            progress.NoteFile(stat.Size);
+        var findings = new List<StoredFileCheck.Finding>();
+        FrameMap? map = null;
+        try
+        {
+            map = structure.Look(file, stat, findings);
+        }
+        catch (StorageException e)
+        {
+            findings.Add(new StoredFileCheck.Finding(FaultKind.Unreadable, e.Message, false));
+        }
+        if (data is null || map is null || map.FrameCount == 0)
+        {
+            Conclude(worker, pool, file, stat, findings);
+            return;
+        }
+        int steps = (map.FrameCount + FramesOfStep - 1) / FramesOfStep;
+        _stepsLeft = steps;
+        for (int step = 1; step < steps; step++)
+        {
+            int first = step * FramesOfStep;
+            pool.Post(w => Step(w, pool, file, stat, map, first, findings), urgent: true);
+        }
+        Step(worker, pool, file, stat, map, 0, findings);
+    }
+
+    private void Step(Worker worker, WorkerPool pool, FileDescriptor file, Statx stat, FrameMap map, int first, List<StoredFileCheck.Finding> findings)
+    {
+        List<(long Start, long End, string Reason)> lost = data!.FindLost(worker, file, map, first, Math.Min(map.FrameCount, first + FramesOfStep), cancellation);
+        lock (_gate)
+            _lost.AddRange(lost);
+        if (Interlocked.Decrement(ref _stepsLeft) > 0)
+            return;
+        // A frame that the structure's damage has cut is told of already.
+        foreach ((long start, long end, string reason) in _lost.OrderBy(l => l.Start).Where(l => map.Damage is null || l.End < map.LogicalBytes))
+            findings.Add(new StoredFileCheck.Finding(FaultKind.Data, $"bytes {start} to {end - 1} of its content are lost: {reason}", false));
+        Conclude(worker, pool, file, stat, findings);
+    }
+
+    private void Conclude(Worker worker, WorkerPool pool, FileDescriptor file, in Statx stat, List<StoredFileCheck.Finding> findings)
+    {
+        file.Dispose();
+        if (findings.Count > 0 && _attempt < Attempts && WasReplaced(stat))
+        {
+            lock (_gate)
+                _lost.Clear();
+            Run(worker, pool);
+            return;
+        }
+        foreach (StoredFileCheck.Finding finding in findings)
+            report.Add(folder.PathOf(Name.Bytes), finding.Kind, finding.Detail, finding.IsMended);
+        Finish(isWhole: !cancellation.IsCancellationRequested);
+    }
+
+    private bool WasReplaced(in Statx stat) =>
+        SystemCallsAt.Stat(folder.Descriptor, Name, out Statx now) < 0 || StoredIdentity.Of(now) != StoredIdentity.Of(stat);
+
+    private void Finish(bool isWhole)
+    {
+        folder.Release();
+        done(isWhole);
+    }
+}

@@ -1,0 +1,41 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Checking;
+
+/// <summary>The inode numbers that users see, all of them, and which are given twice. 16 bytes a file.</summary>
+internal sealed class InodeNumbers
+{
+    private readonly List<(ulong Number, ulong Source)> _numbers = [];
+
+    /// <summary>The largest number in use that the allocator would soon come to; 0 where there is none.</summary>
+    internal ulong InWayOf(ulong next)
+    {
+        const ulong Soon = 1 << 24;
+        ulong largest = 0;
+        foreach ((ulong number, _) in _numbers)
+            largest = number >= next && number - next < Soon ? Math.Max(largest, number) : largest;
+        return largest;
+    }
+
+    internal void Add(SourceFolder folder, NativeName name, in Statx stat, bool isStored)
+    {
+        _numbers.Add((NumberOf(folder, name, stat, isStored), stat.InodeNumber));
+    }
+
+    internal static ulong NumberOf(SourceFolder folder, NativeName name, in Statx stat, bool isStored) =>
+        isStored && SourceTree.TryReadRecord(folder.Descriptor, name, out SizeRecord record) && record.IsOf(stat) ? record.InodeNumber : stat.InodeNumber;
+
+    /// <summary>Numbers that more than one file has; names of one file are one file.</summary>
+    internal HashSet<ulong> Duplicates()
+    {
+        _numbers.Sort();
+        var duplicates = new HashSet<ulong>();
+        for (int i = 1; i < _numbers.Count; i++)
+        {
+            if (_numbers[i].Number == _numbers[i - 1].Number && _numbers[i].Source != _numbers[i - 1].Source)
+                duplicates.Add(_numbers[i].Number);
+        }
+        return duplicates;
+    }
+}

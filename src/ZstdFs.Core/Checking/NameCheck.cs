@@ -1,0 +1,48 @@
+using System.Text;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Checking;
+
+/// <summary>Names of one folder that get into each other's way.</summary>
+internal static class NameCheck
+{
+    internal static void Look(SourceFolder folder, DirectoryListing listing, FaultReport report)
+    {
+        HashSet<string>? others = null;
+        for (int i = 0; i < listing.Count; i++)
+        {
+            ReadOnlySpan<byte> name = listing.Name(i).Bytes;
+            if (!StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical) || !IsRegular(folder, listing, i))
+                continue;
+            if (logical.SequenceEqual("."u8) || logical.SequenceEqual(".."u8) || folder.IsRoot && logical.SequenceEqual(StoredName.ReservedFolder))
+            {
+                report.Add(folder.PathOf(name), FaultKind.NoLogicalName, $"no file may be called '{Encoding.UTF8.GetString(logical)}' here: rename it");
+                continue;
+            }
+            others ??= Others(listing);
+            if (!others.Contains(Encoding.Latin1.GetString(logical)) || SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. logical, 0]), out Statx other) < 0)
+                continue;
+            if (other.IsRegular && !StoredName.TryToLogical(logical, out _))
+                report.Add(folder.PathOf(logical), FaultKind.BothForms, "it is there plain and stored; the mount shows the stored one. 'zstdfs convert --on-conflict' settles it");
+            else if (!other.IsRegular)
+                report.Add(folder.PathOf(logical), FaultKind.HiddenName, $"the stored file '{Encoding.UTF8.GetString(name)}' hides it in a mount: rename one of them");
+        }
+    }
+
+    private static bool IsRegular(SourceFolder folder, DirectoryListing listing, int entry) => listing.TypeOf(entry) == FileType.EntryUnknown
+        ? SystemCallsAt.Stat(folder.Descriptor, listing.Name(entry), out Statx stat) >= 0 && stat.IsRegular
+        : listing.TypeOf(entry) == FileType.EntryRegular;
+
+    // Names that could be the logical name of another: a stored one is only where it is called x.zst.zst.
+    private static HashSet<string> Others(DirectoryListing listing)
+    {
+        var others = new HashSet<string>(listing.Count);
+        for (int i = 0; i < listing.Count; i++)
+        {
+            if (!StoredName.TryToLogical(listing.Name(i).Bytes, out _) || listing.TypeOf(i) is not FileType.EntryRegular)
+                others.Add(Encoding.Latin1.GetString(listing.Name(i).Bytes));
+        }
+        return others;
+    }
+}

@@ -1,0 +1,181 @@
+using System.Text;
+using ZstdFs.Core.Content;
+using ZstdFs.Core.Conversion;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Checking;
+
+/// <summary>What is wrong in <c>.zstdfs</c>.</summary>
+internal sealed class StateCheck(SourceTree source, FaultReport report, bool repair)
+{
+    private static readonly string[] Known = ["lock", "state", "working", "lost", "cas", CheckMark.FileName];
+
+    private StateRecord? _state;
+
+    private static NativeName FolderName => new(".zstdfs\0"u8);
+
+    /// <summary>Looks at it before the walk. True where somebody has the source's lock.</summary>
+    internal bool Look()
+    {
+        if (SystemCallsAt.Stat(source.Root, FolderName, out Statx stat) < 0)
+            return false;
+        int result = source.OpenListing(source.Root, FolderName, out FileDescriptor folder);
+        if (!stat.IsDirectory || result < 0)
+        {
+            report.Add(PathOf(), FaultKind.StateDamaged, stat.IsDirectory ? $"it cannot be read ({(Errno)(-result)})" : "it is no folder: move it away");
+            return false;
+        }
+        using (folder)
+        {
+            bool isServed = IsLocked(folder);
+            LookAtEntries(folder);
+            LookAtState(folder, isServed);
+            LookAtWorking(folder, isServed);
+            LookAtLost(folder);
+            LookAtJournals(folder, isServed);
+            return isServed;
+        }
+    }
+
+    /// <summary>After the walk: numbers in use that the allocator would give again.</summary>
+    internal void LookAtNumbers(InodeNumbers numbers, bool isServed)
+    {
+        ulong largest = _state is { } state ? numbers.InWayOf(state.ReservedUpTo) : 0;
+        if (largest == 0)
+            return;
+        bool mended = repair && !isServed && TryRaise(largest);
+        report.Add(PathOf("state"), FaultKind.NumbersBehind, $"inode number {largest} is in use and would be given again", mended);
+    }
+
+    /// <summary>Opens the state for changing it; null where somebody has the lock or it cannot be written.</summary>
+    internal StateFolder? TryOpen()
+    {
+        try
+        {
+            return source.ReadOnly ? null : StateFolder.TryOpen(source, out _);
+        }
+        catch (SourceException)
+        {
+            return null;
+        }
+    }
+
+    private bool TryRaise(ulong largest)
+    {
+        using StateFolder? state = TryOpen();
+        bool raised = state?.SkipPast(largest) >= 0;
+        state?.NoteEndedWell();
+        return raised;
+    }
+
+    private static bool IsLocked(FileDescriptor folder)
+    {
+        if (SystemCallsAt.Open(folder, new NativeName("lock\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file) < 0)
+            return false;
+        using (file)
+            return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN;
+    }
+
+    private void LookAtEntries(FileDescriptor folder)
+    {
+        if (DirectoryListing.Read(folder, out DirectoryListing listing) < 0)
+            return;
+        for (int i = 0; i < listing.Count; i++)
+        {
+            string name = Encoding.Latin1.GetString(listing.Name(i).Bytes);
+            if (!Known.Contains(name) && !name.StartsWith("conversion-", StringComparison.Ordinal))
+                report.Add(PathOf(name), FaultKind.UnknownState, "nothing here is called so: move it away");
+        }
+    }
+
+    private void LookAtState(FileDescriptor folder, bool isServed)
+    {
+        if (SystemCallsAt.Open(folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file) is < 0 and var failed)
+        {
+            if (failed != -(int)Errno.ENOENT)
+                report.Add(PathOf("state"), FaultKind.StateDamaged, $"it cannot be read ({(Errno)(-failed)})");
+            return;
+        }
+        using (file)
+        {
+            Span<byte> bytes = stackalloc byte[StateRecord.Bytes];
+            int length = SystemCallsFile.Read(file, 0, bytes);
+            if (length == 0)
+                return;
+            try
+            {
+                _state = StateRecord.Read(bytes[..Math.Max(0, length)]);
+            }
+            catch (SourceException e)
+            {
+                // Without one, the next mount begins at a number that is hardly in use; a newer version's is not ours to remove.
+                bool isOurs = length < 12 || System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) <= 1;
+                bool mended = repair && isOurs && !isServed && !source.ReadOnly && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
+                report.Add(PathOf("state"), FaultKind.StateDamaged, e.Message, mended);
+            }
+        }
+    }
+
+    private void LookAtWorking(FileDescriptor folder, bool isServed)
+    {
+        int result = source.OpenListing(folder, new NativeName("working\0"u8), out FileDescriptor working);
+        if (result < 0)
+        {
+            if (result != -(int)Errno.ENOENT)
+                report.Add(PathOf("working"), FaultKind.StateDamaged, "it is no folder that can be read");
+            return;
+        }
+        using (working)
+        {
+            // Beside a mount, what is in there is being worked on.
+            if (isServed || DirectoryListing.Read(working, out DirectoryListing listing) < 0)
+                return;
+            for (int i = 0; i < listing.Count; i++)
+                LookAtWorkingCopy(working, listing.Name(i));
+        }
+    }
+
+    private void LookAtWorkingCopy(FileDescriptor working, NativeName name)
+    {
+        byte[] path = PathOf("working/" + Encoding.Latin1.GetString(name.Bytes));
+        Span<byte> record = stackalloc byte[WorkingCopyRecord.Bytes];
+        if (UnfinishedWrites.IsLeftover(name.Bytes))
+            report.Add(path, FaultKind.Leftover, "a version under construction, left by a crash", repair && !source.ReadOnly && SystemCallsAt.Unlink(working, name) >= 0);
+        else if (ExtendedAttributes.Get(working, name, WorkingCopyRecord.AttributeName, record) == record.Length && WorkingCopyRecord.TryRead(record, out _))
+            report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this: the next mount finishes it");
+        else
+            report.Add(path, FaultKind.WorkingCopyDamaged, "its record cannot be read: what was written since the last commit of its file may be found in it by hand");
+    }
+
+    /// <summary>Working copies that a mount could not commit.</summary>
+    private void LookAtLost(FileDescriptor folder)
+    {
+        if (source.OpenListing(folder, new NativeName("lost\0"u8), out FileDescriptor lost) < 0)
+            return;
+        using (lost)
+        {
+            if (DirectoryListing.Read(lost, out DirectoryListing listing) < 0)
+                return;
+            for (int i = 0; i < listing.Count; i++)
+                report.Add(PathOf("lost/" + Encoding.Latin1.GetString(listing.Name(i).Bytes)), FaultKind.WorkingCopyDamaged, "a mount could not commit it: look what it holds, then remove it");
+        }
+    }
+
+    private void LookAtJournals(FileDescriptor folder, bool isServed)
+    {
+        // A conversion that runs now has the lock.
+        if (isServed || !Enumerable.Range(0, ConversionJournal.Slots).Any(s => ConversionJournal.TryRead(folder, s) is not null))
+            return;
+        bool mended = false;
+        if (repair)
+        {
+            using StateFolder? state = TryOpen();
+            mended = state is not null && new JournalRecovery(source, state, new ConversionProgress()).Run() >= 0;
+            state?.NoteEndedWell();
+        }
+        report.Add(PathOf(), FaultKind.UnfinishedConversion, "a conversion was interrupted: run it again, or mend it here", mended);
+    }
+
+    private static byte[] PathOf(string name = "") => Encoding.Latin1.GetBytes(name.Length == 0 ? ".zstdfs" : ".zstdfs/" + name);
+}

@@ -1,0 +1,109 @@
+using System.Buffers.Binary;
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Checking;
+
+/// <summary>What is wrong with one open stored file's structure and record, without decoding it.</summary>
+internal sealed class StoredFileCheck(SourceTree source, bool repair)
+{
+    internal readonly record struct Finding(FaultKind Kind, string Detail, bool IsMended);
+
+    /// <summary>Looks at the file. Findings are added; the map is null where there is nothing to decode.</summary>
+    internal FrameMap? Look(FileDescriptor file, in Statx stat, List<Finding> findings)
+    {
+        RecordState state = ReadRecord(file, stat, out SizeRecord record);
+        // Created through a mount that died before anything was committed: it is empty, whatever is in it.
+        if (state == RecordState.Current && record.IsFresh)
+            return null;
+        FrameMap map;
+        try
+        {
+            map = FrameScanner.ScanIntact(file, stat.Size).Map;
+        }
+        catch (WindowTooLargeException e)
+        {
+            findings.Add(new Finding(FaultKind.WindowTooLarge, e.Message, false));
+            return null;
+        }
+        if (map.Damage is { } damage)
+            findings.Add(new Finding(FaultKind.Structure, $"{damage.Reason} at stored byte {damage.StoredOffset}; what follows content byte {map.LogicalBytes} may be lost", false));
+        else if (ContradictsTable(file, stat, map))
+            findings.Add(new Finding(FaultKind.SeekTable, "the seek table is at odds with the frames; 'zstdfs recompress' writes a new one", false));
+        else
+            CheckRecord(file, stat, map, state, record, findings);
+        return map;
+    }
+
+    private enum RecordState
+    {
+        None,
+        Damaged,
+        Stale,
+        Current,
+    }
+
+    private static RecordState ReadRecord(FileDescriptor file, in Statx stat, out SizeRecord record)
+    {
+        record = default;
+        if (ExtendedAttributes.Get(file, SizeRecord.AttributeName, default) < 0)
+            return RecordState.None;
+        if (!SourceTree.TryReadRecord(file, out record))
+            return RecordState.Damaged;
+        // A source that was copied with its attributes has the records of the files that it was copied from: they say nothing and do no harm.
+        if (!record.IsOf(stat))
+            return RecordState.None;
+        return record.Describes(stat) ? RecordState.Current : RecordState.Stale;
+    }
+
+    private void CheckRecord(FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record, List<Finding> findings)
+    {
+        (FaultKind Kind, string Detail)? fault = state switch
+        {
+            RecordState.Damaged => (FaultKind.RecordDamaged, "its record (user.zstdfs) cannot be read"),
+            RecordState.Stale => (FaultKind.RecordStale, "its record is about another version: it was written or touched in the source"),
+            RecordState.Current when record.LogicalBytes != map.LogicalBytes => (FaultKind.RecordWrong, $"its record says {record.LogicalBytes} bytes, its frames hold {map.LogicalBytes}"),
+            RecordState.None when ForeignSize(file) is { } size && size != map.LogicalBytes => (FaultKind.ForeignSizeWrong, $"user.real_size says {size} bytes, its frames hold {map.LogicalBytes}"),
+            _ => null,
+        };
+        if (fault is not { } found)
+            return;
+        findings.Add(new Finding(found.Kind, found.Detail, repair && !source.ReadOnly && Mend(file, stat, map, state, record) >= 0));
+    }
+
+    /// <summary>A record that is this file's own is written again; any other goes, and a mount gives the file one at first sight.</summary>
+    private static int Mend(FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record) => state switch
+    {
+        RecordState.None => ExtendedAttributes.Remove(file, SizeRecord.ForeignAttributeName),
+        RecordState.Stale or RecordState.Current when record.IsOf(stat) => SourceTree.WriteRecord(file, SizeRecord.For(stat, record.InodeNumber, map.LogicalBytes, record.Birth)),
+        _ => ExtendedAttributes.Remove(file, SizeRecord.AttributeName),
+    };
+
+    private static long? ForeignSize(FileDescriptor file)
+    {
+        Span<byte> size = stackalloc byte[sizeof(long)];
+        return ExtendedAttributes.Get(file, SizeRecord.ForeignAttributeName, size) == sizeof(long) ? BinaryPrimitives.ReadInt64BigEndian(size) : null;
+    }
+
+    /// <summary>A table that is not believed, or that every frame does not agree with.</summary>
+    private static bool ContradictsTable(FileDescriptor file, in Statx stat, FrameMap map)
+    {
+        using var window = new StoredWindow(file, stat.Size);
+        if (!map.HasSeekTable)
+        {
+            ReadOnlySpan<byte> magic = window.Look(map.EndOfFrames, sizeof(uint), dense: true);
+            return map.FrameCount > 0 && magic.Length == sizeof(uint) && BinaryPrimitives.ReadUInt32LittleEndian(magic) == SeekTable.SkippableMagic;
+        }
+        var walker = new FrameWalker(window, stat.Size);
+        for (int i = 0; i < map.FrameCount; i++)
+        {
+            if (!walker.Next(out WalkedFrame frame) || frame.StoredOffset != map[i].StoredOffset || frame.StoredBytes != map[i].StoredBytes
+                || frame.ContentBytes is { } content && content != map[i].LogicalBytes)
+            {
+                return true;
+            }
+        }
+        return walker.Next(out _) || walker.Damage is not null;
+    }
+}

@@ -1,0 +1,44 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>Files that share one synchronisation.</summary>
+internal sealed class Batch(int number)
+{
+    internal int Number { get; } = number;
+
+    internal List<SwapJob> Jobs { get; } = [];
+
+    /// <summary>Logical bytes, as the walk saw them.</summary>
+    internal long Bytes { get; private set; }
+
+    /// <summary>The writing that is still under way.</summary>
+    internal WorkGroup Writing { get; } = new();
+
+    internal void Add(SwapJob job)
+    {
+        Jobs.Add(job);
+        Bytes += job.Stat.Size;
+    }
+
+    internal IReadOnlyList<SwapJob> Remaining => [.. Jobs.Where(j => !j.IsLeft)];
+
+    /// <summary>Folders look as if nothing had happened in them: converting a file is no change of its folder.</summary>
+    internal void RestoreFolderTimes()
+    {
+        foreach (SourceFolder folder in Jobs.SelectMany(j => j.Names).Select(n => n.Folder).Distinct())
+            _ = SystemCallsFile.SetTimes(folder.Descriptor, folder.Stat.AccessTime.ToTimestamp(), folder.Stat.ModifyTime.ToTimestamp());
+    }
+
+    /// <summary>Closes everything.</summary>
+    internal void Release()
+    {
+        foreach (SwapJob job in Jobs)
+        {
+            job.CloseFiles();
+            foreach (SwapName name in job.Names)
+                name.Folder.Release();
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>One name in a journal.</summary>
+/// <param name="Folder">Path below the source's root.</param>
+/// <param name="Job">Names with the same number are one file.</param>
+/// <param name="Original">Name of the old form, with its NUL.</param>
+/// <param name="Target">Name of the new form, with its NUL.</param>
+/// <param name="OriginalInode">Inode number of the old form.</param>
+/// <param name="ResultInode">Inode number of the new form.</param>
+/// <param name="ResultBytes">Length of the new form.</param>
+/// <param name="ModifyTime">Modification time of both.</param>
+internal readonly record struct JournalName(
+    int Folder, int Job, byte[] Original, byte[] Target, ulong OriginalInode, ulong ResultInode, long ResultBytes, Timestamp ModifyTime);
+
+/// <summary>A folder in a journal: where it is, and the times that it had.</summary>
+internal readonly record struct JournalFolder(byte[] Path, Timestamp AccessTime, Timestamp ModifyTime);
+
+/// <summary>
+/// What a batch is about to do: on disk before the first new name is made, forgotten when the last old one is gone for good. With it a later run
+/// tells its own half-done work from a conflict. A torn journal is one of a batch that had made no name yet. The layout is in HOW_IT_WORKS.md.
+/// </summary>
+internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, IReadOnlyList<JournalName> Names)
+{
+    /// <summary>As many as batches can be under way: one whose new names are not made yet, one whose new names and one whose removals are not durable yet.</summary>
+    internal const int Slots = 3;
+
+    private const uint Magic = 0x314A437A; // "zCJ1"
+    private const int HeaderBytes = 16;
+    private const int LargestBytes = 256 << 20;
+
+    internal static byte[] SlotName(int slot) => System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}\0");
+
+    internal static ConversionJournal Of(IReadOnlyList<SwapJob> jobs)
+    {
+        var folders = new List<JournalFolder>();
+        var numbers = new Dictionary<SourceFolder, int>();
+        var names = new List<JournalName>();
+        for (int i = 0; i < jobs.Count; i++)
+        {
+            SwapJob job = jobs[i];
+            foreach (SwapName name in job.Names)
+            {
+                if (!numbers.TryGetValue(name.Folder, out int folder))
+                {
+                    folder = numbers[name.Folder] = folders.Count;
+                    folders.Add(new JournalFolder(name.Folder.Path, name.Folder.Stat.AccessTime.ToTimestamp(), name.Folder.Stat.ModifyTime.ToTimestamp()));
+                }
+                // Renaming over, and removing what gives way, are single steps: nothing of them can be half done.
+                if (job is { KeepsTarget: false } && !name.Original.AsSpan().SequenceEqual(name.Target))
+                    names.Add(new JournalName(folder, i, name.Original, name.Target, job.Stat.InodeNumber, job.ResultInode, job.ResultBytes, job.Stat.ModifyTime.ToTimestamp()));
+            }
+        }
+        return new ConversionJournal(folders, names);
+    }
+
+    /// <summary>Writes it into a slot. The caller synchronises.</summary>
+    internal int Write(FileDescriptor stateFolder, int slot)
+    {
+        var writer = new System.Buffers.ArrayBufferWriter<byte>(64 * 1024);
+        writer.GetSpan(HeaderBytes)[..HeaderBytes].Clear();
+        writer.Advance(HeaderBytes);
+        Put(writer, Folders.Count);
+        foreach (JournalFolder folder in Folders)
+        {
+            Put(writer, folder.Path);
+            Put(writer, folder.AccessTime);
+            Put(writer, folder.ModifyTime);
+        }
+        Put(writer, Names.Count);
+        foreach (JournalName name in Names)
+        {
+            Put(writer, name.Folder);
+            Put(writer, name.Job);
+            Put(writer, name.Original);
+            Put(writer, name.Target);
+            Put(writer, (long)name.OriginalInode);
+            Put(writer, (long)name.ResultInode);
+            Put(writer, name.ResultBytes);
+            Put(writer, name.ModifyTime);
+        }
+        byte[] bytes = writer.WrittenSpan.ToArray();
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, Magic);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(8), bytes.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(4), Checksum(bytes));
+        int result = Open(stateFolder, slot, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate, out FileDescriptor file);
+        if (result < 0)
+            return result;
+        using (file)
+            return SystemCallsFile.Write(file, 0, bytes);
+    }
+
+    /// <summary>Reads a slot; null where there is none, or a torn one.</summary>
+    internal static ConversionJournal? TryRead(FileDescriptor stateFolder, int slot)
+    {
+        if (Open(stateFolder, slot, OpenFlags.ReadOnly, out FileDescriptor file) < 0)
+            return null;
+        using (file)
+        {
+            if (SystemCallsAt.Stat(file, out Statx stat) < 0 || stat.Size is < HeaderBytes or > LargestBytes)
+                return null;
+            byte[] bytes = new byte[stat.Size];
+            bool isWhole = SystemCallsFile.Read(file, 0, bytes) == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic
+                && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8)) == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4)) == Checksum(bytes);
+            return isWhole ? Parse(bytes.AsSpan(HeaderBytes)) : null;
+        }
+    }
+
+    private static ConversionJournal Parse(ReadOnlySpan<byte> bytes)
+    {
+        var folders = new JournalFolder[TakeInt(ref bytes)];
+        for (int i = 0; i < folders.Length; i++)
+            folders[i] = new JournalFolder(TakeBytes(ref bytes), TakeTime(ref bytes), TakeTime(ref bytes));
+        var names = new JournalName[TakeInt(ref bytes)];
+        for (int i = 0; i < names.Length; i++)
+        {
+            names[i] = new JournalName(TakeInt(ref bytes), TakeInt(ref bytes), TakeBytes(ref bytes), TakeBytes(ref bytes), (ulong)TakeLong(ref bytes),
+                (ulong)TakeLong(ref bytes), TakeLong(ref bytes), TakeTime(ref bytes));
+        }
+        return new ConversionJournal(folders, names);
+    }
+
+    private static int Open(FileDescriptor stateFolder, int slot, int flags, out FileDescriptor file)
+    {
+        return SystemCallsAt.Open(stateFolder, new NativeName(SlotName(slot)), flags, 0b110_000_000, out file);
+    }
+
+    private static uint Checksum(ReadOnlySpan<byte> bytes)
+    {
+        uint crc = BitOperations.Crc32C(uint.MaxValue, BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..]));
+        foreach (byte b in bytes[HeaderBytes..])
+            crc = BitOperations.Crc32C(crc, b);
+        return ~crc;
+    }
+
+    private static void Put(System.Buffers.ArrayBufferWriter<byte> writer, long value)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(writer.GetSpan(sizeof(long)), value);
+        writer.Advance(sizeof(long));
+    }
+
+    private static void Put(System.Buffers.ArrayBufferWriter<byte> writer, Timestamp time)
+    {
+        Put(writer, time.Seconds);
+        Put(writer, time.Nanoseconds);
+    }
+
+    private static void Put(System.Buffers.ArrayBufferWriter<byte> writer, byte[] bytes)
+    {
+        Put(writer, bytes.LongLength);
+        System.Buffers.BuffersExtensions.Write(writer, bytes);
+    }
+
+    private static long TakeLong(ref ReadOnlySpan<byte> bytes)
+    {
+        long value = BinaryPrimitives.ReadInt64LittleEndian(bytes);
+        bytes = bytes[sizeof(long)..];
+        return value;
+    }
+
+    private static int TakeInt(ref ReadOnlySpan<byte> bytes) => checked((int)TakeLong(ref bytes));
+
+    private static Timestamp TakeTime(ref ReadOnlySpan<byte> bytes) => new(TakeLong(ref bytes), TakeLong(ref bytes));
+
+    private static byte[] TakeBytes(ref ReadOnlySpan<byte> bytes)
+    {
+        int length = TakeInt(ref bytes);
+        byte[] taken = bytes[..length].ToArray();
+        bytes = bytes[length..];
+        return taken;
+    }
+}

@@ -1,0 +1,44 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>Folders opened again by path, each once, so that the times they had are known from before anything was changed in them.</summary>
+internal sealed class FolderSet(SourceTree source)
+{
+    private readonly Dictionary<string, SourceFolder> _folders = [];
+
+    /// <summary>All names of a file with their folders, retained for a job; false where one of the folders is gone.</summary>
+    internal bool TryNames(HardLinks.Group group, out SwapName[] names, out Statx stat)
+    {
+        var found = new List<SwapName>();
+        foreach ((byte[] path, byte[] original, byte[] target) in group.Names)
+        {
+            if (Folder(path) is { } folder)
+                found.Add(new SwapName(folder.Retain(), original, target));
+        }
+        names = [.. found];
+        stat = default;
+        if (found.Count == group.Names.Count && SystemCallsAt.Stat(names[0].Folder.Descriptor, names[0].OriginalName, out stat) >= 0)
+            return true;
+        foreach (SwapName name in names)
+            name.Folder.Release();
+        return false;
+    }
+
+    internal void Release()
+    {
+        foreach (SourceFolder folder in _folders.Values)
+            folder.Release();
+    }
+
+    private SourceFolder? Folder(byte[] path)
+    {
+        string key = Convert.ToBase64String(path);
+        if (_folders.TryGetValue(key, out SourceFolder? folder))
+            return folder;
+        if (JournalRecovery.OpenFolder(source, path) is not { } descriptor || SystemCallsAt.Stat(descriptor, out Statx stat) < 0)
+            return null;
+        return _folders[key] = new SourceFolder(descriptor, path, stat);
+    }
+}

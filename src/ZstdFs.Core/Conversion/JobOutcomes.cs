@@ -1,0 +1,52 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>A conversion cannot go on; the message says why, in one line.</summary>
+public sealed class ConversionException(string message) : Exception(message);
+
+/// <summary>Counts what is done and tells of what is left. Thread-safe.</summary>
+internal sealed class JobOutcomes(ConversionKind kind, ConversionProgress progress, IConversionObserver observer, SwapPublisher publisher)
+{
+    /// <summary>Does one step of a job. A failure ends the job: its result goes, the file stays as it is.</summary>
+    internal bool Try(SwapJob job, Action step)
+    {
+        if (job.IsLeft)
+            return false;
+        try
+        {
+            step();
+            return true;
+        }
+        catch (FileLeftException e)
+        {
+            Leave(job, e.Reason, e.Message);
+        }
+        catch (Exception e) when (e is StorageException or ZstdLibraryException or DamagedFrameException or InsufficientMemoryException)
+        {
+            Leave(job, LeftReason.Failed, e.Message);
+        }
+        return false;
+    }
+
+    internal void Done(SwapJob job) => progress.Done(job.LogicalBytes, kind == ConversionKind.Revert ? job.Stat.Size : job.ResultBytes);
+
+    internal void Leave(SwapJob job, LeftReason reason, string detail)
+    {
+        job.IsLeft = true;
+        publisher.RemoveWorkingName(job);
+        job.CloseFiles();
+        progress.NoteLeft(reason);
+        observer.Left(job.Names[0].Path, reason, detail);
+    }
+
+    internal void Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail = "")
+    {
+        progress.NoteLeft(reason);
+        observer.Left(path, reason, detail);
+    }
+
+    internal void Unreadable(ReadOnlySpan<byte> path, Errno error) =>
+        Leave(path, error is Errno.EACCES or Errno.EPERM ? LeftReason.NotPermitted : LeftReason.Failed, error.ToString());
+}

@@ -1,0 +1,38 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>Of two forms of a file the one that was chosen to stay is looked at before the other one goes.</summary>
+internal static class KeptTarget
+{
+    /// <summary>Throws <see cref="FileLeftException"/> unless it can be read to its end.</summary>
+    internal static void RequireIntact(SourceTree source, StoredOriginals originals, ConversionKind kind, SwapJob job)
+    {
+        job.LogicalBytes = job.Stat.Size;
+        if (kind == ConversionKind.Revert)
+            return; // a plain file has nothing that could be checked
+        SwapName name = job.Names[0];
+        FileLeftException.Require(source.OpenRead(name.Folder.Descriptor, name.TargetName, out FileDescriptor file), "opening the stored file");
+        var kept = new SwapJob(job.Names, job.Stat) { Original = file };
+        try
+        {
+            FileLeftException.Require(SystemCallsAt.Stat(file, out kept.Stat), "looking at the stored file");
+            originals.Open(kept);
+            lock (originals.GiantGate)
+                ReadAll(kept);
+            job.ResultBytes = kept.Stat.Size;
+        }
+        finally
+        {
+            kept.CloseFiles();
+        }
+    }
+
+    private static void ReadAll(SwapJob kept)
+    {
+        byte[] content = new byte[1024 * 1024];
+        for (long offset = 0; offset < kept.LogicalBytes; offset += content.Length)
+            StoredOriginals.Read(kept, offset, content.AsSpan(0, (int)Math.Min(content.Length, kept.LogicalBytes - offset)));
+    }
+}

@@ -1,0 +1,47 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>A stored file is compressed anew, and stays the same logical file: its inode number goes with it.</summary>
+internal sealed class RecompressedContent(SourceTree source, StateFolder state, StoredOriginals originals, ConversionOptions options, RateLimit rate)
+    : StoredContent(source, state, options, rate)
+{
+    private readonly ConversionOptions _options = options;
+
+    protected override void OpenContent(SwapJob job)
+    {
+        originals.Open(job);
+        job.OriginalMap = job.Map;
+    }
+
+    internal override Lock? SequentialGate => originals.GiantGate;
+
+    internal override bool IsSequential(SwapJob job) => StoredOriginals.HasGiants(job.OriginalMap!);
+
+    internal override void Finish(Worker worker, SwapJob job)
+    {
+        base.Finish(worker, job);
+        if (job.ResultBytes > job.Stat.Size * (1 - _options.IfSaves))
+        {
+            TriedLevel.Note(job.Original!, _options, job.Stat.Size, job.Stat.ModifyTime.ToTimestamp());
+            throw new FileLeftException(LeftReason.Incompressible);
+        }
+        TriedLevel.Note(job.Result!, _options, job.ResultBytes, job.Stat.ModifyTime.ToTimestamp());
+    }
+
+    // Whether it is worth it is known when it is done: it is compared with the old version and not with the content.
+    internal override void RequireWorthwhile(Worker worker, SwapJob job) { }
+
+    protected override (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job)
+    {
+        (ulong Number, Timestamp Birth) fresh = base.NumberAndBirth(job);
+        if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord record) || !record.IsOf(job.Stat))
+            return fresh;
+        return (record.InodeNumber, record.Birth == default ? fresh.Birth : record.Birth);
+    }
+
+    protected override void Read(SwapJob job, long offset, Span<byte> content) => StoredOriginals.Read(job, offset, content);
+
+    protected override bool IsHole(SwapJob job, long offset, int length) => false;
+}

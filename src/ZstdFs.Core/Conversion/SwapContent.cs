@@ -1,0 +1,109 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>
+/// How the new form of a file is made and compared with the old one, in pieces that different threads may take. Every method throws
+/// <see cref="FileLeftException"/> where the file has to stay as it is.
+/// </summary>
+internal abstract class SwapContent(SourceTree source, RateLimit rate)
+{
+    private const ulong Immutable = 0x10, AppendOnly = 0x20; // STATX_ATTR_*
+    private const long NfsMagic = 0x6969;
+
+    // Some file systems answer a lease with EAGAIN whoever has the file open.
+    private readonly bool _hasLeases = SystemCallsFile.StatFileSystem(source.Root, out StatFs statistics) < 0 || statistics.Type != NfsMagic;
+
+    /// <summary>Opens the original and learns what pieces there are.</summary>
+    internal void Open(SwapJob job)
+    {
+        SwapName name = job.Names[0];
+        FileLeftException.Require(source.OpenRead(name.Folder.Descriptor, name.OriginalName, out FileDescriptor file), "opening it");
+        job.Original = file;
+        FileLeftException.Require(SystemCallsAt.Stat(file, out Statx now), "looking at it");
+        if (!now.IsRegular || now.InodeNumber != job.Stat.InodeNumber || now.Device != job.Stat.Device || now.LinkCount != job.Stat.LinkCount)
+            throw new FileLeftException(LeftReason.Changed);
+        if ((now.Attributes & now.AttributesMask & (Immutable | AppendOnly)) != 0)
+            throw new FileLeftException(LeftReason.NotPermitted, "it is immutable or append-only (chattr)");
+        TakeLease(file);
+        _ = FileLease.Release(file);
+        job.Stat = now;
+        OpenContent(job);
+    }
+
+    /// <summary>
+    /// The original is still what was converted, and nobody can write to it until its descriptor is closed: the last look before its name goes. Replacing,
+    /// renaming or unlinking it, chmod and the like move the change time, as writing does.
+    /// </summary>
+    internal void RequireUnchanged(SwapJob job)
+    {
+        TakeLease(job.Original!);
+        FileLeftException.Require(SystemCallsAt.Stat(job.Original!, out Statx now), "looking at it");
+        if (now.Size != job.Stat.Size || now.LinkCount != job.Stat.LinkCount || now.ModifyTime.ToTimestamp() != job.Stat.ModifyTime.ToTimestamp()
+            || now.ChangeTime.ToTimestamp() != job.Stat.ChangeTime.ToTimestamp())
+        {
+            throw new FileLeftException(LeftReason.Changed);
+        }
+    }
+
+    private void TakeLease(FileDescriptor file)
+    {
+        // Any other answer: this file system or this user has no leases, and the comparisons have to do.
+        if (_hasLeases && FileLease.TryTake(file) == -(int)Errno.EAGAIN)
+            throw new FileLeftException(LeftReason.OpenForWriting);
+    }
+
+    /// <summary>Sets <see cref="SwapJob.LogicalBytes"/> and <see cref="SwapJob.Map"/>.</summary>
+    protected abstract void OpenContent(SwapJob job);
+
+    internal abstract int Pieces(SwapJob job);
+
+    /// <summary>The pieces have to be made, and compared, one after the other by one thread.</summary>
+    internal virtual bool IsSequential(SwapJob job) => false;
+
+    /// <summary>Held while such a file is worked on: what its frames need of memory allows one at a time.</summary>
+    internal virtual Lock? SequentialGate => null;
+
+    /// <summary>Room that <see cref="Make"/> needs for a piece.</summary>
+    internal virtual int PieceRoom => 0;
+
+    /// <summary>Makes a piece: into <paramref name="room"/>, whose part used is returned, or straight into the result.</summary>
+    internal abstract int Make(Worker worker, SwapJob job, int piece, Span<byte> room);
+
+    /// <summary>Puts a piece that was made into room at the end of the result. In order.</summary>
+    internal virtual void Append(SwapJob job, int piece, ReadOnlySpan<byte> made) { }
+
+    /// <summary>Ends the result and puts the original's attributes on it.</summary>
+    internal abstract void Finish(Worker worker, SwapJob job);
+
+    /// <summary>Reads a piece of the result back and compares it with the original.</summary>
+    internal abstract void Compare(Worker worker, SwapJob job, int piece);
+
+    /// <summary>Throws where the new form would not be worth it, as far as a look at a few pieces tells.</summary>
+    internal virtual void RequireWorthwhile(Worker worker, SwapJob job) { }
+
+    protected void Limit(int bytes) => rate.Take(bytes);
+
+    protected static void CopyAttributes(Worker worker, SwapJob job)
+    {
+        int result = worker.Attributes.Copy(job.Original!, job.Stat, job.Result!);
+        if (result < 0)
+            throw (Errno)(-result) is Errno.ENOSPC or Errno.EDQUOT
+                ? new FileLeftException(LeftReason.NoSpace, "attributes")
+                : new FileLeftException(LeftReason.AttributesNotKept, $"{(Errno)(-result)}");
+    }
+
+    protected static void ReadExactly(FileDescriptor file, long offset, Span<byte> destination, LeftReason whenShort)
+    {
+        int count = FileLeftException.Require(SystemCallsFile.Read(file, offset, destination), "reading it");
+        if (count < destination.Length)
+            throw new FileLeftException(whenShort, whenShort == LeftReason.Failed ? "what was written is not there when it is read back" : "");
+    }
+
+    protected static void RequireEqual(ReadOnlySpan<byte> original, ReadOnlySpan<byte> readBack)
+    {
+        if (!original.SequenceEqual(readBack))
+            throw new FileLeftException(LeftReason.Failed, "what was read back differs from the original (check this machine's memory and disk)");
+    }
+}

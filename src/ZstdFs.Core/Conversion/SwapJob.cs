@@ -1,0 +1,88 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>One name of a file that changes its form: what it is called now, and what the new form will be called.</summary>
+/// <param name="Folder">Where both are; retained for the job.</param>
+/// <param name="Original">Name of the old form, with its NUL.</param>
+/// <param name="Target">Name of the new form, with its NUL.</param>
+internal sealed record SwapName(SourceFolder Folder, byte[] Original, byte[] Target)
+{
+    internal NativeName OriginalName => new(Original);
+    internal NativeName TargetName => new(Target);
+    internal byte[] Path => Folder.PathOf(OriginalName.Bytes);
+}
+
+/// <summary>Ends the work on one file: it stays as it is.</summary>
+internal sealed class FileLeftException(LeftReason reason, string detail = "") : Exception(detail)
+{
+    internal LeftReason Reason { get; } = reason;
+
+    internal static FileLeftException Of(int result, string doing) => (Errno)(-result) switch
+    {
+        Errno.ENOSPC or Errno.EDQUOT => new(LeftReason.NoSpace, doing),
+        Errno.EACCES or Errno.EPERM or Errno.EROFS => new(LeftReason.NotPermitted, $"{doing}: {(Errno)(-result)}"),
+        Errno.ENOENT or Errno.ESTALE => new(LeftReason.Changed, doing),
+        Errno.EEXIST => new(LeftReason.Conflict, ""),
+        var other => new(LeftReason.Failed, $"{doing}: {other}"),
+    };
+
+    internal static int Require(int result, string doing) => result >= 0 ? result : throw Of(result, doing);
+}
+
+/// <summary>
+/// One file, by all its names, on its way from the old form to the new one. Made and ended by the walking thread or the pipeline; in between it belongs to
+/// whichever thread works on it.
+/// </summary>
+internal sealed class SwapJob(SwapName[] names, in Statx stat)
+{
+    internal SwapName[] Names { get; } = names;
+
+    /// <summary>The original when it was opened; before that, as the walk saw it.</summary>
+    internal Statx Stat = stat;
+
+    internal FileDescriptor? Original { get; set; }
+    internal FileDescriptor? Result { get; set; }
+
+    /// <summary>The result's name in the working folder, with its NUL; null where it has none until it is published.</summary>
+    internal byte[]? WorkingName { get; set; }
+
+    /// <summary>The target exists and gives way.</summary>
+    internal bool ReplacesTarget { get; init; }
+
+    /// <summary>The target exists, is intact, and the original gives way to it: nothing is written.</summary>
+    internal bool KeepsTarget { get; init; }
+
+    /// <summary>Frames of the stored form, which is the original where <see cref="ConversionKind.Revert"/> makes a plain file of it.</summary>
+    internal FrameMap? Map { get; set; }
+
+    /// <summary>Frames of an original that is a stored file, where <see cref="Map"/> is the result's.</summary>
+    internal FrameMap? OriginalMap { get; set; }
+
+    /// <summary>Reads the content of an original that is a stored file.</summary>
+    internal StoredFileReader? Reader { get; set; }
+
+    /// <summary>Frames of the result, in order.</summary>
+    internal List<SeekTableEntry> Frames { get; } = [];
+
+    internal long LogicalBytes { get; set; }
+    internal long ResultBytes { get; set; }
+    internal ulong ResultInode { get; set; }
+
+    /// <summary>How many of the names lead to the result.</summary>
+    internal int Published { get; set; }
+
+    /// <summary>Set from the first failure on: the file stays as it is.</summary>
+    internal bool IsLeft { get; set; }
+
+    internal void CloseFiles()
+    {
+        Reader?.Dispose();
+        Reader = null;
+        Original?.Dispose();
+        Result?.Dispose();
+        (Original, Result) = (null, null);
+    }
+}

@@ -1,0 +1,258 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>
+/// Converts, reverts or recompresses what is below one folder of a source, in place. Whenever it is interrupted, every file is there in one complete
+/// form at least, and the next run goes on. The source's lock is held as long as this exists.
+/// </summary>
+public sealed class TreeConversion : IConversionCandidates, IDisposable
+{
+    private const long BatchBytes = 256 * 1024 * 1024, OpenInCallerBytes = 1024 * 1024;
+    private const int MostFilesInBatch = 1024, DescriptorsPerFile = 16, SpareDescriptors = 200;
+    private const long MemoryBytes = 192 * 1024 * 1024;
+
+    private readonly SourceTree _source;
+    private readonly StateFolder _state;
+    private readonly SourceFolder _start;
+    private readonly ConversionOptions _options;
+    private readonly WorkerPool _pool;
+    private readonly StoredOriginals _originals;
+    private readonly SwapContent _content;
+    private readonly SwapPublisher _publisher;
+    private readonly PieceWork _pieces;
+    private readonly JobOutcomes _outcomes;
+    private readonly HardLinks _links = new();
+    private readonly int _filesInBatch;
+
+    private int _batchNumber;
+    private Batch _batch = new(0);
+    private BatchPipeline? _pipeline;
+    private CancellationToken _cancellation;
+
+    private TreeConversion(SourceTree source, StateFolder state, SourceFolder start, ConversionOptions options, IConversionObserver observer)
+    {
+        (_source, _state, _start, _options) = (source, state, start, options);
+        int threads = (int)Math.Clamp(MemoryBytes / (12L * options.FrameBytes), 1, options.Jobs);
+        _pool = new WorkerPool(threads, options.Level);
+        _originals = new StoredOriginals(threads);
+        var rate = new RateLimit(options.BytesPerSecond);
+        _content = options.Kind switch
+        {
+            ConversionKind.Convert => new StoredContent(source, state, options, rate),
+            ConversionKind.Revert => new PlainContent(source, _originals, rate),
+            _ => new RecompressedContent(source, state, _originals, options, rate),
+        };
+        _publisher = new SwapPublisher(source, state);
+        _pieces = new PieceWork(_content, _pool, threads * 2);
+        _outcomes = new JobOutcomes(options.Kind, Progress, observer, _publisher);
+        _filesInBatch = (int)Math.Clamp((ResourceLimits.OpenFiles - SpareDescriptors) / DescriptorsPerFile, 16, MostFilesInBatch);
+    }
+
+    /// <summary>How far it has come.</summary>
+    public ConversionProgress Progress { get; } = new();
+
+    /// <summary>Takes the source's lock.</summary>
+    /// <param name="root">The source's root, open for reading; taken over.</param>
+    /// <param name="folder">Path of the folder below it, empty for the root.</param>
+    /// <param name="options">How.</param>
+    /// <param name="observer">Is told what is left.</param>
+    /// <exception cref="SourceException">The source is in use, cannot be written, or has unfinished writes.</exception>
+    public static TreeConversion Open(FileDescriptor root, ReadOnlySpan<byte> folder, ConversionOptions options, IConversionObserver observer)
+    {
+        var source = new SourceTree(root, readOnly: false);
+        StateFolder? state = TryOpenState(source);
+        if (state is null)
+            throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
+        try
+        {
+            if (options.Kind != ConversionKind.Convert && UnfinishedWrites.Any(state))
+                throw new SourceException(SourceProblem.UnfinishedWrites, "a mount that died has left writes unfinished there; mount it and unmount it, then run this again");
+            FileDescriptor? start = JournalRecovery.OpenFolder(source, folder);
+            if (start is null || SystemCallsAt.Stat(start, out Statx stat) < 0)
+                throw new SourceException(SourceProblem.Unusable, "the folder cannot be read");
+            return new TreeConversion(source, state, new SourceFolder(start, folder.ToArray(), stat), options, observer);
+        }
+        catch
+        {
+            state.Dispose();
+            throw;
+        }
+    }
+
+    private static StateFolder? TryOpenState(SourceTree source)
+    {
+        if (source.ReadOnly)
+            return null;
+        // Only a source that is about to be one has its root changed.
+        if (SystemCallsAt.Stat(source.Root, new NativeName(".zstdfs\0"u8), out _) < 0)
+            RootTimes.Hold(source.Root);
+        try
+        {
+            return StateFolder.TryOpen(source, out _);
+        }
+        finally
+        {
+            RootTimes.Restore(source.Root);
+        }
+    }
+
+    /// <summary>Does it. Returns early, with everything that was begun ended or taken back, where it is cancelled.</summary>
+    /// <exception cref="ConversionException">It could not go on.</exception>
+    public void Run(CancellationToken cancellation)
+    {
+        _cancellation = cancellation;
+        if (new JournalRecovery(_source, _state, Progress).Run() < 0)
+            throw new ConversionException("what an earlier run left could not be put in order: the disk reports errors");
+        _publisher.RemoveLeftovers();
+        // Now that what an interrupted run left is in order, folder times included.
+        SystemCallsAt.Stat(_start.Descriptor, out Statx stat);
+        var start = new SourceFolder(_start.Descriptor, _start.Path, stat, ownsDescriptor: false);
+        var walk = new ConversionWalk(_source, start, _options, this, cancellation);
+        bool whole = Through(() => new TreeWalk(_source, walk, _options.OneFileSystem, inBirthOrder: true).Run(start));
+        if (whole)
+            RunLinks();
+        if (whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 } && _start.IsRoot && Progress is { Left: 0 })
+            RemoveState();
+        else
+            _state.NoteEndedWell();
+    }
+
+    private void RemoveState()
+    {
+        RootTimes.Hold(_source.Root);
+        _ = _state.TryRemove();
+        RootTimes.Restore(_source.Root);
+    }
+
+    /// <summary>Runs what makes jobs, and then the jobs to their end.</summary>
+    private bool Through(Func<bool> makeJobs)
+    {
+        using (_pipeline = new BatchPipeline(_source, _state, _content, _publisher, _pieces, _pool, _outcomes))
+        {
+            _batch = new Batch(_batchNumber++);
+            bool whole = makeJobs();
+            if (whole && _batch.Jobs.Count > 0)
+                _pipeline.Submit(_batch);
+            else
+                Abandon(_batch);
+            _pipeline.Complete();
+            return whole;
+        }
+    }
+
+    private void Abandon(Batch batch)
+    {
+        batch.Writing.Wait();
+        foreach (SwapJob job in batch.Jobs)
+            _publisher.RemoveWorkingName(job);
+        batch.Release();
+    }
+
+    private void RunLinks()
+    {
+        foreach (HardLinks.Group group in _links.Groups.Where(g => !g.IsComplete || _options.Kind == ConversionKind.Recompress))
+        {
+            (byte[] folder, byte[] name, _) = group.Names[0];
+            byte[] separator = folder.Length == 0 ? [] : [(byte)'/'];
+            byte[] path = [.. folder, .. separator, .. name.AsSpan(0, name.Length - 1)];
+            _outcomes.Leave(path, LeftReason.LinkedElsewhere, group.IsComplete ? "it has several names" : $"{group.Names.Count} of its {group.LinkCount} names are here");
+        }
+        foreach (HardLinks.Group[] chunk in _links.Groups.Where(g => g.IsComplete && _options.Kind != ConversionKind.Recompress).Chunk(_filesInBatch / 4))
+        {
+            if (_cancellation.IsCancellationRequested)
+                return;
+            var folders = new FolderSet(_source);
+            Through(() =>
+            {
+                foreach (HardLinks.Group group in chunk)
+                {
+                    if (folders.TryNames(group, out SwapName[] names, out Statx stat))
+                        Take(new SwapJob(names, stat));
+                }
+                return true;
+            });
+            folders.Release();
+        }
+    }
+
+    void IConversionCandidates.Take(SwapJob job) => Take(job);
+
+    void IConversionCandidates.TakeLink(in WalkedFile file, byte[] original, byte[] target) =>
+        _links.Add(file.Stat.Device, file.Stat.InodeNumber, file.Stat.LinkCount, file.Folder.Path, original, target);
+
+    void IConversionCandidates.Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail) => _outcomes.Leave(path, reason, detail);
+
+    void IConversionCandidates.Unreadable(byte[] path, Errno error) => _outcomes.Unreadable(path, error);
+
+    private void Take(SwapJob job)
+    {
+        Batch batch = _batch;
+        batch.Add(job);
+        bool created = job.KeepsTarget || _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file"));
+        if (created && job.Stat.Size >= OpenInCallerBytes && !job.KeepsTarget)
+            TakeLarge(batch, job);
+        else if (created)
+            Post(batch, job, () => _content.Open(job));
+        if (batch.Jobs.Count < _filesInBatch && batch.Bytes < BatchBytes)
+            return;
+        _pipeline!.Submit(batch);
+        _batch = new Batch(_batchNumber++);
+    }
+
+    private void TakeLarge(Batch batch, SwapJob job)
+    {
+        if (!_outcomes.Try(job, () => _content.Open(job)))
+            return;
+        if (!_pieces.IsLarge(job))
+        {
+            Post(batch, job, () => { });
+            return;
+        }
+        try
+        {
+            _outcomes.Try(job, () => _pieces.WriteLarge(job, _cancellation));
+            NoteResult(job);
+        }
+        catch (OperationCanceledException)
+        {
+            job.IsLeft = true; // the walk ends at its next name
+            job.CloseFiles();
+        }
+    }
+
+    private void Post(Batch batch, SwapJob job, Action open)
+    {
+        batch.Writing.Add();
+        _pool.Post(worker =>
+        {
+            _outcomes.Try(job, () =>
+            {
+                open();
+                if (job.KeepsTarget)
+                    KeptTarget.RequireIntact(_source, _originals, _options.Kind, job);
+                else
+                    _pieces.Write(worker, job);
+            });
+            NoteResult(job);
+            batch.Writing.Done();
+        });
+    }
+
+    private static void NoteResult(SwapJob job)
+    {
+        if (!job.IsLeft && job.Result is { } file && SystemCallsAt.Stat(file, out Statx stat) >= 0)
+            job.ResultInode = stat.InodeNumber;
+    }
+
+    /// <summary>Lets go of the source.</summary>
+    public void Dispose()
+    {
+        _pool.Dispose();
+        _originals.Dispose();
+        _start.Release();
+        _state.Dispose();
+        _source.Dispose();
+    }
+}

@@ -1,0 +1,38 @@
+using System.Buffers.Binary;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>
+/// The extended attribute <c>user.zstdfs.tried</c> (24 bytes, little-endian: level u32, frame size u32, length of the stored file u64, its modification time in
+/// nanoseconds i64): at this level this version was compressed anew, and it was not worth it or it is the result. So that recompressing never loops.
+/// </summary>
+internal static class TriedLevel
+{
+    private const int Bytes = 24;
+
+    private static NativeName AttributeName => new("user.zstdfs.tried\0"u8);
+
+    internal static void Note(FileDescriptor file, ConversionOptions options, long storedBytes, Timestamp modifyTime)
+    {
+        Span<byte> value = stackalloc byte[Bytes];
+        Write(value, options, storedBytes, modifyTime);
+        _ = ExtendedAttributes.Set(file, AttributeName, value, 0);
+    }
+
+    /// <summary>It would come to the same again.</summary>
+    internal static bool IsNoted(FileDescriptor directory, NativeName name, ConversionOptions options, in Statx stat)
+    {
+        Span<byte> expected = stackalloc byte[Bytes], value = stackalloc byte[Bytes];
+        Write(expected, options, stat.Size, stat.ModifyTime.ToTimestamp());
+        return ExtendedAttributes.Get(directory, name, AttributeName, value) == Bytes && value.SequenceEqual(expected);
+    }
+
+    private static void Write(Span<byte> value, ConversionOptions options, long storedBytes, Timestamp modifyTime)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(value, options.Level);
+        BinaryPrimitives.WriteInt32LittleEndian(value[4..], options.FrameBytes);
+        BinaryPrimitives.WriteInt64LittleEndian(value[8..], storedBytes);
+        BinaryPrimitives.WriteInt64LittleEndian(value[16..], unchecked(modifyTime.Seconds * 1_000_000_000 + modifyTime.Nanoseconds));
+    }
+}

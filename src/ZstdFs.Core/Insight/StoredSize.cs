@@ -1,0 +1,34 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Insight;
+
+/// <summary>The logical size of a stored file, by the cheapest way that is right: the record, the frames' headers, decoding.</summary>
+internal static class StoredSize
+{
+    /// <summary>−errno where the file cannot be read; the size as far as the file is in order where it is damaged.</summary>
+    internal static long Find(SourceTree source, FileDescriptor directory, NativeName name, in Statx stat)
+    {
+        if (SourceTree.TryReadRecord(directory, name, out SizeRecord record) && record.IsOf(stat) && record.Describes(stat))
+            return record.LogicalBytes;
+        int result = source.OpenRead(directory, name, out FileDescriptor file);
+        if (result < 0)
+            return result;
+        using (file)
+        {
+            try
+            {
+                return FrameScanner.QuickSize(file, stat.Size) ?? FrameScanner.ScanIntact(file, stat.Size).Map.LogicalBytes;
+            }
+            catch (WindowTooLargeException)
+            {
+                return -(int)Errno.ENOMEM;
+            }
+            catch (StorageException e)
+            {
+                return -(int)e.Errno;
+            }
+        }
+    }
+}

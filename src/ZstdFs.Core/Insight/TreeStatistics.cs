@@ -1,0 +1,136 @@
+using System.Text;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Insight;
+
+/// <summary>Sums of one group of files.</summary>
+/// <param name="Name">What they have in common, as bytes: the ending of their names with its dot, or a folder's path; empty for none.</param>
+public sealed record GroupStatistics(byte[] Name)
+{
+    /// <summary>Files, hard links counted once.</summary>
+    public long Files { get; internal set; }
+
+    /// <summary>Bytes that users see.</summary>
+    public long PlainBytes { get; internal set; }
+
+    /// <summary>Bytes of the stored files; in a mount, where those are out of sight, the space that they take on the disk.</summary>
+    public long StoredBytes { get; internal set; }
+
+    /// <summary>Space on the disk.</summary>
+    public long DiskBytes { get; internal set; }
+
+    internal void Add(long plain, long stored, long disk)
+    {
+        Files++;
+        PlainBytes += plain;
+        StoredBytes += stored;
+        DiskBytes += disk;
+    }
+}
+
+/// <summary>What compression saves in a tree, by type of file and by folder: looked at in a source or through a mount, changing nothing.</summary>
+public sealed class TreeStatistics
+{
+    private const int LongestExtension = 12, MostGroups = 100_000, BlockBytes = 512;
+
+    private readonly Dictionary<string, GroupStatistics> _types = [], _folders = [];
+    private readonly HashSet<(ulong, ulong)> _linked = [];
+
+    /// <summary>Everything but plain files.</summary>
+    public GroupStatistics Total { get; } = new([]);
+
+    /// <summary>Plain files in a source, which compression has not reached yet.</summary>
+    public GroupStatistics Plain { get; } = new([]);
+
+    /// <summary>Files and folders that could not be read.</summary>
+    public long Unreadable { get; private set; }
+
+    /// <summary>By the ending of the names, most bytes first.</summary>
+    public IEnumerable<GroupStatistics> Types => _types.Values.OrderByDescending(g => g.PlainBytes);
+
+    /// <summary>By the folders right below, most bytes first.</summary>
+    public IEnumerable<GroupStatistics> Folders => _folders.Values.OrderByDescending(g => g.PlainBytes);
+
+    /// <summary>Goes through a tree.</summary>
+    /// <param name="folder">An open folder; taken over.</param>
+    /// <param name="isMount">It shows plain files that are stored elsewhere.</param>
+    /// <param name="depth">How deep folders are told apart.</param>
+    /// <param name="cancellation">Ends it early.</param>
+    public static TreeStatistics Collect(FileDescriptor folder, bool isMount, int depth, CancellationToken cancellation)
+    {
+        using var source = new SourceTree(folder, readOnly: true);
+        var statistics = new TreeStatistics();
+        var root = new SourceFolder(source.Root, [], source.RootStat, ownsDescriptor: false);
+        new TreeWalk(source, new Visitor(statistics, source, isMount, depth, cancellation)).Run(root);
+        return statistics;
+    }
+
+    private sealed class Visitor(TreeStatistics statistics, SourceTree source, bool isMount, int depth, CancellationToken cancellation) : ITreeVisitor
+    {
+        public bool Enters(SourceFolder parent, NativeName name, in Statx stat) => true;
+
+        public void Unreadable(byte[] path, Errno error) => statistics.Unreadable++;
+
+        public bool Visit(in WalkedFile file)
+        {
+            if (file.Stat.IsRegular && IsFirstLink(file.Stat))
+                Add(file);
+            return !cancellation.IsCancellationRequested;
+        }
+
+        private bool IsFirstLink(in Statx stat) => stat.LinkCount <= 1 || statistics._linked.Add((stat.Device, stat.InodeNumber));
+
+        private void Add(in WalkedFile file)
+        {
+            Statx stat = file.Stat;
+            long disk = (long)stat.Blocks * BlockBytes, plain = stat.Size, stored = disk;
+            ReadOnlySpan<byte> name = file.Name.Bytes;
+            if (!isMount)
+            {
+                if (!StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical))
+                {
+                    statistics.Plain.Add(stat.Size, stat.Size, disk);
+                    return;
+                }
+                name = logical;
+                stored = stat.Size;
+                plain = StoredSize.Find(source, file.Folder.Descriptor, file.Name, stat);
+                if (plain < 0)
+                {
+                    statistics.Unreadable++;
+                    return;
+                }
+            }
+            statistics.Total.Add(plain, stored, disk);
+            Group(statistics._types, ExtensionOf(name)).Add(plain, stored, disk);
+            Group(statistics._folders, Top(file.Folder.Path, depth)).Add(plain, stored, disk);
+        }
+
+        private static ReadOnlySpan<byte> ExtensionOf(ReadOnlySpan<byte> name)
+        {
+            int dot = name.LastIndexOf((byte)'.');
+            return dot > 0 && name.Length - dot <= LongestExtension ? name[dot..] : default;
+        }
+
+        private static ReadOnlySpan<byte> Top(ReadOnlySpan<byte> path, int depth)
+        {
+            int end = 0;
+            for (int level = 0; level < depth && end < path.Length; level++)
+            {
+                int slash = path[Math.Min(end + 1, path.Length)..].IndexOf((byte)'/');
+                end = slash < 0 ? path.Length : end + 1 + slash;
+            }
+            return path[..end];
+        }
+
+        // Beyond the bound, what is new is counted with what has no name.
+        private static GroupStatistics Group(Dictionary<string, GroupStatistics> groups, ReadOnlySpan<byte> name)
+        {
+            string key = Encoding.Latin1.GetString(groups.Count < MostGroups ? name : default);
+            if (!groups.TryGetValue(key, out GroupStatistics? group))
+                groups.Add(key, group = new GroupStatistics(Encoding.Latin1.GetBytes(key)));
+            return group;
+        }
+    }
+}

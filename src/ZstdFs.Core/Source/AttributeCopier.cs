@@ -1,0 +1,87 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>
+/// Puts what belongs to a file besides its content on the file that takes its place: owner, mode, extended attributes, ACLs, times. One thread at a time.
+/// </summary>
+internal sealed class AttributeCopier
+{
+    private const int XattrBytes = 64 * 1024; // the kernel's limit for a value, and for a file's list of names
+
+    private readonly byte[] _names = new byte[XattrBytes];
+    private readonly byte[] _value = new byte[XattrBytes];
+
+    /// <summary>
+    /// Copies everything of <paramref name="from"/>, whose attributes are <paramref name="stat"/>, but our own record. Returns 0; any attribute that cannot be
+    /// put there is an error. Nothing may be written to <paramref name="to"/> afterwards.
+    /// </summary>
+    internal int Copy(FileDescriptor from, in Statx stat, FileDescriptor to)
+    {
+        int result = SystemCallsAt.Stat(to, out Statx now);
+        if (result >= 0 && (now.UserId != stat.UserId || now.GroupId != stat.GroupId))
+            result = SystemCallsFile.ChangeOwner(to, stat.UserId, stat.GroupId);
+        if (result >= 0)
+            result = RemoveInherited(to, from);
+        if (result >= 0)
+            result = CopyXattrs(from, to);
+        // After the owner, whose change takes set-id bits away, and after an ACL, whose mask is the mode's group bits.
+        if (result >= 0)
+            result = SystemCallsFile.ChangeMode(to, (uint)(stat.Mode & 0xFFF));
+        return result < 0 ? result : SystemCallsFile.SetTimes(to, stat.AccessTime.ToTimestamp(), stat.ModifyTime.ToTimestamp());
+    }
+
+    private int CopyXattrs(FileDescriptor from, FileDescriptor to)
+    {
+        int length = ExtendedAttributes.List(from, _names);
+        if (length is -(int)Errno.EOPNOTSUPP)
+            return 0;
+        for (int at = 0; at < length;)
+        {
+            NativeName name = NameAt(ref at);
+            // These are about the stored file and not the logical one.
+            if (name.Bytes.StartsWith(SizeRecord.AttributeName.Bytes) || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes))
+                continue;
+            int bytes = ExtendedAttributes.Get(from, name, _value);
+            if (bytes < 0)
+                return bytes;
+            int result = ExtendedAttributes.Set(to, name, _value.AsSpan(0, bytes), 0);
+            // A security label that the kernel gives by itself and lets nobody set is right already.
+            if (result < 0 && !(name.Bytes.StartsWith("security."u8) && HasSame(to, name, _value.AsSpan(0, bytes))))
+                return result;
+        }
+        return Math.Min(length, 0);
+    }
+
+    private static bool HasSame(FileDescriptor file, NativeName name, ReadOnlySpan<byte> expected)
+    {
+        byte[] value = new byte[XattrBytes];
+        int bytes = ExtendedAttributes.Get(file, name, value);
+        return bytes >= 0 && value.AsSpan(0, bytes).SequenceEqual(expected);
+    }
+
+    /// <summary>A folder's default ACL has given the new file one that the old file may not have.</summary>
+    private int RemoveInherited(FileDescriptor to, FileDescriptor from)
+    {
+        int length = ExtendedAttributes.List(to, _names);
+        for (int at = 0; at < length;)
+        {
+            NativeName name = NameAt(ref at);
+            if (name.Bytes.StartsWith("security."u8) || ExtendedAttributes.Get(from, name, default) >= 0)
+                continue;
+            int result = ExtendedAttributes.Remove(to, name);
+            // XFS lists an ACL that says no more than the mode, and has none to remove.
+            if (result < 0 && result != -(int)Errno.ENODATA)
+                return result;
+        }
+        return 0;
+    }
+
+    private NativeName NameAt(ref int at)
+    {
+        int end = Array.IndexOf(_names, (byte)0, at) + 1;
+        var name = new NativeName(_names.AsSpan(at, end - at));
+        at = end;
+        return name;
+    }
+}

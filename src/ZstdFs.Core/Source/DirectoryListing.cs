@@ -1,0 +1,67 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>
+/// All names of one folder, read at once: what is made or removed in the folder afterwards neither shows up nor moves anything. A million names
+/// take about 50 bytes each.
+/// </summary>
+internal sealed class DirectoryListing
+{
+    private readonly List<(int Start, byte Type)> _entries = [];
+    private byte[] _names = new byte[1024];
+    private int _used;
+
+    internal int Count => _entries.Count;
+
+    /// <summary>DT_* of an entry; DT_UNKNOWN where the file system does not say.</summary>
+    internal byte TypeOf(int entry) => _entries[entry].Type;
+
+    /// <summary>Valid as long as this object.</summary>
+    internal NativeName Name(int entry)
+    {
+        int start = _entries[entry].Start;
+        ReadOnlySpan<byte> rest = _names.AsSpan(start, _used - start);
+        return new NativeName(rest[..(rest.IndexOf((byte)0) + 1)]);
+    }
+
+    /// <summary>Reads the folder from its beginning, without "." and "..". Returns 0 or −errno.</summary>
+    internal static int Read(FileDescriptor folder, out DirectoryListing listing)
+    {
+        listing = new DirectoryListing();
+        // The descriptor may have been read before.
+        long start = SystemCallsFile.Seek(folder, 0, SeekWhence.Set);
+        if (start < 0)
+            return (int)start;
+        byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(64 * 1024);
+        try
+        {
+            var entries = new EntryReader(folder, buffer);
+            while (entries.MoveNext())
+                listing.Add(entries.Name, entries.Type);
+            return entries.Error;
+        }
+        finally
+        {
+            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Orders the names by their bytes, so that two walks of an unchanged folder go the same way.</summary>
+    internal void SortByName() => _entries.Sort((a, b) => At(a.Start).SequenceCompareTo(At(b.Start)));
+
+    private ReadOnlySpan<byte> At(int start)
+    {
+        ReadOnlySpan<byte> rest = _names.AsSpan(start, _used - start);
+        return rest[..rest.IndexOf((byte)0)];
+    }
+
+    private void Add(ReadOnlySpan<byte> name, byte type)
+    {
+        if (_used + name.Length > _names.Length)
+            Array.Resize(ref _names, Math.Max(_names.Length * 2, _used + name.Length));
+        name.CopyTo(_names.AsSpan(_used));
+        _entries.Add((_used, type));
+        _used += name.Length;
+    }
+}

@@ -1,0 +1,36 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>
+/// An open folder of a source, shared by those who still have work in it: its descriptor is closed when the last of them has let go. Thread-safe.
+/// </summary>
+internal sealed class SourceFolder(FileDescriptor descriptor, byte[] path, in Statx stat, bool ownsDescriptor = true)
+{
+    private int _users = 1;
+
+    internal FileDescriptor Descriptor { get; } = descriptor;
+
+    /// <summary>Path below the source's root; empty for the root itself, no slash at either end, no NUL.</summary>
+    internal byte[] Path { get; } = path;
+
+    /// <summary>The folder as it was when it was opened, before anything in it was changed.</summary>
+    internal Statx Stat { get; } = stat;
+
+    internal bool IsRoot => Path is [];
+
+    /// <summary>The path of a name in this folder.</summary>
+    internal byte[] PathOf(ReadOnlySpan<byte> name) => IsRoot ? name.ToArray() : [.. Path, (byte)'/', .. name];
+
+    internal SourceFolder Retain()
+    {
+        Interlocked.Increment(ref _users);
+        return this;
+    }
+
+    internal void Release()
+    {
+        if (Interlocked.Decrement(ref _users) == 0 && ownsDescriptor)
+            Descriptor.Dispose();
+    }
+}

@@ -1,0 +1,153 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>Something that a walk came upon. Valid until the walk goes on; who keeps the folder retains it.</summary>
+/// <param name="folder">Where it is.</param>
+/// <param name="name">Its name in there.</param>
+/// <param name="stat">Its attributes.</param>
+internal readonly ref struct WalkedFile(SourceFolder folder, NativeName name, in Statx stat)
+{
+    internal SourceFolder Folder { get; } = folder;
+    internal NativeName Name { get; } = name;
+    internal Statx Stat { get; } = stat;
+}
+
+/// <summary>Who is told what a walk finds. Called on the walking thread.</summary>
+internal interface ITreeVisitor
+{
+    /// <summary>Something that is not a folder. False ends the walk.</summary>
+    bool Visit(in WalkedFile file);
+
+    /// <summary>Whether to go down into a folder.</summary>
+    bool Enters(SourceFolder parent, NativeName name, in Statx stat);
+
+    /// <summary>A folder or file that could not be looked at.</summary>
+    void Unreadable(byte[] path, Errno error);
+
+    /// <summary>A folder has been listed and nothing in it visited yet.</summary>
+    void Listed(SourceFolder folder, DirectoryListing listing) { }
+}
+
+/// <summary>
+/// Goes through a tree, through the one door: from folder to folder by descriptor, never through a symlink, a folder's files before its subfolders.
+/// <c>.zstdfs</c> in the source's root is no part of the tree. One thread; one descriptor open for each level.
+/// </summary>
+internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool oneFileSystem = true, bool inBirthOrder = false)
+{
+    private readonly record struct Seen(int Entry, Timestamp Birth);
+
+    private sealed record Level(SourceFolder Folder, DirectoryListing Listing, List<int> Subfolders)
+    {
+        internal int Next;
+    }
+
+    /// <summary>Walks from a folder on; the folder stays the caller's. False where the visitor ended the walk.</summary>
+    internal bool Run(SourceFolder start)
+    {
+        var levels = new Stack<Level>();
+        bool goesOn = Enter(start.Retain(), levels);
+        while (goesOn && levels.TryPeek(out Level? level))
+        {
+            if (level.Next == level.Subfolders.Count)
+            {
+                level.Folder.Release();
+                levels.Pop();
+                continue;
+            }
+            NativeName name = level.Listing.Name(level.Subfolders[level.Next++]);
+            int result = Open(level.Folder, name, out SourceFolder? folder);
+            if (result < 0)
+                visitor.Unreadable(level.Folder.PathOf(name.Bytes), (Errno)(-result));
+            else if (folder is not null)
+                goesOn = Enter(folder, levels);
+        }
+        foreach (Level left in levels)
+            left.Folder.Release();
+        return goesOn;
+    }
+
+    private bool Enter(SourceFolder folder, Stack<Level> levels)
+    {
+        int result = DirectoryListing.Read(folder.Descriptor, out DirectoryListing listing);
+        if (result < 0)
+        {
+            visitor.Unreadable(folder.Path, (Errno)(-result));
+            folder.Release();
+            return true;
+        }
+        listing.SortByName();
+        visitor.Listed(folder, listing);
+        var level = new Level(folder, listing, []);
+        levels.Push(level);
+        return inBirthOrder ? VisitInBirthOrder(level) : VisitFiles(level);
+    }
+
+    private bool VisitFiles(Level level)
+    {
+        for (int i = 0; i < level.Listing.Count; i++)
+        {
+            if (Look(level, i, out Statx stat) && !visitor.Visit(new WalkedFile(level.Folder, level.Listing.Name(i), stat)))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>So that what is made for each of them in turn is born in the same order.</summary>
+    private bool VisitInBirthOrder(Level level)
+    {
+        var files = new List<Seen>();
+        for (int i = 0; i < level.Listing.Count; i++)
+        {
+            if (Look(level, i, out Statx stat))
+                files.Add(new Seen(i, stat.Birth.ToTimestamp()));
+        }
+        files.Sort((a, b) => a.Birth.CompareTo(b.Birth) is not 0 and var order ? order : a.Entry.CompareTo(b.Entry));
+        foreach (Seen file in files)
+        {
+            NativeName name = level.Listing.Name(file.Entry);
+            if (SystemCallsAt.Stat(level.Folder.Descriptor, name, out Statx stat) >= 0 && !visitor.Visit(new WalkedFile(level.Folder, name, stat)))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>True for what is not a folder. Folders are kept for later.</summary>
+    private bool Look(Level level, int entry, out Statx stat)
+    {
+        NativeName name = level.Listing.Name(entry);
+        if (level.Folder.IsRoot && name.Bytes.SequenceEqual(StoredName.ReservedFolder))
+        {
+            stat = default;
+            return false;
+        }
+        int result = SystemCallsAt.Stat(level.Folder.Descriptor, name, out stat);
+        if (result < 0)
+        {
+            if (result != -(int)Errno.ENOENT)
+                visitor.Unreadable(level.Folder.PathOf(name.Bytes), (Errno)(-result));
+            return false;
+        }
+        if (!stat.IsDirectory)
+            return true;
+        if ((!oneFileSystem || stat.Device == source.RootStat.Device) && visitor.Enters(level.Folder, name, stat))
+            level.Subfolders.Add(entry);
+        return false;
+    }
+
+    private int Open(SourceFolder parent, NativeName name, out SourceFolder? folder)
+    {
+        folder = null;
+        int result = source.OpenListing(parent.Descriptor, name, out FileDescriptor descriptor);
+        if (result == -(int)Errno.ENOENT)
+            return 0;
+        if (result < 0)
+            return result;
+        result = SystemCallsAt.Stat(descriptor, out Statx stat);
+        if (result < 0)
+            descriptor.Dispose();
+        else
+            folder = new SourceFolder(descriptor, parent.PathOf(name.Bytes), stat);
+        return result;
+    }
+}

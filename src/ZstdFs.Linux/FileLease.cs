@@ -1,0 +1,28 @@
+using System.Runtime.InteropServices;
+
+namespace ZstdFs.Linux;
+
+/// <summary>Asks the kernel whether anybody has a file open for writing. Results below zero are −errno.</summary>
+public static partial class FileLease
+{
+    private const int SetLease = 1024, SetSignal = 10;  // F_SETLEASE, F_SETSIG
+    private const int ReadLease = 0, NoLease = 2;        // F_RDLCK, F_UNLCK
+    private const int WindowChange = 28;                 // SIGWINCH: ignored where nobody asks for it; SIGIO would end the process
+
+    /// <summary>
+    /// Takes a read lease on a file that was opened read-only: from then on whoever opens it for writing waits until the descriptor is closed or the
+    /// lease released. −EAGAIN where somebody has it open for writing already, or mapped so; −EACCES where the file is another user's;
+    /// −EINVAL where the file system knows no leases.
+    /// </summary>
+    public static int TryTake(FileDescriptor file)
+    {
+        int result = SystemCallResult.From(Control(file, SetSignal, WindowChange));
+        return result < 0 ? result : SystemCallResult.From(Control(file, SetLease, ReadLease));
+    }
+
+    /// <summary>Gives the lease back.</summary>
+    public static int Release(FileDescriptor file) => SystemCallResult.From(Control(file, SetLease, NoLease));
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Control(FileDescriptor file, int command, int argument);
+}

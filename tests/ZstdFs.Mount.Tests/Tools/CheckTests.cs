@@ -1,0 +1,164 @@
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Tools;
+
+/// <summary><c>zstdfs check</c> finds what was planted, all of it and nothing else, mends what it says it mends, and touches no content.</summary>
+[TestFixture]
+internal sealed class CheckTests
+{
+    private const string Patch = "patch() { touch -r \"$1\" ../time; printf \"$3\" | dd of=\"$1\" bs=1 seek=\"$2\" conv=notrunc status=none; touch -r ../time \"$1\"; }; ";
+
+    /// <summary>Name, script run in a healthy source, the kind that check must name, the path it must name, whether --data is needed, whether --repair mends it.</summary>
+    private static readonly object[][] Faults =
+    [
+        ["NotZstd", "echo no zstd > t.zst", "structure", "t.zst", false, false],
+        ["OldFormat", "printf '\\x25\\xb5\\x2f\\xfd rest' > t.zst", "structure", "t.zst", false, false],
+        ["CutInFrame", "truncate -s 200 text1.zst", "structure", "text1.zst", false, false],
+        ["CutInSeekTable", "truncate -s -5 big.zst", "structure", "big.zst", false, false],
+        ["CutAfterFrames", "truncate -s -1 text2.zst", "structure", "text2.zst", false, false],
+        ["GarbageBehindFrames", "echo garbage >> text1.zst", "structure", "text1.zst", false, false],
+        ["ZerosBehindFrames", "truncate -s +4096 text1.zst", "structure", "text1.zst", false, false],
+        ["FirstBytesZero", "patch text1.zst 0 '\\0\\0\\0\\0\\0\\0\\0\\0'", "structure", "text1.zst", false, false],
+        ["ReservedHeaderBit", "patch text1.zst 4 '\\x6c'", "structure", "text1.zst", false, false],
+        ["InvalidBlockType", "printf '\\x28\\xb5\\x2f\\xfd\\x20\\x05\\x07\\0\\0' > t.zst", "structure", "t.zst", false, false],
+        ["ImpossibleContentSize", "printf '\\x28\\xb5\\x2f\\xfd\\x20\\xff\\x09\\0\\0x' > t.zst", "structure", "t.zst", false, false],
+        ["SkippableCutShort", "printf '\\x50\\x2a\\x4d\\x18\\xff\\0\\0\\0abc' >> text1.zst", "structure", "text1.zst", false, false],
+        ["NeedsDictionary", "seq 1 5000 > ../d1; for i in $(seq 1 60); do seq $i $((i + 200)) > ../s$i; done; zstd -q --train ../s* -o ../dict; zstd -q -D ../dict ../d1 -o t.zst", "structure", "t.zst", false, false],
+        ["WindowTooLarge", "head -c 300M /dev/zero | zstd -q --ultra -1 --long=29 | cat > t.zst", "window-too-large", "t.zst", false, false],
+        ["SeekTableLogicalSize", "patch big.zst $(($(stat -c %s big.zst) - 9 - 8 * 4 - 4)) '\\x01\\x02'", "seek-table", "big.zst", false, false],
+        ["SeekTableStoredSize", "patch big.zst $(($(stat -c %s big.zst) - 9 - 8 * 4 - 8)) '\\x01\\x02'", "seek-table", "big.zst", false, false],
+        ["SeekTableCount", "patch big.zst $(($(stat -c %s big.zst) - 9)) '\\x02'", "seek-table", "big.zst", false, false],
+        ["SeekTableFooterMagic", "patch big.zst $(($(stat -c %s big.zst) - 1)) '\\0'", "seek-table", "big.zst", false, false],
+        ["BitInContent", "patch noise.zst 5000 '\\x00\\x01\\x02'", "data", "noise.zst", true, false],
+        ["BitInMiddleFrame", "patch big.zst 100 'zzzz'", "data", "big.zst", true, false],
+        ["Checksum", "patch text1.zst $(($(stat -c %s text1.zst) - 1)) '\\0'", "data", "text1.zst", true, false],
+        ["RecordGarbage", "setfattr -n user.zstdfs -v garbage text1.zst", "record-damaged", "text1.zst", false, true],
+        ["RecordBitFlip", "setfattr -n user.zstdfs -v $(getfattr --only-values -n user.zstdfs text1.zst | xxd -p -c 100 | sed 's/^\\(.\\{16\\}\\)../0x\\177/') text1.zst", "record-damaged", "text1.zst", false, true],
+        ["RecordEmpty", "setfattr -n user.zstdfs text1.zst", "record-damaged", "text1.zst", false, true],
+        ["RecordOfOtherTime", "touch text1.zst", "record-stale", "text1.zst", false, true],
+        ["RecordOfOtherContent", "seq 5 77 | zstd -q > ../new; cat ../new > text1.zst", "record-stale", "text1.zst", false, true],
+        ["RecordLies", "cp -a twin1.zst ../t; cat twin2.zst > twin1.zst; touch -r ../t twin1.zst; [ $(stat -c %s twin1.zst) = $(stat -c %s ../t) ]", "record-wrong", "twin1.zst", false, true],
+        ["ForeignSizeWrong", "seq 1 100 | zstd -q > t.zst; setfattr -n user.real_size -v 0x00000000000000ff t.zst", "foreign-size-wrong", "t.zst", false, true],
+        ["BothForms", "echo plain > text1", "both-forms", "text1", false, false],
+        ["FolderHidden", "mkdir text1", "hidden-name", "text1", false, false],
+        ["SymlinkHidden", "ln -s nowhere text1", "hidden-name", "text1", false, false],
+        ["NameDot", "cp --no-preserve=all text1.zst ..zst", "no-logical-name", "..zst", false, false],
+        ["NameDotDot", "cp --no-preserve=all text1.zst sub/...zst", "no-logical-name", "sub/...zst", false, false],
+        ["NameReserved", "cp --no-preserve=all text1.zst .zstdfs.zst", "no-logical-name", ".zstdfs.zst", false, false],
+        ["StateGarbage", "echo garbage > .zstdfs/state", "state-damaged", ".zstdfs/state", false, true],
+        ["StateIsFolder", "rm .zstdfs/state; mkdir .zstdfs/state", "state-damaged", ".zstdfs/state", false, false],
+        ["StateNewer", "patch .zstdfs/state 8 '\\x09'", "state-damaged", ".zstdfs/state", false, false],
+        ["StateFolderIsFile", "rm -r .zstdfs; touch .zstdfs", "state-damaged", ".zstdfs", false, false],
+        ["WorkingIsFile", "rmdir .zstdfs/working; touch .zstdfs/working", "state-damaged", ".zstdfs/working", false, false],
+        ["UnknownInState", "touch .zstdfs/something", "unknown-state", ".zstdfs/something", false, false],
+        ["LeftoverVersion", "cp text1.zst .zstdfs/working/commit-1", "leftover", ".zstdfs/working/commit-1", false, true],
+        ["WorkingCopyWithout", "touch .zstdfs/working/w", "working-copy-damaged", ".zstdfs/working/w", false, false],
+        ["LostWorkingCopy", "mkdir .zstdfs/lost; echo x > .zstdfs/lost/w", "working-copy-damaged", ".zstdfs/lost/w", false, false],
+        ["WorkingCopyDamaged", "touch .zstdfs/working/w; setfattr -n user.zstdfs.working -v x .zstdfs/working/w", "working-copy-damaged", ".zstdfs/working/w", false, false],
+    ];
+
+    private static IEnumerable<TestCaseData> Cases => Faults.Select(p => new TestCaseData(p[1..]).SetName($"Planted_{p[0]}_IsFoundAndMendedWhereItCanBe"));
+
+    private ToolFolder _folder = null!;
+
+    [SetUp]
+    public void MakeSource()
+    {
+        _folder = new ToolFolder();
+        _folder.InTree(
+            """
+            mkdir sub; for i in 1 2; do seq $i $((i * 700)) > text$i; done; seq 1 400000 > big; head -c 50000 /dev/urandom > noise; : > empty; seq 1 10 > sub/inner; ln -s text1 link
+            head -c 1000 /dev/urandom > twin1; head -c 2000 /dev/zero > twin2; head -c 967 /dev/urandom >> twin2
+            """);
+        // Stored files of one length and time, and of different content lengths.
+        ToolFolder.Require(0, $"convert '{_folder.Tree}'");
+        _folder.InTree("head -c $(($(stat -c %s twin1.zst) - $(stat -c %s twin2.zst) - 8)) /dev/zero > ../pad; n=$(stat -c %s ../pad); (cat twin2.zst; printf \"\\x50\\x2a\\x4d\\x18\\x$(printf %02x $n)\\0\\0\\0\"; cat ../pad) > ../twin; cat ../twin > twin2.zst; rm twin2.zst; cp ../twin twin2.zst; touch -r twin1.zst twin2.zst");
+    }
+
+    [TearDown]
+    public void RemoveSource() => _folder.Dispose();
+
+    [TestCaseSource(nameof(Cases))]
+    public void Planted(string plant, string kind, string path, bool needsData, bool isMended)
+    {
+        _folder.InTree(Patch + plant);
+        string content = Contents();
+        ShellResult found = ToolFolder.Require(4, $"check {(needsData ? "--data" : "")} '{_folder.Tree}'");
+        Assert.That(found.Text, Does.StartWith($"{path}: {kind}").And.Not.Contain("\n"), "one line that names it");
+        if (needsData)
+            ToolFolder.Require(0, $"check '{_folder.Tree}'");
+        ShellResult mended = ToolFolder.Require(isMended ? 1 : 4, $"check --data --repair '{_folder.Tree}'");
+        Assert.That(mended.Text.Contains("[mended]", StringComparison.Ordinal), Is.EqualTo(isMended));
+        ToolFolder.Require(isMended ? 0 : 4, $"check --data '{_folder.Tree}'");
+        Assert.That(Contents(), Is.EqualTo(content), "no content is touched");
+    }
+
+    [Test]
+    public void Healthy_HasNoFault([Values("", "--data", "--data --jobs 7", "--repair")] string options)
+    {
+        _folder.InTree("rm empty.zst");
+        _folder.MakeMixed();
+        ToolFolder.Require(0, $"convert '{_folder.Tree}'");
+        _folder.InTree("mkdir foreign; seq 1 1000 | zstd -q > foreign/stream.zst; (seq 1 9 | zstd -q; seq 1 5 | zstd -q --no-check) > foreign/two.zst; : > foreign/nothing.zst; echo plain > foreign/plain; cp -a big.log.zst foreign/copy.zst");
+        ShellResult result = ToolFolder.Require(0, $"check {options} '{_folder.Tree}'");
+        Assert.That(result.Output, Is.Empty);
+        Assert.That(result.Error, Does.Contain("no faults"));
+    }
+
+    [Test]
+    public void DamagedFrame_NamesTheBytesThatAreLost()
+    {
+        int start = 700;
+        _folder.InTree($"{Patch} patch big.zst {start} 'zzzzzzzz'");
+        ShellResult result = ToolFolder.Require(4, $"check --data '{_folder.Tree}'");
+        Assert.That(result.Text, Does.Contain("bytes 0 to 524287 of its content are lost"));
+    }
+
+    [Test]
+    public void InterruptedConversion_IsFoundAndMended()
+    {
+        _folder.InTree("for i in $(seq 1 900); do seq 1 $i > sub/p$i; done");
+        for (int i = 0; i < 20 && !File.Exists(Path.Combine(_folder.Tree, ".zstdfs/conversion-1")) && !File.Exists(Path.Combine(_folder.Tree, ".zstdfs/conversion-0")); i++)
+            ToolFolder.Program($"convert '{_folder.Tree}'", before: $"ulimit -n 500; timeout -s KILL {0.16 + i * 0.02:0.00}");
+        ShellResult result = ToolFolder.Program($"check '{_folder.Tree}'");
+        Assert.That(result.Output, Does.Contain("unfinished-conversion"), result.ToString);
+        ToolFolder.Require(1, $"check --repair '{_folder.Tree}'");
+        ToolFolder.Require(0, $"check --data '{_folder.Tree}'");
+        ToolFolder.Require(0, $"convert '{_folder.Tree}'");
+    }
+
+    [Test]
+    public void Interrupted_ResumesWhereItWas()
+    {
+        _folder.InTree("for i in $(seq 1 300); do head -c 20000 /dev/urandom > sub/p$i; done");
+        ToolFolder.Require(0, $"convert '{_folder.Tree}'");
+        ShellResult part = ToolFolder.Program($"check --data --limit-rate 1500K '{_folder.Tree}'", before: "timeout -s INT 2");
+        Assert.That(part.Error, Does.Contain("interrupted"), part.ToString);
+        string all = Decoded(ToolFolder.Require(0, $"check --data --json '{_folder.Tree}'"));
+        ToolFolder.Program($"check --data --limit-rate 1500K '{_folder.Tree}'", before: "timeout -s INT 2");
+        string rest = Decoded(ToolFolder.Require(0, $"check --data --resume --json '{_folder.Tree}'"));
+        Assert.That(long.Parse(rest, null), Is.LessThan(long.Parse(all, null)));
+    }
+
+    [Test]
+    public void BesideALiveMount_IsSafe()
+    {
+        using MountedFolder mounted = MountedFolder.Create(prepare: source => Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'"));
+        Task writer = Task.Run(() => Shell.Get($"cd '{mounted.Mount}' && for i in $(seq 1 150); do seq $i 3000 > w$((i % 10)); done"));
+        while (!writer.IsCompleted)
+            ToolFolder.Require(0, $"check --data --repair '{mounted.Source}'");
+        writer.Wait();
+        Shell.Get($"cd '{mounted.Mount}' && tail -n1 w0 && cat text1 | tail -n 1");
+        ToolFolder.Require(8, $"check '{mounted.Mount}'");
+    }
+
+    [TestCase("check", 16)]
+    [TestCase("check --nope x", 16)]
+    [TestCase("check --resume x", 16)]
+    [TestCase("check /nowhere", 8)]
+    public void WrongUse_HasFscksCodes(string words, int code) => ToolFolder.Require(code, words);
+
+    private static string Decoded(ShellResult result) => result.Output.Split("\"decodedBytes\": ")[1].Split(',')[0];
+
+    private string Contents() => Shell.Get($"cd '{_folder.Tree}' && find . -path ./.zstdfs -prune -o -type f -print0 | sort -z | xargs -0 sha256sum");
+}

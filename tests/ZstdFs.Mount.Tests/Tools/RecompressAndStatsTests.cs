@@ -1,0 +1,112 @@
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Tools;
+
+/// <summary><c>recompress</c>, <c>stats</c> and <c>info</c>, and what every tool says to wrong words.</summary>
+[TestFixture]
+internal sealed class RecompressAndStatsTests
+{
+    private ToolFolder _folder = null!;
+
+    [SetUp]
+    public void MakeSource()
+    {
+        _folder = new ToolFolder();
+        _folder.InTree("mkdir sub; seq 1 300000 > log.txt; seq 1 9000 > sub/a.json; head -c 100000 /dev/urandom > noise.jpg; setfattr -n user.c -v kept log.txt; touch -d @1500000000.25 log.txt");
+        ToolFolder.Require(0, $"convert '{_folder.Tree}'");
+    }
+
+    [TearDown]
+    public void RemoveSource() => _folder.Dispose();
+
+    [Test]
+    public void HigherLevel_IsSmallerWithTheSameContentAndNumber()
+    {
+        string before = _folder.InTree("zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | sha256sum; stat -c %Y.%y log.txt.zst; getfattr -n user.c --only-values log.txt.zst");
+        long stored = long.Parse(_folder.InTree("stat -c %s log.txt.zst"), null);
+        string inode = Inode();
+        ShellResult result = ToolFolder.Require(0, $"recompress --level 15 '{_folder.Tree}'");
+        Assert.That(result.Error, Does.Contain("1 not worth it"));
+        Assert.That(_folder.InTree("zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | sha256sum; stat -c %Y.%y log.txt.zst; getfattr -n user.c --only-values log.txt.zst"), Is.EqualTo(before));
+        Assert.That(long.Parse(_folder.InTree("stat -c %s log.txt.zst"), null), Is.LessThan(stored));
+        Assert.That(Inode(), Is.EqualTo(inode));
+        ShellResult again = ToolFolder.Require(0, $"recompress --level 15 '{_folder.Tree}'");
+        Assert.That(again.Error, Does.Contain("recompressed 0 files:"), "what was tried is remembered");
+        ToolFolder.Require(0, $"check --data '{_folder.Tree}'");
+        ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'");
+        Assert.That(_folder.InTree("getfattr -d -m - log.txt"), Does.Contain("user.c").And.Not.Contain("zstdfs"));
+    }
+
+    [Test]
+    public void Cold_LeavesWhatWasReadLately()
+    {
+        _folder.InTree("touch -a -d '40 days ago' log.txt.zst");
+        ShellResult result = ToolFolder.Require(0, $"recompress --level 12 --cold 30d '{_folder.Tree}'");
+        Assert.That(result.Error, Does.Contain("recompressed 1 files"));
+    }
+
+    [Test]
+    public void Foreign_BecomesSeekable()
+    {
+        _folder.InTree("seq 1 500000 > ../plain; zstd -q < ../plain > foreign.zst");
+        ToolFolder.Require(0, $"recompress --level 3 --if-saves 0 --include foreign '{_folder.Tree}'");
+        Assert.That(_folder.InTree("zstdcat foreign.zst | cmp - ../plain && echo same"), Is.EqualTo("same"));
+        Assert.That(ToolFolder.Require(0, $"info '{_folder.Tree}/foreign.zst'").Output, Does.Contain("seek table  yes").And.Contain("of 512 KiB"));
+    }
+
+    [Test]
+    public void Stats_AddUp()
+    {
+        long plain = long.Parse(_folder.InTree("zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | wc -c"), null);
+        long stored = long.Parse(_folder.InTree("cat log.txt.zst sub/a.json.zst noise.jpg.zst | wc -c"), null);
+        ShellResult json = ToolFolder.Require(0, $"stats --json '{_folder.Tree}'");
+        Assert.That(json.Output, Does.Contain($"\"plainBytes\": {plain},\n    \"storedBytes\": {stored}"));
+        ShellResult table = ToolFolder.Require(0, $"stats '{_folder.Tree}'");
+        Assert.That(table.Output, Does.Match(@"\.jpg +1 ").And.Match("sub/ +1 ").And.Match(@"stored +3 "));
+    }
+
+    [Test]
+    public void Stats_OfAMount_ShowItsPlainSizes()
+    {
+        using MountedFolder mounted = MountedFolder.Create(prepare: source => Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'"));
+        long plain = long.Parse(_folder.InTree("zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | wc -c"), null);
+        Assert.That(ToolFolder.Require(0, $"stats --json '{mounted.Mount}'").Output, Does.Contain($"\"plainBytes\": {plain}"));
+        Assert.That(ToolFolder.Require(0, $"stats --json '{mounted.Source}'").Output, Does.Contain($"\"plainBytes\": {plain}"));
+        ToolFolder.Require(0, $"info '{mounted.Source}/log.txt.zst'");
+        Assert.That(ToolFolder.Require(3, $"info '{mounted.Mount}/log.txt'").Error, Does.Contain("not a stored file"));
+    }
+
+    [TestCase("convert", 2, "FOLDER")]
+    [TestCase("convert /nowhere", 3, "'/nowhere' does not exist")]
+    [TestCase("convert /etc/passwd", 3, "is not a folder")]
+    [TestCase("convert --level 40 /tmp", 2, "'--level'")]
+    [TestCase("convert --on-conflict x /tmp", 2, "'--on-conflict'")]
+    [TestCase("convert --min-size much /tmp", 2, "'--min-size'")]
+    [TestCase("convert --limit-rate fast /tmp", 2, "'--limit-rate'")]
+    [TestCase("convert --jobs 0 /tmp", 2, "'--jobs'")]
+    [TestCase("convert --revert --dry-run /tmp", 2, "'--dry-run'")]
+    [TestCase("convert --frobnicate /tmp", 2, "'--frobnicate'")]
+    [TestCase("convert /tmp /var", 2, "'/var'")]
+    [TestCase("recompress /tmp", 2, "--level")]
+    [TestCase("recompress --level 3 --cold soon /tmp", 2, "'--cold'")]
+    [TestCase("recompress --level 3 --if-saves lots /tmp", 2, "'--if-saves'")]
+    [TestCase("stats", 2, "FOLDER")]
+    [TestCase("stats --top many /tmp", 2, "'--top'")]
+    [TestCase("stats /nowhere", 3, "'/nowhere'")]
+    [TestCase("info", 2, "FILE")]
+    [TestCase("info /nowhere.zst", 3, "does not exist")]
+    [TestCase("info /etc/passwd", 3, "not a stored file")]
+    public void WrongUse_IsOneLine(string words, int code, string named)
+    {
+        ShellResult result = ToolFolder.Require(code, words);
+        Assert.That(result.Error, Does.StartWith("zstdfs: ").And.Contain(named));
+        Assert.That(result.Error.TrimEnd('\n'), Does.Not.Contain("\n"));
+        Assert.That(result.Output, Is.Empty);
+    }
+
+    [Test]
+    public void Help_HasExamples([Values("convert", "check", "recompress", "stats", "info")] string command) =>
+        Assert.That(ToolFolder.Require(0, $"{command} --help").Output, Does.Contain("Examples:\n  zstdfs "));
+
+    private string Inode() => ToolFolder.Require(0, $"info --json '{_folder.Tree}/log.txt.zst'").Output.Split("\"logicalInode\": ")[1].Split(',')[0];
+}
