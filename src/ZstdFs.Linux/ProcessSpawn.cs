@@ -53,6 +53,14 @@ public static unsafe class ProcessSpawn
         return result < 0 ? result : ExitStatus.Decode(status);
     }
 
+    /// <summary>An environment variable of the processes started from here on, where it is not set already. .NET's own change does not reach them.</summary>
+    public static void SetDefaultVariable(NativeName name, NativeName value)
+    {
+        fixed (byte* n = name.Terminated)
+        fixed (byte* v = value.Terminated)
+            _ = LibcProcess.SetEnvironment(n, v, 0);
+    }
+
     private static int Start(NativeName path, IReadOnlyList<byte[]> arguments, NativeName output, int passed)
     {
         byte* actions = stackalloc byte[OpaqueBytes], attributes = stackalloc byte[OpaqueBytes];

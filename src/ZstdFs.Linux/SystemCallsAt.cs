@@ -35,6 +35,14 @@ public static unsafe class SystemCallsAt
             return Owned(SystemCallResult.From(Libc.Open(p, flags | OpenFlags.CloseOnExec, 0)), out file);
     }
 
+    /// <summary>The file of a descriptor opened once more, through /proc: with other rights, or for an owner of its own. It needs no name.</summary>
+    public static int Reopen(FileDescriptor file, int flags, out FileDescriptor reopened)
+    {
+        Span<byte> path = stackalloc byte[ProcPath.MaxBytes];
+        fixed (byte* p = ProcPath.Of(file, default, path))
+            return Owned(SystemCallResult.From(Libc.Open(p, flags | OpenFlags.CloseOnExec, 0)), out reopened);
+    }
+
     /// <summary>statx(2) of a name.</summary>
     public static int Stat(FileDescriptor directory, NativeName name, out Statx result)
     {

@@ -70,7 +70,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         lock (node.LinksGate)
         {
             if (node.AnyLink is not { } link)
-                return -(int)Errno.ENOENT;
+                return 0;
             int result = directories.Rent(link.Parent, out DescriptorLease parent);
             if (result < 0)
                 return result;
@@ -79,11 +79,11 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
                 Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
                 NativeName stored = StoredName.Of(link.Bytes, buffer);
                 result = SystemCallsAt.Stat(parent.Descriptor, stored, out Statx current);
-                if (result < 0)
+                if (result < 0 && result != -(int)Errno.ENOENT)
                     return result;
-                if (StoredIdentity.Of(current) != content.Published)
+                if (result < 0 || StoredIdentity.Of(current) != content.Published)
                 {
-                    services.Log.Error($"{link.NativeName.ToString()}: changed in the source while it was being written through the mount; the source's version is kept, what was written is not committed");
+                    services.Log.Error($"{link.NativeName.ToString()}: changed or deleted in the source while it was being written through the mount; what is in the source stays");
                     return -(int)Errno.ESTALE;
                 }
                 return current.LinkCount > 1

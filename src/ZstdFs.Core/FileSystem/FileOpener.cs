@@ -31,15 +31,43 @@ internal sealed class FileOpener(Volume volume)
                 NodeKind.Plain => OpenPlain(link, writable, out handle),
                 _ => -(int)Errno.EOPNOTSUPP,
             };
-            if (result != -(int)Errno.ENOENT)
+            // ESTALE: another file has the name by now. Either it is this node's no more, or the kernel must look it up again.
+            if (result != -(int)Errno.ENOENT && !(result == -(int)Errno.ESTALE && node.AnyLink != link))
                 return result;
         }
-        // Unlinked, and still open elsewhere: /proc/PID/fd leads here.
-        if (volume.Contents.Hold(nodeId) is not { } held)
-            return result;
-        handle = volume.Contents.TryShare(held, writable);
-        volume.Release(held);
-        return 0;
+        return OpenNameless(node, writable, out handle) is < 0 and var failed ? (result == -(int)Errno.ENOENT ? failed : result) : 0;
+    }
+
+    /// <summary>Unlinked meanwhile, or still open elsewhere: /proc/PID/fd leads here.</summary>
+    private int OpenNameless(Node node, bool writable, out OpenHandle handle)
+    {
+        handle = null!;
+        if (volume.Contents.Hold(node.Id) is { } held)
+        {
+            handle = volume.Contents.TryShare(held, writable);
+            volume.Release(held);
+            return 0;
+        }
+        lock (node.LinksGate)
+        {
+            if (node.Nameless is null || node.AnyLink is not null)
+                return -(int)Errno.ESTALE;
+            int result = SystemCallsAt.Reopen(node.Nameless, OpenFlags.ReadOnly, out FileDescriptor stored);
+            if (result < 0)
+                return result;
+            Statx stat = default;
+            StoredFacts facts = default;
+            result = SystemCallsAt.Stat(stored, out stat);
+            if (result >= 0)
+                result = volume.Services.Inspector.Inspect(stored, stat, new NativeName("(deleted)\0"u8), out facts);
+            if (result < 0)
+            {
+                stored.Dispose();
+                return result;
+            }
+            handle = volume.Contents.Add(new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, facts.IsFresh)) { Birth = facts.Birth }, writable);
+            return 0;
+        }
     }
 
     private int OpenStored(Node node, Link link, bool writable, out OpenHandle handle, out bool isUnchanged)

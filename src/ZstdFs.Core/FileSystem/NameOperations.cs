@@ -160,12 +160,19 @@ internal sealed class NameOperations(Volume volume)
             // A commit that is about to be published must find the name, or find it gone.
             lock (node.LinksGate)
             {
+                FileDescriptor? nameless = OpenLastName(node, resolved, lease.Descriptor, name);
                 lock (volume.FolderGates[parent])
                     result = RemoveNative(lease.Descriptor, name, resolved.Kind);
+                if (result < 0)
+                    nameless?.Dispose();
+                else
+                {
+                    node.Nameless = nameless;
+                    volume.Nodes.RemoveLink(node, parent, name.Bytes);
+                }
             }
             if (result < 0)
                 return result;
-            volume.Nodes.RemoveLink(node, parent, name.Bytes);
             if (folder)
                 volume.Directories.Drop(node);
             else if (resolved.Stat.LinkCount <= 1)
@@ -190,6 +197,15 @@ internal sealed class NameOperations(Volume volume)
             return;
         held.NotePath(node.LogicalPath());
         volume.Release(held);
+    }
+
+    /// <summary>A stored file that is about to lose its last name, open, for who looked it up before. The caller holds its gate.</summary>
+    private FileDescriptor? OpenLastName(Node node, in Resolved resolved, FileDescriptor directory, NativeName name)
+    {
+        if (node.Kind != NodeKind.Stored || resolved.Stat.LinkCount > 1 || node.Nameless is not null)
+            return null;
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        return volume.Source.OpenRead(directory, StoredName.Of(name.Bytes, buffer), out FileDescriptor file) >= 0 ? file : null;
     }
 
     private static int RemoveNative(FileDescriptor directory, NativeName name, NodeKind kind)
@@ -240,30 +256,28 @@ internal sealed class NameOperations(Volume volume)
         Node? replacedNode = replaces ? volume.Nodes.Find(replaced.Id) : null;
         if (movedNode is not null && movedNode == replacedNode)
             return 0;
-        result = RenameLocked(movedNode, replacedNode, oldParent, from, oldName, newParent, to, newName, moved.Kind, flags);
+        result = RenameUnderGates(movedNode, moved, replacedNode, replaces ? replaced : null, new Place(oldParent, from, oldName), new Place(newParent, to, newName), flags);
         if (result < 0)
             return result;
         // The replaced file was stored under another kind of name, which the rename did not take away.
         if (!sameNaming)
             _ = RemoveNative(to, newName, replaced.Kind);
-        if (replacedNode is not null)
-        {
-            volume.Nodes.RemoveLink(replacedNode, newParent, newName.Bytes);
-            if ((flags & RenameFlags.Exchange) != 0)
-            {
-                volume.Nodes.AddLink(replacedNode, oldParent, oldName.Bytes, only: replaced.Stat.LinkCount <= 1 || replaced.Kind == NodeKind.Directory);
-                NoteWorkingPath(replacedNode);
-            }
-            else if (replaced.Stat.LinkCount <= 1)
-                ForgetWorkingCopy(replacedNode);
-        }
+        // These wait for the contents' locks, which come before the gates.
+        if (replacedNode is not null && (flags & RenameFlags.Exchange) != 0)
+            NoteWorkingPath(replacedNode);
+        else if (replacedNode is not null && replaced.Stat.LinkCount <= 1)
+            ForgetWorkingCopy(replacedNode);
         if (movedNode is not null)
-        {
-            volume.Nodes.AddLink(movedNode, newParent, newName.Bytes, only: moved.Stat.LinkCount <= 1 || moved.Kind == NodeKind.Directory);
-            volume.Nodes.RemoveLink(movedNode, oldParent, oldName.Bytes);
             NoteWorkingPath(movedNode);
-        }
         return 0;
+    }
+
+    /// <summary>A name in an open folder.</summary>
+    private readonly ref struct Place(Node folder, FileDescriptor directory, NativeName name)
+    {
+        internal Node Folder { get; } = folder;
+        internal FileDescriptor Directory { get; } = directory;
+        internal NativeName Name { get; } = name;
     }
 
     private static bool IsTaken(NodeKind kind, FileDescriptor directory, NativeName name)
@@ -272,28 +286,54 @@ internal sealed class NameOperations(Volume volume)
         return SystemCallsAt.Stat(directory, kind == NodeKind.Stored ? StoredName.Of(name.Bytes, buffer) : name, out _) >= 0;
     }
 
-    /// <summary>The system call, with the files' gates held in the order of their ids.</summary>
-    private int RenameLocked(Node? moved, Node? replaced, Node oldParent, FileDescriptor from, NativeName oldName, Node newParent, FileDescriptor to, NativeName newName, NodeKind kind, uint flags)
+    /// <summary>
+    /// The system call and the nodes' new names, with the files' gates held in the order of their ids: a commit finds each file under the name that it has.
+    /// </summary>
+    private int RenameUnderGates(Node? movedNode, in Resolved moved, Node? replacedNode, Resolved? replaced, Place from, Place to, uint flags)
     {
-        Node? first = moved, second = replaced;
+        Node? first = movedNode, second = replacedNode;
         if (first is null || second is not null && second.Id < first.Id)
             (first, second) = (second, first);
         Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
-        NativeName source = kind == NodeKind.Stored ? StoredName.Of(oldName.Bytes, oldBuffer) : oldName;
-        NativeName target = kind == NodeKind.Stored ? StoredName.Of(newName.Bytes, newBuffer) : newName;
+        bool isStored = moved.Kind == NodeKind.Stored, exchanges = (flags & RenameFlags.Exchange) != 0;
+        NativeName source = isStored ? StoredName.Of(from.Name.Bytes, oldBuffer) : from.Name;
+        NativeName target = isStored ? StoredName.Of(to.Name.Bytes, newBuffer) : to.Name;
         first?.LinksGate.Enter();
         second?.LinksGate.Enter();
+        FileDescriptor? nameless = null;
         try
         {
-            using (volume.FolderGates.Enter(oldParent, newParent))
-                return SystemCallsAt.Rename(from, source, to, target, flags);
+            if (replacedNode is not null && !exchanges)
+                nameless = OpenLastName(replacedNode, replaced!.Value, to.Directory, to.Name);
+            int result;
+            using (volume.FolderGates.Enter(from.Folder, to.Folder))
+                result = SystemCallsAt.Rename(from.Directory, source, to.Directory, target, flags);
+            if (result < 0)
+                return result;
+            if (replacedNode is not null)
+            {
+                volume.Nodes.RemoveLink(replacedNode, to.Folder, to.Name.Bytes);
+                if (exchanges)
+                    volume.Nodes.AddLink(replacedNode, from.Folder, from.Name.Bytes, only: IsOnlyName(replaced!.Value));
+                else
+                    (replacedNode.Nameless, nameless) = (nameless ?? replacedNode.Nameless, null);
+            }
+            if (movedNode is not null)
+            {
+                volume.Nodes.AddLink(movedNode, to.Folder, to.Name.Bytes, only: IsOnlyName(moved));
+                volume.Nodes.RemoveLink(movedNode, from.Folder, from.Name.Bytes);
+            }
+            return 0;
         }
         finally
         {
             second?.LinksGate.Exit();
             first?.LinksGate.Exit();
+            nameless?.Dispose();
         }
     }
+
+    private static bool IsOnlyName(in Resolved resolved) => resolved.Stat.LinkCount <= 1 || resolved.Kind == NodeKind.Directory;
 
     internal int Link(ulong nodeId, ulong newParentId, NativeName newName, out FuseEntryOut entry)
     {

@@ -56,8 +56,14 @@ internal sealed class Volume : IDisposable
     /// <summary>Nothing refers to the node any more.</summary>
     internal void Forgotten(Node? node)
     {
-        if (node is not null)
-            Directories.Drop(node);
+        if (node is null)
+            return;
+        Directories.Drop(node);
+        lock (node.LinksGate)
+        {
+            node.Nameless?.Dispose();
+            node.Nameless = null;
+        }
     }
 
     /// <summary>A folder by node id, ready for calls on names in it.</summary>

@@ -65,6 +65,12 @@ internal sealed class Node(ulong id, NodeKind kind)
     /// <summary>A name under which the file is found, or null when it has none left.</summary>
     internal Link? AnyLink => Volatile.Read(ref _first);
 
+    /// <summary>
+    /// The stored file after its last name went, while the kernel still knows the node: an open that raced with the unlink finds it, as on any file system. Guarded
+    /// by <see cref="LinksGate"/>.
+    /// </summary>
+    internal FileDescriptor? Nameless { get; set; }
+
     /// <summary>Version of the content whose pages the kernel may have kept; 0 where none.</summary>
     internal ulong CachedVersion { get; set; }
 

@@ -114,7 +114,7 @@ internal sealed class CommitQueue : IDisposable
         int result = content.Commit(_committer, yields: true);
         if (result == -(int)Errno.ESTALE)
             content.MoveToLost();
-        if (result >= 0 || result is -(int)Errno.ESTALE or -(int)Errno.ENOENT)
+        if (result is >= 0 or -(int)Errno.ESTALE)
         {
             Release(waiting.Content);
             return;

@@ -47,6 +47,9 @@ internal static unsafe partial class LibcProcess
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint PidFdOpen(nint number, nint pid, nuint flags);
 
+    [LibraryImport(Library, EntryPoint = "setenv", SetLastError = true)]
+    internal static partial int SetEnvironment(byte* name, byte* value, int overwrite);
+
     [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(PollDescriptor* descriptors, nuint count, int timeoutMs);
 }
