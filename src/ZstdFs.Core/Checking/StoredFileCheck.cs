@@ -52,7 +52,7 @@ internal sealed class StoredFileCheck(SourceTree source, bool repair)
         if (!SourceTree.TryReadRecord(file, out record))
             return RecordState.Damaged;
         // A source that was copied with its attributes has the records of the files that it was copied from: they say nothing and do no harm.
-        if (!record.IsOf(stat))
+        if (!record.IsOf(stat) || record.HasNoSize)
             return RecordState.None;
         return record.Describes(stat) ? RecordState.Current : RecordState.Stale;
     }

@@ -75,7 +75,8 @@ internal sealed class StoredFileInspector(ContentServices services)
             else
                 size = FindSize(file, stat, name, out isFinal);
             // A number that cannot be written down would be another one at the next look.
-            if (isFinal && services.State is not null && SourceTree.WriteRecord(file, SizeRecord.For(stat, number, size, birth) with { IsFresh = isFresh }) < 0 && !hasRecord)
+            SizeRecord next = isFinal ? SizeRecord.For(stat, number, size, birth) with { IsFresh = isFresh } : SizeRecord.OfNumber(stat, number, birth);
+            if (services.State is not null && (isFinal || !hasRecord) && SourceTree.WriteRecord(file, next) < 0 && !hasRecord)
                 number = _unrecorded.GetValueOrDefault(stat.InodeNumber, SourceNumber(stat));
             facts = new StoredFacts(number, size, isFresh, birth);
             return 0;

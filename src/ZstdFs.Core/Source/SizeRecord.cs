@@ -17,6 +17,7 @@ internal readonly record struct SizeRecord
     private const ushort Magic = 0x467A; // "zF"
     private const byte Version = 1;
     private const byte FreshFlag = 1;
+    private const long UnknownBytes = -1;
 
     internal static NativeName AttributeName => new("user.zstdfs\0"u8);
 
@@ -57,6 +58,12 @@ internal readonly record struct SizeRecord
         StoredModifyTime = stat.ModifyTime.ToTimestamp(),
         Birth = birth,
     };
+
+    /// <summary>A record that keeps a file's number while its size is not known for certain: it is damaged, or only another program's word says how long it is.</summary>
+    internal static SizeRecord OfNumber(in Statx stat, ulong inodeNumber, Timestamp birth) => For(stat, inodeNumber, 0, birth) with { StoredBytes = UnknownBytes };
+
+    /// <summary>Only the number is recorded.</summary>
+    internal bool HasNoSize => StoredBytes == UnknownBytes;
 
     /// <summary>The record was written for this stored file, so that the inode number is its own and not that of the file it was copied from.</summary>
     internal bool IsOf(in Statx stat) => StoredInodeNumber == stat.InodeNumber;
