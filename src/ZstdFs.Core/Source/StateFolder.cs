@@ -6,7 +6,7 @@ namespace ZstdFs.Core.Source;
 
 /// <summary>
 /// <c>.zstdfs/</c> in the source root: the lock that keeps a second writer out, the state file, and <c>working/</c>, where working copies and
-/// stored files under construction live, on the same file system as what they become. The layout is in docs/file-format.md.
+/// stored files under construction live, on the same file system as what they become. The layout is in HOW_IT_WORKS.md.
 /// </summary>
 internal sealed class StateFolder : IDisposable
 {
