@@ -65,7 +65,7 @@ internal sealed class FileOpener(Volume volume)
                 stored.Dispose();
                 return result;
             }
-            handle = volume.Contents.Add(new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, facts.IsFresh)) { Birth = facts.Birth }, access);
+            handle = volume.Contents.Add(new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts)) { Birth = facts.Birth }, access);
             return 0;
         }
     }
@@ -98,7 +98,7 @@ internal sealed class FileOpener(Volume volume)
                     return result;
                 }
                 // Finding the size may have written a record, which moves the change time only.
-                handle = volume.Contents.Add(new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, facts.IsFresh)) { Birth = facts.Birth }, access);
+                handle = volume.Contents.Add(new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts)) { Birth = facts.Birth }, access);
             }
             ulong version = ((OpenFile)handle).Content.Published.Version;
             isUnchanged = node.CachedVersion == version;

@@ -115,7 +115,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 return result;
             }
             Node node = target.TakeNode();
-            var content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, target.Facts.IsFresh), copy, logicalBytes) { Birth = target.Facts.Birth };
+            var content = new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, target.Facts), copy, logicalBytes) { Birth = target.Facts.Birth };
             OpenFile file = volume.Contents.Add(content, OpenAccess.Read);
             volume.Queue.Add(content, atOnce: true);
             _ = volume.Contents.Close(file);
