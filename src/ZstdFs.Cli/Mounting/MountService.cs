@@ -39,6 +39,7 @@ internal sealed class MountService(string source, string mountPoint, MountOption
     private void NoteServing(Folder from, Folder onto, bool readOnly)
     {
         _served = true;
+        KernelReadahead.Raise(onto.Path, options.FileSystem.FrameBytes);
         report.Serving(); // first: to the user who waits, success is silent
         log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(readOnly ? ", read-only" : "")}");
     }

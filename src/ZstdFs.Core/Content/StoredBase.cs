@@ -7,6 +7,8 @@ namespace ZstdFs.Core.Content;
 /// <summary>One committed version of a stored file, open: never modified while anybody reads it through here. The frame index is built at first need.</summary>
 internal sealed class StoredBase : IDisposable
 {
+    private const int IndexBytes = 16 * 1024, FirstBytes = 128 * 1024;
+
     // Guards the building of the reader; held while the file is scanned, so that two first readers scan once. It is this file's own.
     private readonly Lock _gate = new();
     private readonly ContentServices _services;
@@ -30,9 +32,16 @@ internal sealed class StoredBase : IDisposable
             _reader = NewReader(map);
     }
 
-    /// <summary>The version that was inspected.</summary>
-    internal static StoredBase Of(ContentServices services, FileDescriptor file, in Statx stat, in StoredFacts facts) =>
-        new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null);
+    /// <summary>The version that was inspected. What its first reader will need, the index at its end and the first frame, is on its way from the disk.</summary>
+    internal static StoredBase Of(ContentServices services, FileDescriptor file, in Statx stat, in StoredFacts facts)
+    {
+        if (stat.Size > IndexBytes + FirstBytes)
+        {
+            FileAdvice.WillNeed(file, stat.Size - IndexBytes, IndexBytes);
+            FileAdvice.WillNeed(file, 0, FirstBytes);
+        }
+        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null);
+    }
 
     internal FileDescriptor Stored { get; }
 
