@@ -303,6 +303,44 @@ internal sealed class FileContent : IDisposable
         }
     }
 
+    /// <summary>
+    /// Content that a power cut must not take, because another file's goes for it: on disk when it returns 0. −EOPNOTSUPP where that takes a commit.
+    /// </summary>
+    internal int Settle()
+    {
+        int result = Persist();
+        if (result < 0)
+            return result;
+        _lock.EnterCommit();
+        try
+        {
+            if (IsDirty)
+                return _working is not null ? _working.Synchronize() : 0;
+            bool isOnDisk = !SourceTree.TryReadRecord(Base.Stored, out SizeRecord record) || record.Epoch != _services.State!.Epoch;
+            return isOnDisk ? 0 : SystemCallsFile.SynchronizeData(Base.Stored);
+        }
+        finally
+        {
+            _lock.ExitCommit();
+        }
+    }
+
+    /// <summary>A file made with O_TMPFILE is about to get a name.</summary>
+    internal int NoteNamed()
+    {
+        _lock.EnterWrite();
+        try
+        {
+            int result = _working?.NoteNamed() ?? 0;
+            IsUnnamed = result < 0;
+            return result;
+        }
+        finally
+        {
+            _lock.ExitWrite();
+        }
+    }
+
     /// <summary>The last name is gone: nobody will look for what was written.</summary>
     internal void ForgetName()
     {
@@ -502,7 +540,7 @@ internal sealed class FileContent : IDisposable
             BaseLimit = _buffer.IsUsed ? 0 : _baseLimit,
             ModifyTime = IsDirty ? ModifyTime : Base.Identity.ModifyTime,
         };
-        int result = WorkingCopy.Create(_services, record, Node.LogicalPath(), out WorkingCopy working);
+        int result = WorkingCopy.Create(_services, record, Node.LogicalPath(), IsUnnamed, out WorkingCopy working);
         if (result < 0)
             return result;
         result = working.Resize(0, LogicalBytes);
