@@ -540,12 +540,14 @@ internal sealed class FileContent : IDisposable
             BaseLimit = _buffer.IsUsed ? 0 : _baseLimit,
             ModifyTime = IsDirty ? ModifyTime : Base.Identity.ModifyTime,
         };
-        int result = WorkingCopy.Create(_services, record, Node.LogicalPath(), IsUnnamed, out WorkingCopy working);
+        int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
         if (result < 0)
             return result;
         result = working.Resize(0, LogicalBytes);
         if (result >= 0 && _buffer.IsUsed)
             result = working.Write(0, _buffer.Content[..(int)LogicalBytes], LogicalBytes, static (_, rest) => rest.Clear());
+        if (result >= 0)
+            result = working.Describe(Node.LogicalPath());
         if (result < 0)
         {
             working.Discard();

@@ -37,8 +37,8 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>Name in the working folder, for the log.</summary>
     internal ReadOnlySpan<byte> Name => _name.Terminated().AsSpan()[..^1];
 
-    /// <summary>Makes an empty working copy. Returns 0 or −errno.</summary>
-    internal static int Create(ContentServices services, in WorkingCopyRecord record, ReadOnlySpan<byte> path, bool isUnnamed, out WorkingCopy copy)
+    /// <summary>Makes an empty working copy, which a mount that dies now leaves for nobody until <see cref="Describe"/>. Returns 0 or −errno.</summary>
+    internal static int Create(ContentServices services, in WorkingCopyRecord record, bool isUnnamed, out WorkingCopy copy)
     {
         copy = null!;
         if (services.State is not { } state)
@@ -47,26 +47,28 @@ internal sealed class WorkingCopy : IDisposable
         int result = services.Source.CreateFile(state.Working, new NativeName(name.Terminated()), 0b110_000_000, out FileDescriptor file);
         if (result < 0)
             return result;
-        var made = new WorkingCopy(state, name, file, record);
-        result = state.WorkingCopiesSurvive ? made.WriteRecord(record) : 0;
-        if (result < 0)
-        {
-            made.Discard();
-            return result;
-        }
-        if (state.WorkingCopiesSurvive)
-            made.WritePath(path);
-        copy = made;
+        copy = new WorkingCopy(state, name, file, record);
         return 0;
     }
 
-    /// <summary>Opens what an earlier mount left. −ENODATA where it is not a working copy, or not one that says what it belongs to.</summary>
+    /// <summary>
+    /// Says which file it belongs to, and so makes it one that the next mount takes up: only when everything written so far is in it.
+    /// </summary>
+    internal int Describe(ReadOnlySpan<byte> path)
+    {
+        int result = WriteRecord(_record);
+        if (result >= 0 && _state.WorkingCopiesSurvive)
+            WritePath(path);
+        return result;
+    }
+
+    /// <summary>Opens what an earlier mount left. −ENODATA where it says nothing about what it belongs to, −EBADMSG where that makes no sense.</summary>
     internal static int Open(ContentServices services, StateFolder state, ReadOnlySpan<byte> terminatedName, out WorkingCopy copy, out long logicalBytes)
     {
         copy = null!;
         logicalBytes = 0;
         if (!WorkingName.TryParse(terminatedName[..^1], out WorkingName name))
-            return -(int)Errno.ENODATA;
+            return -(int)Errno.EBADMSG;
         int result = services.Source.OpenWrite(state.Working, new NativeName(terminatedName), out FileDescriptor file);
         if (result < 0)
             return result;
@@ -75,7 +77,7 @@ internal sealed class WorkingCopy : IDisposable
         if (length != bytes.Length || !WorkingCopyRecord.TryRead(bytes, out WorkingCopyRecord record) || SystemCallsAt.Stat(file, out Statx stat) < 0)
         {
             file.Dispose();
-            return -(int)Errno.ENODATA;
+            return -(int)(length == -(int)Errno.ENODATA ? Errno.ENODATA : Errno.EBADMSG);
         }
         logicalBytes = stat.Size;
         copy = new WorkingCopy(state, name, file, record);

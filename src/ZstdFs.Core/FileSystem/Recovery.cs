@@ -94,6 +94,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
     private int Adopt(byte[] name)
     {
         int result = WorkingCopy.Open(volume.Services, state, name, out WorkingCopy copy, out long logicalBytes);
+        if (result == -(int)Errno.ENODATA)
+            return SystemCallsAt.Unlink(state.Working, new NativeName(name)); // what it was to take over is where it was
         if (result < 0)
             return result;
         WorkingCopyRecord record = copy.Record;

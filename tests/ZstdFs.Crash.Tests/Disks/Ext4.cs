@@ -49,7 +49,7 @@ internal static class Ext4
             Thread.Sleep(10);
             result = MountCalls.Unmount(new NativeName(Native(point)), 0);
         }
-        Assert.That(result, Is.Zero, $"unmounting {point}");
+        Assert.That(result, Is.Zero, () => $"unmounting {point}: open are {string.Join(' ', Directory.GetFileSystemEntries("/proc/self/fd").Select(f => new FileInfo(f).LinkTarget).Where(f => f?.StartsWith(point, StringComparison.Ordinal) == true))}\n{Run("sh", "-c", $"fuser -vm {point} 2>&1 || true")}");
     }
 
     internal static byte[] Native(string text) => Encoding.UTF8.GetBytes(text + "\0");
