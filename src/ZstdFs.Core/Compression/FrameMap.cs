@@ -69,6 +69,17 @@ internal sealed class FrameMap
         }
     }
 
+    /// <summary>The stored file is one frame from its first byte to its last.</summary>
+    internal bool IsOneFrame => FrameCount == 1 && _storedStarts[0] == 0 && EndOfFrames == StoredBytes && Damage is null;
+
+    /// <summary>The index of a file that is known to be one frame. Whether its header states the content's length is not looked at.</summary>
+    internal static FrameMap OfOneFrame(long storedBytes, long logicalBytes)
+    {
+        var frames = new FrameMapBuilder(1);
+        frames.Add(0, storedBytes, logicalBytes, hasContentSize: false);
+        return frames.Build(storedBytes);
+    }
+
     /// <summary>Every frame but the last is of the first one's length, and the last one is no longer.</summary>
     internal bool HasEqualFrames => _logicalStarts is null;
 

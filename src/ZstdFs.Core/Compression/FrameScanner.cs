@@ -5,6 +5,11 @@ namespace ZstdFs.Core.Compression;
 /// <summary>What a scan found: the frames in order up to the damage, where there is any (it is in <see cref="FrameMap.Damage"/> too).</summary>
 internal readonly record struct ScanResult(FrameMap Map, FrameDamage? Damage);
 
+/// <summary>A logical size.</summary>
+/// <param name="Bytes">The size.</param>
+/// <param name="IsOneFrame">The stored file is one frame from its first byte to its last.</param>
+internal readonly record struct LogicalSize(long Bytes, bool IsOneFrame);
+
 /// <summary>Finds a stored file's frames: from its seek table where that holds water, otherwise from the frames themselves.</summary>
 internal static class FrameScanner
 {
@@ -58,20 +63,22 @@ internal static class FrameScanner
     /// <summary>
     /// The logical size, where it can be told without decoding; null where not, or where the file is damaged. One read for a small file.
     /// </summary>
-    internal static long? QuickSize(FileDescriptor stored, long storedBytes)
+    internal static LogicalSize? QuickSize(FileDescriptor stored, long storedBytes)
     {
         using var window = new StoredWindow(stored, storedBytes);
         if (new SeekTableReader(stored, window, storedBytes, StreamDecoder.DefaultWindowLogMax).TryRead() is { } indexed)
-            return indexed.LogicalBytes;
+            return new LogicalSize(indexed.LogicalBytes, indexed.IsOneFrame);
         var walker = new FrameWalker(window, storedBytes);
         long size = 0;
+        bool isOneFrame = false;
         while (walker.Next(out WalkedFrame frame))
         {
+            isOneFrame = frame.StoredBytes == storedBytes;
             if (frame.ContentBytes is not { } content || content > long.MaxValue - size)
                 return null;
             size += content;
         }
-        return walker.Damage is null ? size : null;
+        return walker.Damage is null ? new LogicalSize(size, isOneFrame) : null;
     }
 
     /// <summary>

@@ -82,14 +82,26 @@ internal sealed class FileContent : IDisposable
     /// <summary>Handles that may write. Guarded by the table of contents.</summary>
     internal int WritableHandles { get; set; }
 
+    /// <summary>Handles that may read. Guarded by the table of contents.</summary>
+    internal int ReadableHandles { get; set; }
+
+    /// <summary>Handles of which the kernel keeps pages. Guarded by the table of contents.</summary>
+    internal int CachedHandles { get; set; }
+
+    /// <summary>Handles that may write, past the kernel's pages. Guarded by the table of contents.</summary>
+    internal int DirectWriters { get; set; }
+
     /// <summary>When a commit was tried last, by Stopwatch; 0 before the first.</summary>
     internal long CommittedAt { get; private set; }
 
     /// <summary>Guarded by the queue of commits.</summary>
     internal bool IsQueued { get; set; }
 
-    /// <summary>The file may have set-id bits or capabilities, which writing takes away.</summary>
+    /// <summary>The file may have set-id bits, which writing takes away.</summary>
     internal bool MayHavePrivileges { get; set; } = true;
+
+    /// <summary>The file may have capabilities, which writing takes away.</summary>
+    internal bool MayHaveCapabilities { get; set; } = true;
 
     /// <summary>A commit costs a close little: the content is small, or little of it was written over a small base.</summary>
     internal bool CommitsCheaply =>

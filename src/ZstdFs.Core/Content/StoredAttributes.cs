@@ -9,9 +9,9 @@ internal static class StoredAttributes
 {
     private const int LongestListBytes = 65536; // the kernel's limit for a list and for a value
 
-    private static ReadOnlySpan<byte> Capabilities => "security.capability"u8;
+    internal static NativeName Capabilities => new("security.capability\0"u8);
 
-    /// <summary>Copies everything but what writing takes away, and our own record.</summary>
+    /// <summary>Copies everything but our own record. Capabilities may be later than the content; who may not set them leaves them behind.</summary>
     internal static int Copy(FileDescriptor from, FileDescriptor to, in Statx old)
     {
         int result = SystemCallsFile.ChangeOwner(to, old.UserId, old.GroupId);
@@ -34,10 +34,12 @@ internal static class StoredAttributes
                 int end = Array.IndexOf(names, (byte)0, at) + 1;
                 var name = new NativeName(names.AsSpan(at, end - at));
                 at = end;
-                if (name.Bytes.SequenceEqual(SizeRecord.AttributeName.Bytes) || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes) || name.Bytes.SequenceEqual(Capabilities))
+                if (name.Bytes.SequenceEqual(SizeRecord.AttributeName.Bytes) || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes))
                     continue;
                 int bytes = ExtendedAttributes.Get(from, name, value.AsSpan(0, LongestListBytes));
                 result = bytes < 0 ? bytes : ExtendedAttributes.Set(to, name, value.AsSpan(0, bytes), 0);
+                if (result == -(int)Errno.EPERM && name.Bytes.SequenceEqual(Capabilities.Bytes))
+                    result = 0;
             }
             return result;
         }

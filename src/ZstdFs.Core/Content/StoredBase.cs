@@ -30,6 +30,10 @@ internal sealed class StoredBase : IDisposable
             _reader = NewReader(map);
     }
 
+    /// <summary>The version that was inspected.</summary>
+    internal static StoredBase Of(ContentServices services, FileDescriptor file, in Statx stat, in StoredFacts facts) =>
+        new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null);
+
     internal FileDescriptor Stored { get; }
 
     internal StoredIdentity Identity { get; private set; }

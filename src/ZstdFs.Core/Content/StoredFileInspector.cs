@@ -11,8 +11,9 @@ namespace ZstdFs.Core.Content;
 /// <param name="InodeNumber">Inode number that users see.</param>
 /// <param name="LogicalBytes">Length that users see.</param>
 /// <param name="IsFresh">Created, and no content committed yet: it is empty, whatever is in it.</param>
+/// <param name="IsOneFrame">The stored file is one frame from its first byte to its last.</param>
 /// <param name="Birth">When the logical file was made.</param>
-internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes, bool IsFresh, Timestamp Birth);
+internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes, bool IsFresh, bool IsOneFrame, Timestamp Birth);
 
 /// <summary>
 /// Finds a stored file's size and inode number: from its record where that is to be trusted, else from its frames, and then writes a new record where the file
@@ -53,7 +54,8 @@ internal sealed class StoredFileInspector(ContentServices services)
 
     private bool IsTrusted(in SizeRecord record, in Statx stat, out StoredFacts facts)
     {
-        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth);
+        Timestamp birth = record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth;
+        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth);
         return record.IsOf(stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
     }
 
@@ -72,7 +74,7 @@ internal sealed class StoredFileInspector(ContentServices services)
             Timestamp birth = hasRecord && record.Birth != default ? record.Birth : stat.Birth.ToTimestamp();
             bool isUnproven = hasRecord && (record.IsFresh || services.State?.IsSuspect(record.Epoch) == true && LostContent.IsIn(file, stat, record));
             bool isFresh = isUnproven && !IsWhole(file, stat);
-            long size = 0;
+            LogicalSize size = default;
             bool isFinal = true;
             if (isFresh)
             {
@@ -85,10 +87,10 @@ internal sealed class StoredFileInspector(ContentServices services)
             else
                 size = FindSize(file, stat, name, out isFinal);
             // A number that cannot be written down would be another one at the next look.
-            SizeRecord next = isFinal ? SizeRecord.For(stat, number, size, birth) with { IsFresh = isFresh } : SizeRecord.OfNumber(stat, number, birth);
+            SizeRecord next = isFinal ? SizeRecord.For(stat, number, size.Bytes, birth) with { IsFresh = isFresh, IsOneFrame = size.IsOneFrame } : SizeRecord.OfNumber(stat, number, birth);
             if (services.State is not null && (isFinal || !hasRecord) && SourceTree.WriteRecord(file, next) < 0 && !hasRecord)
                 number = _unrecorded.GetValueOrDefault(stat.InodeNumber, SourceNumber(stat));
-            facts = new StoredFacts(number, size, isFresh, birth);
+            facts = new StoredFacts(number, size.Bytes, isFresh, isFinal && size.IsOneFrame, birth);
             return 0;
         }
     }
@@ -110,7 +112,7 @@ internal sealed class StoredFileInspector(ContentServices services)
         _unrecorded[next.InodeNumber] = number;
     }
 
-    private long FindSize(FileDescriptor file, in Statx stat, NativeName name, out bool isFinal)
+    private LogicalSize FindSize(FileDescriptor file, in Statx stat, NativeName name, out bool isFinal)
     {
         isFinal = true;
         if (FrameScanner.QuickSize(file, stat.Size) is { } quick)
@@ -120,7 +122,7 @@ internal sealed class StoredFileInspector(ContentServices services)
         {
             // Good enough for a listing. Opening the file finds the truth.
             isFinal = false;
-            return said;
+            return new LogicalSize(said, IsOneFrame: false);
         }
         FrameMap map = FrameScanner.ScanIntact(file, stat.Size).Map;
         if (map.Damage is { } damage)
@@ -128,7 +130,7 @@ internal sealed class StoredFileInspector(ContentServices services)
             services.Log.Error($"{name.ToString()}: damaged at stored byte {damage.StoredOffset}: {damage.Reason}");
             isFinal = false;
         }
-        return StoredBase.SizeOf(map);
+        return new LogicalSize(StoredBase.SizeOf(map), map.IsOneFrame);
     }
 
     /// <summary>Whether every frame decodes to what its checksum says.</summary>

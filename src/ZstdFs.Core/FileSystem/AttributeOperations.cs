@@ -148,7 +148,13 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         if (result < 0)
             return result;
         using (place)
-            return place.SetExtended(attribute, value, flags);
+            result = place.SetExtended(attribute, value, flags);
+        if (result >= 0 && attribute.Bytes.SequenceEqual(StoredAttributes.Capabilities.Bytes) && volume.Contents.Hold(nodeId) is { } content)
+        {
+            content.MayHaveCapabilities = true;
+            volume.Release(content);
+        }
+        return result;
     }
 
     internal int RemoveExtended(ulong nodeId, NativeName attribute)

@@ -10,16 +10,16 @@ namespace ZstdFs.Core.FileSystem;
 internal sealed class FileOpener(Volume volume)
 {
     /// <param name="nodeId">The file.</param>
-    /// <param name="writable">To write.</param>
+    /// <param name="access">What the caller may do.</param>
     /// <param name="handle">The open file.</param>
     /// <param name="isUnchanged">The kernel's cached pages are of this version.</param>
-    internal int Open(ulong nodeId, bool writable, out OpenHandle handle, out bool isUnchanged)
+    internal int Open(ulong nodeId, OpenAccess access, out OpenHandle handle, out bool isUnchanged)
     {
         handle = null!;
         isUnchanged = false;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        if (writable && volume.IsReadOnly)
+        if (access != OpenAccess.Read && volume.IsReadOnly)
             return -(int)Errno.EROFS;
         int result = -(int)Errno.ESTALE;
         // A rename may move the node between reading its name and using it: then it has another name by now.
@@ -27,24 +27,24 @@ internal sealed class FileOpener(Volume volume)
         {
             result = node.Kind switch
             {
-                NodeKind.Stored => OpenStored(node, link, writable, out handle, out isUnchanged),
-                NodeKind.Plain => OpenPlain(link, writable, out handle),
+                NodeKind.Stored => OpenStored(node, link, access, out handle, out isUnchanged),
+                NodeKind.Plain => OpenPlain(link, access, out handle),
                 _ => -(int)Errno.EOPNOTSUPP,
             };
             // ESTALE: another file has the name by now. Either it is this node's no more, or the kernel must look it up again.
             if (result != -(int)Errno.ENOENT && !(result == -(int)Errno.ESTALE && node.AnyLink != link))
                 return result;
         }
-        return OpenNameless(node, writable, out handle) is < 0 and var failed ? (result == -(int)Errno.ENOENT ? failed : result) : 0;
+        return OpenNameless(node, access, out handle) is < 0 and var failed ? (result == -(int)Errno.ENOENT ? failed : result) : 0;
     }
 
     /// <summary>Unlinked meanwhile, or still open elsewhere: /proc/PID/fd leads here.</summary>
-    private int OpenNameless(Node node, bool writable, out OpenHandle handle)
+    private int OpenNameless(Node node, OpenAccess access, out OpenHandle handle)
     {
         handle = null!;
         if (volume.Contents.Hold(node.Id) is { } held)
         {
-            handle = volume.Contents.TryShare(held, writable);
+            handle = volume.Contents.TryShare(held, access);
             volume.Release(held);
             return 0;
         }
@@ -65,12 +65,12 @@ internal sealed class FileOpener(Volume volume)
                 stored.Dispose();
                 return result;
             }
-            handle = volume.Contents.Add(new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, facts.IsFresh)) { Birth = facts.Birth }, writable);
+            handle = volume.Contents.Add(new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts)) { Birth = facts.Birth }, access);
             return 0;
         }
     }
 
-    private int OpenStored(Node node, Link link, bool writable, out OpenHandle handle, out bool isUnchanged)
+    private int OpenStored(Node node, Link link, OpenAccess access, out OpenHandle handle, out bool isUnchanged)
     {
         handle = null!;
         isUnchanged = false;
@@ -80,7 +80,7 @@ internal sealed class FileOpener(Volume volume)
             int result = Find(link, out FileDescriptor stored, out Statx stat);
             if (result < 0)
                 return result;
-            OpenFile? shared = volume.Contents.TryShare(node, stat, writable);
+            OpenFile? shared = volume.Contents.TryShare(node, stat, access);
             if (shared is not null)
             {
                 stored.Dispose();
@@ -98,7 +98,7 @@ internal sealed class FileOpener(Volume volume)
                     return result;
                 }
                 // Finding the size may have written a record, which moves the change time only.
-                handle = volume.Contents.Add(new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, facts.IsFresh)) { Birth = facts.Birth }, writable);
+                handle = volume.Contents.Add(new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts)) { Birth = facts.Birth }, access);
             }
             ulong version = ((OpenFile)handle).Content.Published.Version;
             isUnchanged = node.CachedVersion == version;
@@ -122,7 +122,7 @@ internal sealed class FileOpener(Volume volume)
         return result < 0 ? result : Math.Min(SystemCallsAt.Stat(stored, out stat), 0);
     }
 
-    private int OpenPlain(Link link, bool writable, out OpenHandle handle)
+    private int OpenPlain(Link link, OpenAccess access, out OpenHandle handle)
     {
         handle = null!;
         int result = volume.Directories.Rent(link.Parent, out DescriptorLease lease);
@@ -130,9 +130,9 @@ internal sealed class FileOpener(Volume volume)
             return result;
         FileDescriptor file;
         using (lease)
-            result = writable ? volume.Source.OpenWrite(lease.Descriptor, link.NativeName, out file) : volume.Source.OpenRead(lease.Descriptor, link.NativeName, out file);
+            result = access != OpenAccess.Read ? volume.Source.OpenWrite(lease.Descriptor, link.NativeName, out file) : volume.Source.OpenRead(lease.Descriptor, link.NativeName, out file);
         if (result >= 0)
-            handle = new OpenPlainFile(file, writable);
+            handle = new OpenPlainFile(file, access != OpenAccess.Read);
         return Math.Min(result, 0);
     }
 }

@@ -19,8 +19,10 @@ internal sealed class FileOperations(Volume volume)
         reply = default;
         // Linux empties a file that is opened with O_TRUNC for reading, too.
         bool truncates = (flags & OpenFlags.Truncate) != 0;
-        bool writable = truncates || (flags & OpenFlags.AccessMask) != OpenFlags.ReadOnly;
-        int result = _opener.Open(nodeId, writable, out OpenHandle handle, out bool isUnchanged);
+        OpenAccess access = AccessOf(flags);
+        if (truncates && access == OpenAccess.Read)
+            access = OpenAccess.ReadWrite;
+        int result = _opener.Open(nodeId, access, out OpenHandle handle, out bool isUnchanged);
         if (result < 0)
             return result;
         if (truncates)
@@ -36,11 +38,19 @@ internal sealed class FileOperations(Volume volume)
         return 0;
     }
 
+    internal static OpenAccess AccessOf(int flags) => (flags & OpenFlags.AccessMask) switch
+    {
+        OpenFlags.ReadOnly => OpenAccess.Read,
+        OpenFlags.WriteOnly => OpenAccess.WriteOnly,
+        _ => OpenAccess.ReadWrite,
+    };
+
     /// <summary>A handle for a file just opened. Read-only handles have nothing to flush.</summary>
     internal FuseOpenOut Register(OpenHandle handle) => new()
     {
         Handle = _handles.Add(handle),
-        OpenFlags = handle.IsWritable && handle is OpenFile ? OpenReplyFlags.None : OpenReplyFlags.NoFlush,
+        OpenFlags = (handle.IsWritable && handle is OpenFile ? OpenReplyFlags.None : OpenReplyFlags.NoFlush)
+            | (handle is OpenFile { IsDirect: true } ? OpenReplyFlags.DirectIo : OpenReplyFlags.None),
     };
 
     internal int Read(ulong handle, long offset, Span<byte> destination) => _handles.Find(handle) switch
@@ -69,13 +79,23 @@ internal sealed class FileOperations(Volume volume)
             case OpenFile { IsWritable: true } file:
                 if (killPrivileges)
                     volume.Privileges.Drop(file.Content);
-                return Write(file.Content, offset, data);
+                return file.IsDirect ? WriteDirectly(file.Content, offset, data) : Write(file.Content, offset, data);
             case OpenPlainFile { IsWritable: true } plain:
                 int result = SystemCallsFile.Write(plain.File, offset, data);
                 return result < 0 ? result : data.Length;
             default:
                 return -(int)Errno.EBADF;
         }
+    }
+
+    private int WriteDirectly(FileContent content, long offset, ReadOnlySpan<byte> data)
+    {
+        Privileges.DropCapabilities(content);
+        int result = Write(content, offset, data);
+        // The kernel dropped the mapped pages before it sent the write; a reader may have faulted the old ones in since.
+        if (result > 0 && content.ReadableHandles > 0)
+            volume.InvalidatePages(content.Node.Id, offset, result);
+        return result;
     }
 
     private int Write(FileContent content, long offset, ReadOnlySpan<byte> data)
@@ -121,7 +141,7 @@ internal sealed class FileOperations(Volume volume)
             return;
         }
         var file = (OpenFile)handle;
-        if (volume.Contents.CloseWriter(file) && file.Content.IsDirty && file.Content.Node.AnyLink is not null)
+        if (volume.Contents.Close(file) && file.Content.IsDirty && file.Content.Node.AnyLink is not null)
             volume.Queue.Add(file.Content, atOnce: false);
         volume.Release(file.Content);
     }
@@ -194,7 +214,7 @@ internal sealed class FileOperations(Volume volume)
     {
         if (_handles.Find(handle) is { } open)
             return open.IsWritable ? Truncate(open, size, killPrivileges) : -(int)Errno.EINVAL;
-        int result = _opener.Open(nodeId, writable: true, out OpenHandle own, out _);
+        int result = _opener.Open(nodeId, OpenAccess.WriteOnly, out OpenHandle own, out _);
         if (result < 0)
             return result;
         result = Truncate(own, size, killPrivileges);

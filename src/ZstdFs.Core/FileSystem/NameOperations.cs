@@ -48,7 +48,7 @@ internal sealed class NameOperations(Volume volume)
     }
 
     /// <summary>Makes a stored file that holds nothing yet, and opens it.</summary>
-    internal int Create(in RequestContext context, ulong parentId, NativeName name, uint mode, uint umask, out FuseEntryOut entry, out OpenFile file)
+    internal int Create(in RequestContext context, ulong parentId, NativeName name, uint mode, uint umask, OpenAccess access, out FuseEntryOut entry, out OpenFile file)
     {
         entry = default;
         file = null!;
@@ -77,21 +77,25 @@ internal sealed class NameOperations(Volume volume)
                 return result;
             }
             Node node = volume.Nodes.Acquire(id, NodeKind.Stored, parent, name.Bytes, onlyName: true);
-            file = OpenFresh(node, descriptor, stat, out _);
+            file = OpenFresh(node, descriptor, stat, access, out _);
             entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()));
             return 0;
         }
     }
 
-    private OpenFile OpenFresh(Node node, FileDescriptor stored, in Statx stat, out FileContent content)
+    private OpenFile OpenFresh(Node node, FileDescriptor stored, in Statx stat, OpenAccess access, out FileContent content)
     {
-        content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, isFresh: true) { IsWritable = true }) { Birth = stat.Birth.ToTimestamp() };
+        content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, isFresh: true) { IsWritable = true })
+        {
+            Birth = stat.Birth.ToTimestamp(),
+            MayHaveCapabilities = false,
+        };
         node.CachedVersion = content.Published.Version;
-        return volume.Contents.Add(content, writable: true);
+        return volume.Contents.Add(content, access);
     }
 
     /// <summary>open(2) with O_TMPFILE: a stored file without a name, in the folder whose file system and default ACL it is to have.</summary>
-    internal int CreateUnnamed(in RequestContext context, ulong parentId, uint mode, uint umask, out FuseEntryOut entry, out OpenFile file)
+    internal int CreateUnnamed(in RequestContext context, ulong parentId, uint mode, uint umask, OpenAccess access, out FuseEntryOut entry, out OpenFile file)
     {
         entry = default;
         file = null!;
@@ -115,7 +119,7 @@ internal sealed class NameOperations(Volume volume)
             return result;
         }
         Node node = volume.Nodes.Acquire(id, NodeKind.Stored, volume.Nodes.Root, default, onlyName: true);
-        file = OpenFresh(node, descriptor, stat, out FileContent content);
+        file = OpenFresh(node, descriptor, stat, access, out FileContent content);
         content.IsUnnamed = true;
         entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()));
         return 0;

@@ -5,7 +5,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Set-id bits, which go when somebody without the right to keep them changes the content. The kernel says when (HANDLE_KILLPRIV_V2).</summary>
+/// <summary>
+/// Set-id bits, which go when somebody without the right to keep them changes the content, and capabilities, which go when anybody does. Of the bits the kernel
+/// says when (HANDLE_KILLPRIV_V2); capabilities it removes itself, except at writes past its page cache.
+/// </summary>
 internal sealed class Privileges(Volume volume)
 {
     private const uint SetUser = 0x800, SetGroup = 0x400, GroupExecute = 0x8;
@@ -38,6 +41,15 @@ internal sealed class Privileges(Volume volume)
             }
         }
         volume.InvalidateAttributes(node.Id);
+    }
+
+    /// <summary>Called before the content changes.</summary>
+    internal static void DropCapabilities(FileContent content)
+    {
+        if (!content.MayHaveCapabilities)
+            return;
+        content.MayHaveCapabilities = false;
+        _ = ExtendedAttributes.Remove(content.Base.Stored, StoredAttributes.Capabilities);
     }
 
     // Without execution for the group the bit has meant mandatory locking, and stays.

@@ -1,6 +1,7 @@
 using System.Text;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -118,9 +119,10 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 return result;
             }
             Node node = target.TakeNode();
-            var content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, target.Facts.IsFresh), copy, logicalBytes) { Birth = target.Facts.Birth };
-            OpenFiles.OpenFile file = volume.Contents.Add(content, writable: false);
+            var content = new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, target.Facts), copy, logicalBytes) { Birth = target.Facts.Birth };
+            OpenFile file = volume.Contents.Add(content, OpenAccess.Read);
             volume.Queue.Add(content, atOnce: true);
+            _ = volume.Contents.Close(file);
             volume.Release(file.Content);
             _log.Information($"{target.Text}: what was written before the last mount ended is being committed");
             return 0;

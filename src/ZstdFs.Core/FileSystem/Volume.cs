@@ -50,6 +50,9 @@ internal sealed class Volume : IDisposable
     /// <summary>The kernel must ask for the attributes again. Its pages stay.</summary>
     internal void InvalidateAttributes(ulong nodeId) => _ = Notifier?.InvalidateInode(nodeId, -1, 0);
 
+    /// <summary>The kernel must read these bytes again.</summary>
+    internal void InvalidatePages(ulong nodeId, long offset, long bytes) => _ = Notifier?.InvalidateInode(nodeId, offset, bytes);
+
     /// <summary>Gives up a hold on an open file's content.</summary>
     internal void Release(FileContent content) => Forgotten(Contents.Release(content));
 

@@ -103,7 +103,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     {
         if ((mode & FileType.Mask) is not (FileType.Regular or 0))
             return _names.MakeNative(context, parent, name, umask, (directory, at) => SystemCallsAt.MakeNode(directory, at, mode, deviceNumber), out entry);
-        int result = _names.Create(context, parent, name, mode, umask, out entry, out OpenFile file);
+        int result = _names.Create(context, parent, name, mode, umask, OpenAccess.ReadWrite, out entry, out OpenFile file);
         if (result >= 0)
             _files.Close(file);
         return result;
@@ -132,7 +132,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
     {
-        int result = _names.Create(context, parent, name, mode, umask, out entry, out OpenFile file);
+        int result = _names.Create(context, parent, name, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
         reply = result < 0 ? default : _files.Register(file);
         return result;
     }
@@ -140,7 +140,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int TemporaryFile(in RequestContext context, ulong parent, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
     {
-        int result = _names.CreateUnnamed(context, parent, mode, umask, out entry, out OpenFile file);
+        int result = _names.CreateUnnamed(context, parent, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
         reply = result < 0 ? default : _files.Register(file);
         return result;
     }

@@ -19,7 +19,7 @@ internal static class StoredSize
         {
             try
             {
-                return FrameScanner.QuickSize(file, stat.Size) ?? FrameScanner.ScanIntact(file, stat.Size).Map.LogicalBytes;
+                return FrameScanner.QuickSize(file, stat.Size)?.Bytes ?? FrameScanner.ScanIntact(file, stat.Size).Map.LogicalBytes;
             }
             catch (WindowTooLargeException)
             {

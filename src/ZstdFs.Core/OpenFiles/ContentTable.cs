@@ -42,25 +42,25 @@ internal sealed class ContentTable(NodeTable nodes)
     /// A further handle, where the content that is open is that of the version which the name leads to, or is not committed. The caller holds the node's
     /// gate, so that no commit moves the name meanwhile.
     /// </summary>
-    internal OpenFile? TryShare(Node node, in Statx stat, bool writable)
+    internal OpenFile? TryShare(Node node, in Statx stat, OpenAccess access)
     {
         lock (_gate)
         {
             return _contents.TryGetValue(node.Id, out FileContent? content) && (content.IsDirty || content.Published == StoredIdentity.Of(stat))
-                ? NewHandle(content, writable)
+                ? NewHandle(content, access)
                 : null;
         }
     }
 
     /// <summary>A further handle on a content that the caller holds.</summary>
-    internal OpenFile TryShare(FileContent content, bool writable)
+    internal OpenFile TryShare(FileContent content, OpenAccess access)
     {
         lock (_gate)
-            return NewHandle(content, writable);
+            return NewHandle(content, access);
     }
 
     /// <summary>A handle on a version that was just opened, or on the one that another thread opened meanwhile.</summary>
-    internal OpenFile Add(FileContent content, bool writable)
+    internal OpenFile Add(FileContent content, OpenAccess access)
     {
         nodes.Pin(content.Node);
         OpenFile file;
@@ -70,7 +70,7 @@ internal sealed class ContentTable(NodeTable nodes)
             isUsed = !(_contents.TryGetValue(content.Node.Id, out FileContent? other) && (other.IsDirty || other.Published == content.Published));
             if (isUsed)
                 _contents[content.Node.Id] = content;
-            file = NewHandle(isUsed ? content : other!, writable);
+            file = NewHandle(isUsed ? content : other!, access);
         }
         if (!isUsed)
         {
@@ -80,21 +80,35 @@ internal sealed class ContentTable(NodeTable nodes)
         return file;
     }
 
-    private static OpenFile NewHandle(FileContent content, bool writable)
+    private static OpenFile NewHandle(FileContent content, OpenAccess access)
     {
+        var file = new OpenFile(content, access, isDirect: content.DirectWriters > 0 || access == OpenAccess.WriteOnly && content.CachedHandles == 0);
         content.Handles++;
-        if (writable)
-            content.WritableHandles++;
-        return new OpenFile(content, writable);
+        Count(file, 1);
+        return file;
     }
 
-    /// <summary>Closes a handle for writing. True when it was the last: time to commit.</summary>
-    internal bool CloseWriter(OpenFile file)
+    private static void Count(OpenFile file, int change)
     {
-        if (!file.IsWritable)
-            return false;
+        FileContent content = file.Content;
+        if (file.IsWritable)
+            content.WritableHandles += change;
+        if (file.IsReadable)
+            content.ReadableHandles += change;
+        if (!file.IsDirect)
+            content.CachedHandles += change;
+        else if (file.IsWritable)
+            content.DirectWriters += change;
+    }
+
+    /// <summary>Closes a handle, whose hold is still to be released. True when it was the last that may write: time to commit.</summary>
+    internal bool Close(OpenFile file)
+    {
         lock (_gate)
-            return --file.Content.WritableHandles == 0;
+        {
+            Count(file, -1);
+            return file.IsWritable && file.Content.WritableHandles == 0;
+        }
     }
 
     /// <summary>Gives up a handle or a hold; the content goes with the last. Returns the node where nothing refers to it any more.</summary>

@@ -3,6 +3,17 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.OpenFiles;
 
+/// <summary>What an open(2) may do.</summary>
+internal enum OpenAccess
+{
+    /// <summary>Read.</summary>
+    Read,
+    /// <summary>Write, never read.</summary>
+    WriteOnly,
+    /// <summary>Both.</summary>
+    ReadWrite,
+}
+
 /// <summary>One open of a file.</summary>
 internal abstract class OpenHandle(bool isWritable)
 {
@@ -12,10 +23,21 @@ internal abstract class OpenHandle(bool isWritable)
 
 /// <summary>One open of a stored file.</summary>
 /// <param name="content">Shared by all who have the file open.</param>
-/// <param name="isWritable">May write.</param>
-internal sealed class OpenFile(FileContent content, bool isWritable) : OpenHandle(isWritable)
+/// <param name="access">What it may do.</param>
+/// <param name="isDirect">The kernel neither keeps nor reads pages of it.</param>
+internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDirect) : OpenHandle(access != OpenAccess.Read)
 {
     internal FileContent Content { get; } = content;
+
+    /// <summary>May read.</summary>
+    internal bool IsReadable { get; } = access != OpenAccess.WriteOnly;
+
+    /// <summary>
+    /// The kernel hands reads and writes on as they come. A write through its page cache would cost a GETXATTR and, at the first page that is not whole, one
+    /// more request; a page kept beside such writes could be stale. So whoever only writes is direct where nobody has the file open through the page
+    /// cache, and everybody is while somebody writes so.
+    /// </summary>
+    internal bool IsDirect { get; } = isDirect;
 
     /// <summary>close(2) was called on a copy of the descriptor with something to commit: there may be more of them.</summary>
     internal bool WasFlushed { get; set; }

@@ -17,6 +17,7 @@ internal readonly record struct SizeRecord
     private const ushort Magic = 0x467A; // "zF"
     private const byte Version = 1;
     private const byte FreshFlag = 1;
+    private const byte OneFrameFlag = 2;
     private const long UnknownBytes = -1;
 
     internal static NativeName AttributeName => new("user.zstdfs\0"u8);
@@ -48,6 +49,9 @@ internal readonly record struct SizeRecord
     /// <summary>The file was created and no content committed yet: it is empty, whatever a crash left in it.</summary>
     internal bool IsFresh { get; init; }
 
+    /// <summary>The version that the size describes is one frame from its first byte to its last: nothing needs to be looked for in it.</summary>
+    internal bool IsOneFrame { get; init; }
+
     /// <summary>A record for the stored file that <paramref name="stat"/> shows.</summary>
     internal static SizeRecord For(in Statx stat, ulong inodeNumber, long logicalBytes, Timestamp birth = default) => new()
     {
@@ -77,7 +81,7 @@ internal readonly record struct SizeRecord
         record[..Bytes].Clear();
         BinaryPrimitives.WriteUInt16LittleEndian(record, Magic);
         record[2] = Version;
-        record[3] = IsFresh ? FreshFlag : (byte)0;
+        record[3] = (byte)((IsFresh ? FreshFlag : 0) | (IsOneFrame ? OneFrameFlag : 0));
         BinaryPrimitives.WriteInt64LittleEndian(record[8..], LogicalBytes);
         BinaryPrimitives.WriteUInt64LittleEndian(record[16..], InodeNumber);
         BinaryPrimitives.WriteUInt64LittleEndian(record[24..], StoredInodeNumber);
@@ -104,6 +108,7 @@ internal readonly record struct SizeRecord
             Birth = PackedTime.Unpack(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..])),
             Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[56..]),
             IsFresh = (bytes[3] & FreshFlag) != 0,
+            IsOneFrame = (bytes[3] & OneFrameFlag) != 0,
         };
         return record.LogicalBytes >= 0 && StateFolder.IsAllocated(record.InodeNumber);
     }
