@@ -315,6 +315,44 @@ internal sealed class FileContent : IDisposable
         }
     }
 
+    /// <summary>
+    /// Content that a power cut must not take, because another file's goes for it: on disk when it returns 0. −EOPNOTSUPP where that takes a commit.
+    /// </summary>
+    internal int Settle()
+    {
+        int result = Persist();
+        if (result < 0)
+            return result;
+        _lock.EnterCommit();
+        try
+        {
+            if (IsDirty)
+                return _working is not null ? _working.Synchronize() : 0;
+            bool isOnDisk = !SourceTree.TryReadRecord(Base.Stored, out SizeRecord record) || record.Epoch != _services.State!.Epoch;
+            return isOnDisk ? 0 : SystemCallsFile.SynchronizeData(Base.Stored);
+        }
+        finally
+        {
+            _lock.ExitCommit();
+        }
+    }
+
+    /// <summary>A file made with O_TMPFILE is about to get a name.</summary>
+    internal int NoteNamed()
+    {
+        _lock.EnterWrite();
+        try
+        {
+            int result = _working?.NoteNamed() ?? 0;
+            IsUnnamed = result < 0;
+            return result;
+        }
+        finally
+        {
+            _lock.ExitWrite();
+        }
+    }
+
     /// <summary>The last name is gone: nobody will look for what was written.</summary>
     internal void ForgetName()
     {
@@ -514,12 +552,14 @@ internal sealed class FileContent : IDisposable
             BaseLimit = _buffer.IsUsed ? 0 : _baseLimit,
             ModifyTime = IsDirty ? ModifyTime : Base.Identity.ModifyTime,
         };
-        int result = WorkingCopy.Create(_services, record, Node.LogicalPath(), out WorkingCopy working);
+        int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
         if (result < 0)
             return result;
         result = working.Resize(0, LogicalBytes);
         if (result >= 0 && _buffer.IsUsed)
             result = working.Write(0, _buffer.Content[..(int)LogicalBytes], LogicalBytes, static (_, rest) => rest.Clear());
+        if (result >= 0)
+            result = working.Describe(Node.LogicalPath());
         if (result < 0)
         {
             working.Discard();

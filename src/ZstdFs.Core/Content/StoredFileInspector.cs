@@ -32,7 +32,11 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// <summary>The inode number of what is stored as itself. The root's node id is 1, so a file with that number in the source gets another.</summary>
     internal static ulong SourceNumber(in Statx stat) => stat.InodeNumber == 1 ? (1UL << 52) - 1 : stat.InodeNumber;
 
-    internal int Inspect(FileDescriptor parent, NativeName stored, in Statx stat, out StoredFacts facts)
+    /// <param name="parent">Folder.</param>
+    /// <param name="stored">Name in it.</param>
+    /// <param name="stat">What was found there; what is there now, where a crash had left something that had to be mended.</param>
+    /// <param name="facts">What is known of it.</param>
+    internal int Inspect(FileDescriptor parent, NativeName stored, ref Statx stat, out StoredFacts facts)
     {
         if (SourceTree.TryReadRecord(parent, stored, out SizeRecord record) && IsTrusted(record, stat, out facts))
             return 0;
@@ -41,12 +45,12 @@ internal sealed class StoredFileInspector(ContentServices services)
         if (result < 0)
             return result;
         using (file)
-            return InspectFrames(file, stored, out facts);
+            return InspectFrames(file, stored, ref stat, out facts);
     }
 
     /// <summary>The same of an open stored file; <paramref name="name"/> is for the log.</summary>
-    internal int Inspect(FileDescriptor file, in Statx stat, NativeName name, out StoredFacts facts) =>
-        SourceTree.TryReadRecord(file, out SizeRecord record) && IsTrusted(record, stat, out facts) ? 0 : InspectFrames(file, name, out facts);
+    internal int Inspect(FileDescriptor file, ref Statx stat, NativeName name, out StoredFacts facts) =>
+        SourceTree.TryReadRecord(file, out SizeRecord record) && IsTrusted(record, stat, out facts) ? 0 : InspectFrames(file, name, ref stat, out facts);
 
     private bool IsTrusted(in SizeRecord record, in Statx stat, out StoredFacts facts)
     {
@@ -55,7 +59,7 @@ internal sealed class StoredFileInspector(ContentServices services)
         return record.IsOf(stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
     }
 
-    private int InspectFrames(FileDescriptor file, NativeName name, out StoredFacts facts)
+    private int InspectFrames(FileDescriptor file, NativeName name, ref Statx known, out StoredFacts facts)
     {
         facts = default;
         int result = SystemCallsAt.Stat(file, out Statx stat);
@@ -68,12 +72,18 @@ internal sealed class StoredFileInspector(ContentServices services)
                 return 0;
             ulong number = hasRecord ? record.InodeNumber : NumberFor(stat);
             Timestamp birth = hasRecord && record.Birth != default ? record.Birth : stat.Birth.ToTimestamp();
-            bool isUnproven = hasRecord && (record.IsFresh || services.State?.IsSuspect(record.Epoch) == true);
+            bool isUnproven = hasRecord && (record.IsFresh || services.State?.IsSuspect(record.Epoch) == true && LostContent.IsIn(file, stat, record));
             bool isFresh = isUnproven && !IsWhole(file, stat);
             LogicalSize size = default;
             bool isFinal = true;
             if (isFresh)
+            {
                 services.Log.Warning($"{name.ToString()}: its first content did not reach the disk before the machine stopped; it is empty");
+                // A file of this mount may be getting its first content at this moment.
+                if (services.State is { } state && record.Epoch != 0 && record.Epoch < state.Epoch)
+                    LostContent.MakeEmpty(file, services.EmptyFrame.Span, ref stat);
+                known = stat;
+            }
             else
                 size = FindSize(file, stat, name, out isFinal);
             // A number that cannot be written down would be another one at the next look.

@@ -15,14 +15,14 @@ internal sealed class WorkingCopy : IDisposable
     private const int LongestPathHint = 3000;
 
     private readonly StateFolder _state;
-    private readonly byte[] _name;
     private readonly FileDescriptor _file;
     private readonly BlockMap _blocks = new();
     private WorkingCopyRecord _record;
+    private WorkingName _name;
     private bool _nameIsDurable;
     private bool _hasName = true;
 
-    private WorkingCopy(StateFolder state, byte[] name, FileDescriptor file, in WorkingCopyRecord record)
+    private WorkingCopy(StateFolder state, WorkingName name, FileDescriptor file, in WorkingCopyRecord record)
     {
         (_state, _name, _file, _record) = (state, name, file, record);
     }
@@ -35,38 +35,41 @@ internal sealed class WorkingCopy : IDisposable
     internal FileDescriptor File => _file;
 
     /// <summary>Name in the working folder, for the log.</summary>
-    internal ReadOnlySpan<byte> Name => _name.AsSpan(0, _name.Length - 1);
+    internal ReadOnlySpan<byte> Name => _name.Terminated().AsSpan()[..^1];
 
-    /// <summary>Makes an empty working copy. Returns 0 or −errno.</summary>
-    internal static int Create(ContentServices services, in WorkingCopyRecord record, ReadOnlySpan<byte> path, out WorkingCopy copy)
+    /// <summary>Makes an empty working copy, which a mount that dies now leaves for nobody until <see cref="Describe"/>. Returns 0 or −errno.</summary>
+    internal static int Create(ContentServices services, in WorkingCopyRecord record, bool isUnnamed, out WorkingCopy copy)
     {
         copy = null!;
         if (services.State is not { } state)
             return -(int)Errno.EROFS;
-        byte[] name = System.Text.Encoding.ASCII.GetBytes($"{record.InodeNumber:x16}-{state.Epoch:x}-{services.NextTemporary():x}\0");
-        int result = services.Source.CreateFile(state.Working, new NativeName(name), 0b110_000_000, out FileDescriptor file);
+        var name = new WorkingName(isUnnamed ? WorkingRole.UnnamedCopy : WorkingRole.Copy, record.InodeNumber, state.Epoch, services.NextTemporary());
+        int result = services.Source.CreateFile(state.Working, new NativeName(name.Terminated()), 0b110_000_000, out FileDescriptor file);
         if (result < 0)
             return result;
-        var made = new WorkingCopy(state, name, file, record);
-        result = state.WorkingCopiesSurvive ? made.WriteRecord(record) : 0;
-        if (result < 0)
-        {
-            made.Discard();
-            return result;
-        }
-        if (state.WorkingCopiesSurvive)
-            made.WritePath(path);
-        copy = made;
+        copy = new WorkingCopy(state, name, file, record);
         return 0;
     }
 
-    /// <summary>Opens what an earlier mount left. −ENODATA where it is not a working copy, or not one that says what it belongs to.</summary>
+    /// <summary>
+    /// Says which file it belongs to, and so makes it one that the next mount takes up: only when everything written so far is in it.
+    /// </summary>
+    internal int Describe(ReadOnlySpan<byte> path)
+    {
+        int result = WriteRecord(_record);
+        if (result >= 0 && _state.WorkingCopiesSurvive)
+            WritePath(path);
+        return result;
+    }
+
+    /// <summary>Opens what an earlier mount left. −ENODATA where it says nothing about what it belongs to, −EBADMSG where that makes no sense.</summary>
     internal static int Open(ContentServices services, StateFolder state, ReadOnlySpan<byte> terminatedName, out WorkingCopy copy, out long logicalBytes)
     {
         copy = null!;
         logicalBytes = 0;
-        byte[] name = terminatedName.ToArray();
-        int result = services.Source.OpenWrite(state.Working, new NativeName(name), out FileDescriptor file);
+        if (!WorkingName.TryParse(terminatedName[..^1], out WorkingName name))
+            return -(int)Errno.EBADMSG;
+        int result = services.Source.OpenWrite(state.Working, new NativeName(terminatedName), out FileDescriptor file);
         if (result < 0)
             return result;
         Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
@@ -74,7 +77,7 @@ internal sealed class WorkingCopy : IDisposable
         if (length != bytes.Length || !WorkingCopyRecord.TryRead(bytes, out WorkingCopyRecord record) || SystemCallsAt.Stat(file, out Statx stat) < 0)
         {
             file.Dispose();
-            return -(int)Errno.ENODATA;
+            return -(int)(length == -(int)Errno.ENODATA ? Errno.ENODATA : Errno.EBADMSG);
         }
         logicalBytes = stat.Size;
         copy = new WorkingCopy(state, name, file, record);
@@ -217,11 +220,28 @@ internal sealed class WorkingCopy : IDisposable
     internal int Synchronize()
     {
         int result = SystemCallsFile.Synchronize(_file);
-        if (result >= 0 && !_nameIsDurable && _hasName)
-        {
+        if (result < 0 || _nameIsDurable || !_hasName)
+            return result;
+        // Under its first name a power cut could have left any part of it. This one it gets when all of it is on disk.
+        result = Rename(_name with { IsSynchronized = true });
+        if (result >= 0)
             result = SystemCallsFile.Synchronize(_state.Working);
-            _nameIsDurable = result >= 0;
-        }
+        _nameIsDurable = result >= 0;
+        return result;
+    }
+
+    /// <summary>Its file is about to get a name: the next mount must look for it.</summary>
+    internal int NoteNamed()
+    {
+        int result = Rename(_name with { Role = WorkingRole.Copy });
+        return result >= 0 && _nameIsDurable ? SystemCallsFile.Synchronize(_state.Working) : result;
+    }
+
+    private int Rename(WorkingName next)
+    {
+        int result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Terminated()), _state.Working, new NativeName(next.Terminated()), 0);
+        if (result >= 0)
+            _name = next;
         return result;
     }
 
@@ -232,7 +252,7 @@ internal sealed class WorkingCopy : IDisposable
     internal void ForgetName()
     {
         if (_hasName)
-            _ = SystemCallsAt.Unlink(_state.Working, new NativeName(_name));
+            _ = SystemCallsAt.Unlink(_state.Working, new NativeName(_name.Terminated()));
         _hasName = false;
     }
 
@@ -243,7 +263,7 @@ internal sealed class WorkingCopy : IDisposable
         if (result < 0)
             return result;
         using (lost)
-            result = SystemCallsAt.Rename(_state.Working, new NativeName(_name), lost, new NativeName(_name), 0);
+            result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Terminated()), lost, new NativeName(_name.Terminated()), 0);
         _hasName = result < 0;
         return result;
     }

@@ -1,4 +1,3 @@
-using ZstdFs.Core.Content;
 using ZstdFs.Core.Source;
 
 namespace ZstdFs.Core.Conversion;
@@ -20,5 +19,5 @@ internal static class UnfinishedWrites
 
     /// <summary>A version under construction, of no use once nobody constructs it.</summary>
     internal static bool IsLeftover(ReadOnlySpan<byte> name) =>
-        name.StartsWith(NewVersion.UnfinishedPrefix) || name.StartsWith(SwapPublisher.Prefix) || name.SequenceEqual(WorkingFolderProbe.Name.Bytes);
+        WorkingName.TryParse(name, out WorkingName working) && working.Role is WorkingRole.Version or WorkingRole.UnnamedCopy || name.StartsWith(SwapPublisher.Prefix) || name.SequenceEqual(WorkingFolderProbe.Name.Bytes);
 }

@@ -59,7 +59,7 @@ internal sealed class FileOpener(Volume volume)
             StoredFacts facts = default;
             result = SystemCallsAt.Stat(stored, out stat);
             if (result >= 0)
-                result = volume.Services.Inspector.Inspect(stored, stat, new NativeName("(deleted)\0"u8), out facts);
+                result = volume.Services.Inspector.Inspect(stored, ref stat, new NativeName("(deleted)\0"u8), out facts);
             if (result < 0)
             {
                 stored.Dispose();
@@ -88,7 +88,7 @@ internal sealed class FileOpener(Volume volume)
             }
             else
             {
-                result = volume.Services.Inspector.Inspect(stored, stat, link.NativeName, out StoredFacts facts);
+                result = volume.Services.Inspector.Inspect(stored, ref stat, link.NativeName, out StoredFacts facts);
                 // Another file may have taken the name since the kernel looked it up: told so, it looks again.
                 if (result >= 0 && facts.InodeNumber != node.Id)
                     result = -(int)Errno.ESTALE;

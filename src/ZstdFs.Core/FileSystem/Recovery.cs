@@ -19,20 +19,22 @@ internal sealed class Recovery(Volume volume, StateFolder state)
 
     internal void Run()
     {
-        foreach (byte[] name in Names())
+        List<byte[]> names = Names();
+        // Rewrites come first: a working copy may be left beside the rewrite that it became.
+        foreach (byte[] name in names.Where(static n => RoleOf(n) == WorkingRole.Redo))
+            Report(name, Redo(name));
+        foreach (byte[] name in names)
         {
-            // Rewrites come first: a working copy may be left beside the rewrite that it became.
-            if (name.AsSpan().StartsWith(NewVersion.RedoPrefix))
-                Report(name, Redo(name));
-        }
-        foreach (byte[] name in Names())
-        {
-            if (name.AsSpan().StartsWith(NewVersion.UnfinishedPrefix) || name.AsSpan().SequenceEqual(WorkingFolderProbe.Name.Terminated))
+            if (RoleOf(name) is WorkingRole.Version or WorkingRole.UnnamedCopy || name.AsSpan().SequenceEqual(WorkingFolderProbe.Name.Terminated))
                 _ = SystemCallsAt.Unlink(state.Working, new NativeName(name));
-            else if (!name.AsSpan().StartsWith(NewVersion.RedoPrefix))
+            else if (RoleOf(name) != WorkingRole.Redo)
                 Report(name, Adopt(name));
         }
+        if (state.DiscardedCopies > 0)
+            _log.Warning($"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
     }
+
+    private static WorkingRole? RoleOf(byte[] terminated) => WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name) ? name.Role : null;
 
     private void Report(byte[] name, int result)
     {
@@ -93,6 +95,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
     private int Adopt(byte[] name)
     {
         int result = WorkingCopy.Open(volume.Services, state, name, out WorkingCopy copy, out long logicalBytes);
+        if (result == -(int)Errno.ENODATA)
+            return SystemCallsAt.Unlink(state.Working, new NativeName(name)); // what it was to take over is where it was
         if (result < 0)
             return result;
         WorkingCopyRecord record = copy.Record;

@@ -100,7 +100,7 @@ internal sealed class RecoveryTarget(Volume volume, List<Node> acquired, Statx s
         if (result >= 0)
             result = SystemCallsAt.Stat(stored, out stat);
         if (result >= 0)
-            result = volume.Services.Inspector.Inspect(stored, stat, acquired[^1].AnyLink!.NativeName, out StoredFacts facts) is var inspected && inspected >= 0 ? Note(facts) : inspected;
+            result = volume.Services.Inspector.Inspect(stored, ref stat, acquired[^1].AnyLink!.NativeName, out StoredFacts facts) is var inspected && inspected >= 0 ? Note(facts) : inspected;
         return Math.Min(result, 0);
     }
 

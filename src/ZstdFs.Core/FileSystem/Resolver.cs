@@ -34,7 +34,7 @@ internal sealed class Resolver(ContentServices services)
             if (found < 0 && found != -(int)Errno.ENOENT)
                 return found;
             if (found >= 0 && storedStat.IsRegular)
-                return ResolveStored(parent, stored, storedStat, out resolved);
+                return ResolveStored(parent, stored, ref storedStat, out resolved);
         }
         name.CopyTo(buffer);
         buffer[name.Length] = 0;
@@ -49,9 +49,9 @@ internal sealed class Resolver(ContentServices services)
         return 0;
     }
 
-    private int ResolveStored(FileDescriptor parent, NativeName stored, in Statx stat, out Resolved resolved)
+    private int ResolveStored(FileDescriptor parent, NativeName stored, ref Statx stat, out Resolved resolved)
     {
-        int result = services.Inspector.Inspect(parent, stored, stat, out StoredFacts facts);
+        int result = services.Inspector.Inspect(parent, stored, ref stat, out StoredFacts facts);
         // A file that an ordinary user's daemon may not read still has a name, an owner and a mode, and its owner may change them.
         resolved = result == -(int)Errno.EACCES
             ? new Resolved(NodeKind.Stored, StoredFileInspector.SourceNumber(stat), stat, -1, stat.Birth.ToTimestamp())

@@ -20,6 +20,7 @@ internal sealed class StateFolder : IDisposable
     private readonly FileDescriptor _lock;
     private readonly FileDescriptor _file;
     private readonly bool _wasInterrupted;
+    private readonly uint? _cutEpoch;
 
     // Guards the record and the numbers. A write of the state file happens under it once in 65,536 creations.
     private readonly Lock _gate = new();
@@ -31,7 +32,9 @@ internal sealed class StateFolder : IDisposable
         (_source, Folder, Working, _lock, _file) = (source, folder, working, lockFile, state);
         _record = ReadState();
         _nextNumber = _record.ReservedUpTo;
-        _wasInterrupted = _record.BeginEpoch(BootId.Current());
+        Guid boot = BootId.Current();
+        _cutEpoch = _record.EndedWell || _record.Boot == boot ? null : _record.Epoch;
+        _wasInterrupted = _record.BeginEpoch(boot);
         KeepsRecords = WorkingFolderProbe.KeepsRecords(working);
         WorkingCopiesSurvive = KeepsRecords && WorkingFolderProbe.KeepsHoles(working);
     }
@@ -44,6 +47,9 @@ internal sealed class StateFolder : IDisposable
 
     /// <summary>Number of this mount of the source.</summary>
     internal uint Epoch => _record.Epoch;
+
+    /// <summary>Working copies of which the machine's end left parts, and which are gone.</summary>
+    internal int DiscardedCopies { get; private set; }
 
     /// <summary>The source keeps extended attributes.</summary>
     internal bool KeepsRecords { get; }
@@ -82,6 +88,8 @@ internal sealed class StateFolder : IDisposable
         var opened = new StateFolder(source, folder, working, lockFile, state);
         // What a killed daemon left in the page cache must not be lost to a power cut that this mount would then not suspect.
         result = opened._wasInterrupted ? SystemCallsFile.SynchronizeFileSystem(folder) : 0;
+        if (result >= 0 && opened._cutEpoch is { } cut)
+            result = opened.DiscardedCopies = WorkingRemains.RemoveUnsynchronized(working, cut);
         if (result >= 0)
             result = opened.WriteState();
         reason = (Errno)(-Math.Min(result, 0));

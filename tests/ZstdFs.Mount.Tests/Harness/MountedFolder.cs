@@ -81,6 +81,16 @@ internal sealed class MountedFolder : IDisposable
         Assert.That(_daemon.WaitUntilServing(), () => $"the mount does not serve\n{Log}");
     }
 
+    /// <summary>Starts a daemon and kills it after a while, whatever it had come to.</summary>
+    internal void StartAndKill(TimeSpan after)
+    {
+        _daemon = new Daemon([TestMachine.Program(_setup.User), "mount", "-f", .. _setup.Options, Source, Mount], _setup.User);
+        Thread.Sleep(after);
+        Daemon.Kill();
+        MountCleanup.Remove(Mount, _daemon);
+        Keep();
+    }
+
     /// <summary>Runs <c>zstdfs</c> as the mount's user.</summary>
     internal ShellResult Program(params string[] words) => Shell.Run([TestMachine.Program(_setup.User), .. words], user: _setup.User);
 

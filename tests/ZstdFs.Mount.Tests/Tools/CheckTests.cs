@@ -51,7 +51,7 @@ internal sealed class CheckTests
         ["StateFolderIsFile", "rm -r .zstdfs; touch .zstdfs", "state-damaged", ".zstdfs", false, false],
         ["WorkingIsFile", "rmdir .zstdfs/working; touch .zstdfs/working", "state-damaged", ".zstdfs/working", false, false],
         ["UnknownInState", "touch .zstdfs/something", "unknown-state", ".zstdfs/something", false, false],
-        ["LeftoverVersion", "cp text1.zst .zstdfs/working/commit-1", "leftover", ".zstdfs/working/commit-1", false, true],
+        ["LeftoverVersion", "cp text1.zst .zstdfs/working/commit-0010000000000001-1-1", "leftover", ".zstdfs/working/commit-0010000000000001-1-1", false, true],
         ["WorkingCopyWithout", "touch .zstdfs/working/w", "working-copy-damaged", ".zstdfs/working/w", false, false],
         ["LostWorkingCopy", "mkdir .zstdfs/lost; echo x > .zstdfs/lost/w", "working-copy-damaged", ".zstdfs/lost/w", false, false],
         ["WorkingCopyDamaged", "touch .zstdfs/working/w; setfattr -n user.zstdfs.working -v x .zstdfs/working/w", "working-copy-damaged", ".zstdfs/working/w", false, false],

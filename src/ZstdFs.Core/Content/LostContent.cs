@@ -1,0 +1,41 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>The first content of a new file, written without waiting for the disk, after the machine stopped.</summary>
+internal static class LostContent
+{
+    private const int PageBytes = 4096;
+
+    /// <summary>
+    /// Whether content seems to have been lost rather than damaged: the file is shorter or longer than its record says, or a page of it is nothing but
+    /// zeros, which no frame of ours has. Damage of another kind is none of a crash's and must stay to be seen.
+    /// </summary>
+    internal static bool IsIn(FileDescriptor file, in Statx stat, in SizeRecord record)
+    {
+        if (stat.Size != record.StoredBytes)
+            return true;
+        Span<byte> page = stackalloc byte[PageBytes];
+        for (long at = 0; at < stat.Size; at += PageBytes)
+        {
+            int count = SystemCallsFile.Read(file, at, page);
+            if (count <= 0 || !page[..count].ContainsAnyExcept((byte)0))
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Makes of what is left an empty file that stock zstd takes. Where it may not be written it stays, and counts as empty all the same.</summary>
+    internal static void MakeEmpty(FileDescriptor file, ReadOnlySpan<byte> emptyFrame, ref Statx stat)
+    {
+        if (SystemCallsAt.Reopen(file, OpenFlags.ReadWrite, out FileDescriptor writable) < 0)
+            return;
+        using (writable)
+        {
+            if (SystemCallsFile.Write(writable, 0, emptyFrame) >= 0 && SystemCallsFile.Truncate(writable, emptyFrame.Length) >= 0)
+                _ = SystemCallsFile.SetTimes(writable, Timestamp.Omit, stat.ModifyTime.ToTimestamp());
+            _ = SystemCallsAt.Stat(writable, out stat);
+        }
+    }
+}

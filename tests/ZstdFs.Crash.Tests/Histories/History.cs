@@ -1,0 +1,133 @@
+namespace ZstdFs.Crash.Tests.Histories;
+
+/// <summary>
+/// What each path has held, and since which moment of the disk it may not be anything older: the oracle of a power cut. A version is what a close, an
+/// fsync or a change of names made; null is "no such file".
+/// </summary>
+internal sealed class History(Func<int> now)
+{
+    private sealed class Versions
+    {
+        internal readonly List<byte[]?> All = [null];
+        internal readonly List<(int Moment, int Version)> Durable = [];
+        // From this version on, blocks that were written after an fsync and before the next may be there in part, as on ext4.
+        internal int LooseFrom = int.MaxValue;
+    }
+
+    private sealed record Kept(int From, string[] Paths, byte[] Content)
+    {
+        internal int To { get; set; } = int.MaxValue;
+    }
+
+    private readonly SortedDictionary<string, Versions> _paths = new(StringComparer.Ordinal);
+    private readonly List<Kept> _kept = [];
+
+    internal IEnumerable<string> Paths => _paths.Keys;
+
+    internal byte[]? Current(string path) => _paths.TryGetValue(path, out Versions? versions) ? versions.All[^1] : null;
+
+    /// <summary>The path is about to become this.</summary>
+    internal void Becomes(string path, byte[]? content)
+    {
+        foreach (Kept kept in _kept.Where(k => k.To == int.MaxValue && k.Paths.Contains(path)))
+            kept.To = now();
+        Of(path).All.Add(content);
+    }
+
+    /// <summary>The file is open, was synchronised, and is written to in place from here on.</summary>
+    internal void IsWrittenAfterSync(string path) => Of(path).LooseFrom = Math.Min(Of(path).LooseFrom, Of(path).All.Count - 1);
+
+    /// <summary>What it is now was promised to survive.</summary>
+    internal void IsDurable(string path) => Of(path).Durable.Add((now(), Of(path).All.Count - 1));
+
+    /// <summary>Everything was promised to survive.</summary>
+    internal void AllIsDurable()
+    {
+        foreach (string path in _paths.Keys)
+            IsDurable(path);
+    }
+
+    /// <summary>A rename is about to take a file from one name to the other: where its content was promised to survive, one of them has it at every moment.</summary>
+    internal void IsRenamed(string from, string to)
+    {
+        byte[]? content = Current(from);
+        bool isDurable = Oldest(Of(from), int.MaxValue) == Of(from).All.Count - 1;
+        TakesOver(from, to);
+        Becomes(from, null);
+        if (isDurable && content is not null)
+            _kept.Add(new Kept(now(), [from, to], content));
+    }
+
+    /// <summary>
+    /// A name is about to be given to a file that has another. Where the new name is free, it may lead to any version that the file may still be after a power cut;
+    /// where it replaces a file, to none but the newest.
+    /// </summary>
+    internal void TakesOver(string from, string to)
+    {
+        Versions file = Of(from);
+        if (Current(to) is null)
+        {
+            foreach (byte[]? version in file.All.Skip(Oldest(file, int.MaxValue)).Where(v => v is not null).ToArray())
+                Becomes(to, version);
+        }
+        Becomes(to, Current(from));
+    }
+
+    private static int Oldest(Versions versions, int moment) => versions.Durable.Where(d => d.Moment <= moment).Select(d => d.Version).DefaultIfEmpty(0).Max();
+
+    /// <summary>Holds what was found after a power cut against what may be there. Returns what is wrong, or null.</summary>
+    internal string? Judge(int moment, IReadOnlyDictionary<string, byte[]> found)
+    {
+        foreach ((string path, Versions versions) in _paths)
+        {
+            byte[]?[] allowed = [.. versions.All.Skip(Oldest(versions, moment))];
+            byte[]? content = found.GetValueOrDefault(path);
+            if (!allowed.Any(a => Same(a, content)) && !(content is not null && versions.LooseFrom < versions.All.Count && IsBlend(content, allowed)))
+                return $"{path} is {Text(content)}, where {string.Join(" or ", allowed.Select(Text).Distinct())} was possible";
+        }
+        foreach (Kept kept in _kept.Where(k => k.From <= moment && moment < k.To))
+        {
+            if (!kept.Paths.Any(path => Same(found.GetValueOrDefault(path), kept.Content)))
+                return $"none of {string.Join(", ", kept.Paths)} is {Text(kept.Content)}";
+        }
+        string? stranger = found.Keys.FirstOrDefault(path => !_paths.ContainsKey(path));
+        return stranger is null ? null : $"{stranger} was never there";
+    }
+
+    private Versions Of(string path)
+    {
+        if (!_paths.TryGetValue(path, out Versions? versions))
+            _paths[path] = versions = new Versions();
+        return versions;
+    }
+
+    private static bool Same(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
+
+    private static bool IsBlend(byte[] content, byte[]?[] allowed)
+    {
+        const int BlockBytes = 4096;
+        if (content.Length < allowed.Min(a => a?.Length ?? 0) || content.Length > allowed.Max(a => a?.Length ?? 0))
+            return false;
+        for (int at = 0; at < content.Length; at += BlockBytes)
+        {
+            ReadOnlySpan<byte> block = content.AsSpan(at, Math.Min(BlockBytes, content.Length - at));
+            bool isKnown = false;
+            foreach (byte[]? version in allowed)
+                isKnown |= version is not null && Padded(version, at, block.Length).SequenceEqual(block);
+            if (!isKnown)
+                return false;
+        }
+        return true;
+    }
+
+    // Behind its end a version reads as zeros once another one is longer.
+    private static ReadOnlySpan<byte> Padded(byte[] version, int at, int length)
+    {
+        byte[] block = new byte[length];
+        if (at < version.Length)
+            version.AsSpan(at, Math.Min(length, version.Length - at)).CopyTo(block);
+        return block;
+    }
+
+    private static string Text(byte[]? content) => content is null ? "nothing" : $"{content.Length} bytes of {Convert.ToHexString(content.AsSpan(0, Math.Min(6, content.Length)))}…";
+}

@@ -1,0 +1,54 @@
+using ZstdFs.Core;
+using ZstdFs.Core.FileSystem;
+using ZstdFs.Crash.Tests.Disks;
+using ZstdFs.Fuse;
+using ZstdFs.Fuse.Mount;
+using ZstdFs.Fuse.Session;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Crash.Tests.Recovering;
+
+/// <summary>A file system of this process on a folder of its own. Unmounted when disposed of.</summary>
+internal sealed class ServedFolder : IDisposable
+{
+    private readonly string _point = Directory.CreateTempSubdirectory("zstdfs-crash-").FullName;
+    private readonly FuseMount _mount;
+    private readonly FuseSession _session;
+
+    internal ServedFolder(FuseFileSystem fileSystem, Action<string> report)
+    {
+        _mount = FuseMount.Mount(_point, new FuseMountOptions { Source = "crash-test", AllowOther = true });
+        _session = new FuseSession(_mount.Device, fileSystem, new SessionOptions { OnFailure = (op, node, failure) => report($"{op} of node {node}: {failure}") });
+        _session.Start();
+        Assert.That(_session.WaitUntilServing(TimeSpan.FromSeconds(10)), Is.True);
+    }
+
+    internal string Point => _point;
+
+    public void Dispose()
+    {
+        int result = _mount.Unmount();
+        for (int i = 0; i < 200 && result == -(int)Errno.EBUSY; i++)
+        {
+            Thread.Sleep(10);
+            result = _mount.Unmount();
+        }
+        Assert.That(result, Is.Zero, $"unmounting {_point}");
+        _session.Join();
+        _session.Dispose();
+        _mount.Device.Dispose();
+        Directory.Delete(_point);
+    }
+}
+
+/// <summary>A source opened by this process.</summary>
+internal static class SourceFolders
+{
+    internal static FileDescriptor OpenFolder(string path)
+    {
+        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(path)), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor folder), Is.GreaterThanOrEqualTo(0), path);
+        return folder;
+    }
+
+    internal static ZstdFileSystem Open(string path, IEventLog log) => ZstdFileSystem.Open(OpenFolder(path), new FileSystemOptions { Jobs = 1 }, log);
+}
