@@ -52,6 +52,22 @@ internal sealed class BlockMap
         _chunks.RemoveRange(index + 1, _chunks.Count - index - 1);
     }
 
+    /// <summary>Unmarks blocks from <paramref name="first"/> up to but without <paramref name="end"/>.</summary>
+    internal void Clear(long first, long end)
+    {
+        for (long block = first; block < end; block++)
+        {
+            int index = (int)(block / BlocksInChunk);
+            if (index >= _chunks.Count)
+                return;
+            if (_chunks[index] is { } chunk)
+                chunk[block % BlocksInChunk / 64] &= ~(1UL << (int)(block % 64));
+        }
+    }
+
+    /// <summary>Whether every block of the range is marked.</summary>
+    internal bool All(long first, long end) => first >= end || this[first] && RunEnd(first, end) == end;
+
     /// <summary>The end of the run of blocks that are like <paramref name="block"/>, marked or not; at most <paramref name="limit"/>.</summary>
     internal long RunEnd(long block, long limit)
     {

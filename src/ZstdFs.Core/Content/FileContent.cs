@@ -20,6 +20,8 @@ internal sealed class FileContent : IDisposable
     private bool _isLoaded;
     private long _baseLimit;
     private WorkingCopy? _working;
+    private EarlyFrames? _early;
+    private EarlyPace _earlyPace;
     private int _failure;
 
     // Packed, because attributes are read beside writers.
@@ -37,9 +39,10 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>What an earlier mount left uncommitted.</summary>
-    internal FileContent(ContentServices services, Node node, StoredBase @base, WorkingCopy left, long logicalBytes)
+    internal FileContent(ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
         : this(services, node, @base)
     {
+        _early = early;
         (_working, _baseLimit, LogicalBytes, IsDirty, _isLoaded) = (left, left.Record.BaseLimit, logicalBytes, true, true);
         ModifyTime = left.Record.ModifyTime;
         ChangeTime = Timestamp.Now();
@@ -113,6 +116,13 @@ internal sealed class FileContent : IDisposable
     internal WorkingCopy? Working => _working;
 
     internal long BaseLimit => _baseLimit;
+
+    /// <summary>What shows through where nothing was written, up to <see cref="BaseLimit"/>.</summary>
+    internal StoredBase Lower => _early?.Content ?? Base;
+
+    /// <summary>Early frames that can become the next version as they are, with the rest behind them; null where there are none.</summary>
+    internal EarlyFrames? CompleteEarlyFrames =>
+        _early is { Name.Role: WorkingRole.Early } early && early.LogicalBytes == _baseLimit && !_working!.Blocks.Any(0, _baseLimit / BlockMap.BlockBytes) ? early : null;
 
     internal bool IsBuffered => _buffer.IsUsed;
 
@@ -193,12 +203,48 @@ internal sealed class FileContent : IDisposable
         if (_buffer.IsUsed)
             data.CopyTo(_buffer.Content[(int)offset..]);
         else
+        {
             result = _working!.Write(offset, data, LogicalBytes, _readBase);
+            if (result == -(int)Errno.ENOSPC && CompressEarly(EarlyPace.StepBytes) > 0)
+                result = _working.Write(offset, data, LogicalBytes, _readBase);
+        }
         if (result < 0)
             return Fail(result);
         LogicalBytes = newSize;
         Touch();
+        // In the writer's own time, which so is slowed to what the disk has room for.
+        if (_working is not null && _earlyPace.IsDue(_working, newSize, _services.Options.BacklogBytes))
+            _ = CompressEarly(EarlyPace.StepBytes);
         return data.Length;
+    }
+
+    /// <summary>
+    /// Moves the beginning of a new file that is written in order from the working copy to early frames. Returns how much, or −errno; what is not moved stays
+    /// where it is.
+    /// </summary>
+    private long CompressEarly(long bytes)
+    {
+        int frameBytes = _services.Options.FrameBytes;
+        if (_early is null ? _baseLimit != 0 || IsUnnamed : _early.LogicalBytes != _baseLimit)
+            return 0;
+        long end = _baseLimit;
+        while (end - _baseLimit < bytes && end + frameBytes <= LogicalBytes && _working!.Blocks.All(end / BlockMap.BlockBytes, (end + frameBytes) / BlockMap.BlockBytes))
+            end += frameBytes;
+        if (end == _baseLimit)
+            return 0;
+        int result = _early is null ? EarlyFrames.Create(_services, _services.State!, _working!.Id, out _early) : 0;
+        if (result >= 0)
+            result = _early!.Append(this, end);
+        // What fsync put on disk must be there in its new place before it leaves the old one.
+        if (result >= 0 && _working!.IsDurable)
+            result = _early!.Synchronize();
+        if (result >= 0)
+            result = _working!.GiveUp(_baseLimit, end);
+        if (result < 0)
+            return result;
+        long moved = end - _baseLimit;
+        _baseLimit = end;
+        return moved;
     }
 
     internal int Truncate(long size)
@@ -307,6 +353,8 @@ internal sealed class FileContent : IDisposable
         _lock.EnterCommit();
         try
         {
+            if (IsDirty && _early is not null && _early.Synchronize() is < 0 and var failed)
+                return failed;
             return IsDirty && _working is not null ? _working.Synchronize() : SystemCallsFile.Synchronize(Base.Stored);
         }
         finally
@@ -326,6 +374,8 @@ internal sealed class FileContent : IDisposable
         _lock.EnterCommit();
         try
         {
+            if (IsDirty && _early is not null && _early.Synchronize() is < 0 and var failed)
+                return failed;
             if (IsDirty)
                 return _working is not null ? _working.Synchronize() : 0;
             bool isOnDisk = !SourceTree.TryReadRecord(Base.Stored, out SizeRecord record) || record.Epoch != _services.State!.Epoch;
@@ -358,6 +408,7 @@ internal sealed class FileContent : IDisposable
     {
         _lock.EnterWrite();
         _working?.ForgetName();
+        _early?.ForgetName();
         _lock.ExitWrite();
     }
 
@@ -394,6 +445,9 @@ internal sealed class FileContent : IDisposable
             _baseLimit = LogicalBytes;
             _working?.Discard();
             _working = null;
+            _early?.Discard();
+            _early = null;
+            _earlyPace = default;
             IsDirty = false;
             return 0;
         }
@@ -421,6 +475,8 @@ internal sealed class FileContent : IDisposable
                 result = _working!.Complete(Math.Min(_baseLimit, LogicalBytes), LogicalBytes, ReadBase);
             if (result >= 0)
                 result = _working!.MoveToLost();
+            if (result >= 0)
+                _early?.ForgetName();
             string name = _working is null ? "?" : System.Text.Encoding.ASCII.GetString(_working.Name);
             if (result < 0)
                 _services.Log.Error($"what was written could not be kept as .zstdfs/lost/{name} ({(Errno)(-result)})");
@@ -526,7 +582,7 @@ internal sealed class FileContent : IDisposable
     {
         int count = (int)Math.Clamp(_baseLimit - offset, 0, destination.Length);
         if (count > 0)
-            Base.Read(offset, destination[..count]);
+            Lower.Read(offset, destination[..count]);
         destination[count..].Clear();
     }
 
@@ -589,9 +645,15 @@ internal sealed class FileContent : IDisposable
     public void Dispose()
     {
         if (_working is not null && (!IsDirty || Node.AnyLink is null))
+        {
             _working.Discard();
+            _early?.Discard();
+        }
         else
+        {
             _working?.Dispose();
+            _early?.Dispose();
+        }
         _buffer.Release();
         Base.Dispose();
     }

@@ -12,6 +12,7 @@ internal sealed class NewVersion : IDisposable
     private readonly ulong _inodeNumber;
     private WorkingName? _name;
     private FileDescriptor? _file;
+    private EarlyFrames? _adopted;
 
     internal NewVersion(ContentServices services, StateFolder state, ulong inodeNumber)
     {
@@ -23,21 +24,35 @@ internal sealed class NewVersion : IDisposable
     /// <summary>Writes the content as frames. −EAGAIN where it gave way to a writer.</summary>
     internal int Write(FileContent content, bool yields, out FrameMap map)
     {
+        if (content.CompleteEarlyFrames is { } early)
+        {
+            (_adopted, _file, _name) = (early, early.File, early.Name);
+            int added = new VersionWriter(_services, content, yields).Write(early.Continue(), out map);
+            // An earlier attempt may have got further than this one.
+            return added < 0 ? added : SystemCallsFile.Truncate(File, map.StoredBytes);
+        }
         map = null!;
         var name = new WorkingName(WorkingRole.Version, _inodeNumber, _state.Epoch, _services.NextTemporary());
         int result = _services.Source.CreateFile(_state.Working, new NativeName(name.Terminated()), 0b110_000_000, out _file);
         if (result < 0)
             return result;
         _name = name;
-        return new VersionWriter(_services, content, yields).Write(_file, out map);
+        return new VersionWriter(_services, content, yields).Write(new StoredFileWriter(_services, _file), out map);
     }
 
     internal int RenameTo(FileDescriptor parent, NativeName name)
     {
         int result = SystemCallsAt.Rename(_state.Working, new NativeName(_name!.Value.Terminated()), parent, name, 0);
         if (result >= 0)
-            _name = null;
+            Rename(null);
         return result;
+    }
+
+    private void Rename(WorkingName? name)
+    {
+        _name = name;
+        if (_adopted is not null)
+            _adopted.Name = name;
     }
 
     /// <summary>Puts it on disk under a redo name, with what the next mount must know to do the rewrite again.</summary>
@@ -49,7 +64,7 @@ internal sealed class NewVersion : IDisposable
             result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Value.Terminated()), _state.Working, new NativeName(name.Terminated()), 0);
         if (result < 0)
             return result;
-        _name = name;
+        Rename(name);
         result = SystemCallsFile.Synchronize(File);
         return result < 0 ? result : SystemCallsFile.Synchronize(_state.Working);
     }
@@ -60,7 +75,7 @@ internal sealed class NewVersion : IDisposable
     /// <summary>Gives the open file away.</summary>
     internal FileDescriptor Release()
     {
-        FileDescriptor file = File;
+        FileDescriptor file = _adopted?.Release() ?? File;
         _file = null;
         return file;
     }
@@ -69,12 +84,14 @@ internal sealed class NewVersion : IDisposable
     {
         if (_name is { } name)
             _ = SystemCallsAt.Unlink(_state.Working, new NativeName(name.Terminated()));
-        _name = null;
+        Rename(null);
     }
 
-    /// <summary>A redo that did not end keeps its name: the target may hold half of it.</summary>
+    /// <summary>A redo that did not end keeps its name: the target may hold half of it. Early frames are the content's, and it may need them still.</summary>
     public void Dispose()
     {
+        if (_adopted is not null)
+            return;
         if (_name is { Role: WorkingRole.Version })
             RemoveName();
         _file?.Dispose();

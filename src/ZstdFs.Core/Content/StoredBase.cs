@@ -90,6 +90,9 @@ internal sealed class StoredBase : IDisposable
         return new StoredBase(_services, Stored, stat, isFresh: false, map);
     }
 
+    /// <summary>The open file is somebody else's now. This object must not be used any more.</summary>
+    internal void GiveUpFile() => CloseReader();
+
     private void CloseReader()
     {
         _reader?.Dispose();

@@ -8,10 +8,27 @@ namespace ZstdFs.Core.Content;
 /// Writes a stored file: frames in order, then the seek table. Every frame is decoded again and compared before it is written, so that what replaces
 /// the old version is known to read back.
 /// </summary>
-internal sealed class StoredFileWriter(ContentServices services, FileDescriptor output)
+internal sealed class StoredFileWriter
 {
+    private readonly ContentServices _services;
+    private readonly FileDescriptor _output;
     private readonly FrameMapBuilder _map = new();
     private readonly List<SeekTableEntry> _entries = [];
+
+    /// <param name="services">Shared services.</param>
+    /// <param name="output">The file.</param>
+    /// <param name="before">Frames that it begins with already.</param>
+    internal StoredFileWriter(ContentServices services, FileDescriptor output, IEnumerable<SeekTableEntry>? before = null)
+    {
+        (_services, _output) = (services, output);
+        foreach (SeekTableEntry frame in before ?? [])
+            Note((int)frame.StoredBytes, (int)frame.LogicalBytes);
+    }
+
+    /// <summary>The frames written so far.</summary>
+    internal IReadOnlyList<SeekTableEntry> Frames => _entries;
+
+    internal long LogicalBytes => _map.LogicalBytes;
 
     internal long StoredEnd { get; private set; }
 
@@ -21,7 +38,7 @@ internal sealed class StoredFileWriter(ContentServices services, FileDescriptor 
         byte[] frame = ArrayPool<byte>.Shared.Rent(FrameEncoder.BoundBytes(content.Length));
         try
         {
-            int length = Compress(services, content, frame);
+            int length = Compress(_services, content, frame);
             return AppendFrame(frame.AsSpan(0, length), content.Length);
         }
         finally
@@ -51,7 +68,7 @@ internal sealed class StoredFileWriter(ContentServices services, FileDescriptor 
     /// <summary>Appends a finished frame.</summary>
     internal int AppendFrame(ReadOnlySpan<byte> frame, int logicalBytes)
     {
-        int result = SystemCallsFile.Write(output, StoredEnd, frame);
+        int result = SystemCallsFile.Write(_output, StoredEnd, frame);
         if (result >= 0)
             Note(frame.Length, logicalBytes);
         return result;
@@ -62,7 +79,7 @@ internal sealed class StoredFileWriter(ContentServices services, FileDescriptor 
     {
         FrameExtent start = from.Map[first], last = from.Map[end - 1];
         long bytes = last.StoredOffset + last.StoredBytes - start.StoredOffset;
-        int result = SystemCallsFile.CopyRange(from.Stored, start.StoredOffset, output, StoredEnd, bytes);
+        int result = SystemCallsFile.CopyRange(from.Stored, start.StoredOffset, _output, StoredEnd, bytes);
         for (int i = first; result >= 0 && i < end; i++)
             Note((int)from.Map[i].StoredBytes, (int)from.Map[i].LogicalBytes);
         return result;
@@ -77,7 +94,7 @@ internal sealed class StoredFileWriter(ContentServices services, FileDescriptor 
         {
             byte[] table = new byte[SeekTable.BytesFor(_entries.Count)];
             int length = SeekTable.Write(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_entries), table);
-            int result = SystemCallsFile.Write(output, StoredEnd, table.AsSpan(0, length));
+            int result = SystemCallsFile.Write(_output, StoredEnd, table.AsSpan(0, length));
             if (result < 0)
                 return result;
             StoredEnd += length;

@@ -34,6 +34,8 @@ internal sealed class WorkingCopy : IDisposable
 
     internal FileDescriptor File => _file;
 
+    internal WorkingName Id => _name;
+
     /// <summary>Name in the working folder, for the log.</summary>
     internal ReadOnlySpan<byte> Name => _name.Terminated().AsSpan()[..^1];
 
@@ -205,6 +207,18 @@ internal sealed class WorkingCopy : IDisposable
         if (count >= 0 && count < destination.Length)
             destination[count..].Clear();
         return Math.Min(count, 0);
+    }
+
+    /// <summary>Says that early frames hold everything up to this offset, and gives up the space of it from <paramref name="from"/> on.</summary>
+    internal int GiveUp(long from, long limit)
+    {
+        int result = WriteRecord(_record with { BaseLimit = limit, HasEarlyFrames = true });
+        if (result < 0)
+            return result;
+        _blocks.Clear(from / BlockBytes, limit / BlockBytes);
+        // Where that is refused the same content is in both.
+        _ = SystemCallsFile.Allocate(_file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, from, limit - from);
+        return 0;
     }
 
     /// <summary>Sets the logical size.</summary>

@@ -14,6 +14,7 @@ internal readonly record struct WorkingCopyRecord
 
     private const ushort Magic = 0x577A; // "zW"
     private const byte Version = 1;
+    private const byte EarlyFramesFlag = 1;
 
     internal static NativeName AttributeName => new("user.zstdfs.working\0"u8);
 
@@ -26,8 +27,11 @@ internal readonly record struct WorkingCopyRecord
     /// <summary>The stored file that this lies over.</summary>
     internal StoredIdentity Base { get; init; }
 
-    /// <summary>Logical offset up to which the base shows through.</summary>
+    /// <summary>Logical offset up to which the base, or the early frames, show through.</summary>
     internal long BaseLimit { get; init; }
+
+    /// <summary>What shows through are early frames.</summary>
+    internal bool HasEarlyFrames { get; init; }
 
     /// <summary>The stored file into which it was committed, noted before that takes the base's place; 0 before.</summary>
     internal ulong CommittedInode { get; init; }
@@ -40,6 +44,7 @@ internal readonly record struct WorkingCopyRecord
         record[..Bytes].Clear();
         BinaryPrimitives.WriteUInt16LittleEndian(record, Magic);
         record[2] = Version;
+        record[3] = HasEarlyFrames ? EarlyFramesFlag : (byte)0;
         BinaryPrimitives.WriteUInt64LittleEndian(record[8..], InodeNumber);
         BinaryPrimitives.WriteUInt64LittleEndian(record[16..], Base.InodeNumber);
         BinaryPrimitives.WriteInt64LittleEndian(record[24..], Base.Size);
@@ -66,6 +71,7 @@ internal readonly record struct WorkingCopyRecord
             ModifyTime = new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[44..])),
             BaseLimit = BinaryPrimitives.ReadInt64LittleEndian(bytes[56..]),
             CommittedInode = BinaryPrimitives.ReadUInt64LittleEndian(bytes[64..]),
+            HasEarlyFrames = (bytes[3] & EarlyFramesFlag) != 0,
         };
         return record.BaseLimit >= 0 && record.InodeNumber != 0;
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
@@ -27,11 +28,30 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         {
             if (RoleOf(name) is WorkingRole.Version or WorkingRole.UnnamedCopy || name.AsSpan().SequenceEqual(WorkingFolderProbe.Name.Terminated))
                 _ = SystemCallsAt.Unlink(state.Working, new NativeName(name));
-            else if (RoleOf(name) != WorkingRole.Redo)
+            else if (RoleOf(name) is not (WorkingRole.Redo or WorkingRole.Early))
                 Report(name, Adopt(name));
         }
+        RemoveOrphans();
         if (state.DiscardedCopies > 0)
             _log.Warning($"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
+    }
+
+    /// <summary>Early frames whose working copy is gone: it was discarded, or its commit done.</summary>
+    private void RemoveOrphans()
+    {
+        var needed = new HashSet<WorkingName>();
+        var early = new List<WorkingName>();
+        foreach (byte[] terminated in Names())
+        {
+            if (!WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name))
+                continue;
+            if (name.Role == WorkingRole.Early)
+                early.Add(name);
+            else
+                needed.Add(name.OfEarlyFrames());
+        }
+        foreach (WorkingName orphan in early.Where(name => !needed.Contains(name)))
+            _ = SystemCallsAt.Unlink(state.Working, new NativeName(orphan.Terminated()));
     }
 
     private static WorkingRole? RoleOf(byte[] terminated) => WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name) ? name.Role : null;
@@ -70,7 +90,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         {
             WorkingCopyRecord record = version.Record;
             if (_targets.Find(record.InodeNumber, record.Base.InodeNumber, version.ReadPath()) is not { } target)
-                return GiveUp(version, "the file that it belongs to is gone");
+                return GiveUp(version, 0, "the file that it belongs to is gone");
             using (target)
             {
                 result = target.OpenWrite(volume, out FileDescriptor stored);
@@ -102,7 +122,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         WorkingCopyRecord record = copy.Record;
         RecoveryTarget? target = _targets.Find(record.InodeNumber, 0, copy.ReadPath());
         if (target is null)
-            return GiveUp(copy, $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
+            return GiveUp(copy, logicalBytes, $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
         using (target)
         {
             if (_rewritten.Contains(record.InodeNumber) || record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber)
@@ -111,15 +131,22 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 return 0;
             }
             if (target.Stat.InodeNumber != record.Base.InodeNumber || target.Stat.Size != record.Base.Size || target.Stat.ModifyTime.ToTimestamp() != record.Base.ModifyTime)
-                return GiveUp(copy, $"{target.Text} was changed in the source meanwhile");
-            result = target.OpenRead(volume, out FileDescriptor stored, out Statx stat);
+                return GiveUp(copy, logicalBytes, $"{target.Text} was changed in the source meanwhile");
+            EarlyFrames? early = null;
+            if (record.HasEarlyFrames)
+                result = EarlyFrames.Open(volume.Services, state, copy.Id, record.BaseLimit, out early);
+            FileDescriptor stored = null!;
+            Statx stat = default;
+            if (result >= 0)
+                result = target.OpenRead(volume, out stored, out stat);
             if (result < 0)
             {
+                early?.Dispose();
                 copy.Dispose();
                 return result;
             }
             Node node = target.TakeNode();
-            var content = new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, target.Facts), copy, logicalBytes) { Birth = target.Facts.Birth };
+            var content = new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, target.Facts), copy, early, logicalBytes) { Birth = target.Facts.Birth };
             OpenFile file = volume.Contents.Add(content, OpenAccess.Read);
             volume.Queue.Add(content, atOnce: true);
             _ = volume.Contents.Close(file);
@@ -129,14 +156,35 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         }
     }
 
-    private int GiveUp(WorkingCopy copy, string reason)
+    private int GiveUp(WorkingCopy copy, long logicalBytes, string reason)
     {
         using (copy)
         {
-            int result = copy.MoveToLost();
+            int result = copy.Record.HasEarlyFrames ? TakeIn(copy, logicalBytes) : 0;
+            if (result >= 0)
+                result = copy.MoveToLost();
             if (result >= 0)
                 _log.Error($"{reason}; what was written to it is kept as .zstdfs/lost/{Encoding.ASCII.GetString(copy.Name)}");
             return result;
+        }
+    }
+
+    /// <summary>Puts what early frames hold into the copy itself.</summary>
+    private int TakeIn(WorkingCopy copy, long logicalBytes)
+    {
+        int result = EarlyFrames.Open(volume.Services, state, copy.Id, copy.Record.BaseLimit, out EarlyFrames early);
+        if (result < 0)
+            return result;
+        using (early)
+        {
+            try
+            {
+                return copy.Complete(copy.Record.BaseLimit, logicalBytes, early.Content.Read);
+            }
+            catch (DamagedFrameException)
+            {
+                return -(int)Errno.EIO;
+            }
         }
     }
 

@@ -15,6 +15,8 @@ internal enum WorkingRole
     Version,
     /// <summary>A finished version that the next mount writes over its target once more.</summary>
     Redo,
+    /// <summary>The beginning of a working copy's content, compressed already: the next mount needs it beside the copy of the same number, mount and serial.</summary>
+    Early,
 }
 
 /// <summary>
@@ -36,10 +38,13 @@ internal readonly record struct WorkingName(WorkingRole Role, ulong InodeNumber,
         0,
     ];
 
+    /// <summary>Name of the early frames of the working copy with this name.</summary>
+    internal WorkingName OfEarlyFrames() => new(WorkingRole.Early, InodeNumber, Epoch, Serial);
+
     internal static bool TryParse(ReadOnlySpan<byte> bytes, out WorkingName name)
     {
         WorkingRole role = WorkingRole.Copy;
-        for (WorkingRole r = WorkingRole.UnnamedCopy; r <= WorkingRole.Redo; r++)
+        for (WorkingRole r = WorkingRole.UnnamedCopy; r <= WorkingRole.Early; r++)
             role = bytes.StartsWith(Prefix(r)) ? r : role;
         bool isSynchronized = bytes.EndsWith(SyncedSuffix);
         ReadOnlySpan<byte> rest = bytes[Prefix(role).Length..];
@@ -64,6 +69,7 @@ internal readonly record struct WorkingName(WorkingRole Role, ulong InodeNumber,
         WorkingRole.UnnamedCopy => "unnamed-"u8,
         WorkingRole.Version => "commit-"u8,
         WorkingRole.Redo => "redo-"u8,
+        WorkingRole.Early => "early-"u8,
         _ => default,
     };
 }

@@ -1,0 +1,146 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>
+/// The beginning of a long new file, compressed while the rest is still being written: frames in a file of their own in <c>.zstdfs/working</c>, below the
+/// working copy as a base is, which gives up the space of what they hold. So a file larger than the free space can be written. Not synchronised: the
+/// content's lock is.
+/// </summary>
+internal sealed class EarlyFrames : IDisposable
+{
+    private readonly ContentServices _services;
+    private readonly StateFolder _state;
+    private readonly List<SeekTableEntry> _frames = [];
+    private bool _nameIsDurable;
+    private bool _isGivenAway;
+
+    private EarlyFrames(ContentServices services, StateFolder state, WorkingName name, StoredBase content)
+    {
+        (_services, _state, Name, Content) = (services, state, name, content);
+    }
+
+    /// <summary>What they hold, to read.</summary>
+    internal StoredBase Content { get; private set; }
+
+    internal long LogicalBytes => Content.Map.LogicalBytes;
+
+    internal FileDescriptor File => Content.Stored;
+
+    /// <summary>Name in the working folder; null once it has another place.</summary>
+    internal WorkingName? Name { get; set; }
+
+    /// <summary>Makes an empty one that belongs to a working copy.</summary>
+    internal static int Create(ContentServices services, StateFolder state, WorkingName owner, out EarlyFrames early)
+    {
+        early = null!;
+        WorkingName name = owner.OfEarlyFrames();
+        int result = services.Source.CreateFile(state.Working, new NativeName(name.Terminated()), 0b110_000_000, out FileDescriptor file);
+        if (result < 0)
+            return result;
+        early = new EarlyFrames(services, state, name, new StoredBase(services, file, default, isFresh: false, new FrameMapBuilder().Build(0)));
+        return 0;
+    }
+
+    /// <summary>Opens what an earlier mount left, up to this logical offset. −EBADMSG where it holds less.</summary>
+    internal static int Open(ContentServices services, StateFolder state, WorkingName owner, long limit, out EarlyFrames early)
+    {
+        early = null!;
+        WorkingName name = owner.OfEarlyFrames();
+        int result = services.Source.OpenWrite(state.Working, new NativeName(name.Terminated()), out FileDescriptor file);
+        Statx stat = default;
+        if (result >= 0)
+            result = SystemCallsAt.Stat(file, out stat);
+        if (result < 0)
+            return result;
+        early = new EarlyFrames(services, state, name, new StoredBase(services, file, stat, isFresh: false, new FrameMapBuilder().Build(0)));
+        using (var window = new StoredWindow(file, stat.Size))
+        {
+            // What lies behind the limit was written when the mount ended, and nobody said yet that it counts.
+            var walker = new FrameWalker(window, stat.Size);
+            for (long at = 0; at < limit;)
+            {
+                if (!walker.Next(out WalkedFrame frame) || frame.ContentBytes is not (> 0 and <= FileSystemOptions.MaxFrameBytes and { } bytes))
+                {
+                    early.Dispose();
+                    return -(int)Errno.EBADMSG;
+                }
+                early._frames.Add(new SeekTableEntry((uint)frame.StoredBytes, (uint)bytes));
+                at += bytes;
+            }
+        }
+        early.Reindex();
+        return 0;
+    }
+
+    /// <summary>Adds the content's frames up to <paramref name="end"/>, a whole number of them.</summary>
+    internal int Append(FileContent content, long end)
+    {
+        StoredFileWriter writer = Continue();
+        var batch = new FrameBatch(_services, content);
+        int result = 0;
+        for (long offset = LogicalBytes; offset < end && result >= 0; offset += _services.Options.FrameBytes)
+            result = batch.Add(offset, _services.Options.FrameBytes, writer);
+        if (result >= 0)
+            result = batch.Flush(writer);
+        if (result < 0)
+            return result;
+        _frames.Clear();
+        _frames.AddRange(writer.Frames);
+        Reindex();
+        return 0;
+    }
+
+    /// <summary>A writer that goes on behind these frames, in the same file. What it writes counts only where it becomes a version.</summary>
+    internal StoredFileWriter Continue() => new(_services, File, _frames);
+
+    /// <summary>They are on disk when it returns 0, under their name.</summary>
+    internal int Synchronize()
+    {
+        int result = SystemCallsFile.Synchronize(File);
+        if (result < 0 || _nameIsDurable)
+            return result;
+        result = SystemCallsFile.Synchronize(_state.Working);
+        _nameIsDurable = result >= 0;
+        return result;
+    }
+
+    /// <summary>Gives the open file away, to the version that it has become.</summary>
+    internal FileDescriptor Release()
+    {
+        _isGivenAway = true;
+        return File;
+    }
+
+    /// <summary>Nobody will look for them after this mount.</summary>
+    internal void ForgetName()
+    {
+        if (Name is { } name)
+            _ = SystemCallsAt.Unlink(_state.Working, new NativeName(name.Terminated()));
+        Name = null;
+    }
+
+    internal void Discard()
+    {
+        ForgetName();
+        Dispose();
+    }
+
+    private void Reindex()
+    {
+        var map = new FrameMapBuilder(_frames.Count);
+        foreach (SeekTableEntry frame in _frames)
+            map.Add(map.StoredEnd, frame.StoredBytes, frame.LogicalBytes);
+        Content = Content.Rewritten(default, map.Build(map.StoredEnd));
+    }
+
+    public void Dispose()
+    {
+        if (_isGivenAway)
+            Content.GiveUpFile();
+        else
+            Content.Dispose();
+    }
+}

@@ -1,0 +1,28 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>When a long write is to be compressed behind the writer: where its working copy takes up much, of the disk's room or altogether.</summary>
+internal struct EarlyPace
+{
+    /// <summary>Compressed in one go: twice what is written between two.</summary>
+    internal const long StepBytes = 2 * LookBytes;
+
+    private const long LookBytes = 8 * 1024 * 1024;
+    private const int LargestShare = 4;
+    private const int SectorBytes = 512;
+
+    private long _nextLook;
+
+    /// <summary>Looks at the file system's room once in 8 MiB.</summary>
+    internal bool IsDue(WorkingCopy working, long logicalBytes, long mostBytes)
+    {
+        if (logicalBytes < _nextLook + LookBytes)
+            return false;
+        _nextLook = logicalBytes;
+        if (SystemCallsAt.Stat(working.File, out Statx stat) < 0 || SystemCallsFile.StatFileSystem(working.File, out StatFs room) < 0)
+            return false;
+        ulong free = room.BlocksAvailable * (ulong)room.FragmentSize;
+        return stat.Blocks * SectorBytes > Math.Min((ulong)mostBytes, free / LargestShare);
+    }
+}
