@@ -1,0 +1,144 @@
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Crashes;
+
+/// <summary>A new file that is larger than the room there is, but not compressed: it is compressed behind its writer.</summary>
+[TestFixture("ext4")]
+[TestFixture("btrfs")]
+[CancelAfter(180_000)]
+internal sealed class LargerThanTheDiskTests(string type)
+{
+    private const int DiskMib = 320;
+
+    // Page n is five times the same 820 bytes, which its number gives.
+    private const string Library =
+        """
+        import os, random
+        def page(n): return (random.Random(n).randbytes(820) * 5)[:4096]
+        def pages(first, count): return b"".join(page(n) for n in range(first, first + count))
+        def write(f, first, count):
+            for n in range(first, first + count, 64): assert os.write(f, pages(n, min(64, first + count - n))) > 0
+        def check(path, count, changed={}):
+            with open(path, "rb") as f:
+                for n in range(count): assert f.read(4096) == (changed[n] if n in changed else page(n)), n
+        """;
+
+    private LoopImage _image = null!;
+    private MountedFolder _folder = null!;
+
+    [SetUp]
+    public void Mount()
+    {
+        _image = LoopImage.Create(type, DiskMib);
+        _folder = MountedFolder.Create(new MountSetup { SourceParent = _image.Root });
+    }
+
+    [TearDown]
+    public void Remove()
+    {
+        _folder.Dispose();
+        _image.Dispose();
+    }
+
+    private string Working => Path.Combine(_folder.Source, ".zstdfs/working");
+
+    private void Python(string script) => Shell.Get($"cd '{_folder.Mount}' && python3 - <<'END'\n{Library}\n{script}\nEND", TimeSpan.FromMinutes(2));
+
+    private void AssertCommitted()
+    {
+        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero, () => _folder.Log);
+        Shell.Get($"zstd -q -t '{_folder.Source}/big.zst'", TimeSpan.FromMinutes(1));
+        Assert.That(Directory.GetFileSystemEntries(Working), Is.Empty);
+    }
+
+    // What was changed behind the writer is copied at the commit, so that compressed content must fit twice.
+    [TestCase(500, 500 * 256 - 1)]
+    [TestCase(340, 100)]
+    public void File_IsWrittenReadChangedAndCommitted(int fileMib, int changedPage)
+    {
+        string changed = $"{{ {changedPage}: page({changedPage})[:3] + b'changed' + page({changedPage})[10:] }}";
+        Python(
+            $$"""
+            f = os.open("big", os.O_RDWR | os.O_CREAT)
+            write(f, 0, {{fileMib}} * 256)
+            assert os.pread(f, 5000, 4096 * 7) == pages(7, 2)[:5000]
+            os.pwrite(f, b"changed", 4096 * {{changedPage}} + 3)
+            assert os.pread(f, 10, 4096 * {{changedPage}}) == page({{changedPage}})[:3] + b"changed"
+            assert any(name.startswith("early-") for name in os.listdir("{{Working}}")), "nothing was compressed behind the writer: this proves nothing"
+            os.close(f)
+            check("big", {{fileMib}} * 256, {{changed}})
+            """);
+        AssertCommitted();
+        _folder.Remount();
+        Python($"check('big', {fileMib} * 256, {changed})");
+    }
+
+    [Test]
+    public void KilledDaemon_LeavesWhatWasSynchronizedAndWhatWasClosed()
+    {
+        Python(
+            $$"""
+            f = os.open("big", os.O_WRONLY | os.O_CREAT)
+            write(f, 0, 200 * 256)
+            os.fsync(f)
+            write(f, 200 * 256, 250 * 256)
+            os.close(f)
+            """);
+        _folder.Crash();
+        Assert.That(Directory.GetFiles(Working, "early-*"), Is.Not.Empty, "the kill came too late to prove anything");
+        _folder.Start();
+        Python("assert os.stat('big').st_size == 450 << 20; check('big', 450 * 256)");
+        AssertCommitted();
+        Python("check('big', 450 * 256)");
+    }
+
+    [Test]
+    public void KilledWhileWriting_EveryByteThatIsThereIsRight()
+    {
+        Python(
+            """
+            import signal, threading, time
+            done = 0
+            f = os.open("big", os.O_WRONLY | os.O_CREAT)
+            def stop():
+                while done < 260 * 256: time.sleep(0.001)
+                os.kill(DAEMON, signal.SIGKILL)
+            t = threading.Thread(target=stop); t.start()
+            try:
+                while True: write(f, done, 64); done += 64
+            except OSError: pass
+            t.join()
+            """.Replace("DAEMON", $"{_folder.Daemon.ProcessId}", StringComparison.Ordinal));
+        _folder.Crash();
+        _folder.Start();
+        Python(
+            """
+            size = os.stat("big").st_size
+            assert size >= 259 << 20, size
+            check("big", size // 4096)
+            """);
+        AssertCommitted();
+    }
+
+    [Test]
+    public void TruncatedAndDeleted_FreesTheRoom()
+    {
+        Python(
+            $$"""
+            f = os.open("big", os.O_RDWR | os.O_CREAT)
+            write(f, 0, 300 * 256)
+            os.ftruncate(f, 4096 * 5000 + 100)
+            os.ftruncate(f, 4096 * 5002)
+            assert os.pread(f, 4096 * 3, 4096 * 4999) == page(4999) + page(5000)[:100] + bytes(4096 * 2 - 100)
+            os.lseek(f, 4096 * 5002, 0)
+            write(f, 5002, 150 * 256)
+            check("big", 5000)
+            os.fsync(f)
+            os.unlink("big")
+            assert os.pread(f, 4096, 0) == page(0)
+            os.close(f)
+            """);
+        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero, () => _folder.Log);
+        Assert.That(Directory.GetFileSystemEntries(Working), Is.Empty);
+    }
+}
