@@ -14,6 +14,7 @@ internal readonly record struct WorkingCopyRecord
 
     private const ushort Magic = 0x577A; // "zW"
     private const byte Version = 1;
+    private const byte IncompleteFlag = 1;
 
     internal static NativeName AttributeName => new("user.zstdfs.working\0"u8);
 
@@ -32,6 +33,9 @@ internal readonly record struct WorkingCopyRecord
     /// <summary>The stored file into which it was committed, noted before that takes the base's place; 0 before.</summary>
     internal ulong CommittedInode { get; init; }
 
+    /// <summary>The file was emptied to be written anew, and not closed since: the base is still what counts.</summary>
+    internal bool IsIncomplete { get; init; }
+
     /// <summary>Modification time of the content.</summary>
     internal Timestamp ModifyTime { get; init; }
 
@@ -40,6 +44,7 @@ internal readonly record struct WorkingCopyRecord
         record[..Bytes].Clear();
         BinaryPrimitives.WriteUInt16LittleEndian(record, Magic);
         record[2] = Version;
+        record[3] = IsIncomplete ? IncompleteFlag : (byte)0;
         BinaryPrimitives.WriteUInt64LittleEndian(record[8..], InodeNumber);
         BinaryPrimitives.WriteUInt64LittleEndian(record[16..], Base.InodeNumber);
         BinaryPrimitives.WriteInt64LittleEndian(record[24..], Base.Size);
@@ -65,6 +70,7 @@ internal readonly record struct WorkingCopyRecord
                 new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[40..]))),
             ModifyTime = new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[44..])),
             BaseLimit = BinaryPrimitives.ReadInt64LittleEndian(bytes[56..]),
+            IsIncomplete = (bytes[3] & IncompleteFlag) != 0,
             CommittedInode = BinaryPrimitives.ReadUInt64LittleEndian(bytes[64..]),
         };
         return record.BaseLimit >= 0 && record.InodeNumber != 0;
