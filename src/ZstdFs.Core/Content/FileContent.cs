@@ -234,7 +234,8 @@ internal sealed class FileContent : IDisposable
         int result = Prepare(size);
         if (result < 0)
             return NoteRefusal(result);
-        bool replaces = _replacesBase || size == 0 && !Base.IsFresh;
+        // Where a close came before, and its commit still waits, the base is not the old version.
+        bool replaces = _replacesBase || size == 0 && !Base.IsFresh && !IsDirty;
         if (_buffer.IsUsed)
             _buffer.Resize((int)LogicalBytes, (int)size);
         else
