@@ -41,6 +41,9 @@ public sealed record FileSystemOptions
     /// <summary>Logical bytes of closed files that may wait for their commit; beyond that, close waits for the commit.</summary>
     public long BacklogBytes { get; init; } = 1024L * 1024 * 1024;
 
+    /// <summary>After this time, what was written to a file that stays open is put on disk although nobody asked: a crash takes no more than that, as on other file systems.</summary>
+    public TimeSpan WriteBackAge { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Threads that compress in one commit.</summary>
     public int Jobs { get; init; } = Environment.ProcessorCount;
 }

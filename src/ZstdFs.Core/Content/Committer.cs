@@ -149,7 +149,12 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result < 0)
             return result;
         var rewrite = new InPlaceRewrite(services, content.Node.Id, content.LogicalBytes, content.ModifyTime, BirthOf(content, old));
-        result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);
+        result = InPlaceRewrite.Reserve(version.File, target, old);
+        if (result >= 0)
+            result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);
+        // From here on the redo stands for what the working copy holds, until it is gone because the target does.
+        if (result >= 0 && content.Working is { } working)
+            result = working.WriteRecord(working.Record with { CommittedInode = old.InodeNumber });
         if (result >= 0)
         {
             content.LockOutReaders();

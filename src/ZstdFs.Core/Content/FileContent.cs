@@ -24,6 +24,10 @@ internal sealed class FileContent : IDisposable
     private EarlyPace _earlyPace;
     private int _failure;
 
+    // Emptied to be written anew, and neither closed nor synchronised since: until then the old version is the one that counts.
+    private bool _replacesBase;
+    private int _refusal;
+
     // Packed, because attributes are read beside writers.
     private long _modifyTime;
     private long _changeTime;
@@ -96,6 +100,12 @@ internal sealed class FileContent : IDisposable
 
     /// <summary>When a commit was tried last, by Stopwatch; 0 before the first.</summary>
     internal long CommittedAt { get; private set; }
+
+    /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
+    internal long DirtySince { get; private set; }
+
+    /// <summary>It was to be replaced, and not all of the new content could be written. 0, or why not as −errno.</summary>
+    internal int CutShort => _replacesBase ? _refusal : 0;
 
     /// <summary>Guarded by the queue of commits.</summary>
     internal bool IsQueued { get; set; }
@@ -199,7 +209,7 @@ internal sealed class FileContent : IDisposable
         long newSize = Math.Max(LogicalBytes, offset + data.Length);
         int result = Prepare(newSize);
         if (result < 0)
-            return result;
+            return NoteRefusal(result);
         if (_buffer.IsUsed)
             data.CopyTo(_buffer.Content[(int)offset..]);
         else
@@ -269,12 +279,18 @@ internal sealed class FileContent : IDisposable
     {
         int result = Prepare(size);
         if (result < 0)
-            return result;
+            return NoteRefusal(result);
+        // Where a close came before, and its commit still waits, the base is not the old version.
+        bool replaces = _replacesBase || size == 0 && !Base.IsFresh && !IsDirty;
         if (_buffer.IsUsed)
             _buffer.Resize((int)LogicalBytes, (int)size);
         else
         {
-            result = _working!.Resize(LogicalBytes, size);
+            // A next mount must not take a file that was only emptied yet for what its writer wanted.
+            if (replaces != _working!.Record.IsIncomplete)
+                result = _working.WriteRecord(_working.Record with { IsIncomplete = replaces });
+            if (result >= 0)
+                result = _working.Resize(LogicalBytes, size);
             // In between, the working copy's length hides what the limit will.
             if (result >= 0 && size < _baseLimit)
                 result = _working.WriteRecord(_working.Record with { BaseLimit = size });
@@ -282,6 +298,7 @@ internal sealed class FileContent : IDisposable
                 return Fail(result);
         }
         _baseLimit = Math.Min(_baseLimit, size);
+        _replacesBase = replaces;
         LogicalBytes = size;
         Touch();
         return 0;
@@ -339,7 +356,10 @@ internal sealed class FileContent : IDisposable
             if (_services.State is not { WorkingCopiesSurvive: true })
                 return -(int)Errno.EOPNOTSUPP;
             int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
-            return result < 0 ? result : _working!.WriteRecord(_working.Record with { ModifyTime = ModifyTime });
+            if (result >= 0)
+                result = _working!.WriteRecord(_working.Record with { ModifyTime = ModifyTime, IsIncomplete = false });
+            _replacesBase &= result < 0;
+            return result;
         }
         finally
         {
@@ -353,9 +373,12 @@ internal sealed class FileContent : IDisposable
         _lock.EnterCommit();
         try
         {
-            if (IsDirty && _early is not null && _early.Synchronize() is < 0 and var failed)
-                return failed;
-            return IsDirty && _working is not null ? _working.Synchronize() : SystemCallsFile.Synchronize(Base.Stored);
+            int result = IsDirty && _early is not null ? _early.Synchronize() : 0;
+            if (result >= 0)
+                result = IsDirty && _working is not null ? _working.Synchronize() : SystemCallsFile.Synchronize(Base.Stored);
+            if (result >= 0)
+                DirtySince = 0;
+            return result;
         }
         finally
         {
@@ -385,6 +408,32 @@ internal sealed class FileContent : IDisposable
         {
             _lock.ExitCommit();
         }
+    }
+
+    /// <summary>Forgets a replacement that could not be written whole: the old version is the file again.</summary>
+    internal void Revert()
+    {
+        _lock.EnterWrite();
+        try
+        {
+            if (CutShort == 0)
+                return;
+            _working?.Discard();
+            _working = null;
+            _early?.Discard();
+            _early = null;
+            _earlyPace = default;
+            _buffer.Release();
+            IsDirty = _replacesBase = _isLoaded = false;
+            _failure = _refusal = 0;
+            DirtySince = 0;
+            Node.CachedVersion = 0;
+        }
+        finally
+        {
+            _lock.ExitWrite();
+        }
+        _services.Log.Error($"{Node.AnyLink?.NativeName.ToString()}: not all of its new content could be written; the old version stays");
     }
 
     /// <summary>A file made with O_TMPFILE is about to get a name.</summary>
@@ -448,7 +497,9 @@ internal sealed class FileContent : IDisposable
             _early?.Discard();
             _early = null;
             _earlyPace = default;
-            IsDirty = false;
+            IsDirty = _replacesBase = false;
+            _refusal = 0;
+            DirtySince = 0;
             return 0;
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
@@ -607,6 +658,7 @@ internal sealed class FileContent : IDisposable
             Base = Base.Identity,
             BaseLimit = _buffer.IsUsed ? 0 : _baseLimit,
             ModifyTime = IsDirty ? ModifyTime : Base.Identity.ModifyTime,
+            IsIncomplete = _replacesBase,
         };
         int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
         if (result < 0)
@@ -630,15 +682,19 @@ internal sealed class FileContent : IDisposable
     private void Touch()
     {
         IsDirty = true;
+        if (DirtySince == 0)
+            DirtySince = Stopwatch.GetTimestamp();
         ModifyTime = ChangeTime = Timestamp.Now();
     }
+
+    private int NoteRefusal(int result) => _refusal = result;
 
     /// <summary>A write that failed in part leaves a working copy nobody can vouch for: a full disk may be retried, anything else not.</summary>
     private int Fail(int result)
     {
-        if (result != -(int)Errno.ENOSPC && result != -(int)Errno.EDQUOT)
+        if (result is not (-(int)Errno.ENOSPC or -(int)Errno.EDQUOT))
             _failure = result;
-        return result;
+        return NoteRefusal(result);
     }
 
     /// <summary>Nobody has it open. An uncommitted working copy of a file that still has a name stays for the next mount; of a deleted one it goes.</summary>

@@ -22,6 +22,20 @@ internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber
         return result == -(int)Errno.EOPNOTSUPP ? 0 : result;
     }
 
+    /// <summary>
+    /// Takes the space that the target will need: running out of it half-way would leave neither version. Where the file system shares extents, or cannot reserve, the copy
+    /// needs none or must do without.
+    /// </summary>
+    internal static int Reserve(FileDescriptor version, FileDescriptor target, in Statx old)
+    {
+        int result = SystemCallsAt.Stat(version, out Statx from);
+        if (result >= 0 && from.Size > 0)
+            result = SystemCallsFile.Allocate(target, AllocateFlags.KeepSize, 0, from.Size);
+        if (result == -(int)Errno.ENOSPC || result == -(int)Errno.EDQUOT)
+            _ = SystemCallsFile.Truncate(target, old.Size);
+        return result == -(int)Errno.EOPNOTSUPP ? 0 : result;
+    }
+
     /// <summary>Copies the version into the target and makes it durable.</summary>
     internal int Run(FileDescriptor version, FileDescriptor target)
     {

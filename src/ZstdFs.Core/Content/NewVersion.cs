@@ -55,16 +55,22 @@ internal sealed class NewVersion : IDisposable
             _adopted.Name = name;
     }
 
-    /// <summary>Puts it on disk under a redo name, with what the next mount must know to do the rewrite again.</summary>
+    /// <summary>
+    /// Puts it on disk under a redo name, with what the next mount must know to do the rewrite again. A file has one such name: that of an earlier rewrite, which failed,
+    /// must not be done again after this one.
+    /// </summary>
     internal int KeepForRedo(in Statx target, ReadOnlySpan<byte> path, InPlaceRewrite rewrite)
     {
         int result = rewrite.Describe(File, target, path);
-        WorkingName name = _name!.Value with { Role = WorkingRole.Redo };
+        var name = new WorkingName(WorkingRole.Redo, _inodeNumber, 0, 0);
         if (result >= 0)
-            result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Value.Terminated()), _state.Working, new NativeName(name.Terminated()), 0);
+            result = SystemCallsAt.Rename(_state.Working, new NativeName(_name!.Value.Terminated()), _state.Working, new NativeName(name.Terminated()), 0);
         if (result < 0)
             return result;
         Rename(name);
+        // From here on the name is the next mount's, whatever becomes of the content.
+        if (_adopted is not null)
+            _adopted.Name = null;
         result = SystemCallsFile.Synchronize(File);
         return result < 0 ? result : SystemCallsFile.Synchronize(_state.Working);
     }

@@ -152,7 +152,12 @@ internal sealed class WorkingCopy : IDisposable
                 ? WriteCompletedBlock(block, within, data[..count], newSize, readBelow)
                 : SystemCallsFile.Write(_file, offset, data[..count]);
             if (result < 0)
+            {
+                // The file's length is the logical size: what came of the write behind that must not be taken for content.
+                if (end > size && SystemCallsFile.Truncate(_file, size) >= 0)
+                    _blocks.ClearFrom((size + BlockBytes - 1) / BlockBytes);
                 return result;
+            }
             _blocks.Set(block, (offset + count + BlockBytes - 1) / BlockBytes);
             offset += count;
             data = data[count..];

@@ -14,7 +14,8 @@ internal readonly record struct WorkingCopyRecord
 
     private const ushort Magic = 0x577A; // "zW"
     private const byte Version = 1;
-    private const byte EarlyFramesFlag = 1;
+    private const byte IncompleteFlag = 1;
+    private const byte EarlyFramesFlag = 2;
 
     internal static NativeName AttributeName => new("user.zstdfs.working\0"u8);
 
@@ -36,6 +37,9 @@ internal readonly record struct WorkingCopyRecord
     /// <summary>The stored file into which it was committed, noted before that takes the base's place; 0 before.</summary>
     internal ulong CommittedInode { get; init; }
 
+    /// <summary>The file was emptied to be written anew, and not closed since: the base is still what counts.</summary>
+    internal bool IsIncomplete { get; init; }
+
     /// <summary>Modification time of the content.</summary>
     internal Timestamp ModifyTime { get; init; }
 
@@ -44,7 +48,7 @@ internal readonly record struct WorkingCopyRecord
         record[..Bytes].Clear();
         BinaryPrimitives.WriteUInt16LittleEndian(record, Magic);
         record[2] = Version;
-        record[3] = HasEarlyFrames ? EarlyFramesFlag : (byte)0;
+        record[3] = (byte)((IsIncomplete ? IncompleteFlag : 0) | (HasEarlyFrames ? EarlyFramesFlag : 0));
         BinaryPrimitives.WriteUInt64LittleEndian(record[8..], InodeNumber);
         BinaryPrimitives.WriteUInt64LittleEndian(record[16..], Base.InodeNumber);
         BinaryPrimitives.WriteInt64LittleEndian(record[24..], Base.Size);
@@ -70,6 +74,7 @@ internal readonly record struct WorkingCopyRecord
                 new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[40..]))),
             ModifyTime = new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..]), BinaryPrimitives.ReadInt32LittleEndian(bytes[44..])),
             BaseLimit = BinaryPrimitives.ReadInt64LittleEndian(bytes[56..]),
+            IsIncomplete = (bytes[3] & IncompleteFlag) != 0,
             CommittedInode = BinaryPrimitives.ReadUInt64LittleEndian(bytes[64..]),
             HasEarlyFrames = (bytes[3] & EarlyFramesFlag) != 0,
         };

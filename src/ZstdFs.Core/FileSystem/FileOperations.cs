@@ -121,6 +121,9 @@ internal sealed class FileOperations(Volume volume)
         FileContent content = file.Content;
         bool isLast = !file.WasFlushed && volume.Contents.IsOnlyWriter(file);
         file.WasFlushed = true;
+        // The last close of all takes the old version back.
+        if (content.CutShort is < 0 and var refusal)
+            return refusal;
         if (isLast && (content.CommitsCheaply || volume.Queue.BacklogBytes > volume.Services.Options.BacklogBytes))
             return content.Commit(volume.Committer, yields: false);
         int result = content.Persist();
@@ -142,8 +145,19 @@ internal sealed class FileOperations(Volume volume)
         }
         var file = (OpenFile)handle;
         if (volume.Contents.Close(file) && file.Content.IsDirty && file.Content.Node.AnyLink is not null)
-            volume.Queue.Add(file.Content, atOnce: false);
+            CommitLater(file.Content);
         volume.Release(file.Content);
+    }
+
+    private void CommitLater(FileContent content)
+    {
+        if (content.CutShort == 0)
+        {
+            volume.Queue.Add(content, atOnce: false);
+            return;
+        }
+        content.Revert();
+        volume.InvalidatePages(content.Node.Id, 0, 0);
     }
 
     /// <summary>fsync(2): content, size and name are on disk when it returns 0.</summary>

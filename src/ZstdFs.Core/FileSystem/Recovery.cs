@@ -120,6 +120,12 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         if (result < 0)
             return result;
         WorkingCopyRecord record = copy.Record;
+        if (record.IsIncomplete)
+        {
+            _log.Warning($"{Encoding.UTF8.GetString(copy.ReadPath())}: it was being replaced when the last mount ended; the old version stays");
+            copy.Discard();
+            return 0;
+        }
         RecoveryTarget? target = _targets.Find(record.InodeNumber, 0, copy.ReadPath());
         if (target is null)
             return GiveUp(copy, logicalBytes, $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");

@@ -24,6 +24,7 @@ internal sealed class Volume : IDisposable
         Contents = new ContentTable(Nodes);
         Committer = new Committer(Services, Directories, FolderGates);
         Queue = new CommitQueue(Contents, Committer, log, Forgotten);
+        WriteBack = new WriteBack(Contents, options.WriteBackAge, Release);
         Privileges = new Privileges(this);
         PlainFiles = new PlainFileView(options.PlainFiles, log);
         Resolver = new Resolver(Services);
@@ -39,6 +40,7 @@ internal sealed class Volume : IDisposable
     internal ContentTable Contents { get; }
     internal Committer Committer { get; }
     internal CommitQueue Queue { get; }
+    internal WriteBack WriteBack { get; }
     internal Privileges Privileges { get; }
     internal PlainFileView PlainFiles { get; }
     internal Resolver Resolver { get; }
@@ -262,7 +264,9 @@ internal sealed class Volume : IDisposable
 
     public void Dispose()
     {
+        WriteBack.Dispose();
         Queue.Dispose();
+        Nodes.CloseNameless();
         Directories.Dispose();
         Services.Dispose();
     }

@@ -22,6 +22,16 @@ internal sealed class NodeTable
 
     internal int Count { get { lock (_gate) return _nodes.Count; } }
 
+    /// <summary>Nobody asks any more: lets go of the files that lost their names while the kernel knew them.</summary>
+    internal void CloseNameless()
+    {
+        lock (_gate)
+        {
+            foreach (Node node in _nodes.Values)
+                node.Nameless?.Dispose();
+        }
+    }
+
     /// <summary>The node, or null where the kernel should not know the id (a lost race with FORGET, or an id made up).</summary>
     internal Node? Find(ulong id)
     {

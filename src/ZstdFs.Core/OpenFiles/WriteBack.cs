@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using ZstdFs.Core.Content;
+
+namespace ZstdFs.Core.OpenFiles;
+
+/// <summary>
+/// Puts on disk what was written a while ago to files that stay open and that nobody synchronises, such as logs, as the kernel does on file systems of its own: a
+/// crash of the daemon or of the machine takes the last half minute from them, and not all since they were opened.
+/// </summary>
+internal sealed class WriteBack : IDisposable
+{
+    private readonly ContentTable _contents;
+    private readonly TimeSpan _age;
+    private readonly Action<FileContent> _release;
+    private readonly ManualResetEventSlim _end = new();
+    private readonly Thread _thread;
+
+    /// <param name="contents">Open files.</param>
+    /// <param name="age">How long what was written may be in memory alone; looked at six times as often.</param>
+    /// <param name="release">Gives a hold back.</param>
+    internal WriteBack(ContentTable contents, TimeSpan age, Action<FileContent> release)
+    {
+        (_contents, _age, _release) = (contents, age, release);
+        _thread = new Thread(Run) { IsBackground = true, Name = "write-back" };
+        _thread.Start();
+    }
+
+    private void Run()
+    {
+        while (!_end.Wait(_age / 6))
+        {
+            foreach (FileContent content in _contents.HoldDirty())
+            {
+                // An error is told to whoever closes or synchronises the file.
+                if (!_end.IsSet && IsDue(content) && content.Persist() >= 0)
+                    _ = content.Synchronize();
+                _release(content);
+            }
+        }
+    }
+
+    private bool IsDue(FileContent content) =>
+        content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age && (content.Node.AnyLink is not null || content.IsUnnamed);
+
+    public void Dispose()
+    {
+        _end.Set();
+        _thread.Join();
+        _end.Dispose();
+    }
+}
