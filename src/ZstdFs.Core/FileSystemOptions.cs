@@ -7,6 +7,8 @@ public enum PlainFiles
     Ignore,
     /// <summary>Shown read-write, stored as they are.</summary>
     Show,
+    /// <summary>Shown read-write, and made stored files of in the background once they were looked up.</summary>
+    Convert,
 }
 
 /// <summary>How one mount behaves.</summary>

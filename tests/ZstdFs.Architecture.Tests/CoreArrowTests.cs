@@ -19,7 +19,7 @@ internal sealed class CoreArrowTests
         ["Conversion"] = ["Content", "Compression", "Source"],
         ["Checking"] = ["Conversion", "Content", "Compression", "Source"],
         ["Insight"] = ["Source", "Compression"],
-        ["FileSystem"] = ["OpenFiles", "Content", "Inodes", "Insight", "Deduplication", "Compression", "Source"],
+        ["FileSystem"] = ["Conversion", "OpenFiles", "Content", "Inodes", "Insight", "Deduplication", "Compression", "Source"],
     };
 
     private static IEnumerable<SourceFile> Files => SourceFile.All.Where(f => f.Project == "ZstdFs.Core");

@@ -29,7 +29,7 @@ internal static class MountCommand
         HelpName = "SIZE",
         Description = "How much of a file is compressed as one piece, 64K to 16M: larger compresses better, smaller reads faster at random. Default: 512K.",
     };
-    private static readonly Option<string?> Plain = new("--plain") { HelpName = "ignore|show", Description = "Files in SOURCE that are not .zst: left out, or shown as they are. Default: ignore." };
+    private static readonly Option<string?> Plain = new("--plain") { HelpName = "ignore|show|convert", Description = "Files in SOURCE that are not .zst: left out, shown as they are, or shown and compressed in the background. Default: ignore." };
     private static readonly Option<string?> CacheTimeout = new("--cache-timeout")
     {
         HelpName = "SECONDS",

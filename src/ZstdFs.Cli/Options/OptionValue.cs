@@ -22,7 +22,8 @@ internal static class OptionValue
     {
         "ignore" => PlainFiles.Ignore,
         "show" => PlainFiles.Show,
-        _ => throw Wrong(option, text, "'ignore' (files without .zst are not shown; the default) or 'show'"),
+        "convert" => PlainFiles.Convert,
+        _ => throw Wrong(option, text, "'ignore' (files without .zst are not shown; the default), 'show' or 'convert'"),
     };
 
     internal static TimeSpan Seconds(string option, string? text) =>

@@ -105,6 +105,35 @@ internal sealed class StoredFileInspector(ContentServices services)
         return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : SourceNumber(stat);
     }
 
+    /// <summary>
+    /// The inode number of a plain file: the one in its record, which it keeps when it is converted. Where plain files are to be converted it gets a record now.
+    /// Returns 0, or −ENOENT where it is gone meanwhile.
+    /// </summary>
+    internal int PlainNumber(FileDescriptor parent, NativeName name, in Statx stat, out ulong number)
+    {
+        number = SourceNumber(stat);
+        if (SourceTree.TryReadRecord(parent, name, out SizeRecord record) && record.IsOf(stat))
+        {
+            number = record.InodeNumber;
+            return 0;
+        }
+        if (services.Options.PlainFiles != PlainFiles.Convert || services.State is not { KeepsRecords: true } state || stat.Device != services.Source.RootStat.Device)
+            return 0;
+        lock (_gates[stat.InodeNumber % (ulong)_gates.Length])
+        {
+            if (SourceTree.TryReadRecord(parent, name, out record) && record.IsOf(stat))
+            {
+                number = record.InodeNumber;
+                return 0;
+            }
+            ulong given = state.AllocateInodeNumber();
+            int result = SourceTree.WriteRecord(parent, name, SizeRecord.OfNumber(stat, given, stat.Birth.ToTimestamp()));
+            if (result >= 0)
+                number = given;
+            return result == -(int)Errno.ENOENT ? result : 0;
+        }
+    }
+
     /// <summary>The file keeps its number although the source keeps no records: a commit replaced its stored file.</summary>
     internal void NoteReplaced(in Statx old, in Statx next, ulong number)
     {

@@ -35,7 +35,9 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
 
     internal static byte[] SlotName(int slot) => System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}\0");
 
-    internal static ConversionJournal Of(IReadOnlyList<SwapJob> jobs)
+    /// <param name="jobs">The batch.</param>
+    /// <param name="keepsFolderTimes">Nobody else changes the folders: their times may be put back later.</param>
+    internal static ConversionJournal Of(IReadOnlyList<SwapJob> jobs, bool keepsFolderTimes = true)
     {
         var folders = new List<JournalFolder>();
         var numbers = new Dictionary<SourceFolder, int>();
@@ -48,7 +50,9 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
                 if (!numbers.TryGetValue(name.Folder, out int folder))
                 {
                     folder = numbers[name.Folder] = folders.Count;
-                    folders.Add(new JournalFolder(name.Folder.Path, name.Folder.Stat.AccessTime.ToTimestamp(), name.Folder.Stat.ModifyTime.ToTimestamp()));
+                    folders.Add(keepsFolderTimes
+                        ? new JournalFolder(name.Folder.Path, name.Folder.Stat.AccessTime.ToTimestamp(), name.Folder.Stat.ModifyTime.ToTimestamp())
+                        : new JournalFolder(name.Folder.Path, Timestamp.Omit, Timestamp.Omit));
                 }
                 // Renaming over, and removing what gives way, are single steps: nothing of them can be half done.
                 if (job is { KeepsTarget: false } && !name.Original.AsSpan().SequenceEqual(name.Target))

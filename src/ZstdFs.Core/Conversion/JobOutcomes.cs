@@ -34,7 +34,7 @@ internal sealed class JobOutcomes(ConversionKind kind, ConversionProgress progre
 
     internal void Leave(SwapJob job, LeftReason reason, string detail)
     {
-        job.IsLeft = true;
+        (job.IsLeft, job.Reason) = (true, reason);
         publisher.RemoveWorkingName(job);
         job.CloseFiles();
         progress.NoteLeft(reason);

@@ -70,9 +70,13 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
 
     /// <summary>
     /// The inode number that users see comes from the allocator, as for any file that comes into being here: the number that the new stored file has in the
-    /// source may be one that another logical file kept when it was rewritten.
+    /// source may be one that another logical file kept when it was rewritten. A mount that shows plain files has given it one already.
     /// </summary>
-    protected virtual (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job) => (state.AllocateInodeNumber(), job.Stat.Birth.ToTimestamp());
+    protected virtual (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job)
+    {
+        ulong number = SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.IsOf(job.Stat) ? record.InodeNumber : state.AllocateInodeNumber();
+        return (number, job.Stat.Birth.ToTimestamp());
+    }
 
     internal override void Compare(Worker worker, SwapJob job, int piece)
     {

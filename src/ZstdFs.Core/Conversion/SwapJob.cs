@@ -77,6 +77,9 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
     /// <summary>Set from the first failure on: the file stays as it is.</summary>
     internal bool IsLeft { get; set; }
 
+    /// <summary>Why it is left.</summary>
+    internal LeftReason Reason { get; set; }
+
     internal void CloseFiles()
     {
         Reader?.Dispose();

@@ -34,7 +34,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private TreeConversion(SourceTree source, StateFolder state, SourceFolder start, ConversionOptions options, IConversionObserver observer)
     {
         (_source, _state, _start, _options) = (source, state, start, options);
-        int threads = (int)Math.Clamp(MemoryBytes / (12L * options.FrameBytes), 1, options.Jobs);
+        int threads = ThreadsFor(options);
         _pool = new WorkerPool(threads, options.Level);
         _originals = new StoredOriginals(threads);
         var rate = new RateLimit(options.BytesPerSecond);
@@ -49,6 +49,9 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         _outcomes = new JobOutcomes(options.Kind, Progress, observer, _publisher);
         _filesInBatch = (int)Math.Clamp((ResourceLimits.OpenFiles - SpareDescriptors) / DescriptorsPerFile, 16, MostFilesInBatch);
     }
+
+    /// <summary>As many as memory allows.</summary>
+    internal static int ThreadsFor(ConversionOptions options) => (int)Math.Clamp(MemoryBytes / (12L * options.FrameBytes), 1, options.Jobs);
 
     /// <summary>How far it has come.</summary>
     public ConversionProgress Progress { get; } = new();

@@ -135,6 +135,13 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
     {
         if (attribute.Bytes.StartsWith(OurPrefix))
             return -(int)Errno.ENODATA;
+        int result = ReadExtended(nodeId, attribute, value);
+        // A plain file that was converted just now has another name.
+        return result == -(int)Errno.ENOENT ? ReadExtended(nodeId, attribute, value) : result;
+    }
+
+    private int ReadExtended(ulong nodeId, NativeName attribute, Span<byte> value)
+    {
         int result = Locate(nodeId, out AttributePlace place);
         if (result < 0)
             return result;
@@ -142,36 +149,39 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return place.GetExtended(attribute, value);
     }
 
-    internal int SetExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags)
+    internal int SetExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags) =>
+        attribute.Bytes.StartsWith(OurPrefix) ? -(int)Errno.EPERM : ChangeExtended(nodeId, attribute, value, flags, removes: false);
+
+    internal int RemoveExtended(ulong nodeId, NativeName attribute) =>
+        attribute.Bytes.StartsWith(OurPrefix) ? -(int)Errno.ENODATA : ChangeExtended(nodeId, attribute, default, 0, removes: true);
+
+    private int ChangeExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool removes)
     {
-        int result = LocateForChange(nodeId, attribute, Errno.EPERM, out AttributePlace place);
-        if (result < 0)
-            return result;
-        using (place)
-            result = place.SetExtended(attribute, value, flags);
-        if (result >= 0 && attribute.Bytes.SequenceEqual(StoredAttributes.Capabilities.Bytes) && volume.Contents.Hold(nodeId) is { } content)
+        if (volume.IsReadOnly)
+            return -(int)Errno.EROFS;
+        if (volume.Nodes.Find(nodeId) is not { } node)
+            return -(int)Errno.ESTALE;
+        FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(nodeId) : null;
+        try
         {
-            content.MayHaveCapabilities = true;
-            volume.Release(content);
+            // A commit copies the attributes to the next version under the gate: what is set or removed meanwhile would be lost.
+            lock (node.LinksGate)
+            {
+                int result = Locate(node, held, out AttributePlace place);
+                if (result < 0)
+                    return result;
+                using (place)
+                    result = removes ? place.RemoveExtended(attribute) : place.SetExtended(attribute, value, flags);
+                if (result >= 0 && held is not null && attribute.Bytes.SequenceEqual(StoredAttributes.Capabilities.Bytes))
+                    held.MayHaveCapabilities = true;
+                return result;
+            }
         }
-        return result;
-    }
-
-    internal int RemoveExtended(ulong nodeId, NativeName attribute)
-    {
-        int result = LocateForChange(nodeId, attribute, Errno.ENODATA, out AttributePlace place);
-        if (result < 0)
-            return result;
-        using (place)
-            return place.RemoveExtended(attribute);
-    }
-
-    private int LocateForChange(ulong nodeId, NativeName attribute, Errno ours, out AttributePlace place)
-    {
-        place = default;
-        if (attribute.Bytes.StartsWith(OurPrefix))
-            return -(int)ours;
-        return volume.IsReadOnly ? -(int)Errno.EROFS : Locate(nodeId, out place);
+        finally
+        {
+            if (held is not null)
+                volume.Release(held);
+        }
     }
 
     internal int ListExtended(ulong nodeId, Span<byte> names)
@@ -184,6 +194,11 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         {
             using (place)
                 result = place.ListExtended(all);
+            if (result == -(int)Errno.ENOENT && Locate(nodeId, out place) >= 0)
+            {
+                using (place)
+                    result = place.ListExtended(all);
+            }
             if (result < 0)
                 return result;
             int kept = WithoutOurs(all, result);

@@ -30,7 +30,14 @@ internal sealed class DirectoryOperations(Volume volume)
         if (result < 0)
             return result;
         using (lease)
-            result = volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) is < 0 and var failed ? failed : Add(descriptor, folder, out reply);
+        {
+            lock (volume.FolderGates[folder])
+            {
+                result = volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) is < 0 and var failed ? failed : Add(descriptor, folder, out reply);
+                if (result >= 0)
+                    folder.Listings++;
+            }
+        }
         return result;
     }
 
@@ -40,7 +47,14 @@ internal sealed class DirectoryOperations(Volume volume)
         return 0;
     }
 
-    internal void Release(ulong handle) => _handles.Remove(handle)?.Descriptor.Dispose();
+    internal void Release(ulong handle)
+    {
+        if (_handles.Remove(handle) is not { } listing)
+            return;
+        listing.Descriptor.Dispose();
+        lock (volume.FolderGates[listing.Folder])
+            listing.Folder.Listings--;
+    }
 
     internal int Synchronize(ulong handle) => _handles.Find(handle) is { } listing ? SystemCallsFile.Synchronize(listing.Descriptor) : -(int)Errno.EBADF;
 

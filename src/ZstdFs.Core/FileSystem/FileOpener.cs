@@ -28,7 +28,7 @@ internal sealed class FileOpener(Volume volume)
             result = node.Kind switch
             {
                 NodeKind.Stored => OpenStored(node, link, access, out handle, out isUnchanged),
-                NodeKind.Plain => OpenPlain(link, access, out handle),
+                NodeKind.Plain => OpenPlain(node, link, access, out handle),
                 _ => -(int)Errno.EOPNOTSUPP,
             };
             // ESTALE: another file has the name by now. Either it is this node's no more, or the kernel must look it up again.
@@ -122,17 +122,25 @@ internal sealed class FileOpener(Volume volume)
         return result < 0 ? result : Math.Min(SystemCallsAt.Stat(stored, out stat), 0);
     }
 
-    private int OpenPlain(Link link, OpenAccess access, out OpenHandle handle)
+    private int OpenPlain(Node node, Link link, OpenAccess access, out OpenHandle handle)
     {
         handle = null!;
-        int result = volume.Directories.Rent(link.Parent, out DescriptorLease lease);
-        if (result < 0)
-            return result;
-        FileDescriptor file;
-        using (lease)
-            result = access != OpenAccess.Read ? volume.Source.OpenWrite(lease.Descriptor, link.NativeName, out file) : volume.Source.OpenRead(lease.Descriptor, link.NativeName, out file);
-        if (result >= 0)
-            handle = new OpenPlainFile(file, access != OpenAccess.Read);
-        return Math.Min(result, 0);
+        // It is not converted from here until its last handle is closed.
+        lock (node.LinksGate)
+        {
+            if (node.Kind != NodeKind.Plain)
+                return -(int)Errno.ENOENT;
+            int result = volume.Directories.Rent(link.Parent, out DescriptorLease lease);
+            if (result < 0)
+                return result;
+            FileDescriptor file;
+            using (lease)
+                result = access != OpenAccess.Read ? volume.Source.OpenWrite(lease.Descriptor, link.NativeName, out file) : volume.Source.OpenRead(lease.Descriptor, link.NativeName, out file);
+            if (result < 0)
+                return result;
+            node.PlainHandles++;
+            handle = new OpenPlainFile(node, file, access != OpenAccess.Read);
+            return 0;
+        }
     }
 }

@@ -141,6 +141,9 @@ internal sealed class FileOperations(Volume volume)
         if (handle is OpenPlainFile plain)
         {
             plain.File.Dispose();
+            lock (plain.Node.LinksGate)
+                plain.Node.PlainHandles--;
+            volume.Conversion?.Consider(plain.Node);
             return;
         }
         var file = (OpenFile)handle;

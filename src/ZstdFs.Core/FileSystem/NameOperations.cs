@@ -11,6 +11,10 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>Ops on names: lookup, create, unlink, rename, link.</summary>
 internal sealed class NameOperations(Volume volume)
 {
+    /// <summary>A plain file became a stored one between the look at its name and the change of it: to be done again.</summary>
+    private const int Converted = 1;
+    private const int Attempts = 3;
+
     internal int Lookup(ulong parentId, NativeName name, out FuseEntryOut entry)
     {
         entry = default;
@@ -150,39 +154,49 @@ internal sealed class NameOperations(Volume volume)
             return result;
         using (lease)
         {
-            result = volume.Resolver.Resolve(lease.Descriptor, parent == volume.Nodes.Root, name.Bytes, out Resolved resolved);
-            if (result < 0)
-                return result;
-            if (folder != (resolved.Kind == NodeKind.Directory))
-                return -(int)(folder ? Errno.ENOTDIR : Errno.EISDIR);
-            Node? node = volume.Nodes.Find(resolved.Id);
-            if (node is null)
-            {
-                lock (volume.FolderGates[parent])
-                    return RemoveNative(lease.Descriptor, name, resolved.Kind);
-            }
-            // A commit that is about to be published must find the name, or find it gone.
-            lock (node.LinksGate)
-            {
-                FileDescriptor? nameless = OpenLastName(node, resolved, lease.Descriptor, name);
-                lock (volume.FolderGates[parent])
-                    result = RemoveNative(lease.Descriptor, name, resolved.Kind);
-                if (result < 0)
-                    nameless?.Dispose();
-                else
-                {
-                    node.Nameless = nameless;
-                    volume.Nodes.RemoveLink(node, parent, name.Bytes);
-                }
-            }
-            if (result < 0)
-                return result;
-            if (folder)
-                volume.Directories.Drop(node);
-            else if (resolved.Stat.LinkCount <= 1)
-                ForgetWorkingCopy(node);
-            return 0;
+            result = Converted;
+            for (int attempt = 0; attempt < Attempts && result == Converted; attempt++)
+                result = Remove(parent, lease.Descriptor, name, folder);
         }
+        return result == Converted ? -(int)Errno.ESTALE : result;
+    }
+
+    private int Remove(Node parent, FileDescriptor directory, NativeName name, bool folder)
+    {
+        int result = volume.Resolver.Resolve(directory, parent == volume.Nodes.Root, name.Bytes, out Resolved resolved);
+        if (result < 0)
+            return result;
+        if (folder != (resolved.Kind == NodeKind.Directory))
+            return -(int)(folder ? Errno.ENOTDIR : Errno.EISDIR);
+        Node? node = volume.Nodes.Find(resolved.Id);
+        if (node is null)
+        {
+            lock (volume.FolderGates[parent])
+                return RemoveNative(directory, name, resolved.Kind);
+        }
+        // A commit that is about to be published must find the name, or find it gone.
+        lock (node.LinksGate)
+        {
+            if (IsConverted(node, resolved))
+                return Converted;
+            FileDescriptor? nameless = OpenLastName(node, resolved, directory, name);
+            lock (volume.FolderGates[parent])
+                result = RemoveNative(directory, name, resolved.Kind);
+            if (result < 0)
+                nameless?.Dispose();
+            else
+            {
+                node.Nameless = nameless;
+                volume.Nodes.RemoveLink(node, parent, name.Bytes);
+            }
+        }
+        if (result < 0)
+            return result;
+        if (folder)
+            volume.Directories.Drop(node);
+        else if (resolved.Stat.LinkCount <= 1)
+            ForgetWorkingCopy(node);
+        return 0;
     }
 
     /// <summary>The last name of a file is gone: its working copy has no target that the next mount could look for.</summary>
@@ -233,7 +247,12 @@ internal sealed class NameOperations(Volume volume)
             if (result < 0)
                 return result;
             using (to)
-                return Rename(oldParent, from.Descriptor, oldName, newParent, to.Descriptor, newName, flags);
+            {
+                result = Converted;
+                for (int attempt = 0; attempt < Attempts && result == Converted; attempt++)
+                    result = Rename(oldParent, from.Descriptor, oldName, newParent, to.Descriptor, newName, flags);
+                return result == Converted ? -(int)Errno.ESTALE : result;
+            }
         }
     }
 
@@ -267,7 +286,7 @@ internal sealed class NameOperations(Volume volume)
                 return result;
         }
         result = RenameUnderGates(movedNode, moved, replacedNode, replaces ? replaced : null, new Place(oldParent, from, oldName), new Place(newParent, to, newName), flags);
-        if (result < 0)
+        if (result != 0)
             return result;
         // The replaced file was stored under another kind of name, which the rename did not take away.
         if (!sameNaming)
@@ -338,6 +357,8 @@ internal sealed class NameOperations(Volume volume)
         FileDescriptor? nameless = null;
         try
         {
+            if (IsConverted(movedNode, moved) || replacedNode is not null && IsConverted(replacedNode, replaced!.Value))
+                return Converted;
             if (replacedNode is not null && !exchanges)
                 nameless = OpenLastName(replacedNode, replaced!.Value, to.Directory, to.Name);
             int result;
@@ -368,6 +389,10 @@ internal sealed class NameOperations(Volume volume)
         }
     }
 
+    /// <summary>Under the node's gate this stays so.</summary>
+    private static bool IsConverted(Node? node, in Resolved resolved) =>
+        (node?.Kind, resolved.Kind) is (NodeKind.Stored, NodeKind.Plain) or (NodeKind.Plain, NodeKind.Stored);
+
     private static bool IsOnlyName(in Resolved resolved) => resolved.Stat.LinkCount <= 1 || resolved.Kind == NodeKind.Directory;
 
     internal int Link(ulong nodeId, ulong newParentId, NativeName newName, out FuseEntryOut entry)
@@ -391,10 +416,10 @@ internal sealed class NameOperations(Volume volume)
             using (from)
             {
                 Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
-                bool isStored = node.Kind == NodeKind.Stored;
                 lock (node.LinksGate)
                 lock (volume.FolderGates[newParent])
                 {
+                    bool isStored = node.Kind == NodeKind.Stored;
                     result = SystemCallsAt.Link(from.Descriptor, isStored ? StoredName.Of(link.Bytes, oldBuffer) : link.NativeName,
                         to.Descriptor, isStored ? StoredName.Of(newName.Bytes, newBuffer) : newName);
                 }

@@ -26,7 +26,7 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
             TellConflict(node, name);
             return false;
         }
-        if (mode == PlainFiles.Show)
+        if (mode != PlainFiles.Ignore)
             return true;
         Hint(name);
         return false;
@@ -35,7 +35,7 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
     /// <summary>At the start: a source full of plain files would look empty, and its owner wonder.</summary>
     internal void LookInto(SourceTree source)
     {
-        if (mode == PlainFiles.Show || source.OpenListing(source.Root, new NativeName(".\0"u8), out FileDescriptor root) < 0)
+        if (mode != PlainFiles.Ignore || source.OpenListing(source.Root, new NativeName(".\0"u8), out FileDescriptor root) < 0)
             return;
         using (root)
         {

@@ -26,27 +26,47 @@ internal sealed class Resolver(ContentServices services)
             return -(int)Errno.ENAMETOOLONG;
         if (parentIsRoot && name.SequenceEqual(StoredName.ReservedFolder))
             return -(int)Errno.ENOENT;
+        int result = TryStored(parent, name, out resolved);
+        if (result != -(int)Errno.ENOENT)
+            return result;
+        result = ResolveNative(parent, name, out resolved);
+        // A plain file that was converted between the two looks.
+        return result == -(int)Errno.ENOENT && _plainFiles == PlainFiles.Convert ? TryStored(parent, name, out resolved) : result;
+    }
+
+    /// <summary>−ENOENT where there is no stored file of this logical name.</summary>
+    private int TryStored(FileDescriptor parent, ReadOnlySpan<byte> name, out Resolved resolved)
+    {
+        resolved = default;
+        if (name.Length > StoredName.MaxLogicalBytes)
+            return -(int)Errno.ENOENT;
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        if (name.Length <= StoredName.MaxLogicalBytes)
-        {
-            NativeName stored = StoredName.Of(name, buffer);
-            int found = SystemCallsAt.Stat(parent, stored, out Statx storedStat);
-            if (found < 0 && found != -(int)Errno.ENOENT)
-                return found;
-            if (found >= 0 && storedStat.IsRegular)
-                return ResolveStored(parent, stored, ref storedStat, out resolved);
-        }
+        NativeName stored = StoredName.Of(name, buffer);
+        int result = SystemCallsAt.Stat(parent, stored, out Statx stat);
+        if (result < 0)
+            return result;
+        return stat.IsRegular ? ResolveStored(parent, stored, ref stat, out resolved) : -(int)Errno.ENOENT;
+    }
+
+    private int ResolveNative(FileDescriptor parent, ReadOnlySpan<byte> name, out Resolved resolved)
+    {
+        resolved = default;
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         name.CopyTo(buffer);
         buffer[name.Length] = 0;
-        int result = SystemCallsAt.Stat(parent, new NativeName(buffer[..(name.Length + 1)]), out Statx stat);
+        var native = new NativeName(buffer[..(name.Length + 1)]);
+        int result = SystemCallsAt.Stat(parent, native, out Statx stat);
         if (result < 0)
             return result;
         // A regular file here is plain, unless its name makes it a stored file, which has another logical name.
         if (stat.IsRegular && (_plainFiles == PlainFiles.Ignore || StoredName.TryToLogical(name, out _)))
             return -(int)Errno.ENOENT;
+        ulong number = StoredFileInspector.SourceNumber(stat);
+        if (stat.IsRegular)
+            result = services.Inspector.PlainNumber(parent, native, stat, out number);
         NodeKind kind = stat.IsDirectory ? NodeKind.Directory : stat.IsRegular ? NodeKind.Plain : NodeKind.Special;
-        resolved = new Resolved(kind, StoredFileInspector.SourceNumber(stat), stat, stat.Size, stat.Birth.ToTimestamp());
-        return 0;
+        resolved = new Resolved(kind, number, stat, stat.Size, stat.Birth.ToTimestamp());
+        return Math.Min(result, 0);
     }
 
     private int ResolveStored(FileDescriptor parent, NativeName stored, ref Statx stat, out Resolved resolved)

@@ -28,6 +28,8 @@ internal sealed class Volume : IDisposable
         Privileges = new Privileges(this);
         PlainFiles = new PlainFileView(options.PlainFiles, log);
         Resolver = new Resolver(Services);
+        if (options.PlainFiles == Core.PlainFiles.Convert && state is { KeepsRecords: true })
+            Conversion = new BackgroundConversion(this, state);
         _timeoutSeconds = (ulong)options.CacheTimeout.TotalSeconds;
         _timeoutNanoseconds = (uint)(options.CacheTimeout.Ticks % TimeSpan.TicksPerSecond * 100);
     }
@@ -44,6 +46,8 @@ internal sealed class Volume : IDisposable
     internal Privileges Privileges { get; }
     internal PlainFileView PlainFiles { get; }
     internal Resolver Resolver { get; }
+    /// <summary>Makes stored files of plain ones; null where that was not asked for, or cannot be.</summary>
+    internal BackgroundConversion? Conversion { get; }
     internal bool IsReadOnly => Services.State is null;
 
     /// <summary>How the kernel is told what it must not remember; null until it has said hello.</summary>
@@ -89,6 +93,7 @@ internal sealed class Volume : IDisposable
             return result;
         Node node = Nodes.Acquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1);
         entry = Entry(node, resolved);
+        Conversion?.Consider(node);
         for (int attempt = 0; attempt < Attempts && before != Services.Publications; attempt++)
         {
             before = Services.Publications;
@@ -264,6 +269,7 @@ internal sealed class Volume : IDisposable
 
     public void Dispose()
     {
+        Conversion?.Dispose();
         WriteBack.Dispose();
         Queue.Dispose();
         Nodes.CloseNameless();

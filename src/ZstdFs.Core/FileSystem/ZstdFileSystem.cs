@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Conversion;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
@@ -49,7 +50,11 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         var volume = new Volume(source, state, options, log);
         volume.PlainFiles.LookInto(source);
         if (state is not null)
+        {
+            if (FileConverter.Recover(source, state) is < 0 and var failed)
+                log.Error($"what an interrupted conversion left could not be put in order ({(Errno)(-failed)}); 'zstdfs check' names it");
             new Recovery(volume, state).Run();
+        }
         return new ZstdFileSystem(volume, state);
     }
 
@@ -58,6 +63,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     {
         if (ReadOnly)
             return 0;
+        _volume.Conversion?.Dispose();
         int result = _files.SynchronizeAll(openToo: true);
         if (result >= 0)
             _state!.NoteEndedWell();

@@ -9,7 +9,7 @@ internal enum NodeKind : byte
     Directory,
     /// <summary>A logical file, stored under its name with <c>.zst</c>.</summary>
     Stored,
-    /// <summary>A plain file, stored as itself (--plain=show).</summary>
+    /// <summary>A plain file, stored as itself (--plain=show). May become <see cref="Stored"/> (--plain=convert).</summary>
     Plain,
     /// <summary>Symlink, fifo, socket or device node, stored as itself.</summary>
     Special,
@@ -46,7 +46,8 @@ internal sealed class Node(ulong id, NodeKind kind)
     /// <summary>Node id, and the inode number that users see.</summary>
     internal ulong Id { get; } = id;
 
-    internal NodeKind Kind { get; } = kind;
+    /// <summary>Changes between <see cref="NodeKind.Plain"/> and <see cref="NodeKind.Stored"/> only, under <see cref="LinksGate"/> or the table's gate.</summary>
+    internal NodeKind Kind { get; set; } = kind;
 
     /// <summary>The kernel's references. Guarded by the table's gate.</summary>
     internal long Lookups { get; set; }
@@ -70,6 +71,15 @@ internal sealed class Node(ulong id, NodeKind kind)
     /// by <see cref="LinksGate"/>.
     /// </summary>
     internal FileDescriptor? Nameless { get; set; }
+
+    /// <summary>Open handles on a plain file. Guarded by <see cref="LinksGate"/>.</summary>
+    internal int PlainHandles { get; set; }
+
+    /// <summary>A plain file that cannot be converted; the log has said why.</summary>
+    internal bool StaysPlain { get; set; }
+
+    /// <summary>Open listings of a folder. Guarded by the folder's gate.</summary>
+    internal int Listings { get; set; }
 
     /// <summary>Version of the content whose pages the kernel may have kept; 0 where none.</summary>
     internal ulong CachedVersion { get; set; }

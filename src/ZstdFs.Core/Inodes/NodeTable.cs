@@ -1,3 +1,5 @@
+using ZstdFs.Core.Source;
+
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>
@@ -43,7 +45,10 @@ internal sealed class NodeTable
     /// One more kernel reference to the file <paramref name="id"/>, which was just seen under this name; a node is made where there is none.
     /// </summary>
     /// <param name="id">Node id.</param>
-    /// <param name="kind">What it is; a node of another kind under the id is a predecessor whose number was reused, and is replaced.</param>
+    /// <param name="kind">
+    /// What it is. A node of another kind under the id is a predecessor whose number was reused, and is replaced, unless the number came from the allocator:
+    /// those are not used again, and it is a plain file that was converted.
+    /// </param>
     /// <param name="parent">The folder.</param>
     /// <param name="name">Logical name; empty for a file without one.</param>
     /// <param name="onlyName">The file has one link in the source, so that this name is its only one.</param>
@@ -53,7 +58,9 @@ internal sealed class NodeTable
         lock (_gate)
         {
             long lookups = 0;
-            if (!_nodes.TryGetValue(id, out node!) || node.Kind != kind)
+            if (_nodes.TryGetValue(id, out node!) && node.Kind != kind && StateFolder.IsAllocated(id))
+                node.Kind = kind;
+            if (node is null || node.Kind != kind)
             {
                 lookups = node?.Lookups ?? 0;
                 node = new Node(id, kind);

@@ -1,4 +1,5 @@
 using ZstdFs.Core.Content;
+using ZstdFs.Core.Inodes;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.OpenFiles;
@@ -47,7 +48,8 @@ internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDi
 }
 
 /// <summary>One open of a plain file, which is served as it is.</summary>
-internal sealed class OpenPlainFile(FileDescriptor file, bool isWritable) : OpenHandle(isWritable)
+internal sealed class OpenPlainFile(Node node, FileDescriptor file, bool isWritable) : OpenHandle(isWritable)
 {
+    internal Node Node { get; } = node;
     internal FileDescriptor File { get; } = file;
 }

@@ -1,0 +1,166 @@
+using System.Diagnostics;
+using System.Text;
+using ZstdFs.Core.Conversion;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Source;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>
+/// <c>--plain=convert</c>: plain files that were looked up become stored files, on a thread of its own. A file that is open through the mount, that another
+/// process writes, or whose folder is being listed is tried again later.
+/// </summary>
+internal sealed class BackgroundConversion : IConversionObserver, IDisposable
+{
+    private const int MostWaiting = 64 * 1024, FilesInBatch = 64;
+    private const long BytesInBatch = 256 * 1024 * 1024;
+
+    // What made somebody look a file up is likely to open it next.
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(1), LongestDelay = TimeSpan.FromSeconds(10);
+
+    private readonly Volume _volume;
+    private readonly StateFolder _state;
+    private readonly PlainFileSwap _swap;
+    private readonly CancellationTokenSource _stopping = new();
+
+    // Guards what follows; a monitor, because the thread waits on it.
+    private readonly object _gate = new();
+    private readonly HashSet<Node> _known = [];
+    private readonly PriorityQueue<Waiting, long> _queue = new();
+    private Thread? _thread;
+
+    private readonly record struct Waiting(Node Node, TimeSpan Delay);
+
+    internal BackgroundConversion(Volume volume, StateFolder state)
+    {
+        (_volume, _state) = (volume, state);
+        _swap = new PlainFileSwap(volume);
+    }
+
+    /// <summary>A file that was looked up, or closed. Nothing happens where it waits already, or cannot be converted.</summary>
+    internal void Consider(Node node)
+    {
+        // A file without a number from the allocator would get another one with its new form.
+        if (node.Kind != NodeKind.Plain || node.StaysPlain || !StateFolder.IsAllocated(node.Id))
+            return;
+        lock (_gate)
+        {
+            if (_stopping.IsCancellationRequested || _known.Count >= MostWaiting || !_known.Add(node))
+                return;
+            _volume.Nodes.Pin(node);
+            Put(new Waiting(node, FirstDelay));
+            if (_thread is not null)
+                return;
+            _thread = new Thread(Run) { IsBackground = true, Name = "convert" };
+            _thread.Start();
+        }
+    }
+
+    private void Put(Waiting waiting)
+    {
+        _queue.Enqueue(waiting, Stopwatch.GetTimestamp() + (long)(waiting.Delay.TotalSeconds * Stopwatch.Frequency));
+        Monitor.PulseAll(_gate);
+    }
+
+    private void Run()
+    {
+        FileConverter? converter = null;
+        while (!_stopping.IsCancellationRequested)
+        {
+            List<Waiting> batch = Take(waits: converter is null);
+            if (batch.Count > 0)
+                Convert(batch, converter ??= new FileConverter(_volume.Source, _state, Options(), this));
+            else
+            {
+                converter?.Dispose();
+                converter = null;
+            }
+        }
+        converter?.Dispose();
+    }
+
+    /// <summary>Half of the threads: who uses the mount comes first.</summary>
+    private ConversionOptions Options() => new()
+    {
+        Level = _volume.Services.Options.Level,
+        FrameBytes = _volume.Services.Options.FrameBytes,
+        Jobs = Math.Max(1, _volume.Services.Options.Jobs / 2),
+    };
+
+    /// <summary>What is due; nothing where it is time to stop, or nothing is due and the caller does not wait for it.</summary>
+    private List<Waiting> Take(bool waits)
+    {
+        var batch = new List<Waiting>();
+        lock (_gate)
+        {
+            while (!_stopping.IsCancellationRequested && batch.Count < FilesInBatch)
+            {
+                bool any = _queue.TryPeek(out Waiting waiting, out long due);
+                TimeSpan left = any ? Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due) : Timeout.InfiniteTimeSpan;
+                if (any && left <= TimeSpan.Zero)
+                    batch.Add(_queue.Dequeue());
+                else if (batch.Count > 0 || !waits)
+                    break;
+                else
+                    Monitor.Wait(_gate, left);
+            }
+        }
+        return batch;
+    }
+
+    private void Convert(List<Waiting> batch, FileConverter converter)
+    {
+        var begun = new List<PlainFile>();
+        long bytes = 0;
+        foreach (Waiting waiting in batch)
+        {
+            PlainFile file = _swap.Begin(waiting.Node, converter);
+            begun.Add(file);
+            bytes += file.Job?.Stat.Size ?? 0;
+            if (bytes < BytesInBatch)
+                continue;
+            _swap.Run(begun, converter, _stopping.Token);
+            bytes = 0;
+        }
+        _swap.Run(begun, converter, _stopping.Token);
+        for (int i = 0; i < batch.Count; i++)
+            End(batch[i], begun[i]);
+    }
+
+    private void End(Waiting waiting, PlainFile file)
+    {
+        file.Release();
+        if (file.Outcome == SwapOutcome.StaysPlain)
+            waiting.Node.StaysPlain = true;
+        lock (_gate)
+        {
+            if (file.Outcome == SwapOutcome.Later && !_stopping.IsCancellationRequested)
+            {
+                Put(waiting with { Delay = TimeSpan.FromTicks(Math.Min(LongestDelay.Ticks, waiting.Delay.Ticks * 2)) });
+                return;
+            }
+            _known.Remove(waiting.Node);
+        }
+        _volume.Forgotten(_volume.Nodes.Unpin(waiting.Node));
+    }
+
+    void IConversionObserver.Left(ReadOnlySpan<byte> path, LeftReason reason, string detail)
+    {
+        if (!PlainFileSwap.IsPassing(reason))
+            _volume.Services.Log.Warning($"'{Encoding.UTF8.GetString(path)}' stays plain: {reason}{(detail.Length == 0 ? "" : $" ({detail})")}");
+    }
+
+    /// <summary>Ends what is under way; the files that wait stay plain. Nothing is considered afterwards.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopping.Cancel();
+            Monitor.PulseAll(_gate);
+        }
+        _thread?.Join();
+        while (_queue.TryDequeue(out Waiting waiting, out _))
+            _volume.Forgotten(_volume.Nodes.Unpin(waiting.Node));
+        _known.Clear();
+    }
+}
