@@ -8,12 +8,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Ops on names: lookup, create, unlink, rename, link.</summary>
+/// <summary>Ops that find names and give them: lookup, create, link.</summary>
 internal sealed class NameOperations(Volume volume)
 {
-    /// <summary>A plain file became a stored one between the look at its name and the change of it: to be done again.</summary>
-    private const int Converted = 1;
-    private const int Attempts = 3;
+    private readonly NameChanges _changes = new(volume);
 
     internal int Lookup(ulong parentId, NativeName name, out FuseEntryOut entry)
     {
@@ -33,7 +31,7 @@ internal sealed class NameOperations(Volume volume)
     internal int MakeNative(in RequestContext context, ulong parentId, NativeName name, uint umask, NativeMaker make, out FuseEntryOut entry)
     {
         entry = default;
-        int result = Prepare(parentId, name, out Node parent, out DescriptorLease lease);
+        int result = _changes.Prepare(parentId, name, out Node parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)
@@ -56,7 +54,7 @@ internal sealed class NameOperations(Volume volume)
     {
         entry = default;
         file = null!;
-        int result = Prepare(parentId, name, out Node parent, out DescriptorLease lease);
+        int result = _changes.Prepare(parentId, name, out Node parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)
@@ -147,260 +145,12 @@ internal sealed class NameOperations(Volume volume)
         return 0;
     }
 
-    internal int Remove(ulong parentId, NativeName name, bool folder)
-    {
-        int result = Prepare(parentId, name, out Node parent, out DescriptorLease lease);
-        if (result < 0)
-            return result;
-        using (lease)
-        {
-            result = Converted;
-            for (int attempt = 0; attempt < Attempts && result == Converted; attempt++)
-                result = Remove(parent, lease.Descriptor, name, folder);
-        }
-        return result == Converted ? -(int)Errno.ESTALE : result;
-    }
-
-    private int Remove(Node parent, FileDescriptor directory, NativeName name, bool folder)
-    {
-        int result = volume.Resolver.Resolve(directory, parent == volume.Nodes.Root, name.Bytes, out Resolved resolved);
-        if (result < 0)
-            return result;
-        if (folder != (resolved.Kind == NodeKind.Directory))
-            return -(int)(folder ? Errno.ENOTDIR : Errno.EISDIR);
-        Node? node = volume.Nodes.Find(resolved.Id);
-        if (node is null)
-        {
-            lock (volume.FolderGates[parent])
-                return RemoveNative(directory, name, resolved.Kind);
-        }
-        // A commit that is about to be published must find the name, or find it gone.
-        lock (node.LinksGate)
-        {
-            if (IsConverted(node, resolved))
-                return Converted;
-            FileDescriptor? nameless = OpenLastName(node, resolved, directory, name);
-            lock (volume.FolderGates[parent])
-                result = RemoveNative(directory, name, resolved.Kind);
-            if (result < 0)
-                nameless?.Dispose();
-            else
-            {
-                node.Nameless = nameless;
-                volume.Nodes.RemoveLink(node, parent, name.Bytes);
-            }
-        }
-        if (result < 0)
-            return result;
-        if (folder)
-            volume.Directories.Drop(node);
-        else if (resolved.Stat.LinkCount <= 1)
-            ForgetWorkingCopy(node);
-        return 0;
-    }
-
-    /// <summary>The last name of a file is gone: its working copy has no target that the next mount could look for.</summary>
-    private void ForgetWorkingCopy(Node node)
-    {
-        if (volume.Contents.Hold(node.Id) is not { } held)
-            return;
-        held.ForgetName();
-        volume.Release(held);
-    }
-
-    /// <summary>The name of a file changed: its working copy says so.</summary>
-    private void NoteWorkingPath(Node node)
-    {
-        if (volume.Contents.Hold(node.Id) is not { } held)
-            return;
-        held.NotePath(node.LogicalPath());
-        volume.Release(held);
-    }
-
-    /// <summary>A stored file that is about to lose its last name, open, for who looked it up before. The caller holds its gate.</summary>
-    private FileDescriptor? OpenLastName(Node node, in Resolved resolved, FileDescriptor directory, NativeName name)
-    {
-        if (node.Kind != NodeKind.Stored || resolved.Stat.LinkCount > 1 || node.Nameless is not null)
-            return null;
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        return volume.Source.OpenRead(directory, StoredName.Of(name.Bytes, buffer), out FileDescriptor file) >= 0 ? file : null;
-    }
-
-    private static int RemoveNative(FileDescriptor directory, NativeName name, NodeKind kind)
-    {
-        if (kind == NodeKind.Directory)
-            return SystemCallsAt.RemoveDirectory(directory, name);
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        return SystemCallsAt.Unlink(directory, kind == NodeKind.Stored ? StoredName.Of(name.Bytes, buffer) : name);
-    }
-
-    internal int Rename(ulong oldParentId, NativeName oldName, ulong newParentId, NativeName newName, uint flags)
-    {
-        if ((flags & ~(RenameFlags.NoReplace | RenameFlags.Exchange)) != 0)
-            return -(int)Errno.EINVAL;
-        int result = Prepare(oldParentId, oldName, out Node oldParent, out DescriptorLease from);
-        if (result < 0)
-            return result;
-        using (from)
-        {
-            result = Prepare(newParentId, newName, out Node newParent, out DescriptorLease to);
-            if (result < 0)
-                return result;
-            using (to)
-            {
-                result = Converted;
-                for (int attempt = 0; attempt < Attempts && result == Converted; attempt++)
-                    result = Rename(oldParent, from.Descriptor, oldName, newParent, to.Descriptor, newName, flags);
-                return result == Converted ? -(int)Errno.ESTALE : result;
-            }
-        }
-    }
-
-    private int Rename(Node oldParent, FileDescriptor from, NativeName oldName, Node newParent, FileDescriptor to, NativeName newName, uint flags)
-    {
-        int result = volume.Resolver.Resolve(from, oldParent == volume.Nodes.Root, oldName.Bytes, out Resolved moved);
-        if (result < 0)
-            return result;
-        result = volume.Resolver.Resolve(to, newParent == volume.Nodes.Root, newName.Bytes, out Resolved replaced);
-        bool replaces = result >= 0;
-        if (!replaces && result != -(int)Errno.ENOENT)
-            return result;
-        if (replaces && (flags & RenameFlags.NoReplace) != 0)
-            return -(int)Errno.EEXIST;
-        if (!replaces && (flags & RenameFlags.Exchange) != 0)
-            return -(int)Errno.ENOENT;
-        bool sameNaming = !replaces || moved.Kind == NodeKind.Stored == (replaced.Kind == NodeKind.Stored);
-        if (!sameNaming && (flags & RenameFlags.Exchange) != 0)
-            return -(int)Errno.EINVAL;
-        // Under the name in the source there may be something that the logical name does not lead to: a plain file, or another logical name's.
-        if ((!replaces || !sameNaming) && IsTaken(moved.Kind, to, newName))
-            return -(int)Errno.EEXIST;
-        Node? movedNode = volume.Nodes.Find(moved.Id);
-        Node? replacedNode = replaces ? volume.Nodes.Find(replaced.Id) : null;
-        if (movedNode is not null && movedNode == replacedNode)
-            return 0;
-        if (replaces && moved.Kind == NodeKind.Stored)
-        {
-            result = SettleContent(moved, from, oldName);
-            if (result < 0)
-                return result;
-        }
-        result = RenameUnderGates(movedNode, moved, replacedNode, replaces ? replaced : null, new Place(oldParent, from, oldName), new Place(newParent, to, newName), flags);
-        if (result != 0)
-            return result;
-        // The replaced file was stored under another kind of name, which the rename did not take away.
-        if (!sameNaming)
-            _ = RemoveNative(to, newName, replaced.Kind);
-        // These wait for the contents' locks, which come before the gates.
-        if (replacedNode is not null && (flags & RenameFlags.Exchange) != 0)
-            NoteWorkingPath(replacedNode);
-        else if (replacedNode is not null && replaced.Stat.LinkCount <= 1)
-            ForgetWorkingCopy(replacedNode);
-        if (movedNode is not null)
-            NoteWorkingPath(movedNode);
-        return 0;
-    }
-
-    /// <summary>
-    /// What takes the place of another file is on disk first, although nobody asked for it: many programs save by a rename without fsync, and a power cut would
-    /// leave them an empty file in place of the old one. ext4 does the same (auto_da_alloc).
-    /// </summary>
-    private int SettleContent(in Resolved moved, FileDescriptor directory, NativeName name)
-    {
-        if (volume.Contents.Hold(moved.Id) is { } held)
-        {
-            int settled = held.Settle();
-            if (settled == -(int)Errno.EOPNOTSUPP)
-                settled = held.Commit(volume.Committer, yields: false);
-            volume.Release(held);
-            return settled;
-        }
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        NativeName stored = StoredName.Of(name.Bytes, buffer);
-        if (!SourceTree.TryReadRecord(directory, stored, out SizeRecord record) || record.Epoch != volume.Services.State!.Epoch)
-            return 0;
-        int result = volume.Source.OpenRead(directory, stored, out FileDescriptor file);
-        if (result < 0)
-            return result;
-        using (file)
-            return SystemCallsFile.SynchronizeData(file);
-    }
-
-    /// <summary>A name in an open folder.</summary>
-    private readonly ref struct Place(Node folder, FileDescriptor directory, NativeName name)
-    {
-        internal Node Folder { get; } = folder;
-        internal FileDescriptor Directory { get; } = directory;
-        internal NativeName Name { get; } = name;
-    }
-
-    private static bool IsTaken(NodeKind kind, FileDescriptor directory, NativeName name)
-    {
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        return SystemCallsAt.Stat(directory, kind == NodeKind.Stored ? StoredName.Of(name.Bytes, buffer) : name, out _) >= 0;
-    }
-
-    /// <summary>
-    /// The system call and the nodes' new names, with the files' gates held in the order of their ids: a commit finds each file under the name that it has.
-    /// </summary>
-    private int RenameUnderGates(Node? movedNode, in Resolved moved, Node? replacedNode, Resolved? replaced, Place from, Place to, uint flags)
-    {
-        Node? first = movedNode, second = replacedNode;
-        if (first is null || second is not null && second.Id < first.Id)
-            (first, second) = (second, first);
-        Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
-        bool isStored = moved.Kind == NodeKind.Stored, exchanges = (flags & RenameFlags.Exchange) != 0;
-        NativeName source = isStored ? StoredName.Of(from.Name.Bytes, oldBuffer) : from.Name;
-        NativeName target = isStored ? StoredName.Of(to.Name.Bytes, newBuffer) : to.Name;
-        first?.LinksGate.Enter();
-        second?.LinksGate.Enter();
-        FileDescriptor? nameless = null;
-        try
-        {
-            if (IsConverted(movedNode, moved) || replacedNode is not null && IsConverted(replacedNode, replaced!.Value))
-                return Converted;
-            if (replacedNode is not null && !exchanges)
-                nameless = OpenLastName(replacedNode, replaced!.Value, to.Directory, to.Name);
-            int result;
-            using (volume.FolderGates.Enter(from.Folder, to.Folder))
-                result = SystemCallsAt.Rename(from.Directory, source, to.Directory, target, flags);
-            if (result < 0)
-                return result;
-            if (replacedNode is not null)
-            {
-                volume.Nodes.RemoveLink(replacedNode, to.Folder, to.Name.Bytes);
-                if (exchanges)
-                    volume.Nodes.AddLink(replacedNode, from.Folder, from.Name.Bytes, only: IsOnlyName(replaced!.Value));
-                else
-                    (replacedNode.Nameless, nameless) = (nameless ?? replacedNode.Nameless, null);
-            }
-            if (movedNode is not null)
-            {
-                volume.Nodes.AddLink(movedNode, to.Folder, to.Name.Bytes, only: IsOnlyName(moved));
-                volume.Nodes.RemoveLink(movedNode, from.Folder, from.Name.Bytes);
-            }
-            return 0;
-        }
-        finally
-        {
-            second?.LinksGate.Exit();
-            first?.LinksGate.Exit();
-            nameless?.Dispose();
-        }
-    }
-
-    /// <summary>Under the node's gate this stays so.</summary>
-    private static bool IsConverted(Node? node, in Resolved resolved) =>
-        (node?.Kind, resolved.Kind) is (NodeKind.Stored, NodeKind.Plain) or (NodeKind.Plain, NodeKind.Stored);
-
-    private static bool IsOnlyName(in Resolved resolved) => resolved.Stat.LinkCount <= 1 || resolved.Kind == NodeKind.Directory;
-
     internal int Link(ulong nodeId, ulong newParentId, NativeName newName, out FuseEntryOut entry)
     {
         entry = default;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        int result = Prepare(newParentId, newName, out Node newParent, out DescriptorLease to);
+        int result = _changes.Prepare(newParentId, newName, out Node newParent, out DescriptorLease to);
         if (result < 0)
             return result;
         using (to)
@@ -468,20 +218,6 @@ internal sealed class NameOperations(Volume volume)
         {
             volume.Release(held);
         }
-    }
-
-    /// <summary>A folder in which a name is about to change. What is ours in the root cannot be named, and longer names than a stored file's cannot be made.</summary>
-    private int Prepare(ulong parentId, NativeName name, out Node parent, out DescriptorLease lease)
-    {
-        parent = null!;
-        lease = default;
-        if (volume.IsReadOnly)
-            return -(int)Errno.EROFS;
-        if (name.Length > StoredName.MaxLogicalBytes)
-            return -(int)Errno.ENAMETOOLONG;
-        if (parentId == NodeTable.RootId && name.Bytes.SequenceEqual(StoredName.ReservedFolder))
-            return -(int)Errno.EPERM;
-        return volume.RentFolder(parentId, out parent, out lease);
     }
 }
 

@@ -15,6 +15,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     private readonly Volume _volume;
     private readonly StateFolder? _state;
     private readonly NameOperations _names;
+    private readonly RemoveOperations _removals;
+    private readonly RenameOperations _renames;
     private readonly FileOperations _files;
     private readonly DirectoryOperations _directories;
     private readonly AttributeOperations _attributes;
@@ -24,6 +26,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         _volume = volume;
         _state = state;
         _names = new NameOperations(volume);
+        _removals = new RemoveOperations(volume);
+        _renames = new RenameOperations(volume);
         _files = new FileOperations(volume);
         _directories = new DirectoryOperations(volume);
         _attributes = new AttributeOperations(volume, _files);
@@ -120,14 +124,14 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         _names.MakeNative(context, parent, name, umask, (directory, at) => SystemCallsAt.MakeDirectory(directory, at, mode & 0xFFF), out entry);
 
     /// <inheritdoc/>
-    public override int Unlink(in RequestContext context, ulong parent, NativeName name) => _names.Remove(parent, name, folder: false);
+    public override int Unlink(in RequestContext context, ulong parent, NativeName name) => _removals.Remove(parent, name, folder: false);
 
     /// <inheritdoc/>
-    public override int RemoveDirectory(in RequestContext context, ulong parent, NativeName name) => _names.Remove(parent, name, folder: true);
+    public override int RemoveDirectory(in RequestContext context, ulong parent, NativeName name) => _removals.Remove(parent, name, folder: true);
 
     /// <inheritdoc/>
     public override int Rename(in RequestContext context, ulong oldParent, NativeName oldName, ulong newParent, NativeName newName, uint flags) =>
-        _names.Rename(oldParent, oldName, newParent, newName, flags);
+        _renames.Rename(oldParent, oldName, newParent, newName, flags);
 
     /// <inheritdoc/>
     public override int Link(in RequestContext context, ulong node, ulong newParent, NativeName newName, out FuseEntryOut entry) => _names.Link(node, newParent, newName, out entry);

@@ -112,6 +112,32 @@ internal sealed class RenameTests(Ground ground) : GroundTests(ground)
         AssertKept();
     }
 
+    [TestCase("os.mkdir('b'); open('b/inside', 'w').write('inside')", "open('a/inside').read() == 'inside'")]
+    [TestCase("os.symlink('nowhere', 'b')", "os.readlink('a') == 'nowhere'")]
+    [TestCase("os.mkfifo('b')", "stat.S_ISFIFO(os.lstat('a').st_mode)")]
+    public void Exchange_SwapsAFileWithWhatIsNone(string make, string found)
+    {
+        Python(
+            $$"""
+            import ctypes, os, stat
+            libc = ctypes.CDLL(None, use_errno=True)
+            def exchange(a, b): assert libc.renameat2(-100, a, -100, b, 2) == 0, os.strerror(ctypes.get_errno())
+            with open("a", "w") as f: f.write("content")
+            {{make}}
+            numbers = os.lstat("a").st_ino, os.lstat("b").st_ino
+            held = open("a", "r+")
+            held.seek(0, 2); held.write(" and more"); held.flush()
+            exchange(b"a", b"b")
+            assert open("b").read() == "content and more" and {{found}}
+            assert (os.lstat("b").st_ino, os.lstat("a").st_ino) == numbers
+            exchange(b"a", b"b")
+            held.write("!"); held.close()
+            assert open("a").read() == "content and more!" and (os.lstat("a").st_ino, os.lstat("b").st_ino) == numbers
+            """);
+        Remount();
+        Assert.That(Bash("cat a; ls"), Is.EqualTo("content and more!a\nb"));
+    }
+
     [Test]
     public void Exchange_SwapsContents()
     {

@@ -1,0 +1,62 @@
+using ZstdFs.Core.Inodes;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>unlink(2) and rmdir(2).</summary>
+internal sealed class RemoveOperations(Volume volume)
+{
+    private readonly NameChanges _changes = new(volume);
+
+    internal int Remove(ulong parentId, NativeName name, bool folder)
+    {
+        int result = _changes.Prepare(parentId, name, out Node parent, out DescriptorLease lease);
+        if (result < 0)
+            return result;
+        using (lease)
+        {
+            result = NameChanges.Converted;
+            for (int attempt = 0; attempt < NameChanges.Attempts && result == NameChanges.Converted; attempt++)
+                result = Remove(parent, lease.Descriptor, name, folder);
+        }
+        return result == NameChanges.Converted ? -(int)Errno.ESTALE : result;
+    }
+
+    private int Remove(Node parent, FileDescriptor directory, NativeName name, bool folder)
+    {
+        int result = volume.Resolver.Resolve(directory, parent == volume.Nodes.Root, name.Bytes, out Resolved resolved);
+        if (result < 0)
+            return result;
+        if (folder != (resolved.Kind == NodeKind.Directory))
+            return -(int)(folder ? Errno.ENOTDIR : Errno.EISDIR);
+        Node? node = volume.Nodes.Find(resolved.Id);
+        if (node is null)
+        {
+            lock (volume.FolderGates[parent])
+                return NameChanges.RemoveNative(directory, name, resolved.Kind);
+        }
+        // A commit that is about to be published must find the name, or find it gone.
+        lock (node.LinksGate)
+        {
+            if (NameChanges.IsConverted(node, resolved))
+                return NameChanges.Converted;
+            FileDescriptor? nameless = _changes.OpenLastName(node, resolved, directory, name);
+            lock (volume.FolderGates[parent])
+                result = NameChanges.RemoveNative(directory, name, resolved.Kind);
+            if (result < 0)
+                nameless?.Dispose();
+            else
+            {
+                node.Nameless = nameless;
+                volume.Nodes.RemoveLink(node, parent, name.Bytes);
+            }
+        }
+        if (result < 0)
+            return result;
+        if (folder)
+            volume.Directories.Drop(node);
+        else if (resolved.Stat.LinkCount <= 1)
+            _changes.ForgetWorkingCopy(node);
+        return 0;
+    }
+}
