@@ -31,7 +31,10 @@ internal sealed class Resolver(ContentServices services)
             return result;
         result = ResolveNative(parent, name, out resolved);
         // A plain file that was converted between the two looks.
-        return result == -(int)Errno.ENOENT && _plainFiles == PlainFiles.Convert ? TryStored(parent, name, out resolved) : result;
+        if (result == -(int)Errno.ENOENT && _plainFiles == PlainFiles.Convert)
+            result = TryStored(parent, name, out resolved);
+        // What is stored as itself may have a longer name than a file here can have.
+        return result == -(int)Errno.ENOENT && name.Length > StoredName.MaxLogicalBytes ? -(int)Errno.ENAMETOOLONG : result;
     }
 
     /// <summary>−ENOENT where there is no stored file of this logical name.</summary>
