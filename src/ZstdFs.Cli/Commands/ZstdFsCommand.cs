@@ -16,6 +16,8 @@ internal static class ZstdFsCommand
         root.Subcommands.Add(mount);
         root.Subcommands.Add(unmount);
         root.Subcommands.Add(sync);
+        Command status = StatusCommand.Create();
+        root.Subcommands.Add(status);
         foreach (Command tool in new[] { convert, check, recompress, stats, info })
             root.Subcommands.Add(tool);
 
@@ -53,6 +55,7 @@ internal static class ZstdFsCommand
             ],
             [stats] = ["zstdfs stats /srv/logs.zst     a source", "zstdfs stats --top 30 --depth 2 /logs     a mount, by the space on disk"],
             [info] = ["zstdfs info /srv/logs.zst/a.json.zst"],
+            [status] = ["zstdfs status /logs     what is not in the source yet; ends with 7 where something could not be stored"],
             [sync] = ["zstdfs sync /logs     returns when everything closed so far would survive a power cut"],
         });
         return root;

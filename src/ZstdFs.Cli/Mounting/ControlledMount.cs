@@ -63,6 +63,16 @@ internal sealed class ControlledMount : IDisposable
     /// <summary>Commits everything that was closed so far and makes it durable. 0 or −errno.</summary>
     internal int Synchronize() => SystemCallsFile.IoControl(_root!, ControlCommands.Sync, default);
 
+    /// <summary>What it has still to store, as one JSON object.</summary>
+    internal ReadOnlyMemory<byte> ReadStatus()
+    {
+        byte[] status = new byte[ControlCommands.StatusBytes];
+        int result = SystemCallsFile.IoControl(_root!, ControlCommands.Status, status);
+        if (result < 0)
+            throw new CommandFailure(ExitCode.Failure, $"the daemon of '{Text}' does not tell its status ({(Errno)(-result)}): it is of another version");
+        return status.AsMemory(0, status.AsSpan().IndexOf((byte)0));
+    }
+
     /// <summary>Lets go of the mount, which could not be unmounted otherwise.</summary>
     public void Dispose()
     {

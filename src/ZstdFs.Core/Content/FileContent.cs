@@ -27,6 +27,7 @@ internal sealed class FileContent : IDisposable
     // Emptied to be written anew, and neither closed nor synchronised since: until then the old version is the one that counts.
     private bool _replacesBase;
     private int _refusal;
+    private int _untold;
 
     // Packed, because attributes are read beside writers.
     private long _modifyTime;
@@ -106,6 +107,9 @@ internal sealed class FileContent : IDisposable
 
     /// <summary>It was to be replaced, and not all of the new content could be written. 0, or why not as −errno.</summary>
     internal int CutShort => _replacesBase ? _refusal : 0;
+
+    /// <summary>Why the newest commit failed, as −errno; 0 where it did not.</summary>
+    internal int CommitError { get; private set; }
 
     /// <summary>Guarded by the queue of commits.</summary>
     internal bool IsQueued { get; set; }
@@ -484,6 +488,7 @@ internal sealed class FileContent : IDisposable
                 return 0;
             CommittedAt = Stopwatch.GetTimestamp();
             int result = committer.Build(this, yields, out StoredBase? next);
+            NoteCommit(result, isBackground: yields);
             if (result < 0 || next is null)
                 return result;
             _lock.BecomeExclusive();
@@ -504,13 +509,27 @@ internal sealed class FileContent : IDisposable
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
         {
-            return ContentFault.Report(e, this, _services.Log);
+            int result = ContentFault.Report(e, this, _services.Log);
+            NoteCommit(result, isBackground: yields);
+            return result;
         }
         finally
         {
             _lock.ExitCommit();
         }
     }
+
+    private void NoteCommit(int result, bool isBackground)
+    {
+        if (result == -(int)Errno.EAGAIN)
+            return;
+        CommitError = Math.Min(result, 0);
+        if (isBackground)
+            _untold = CommitError;
+    }
+
+    /// <summary>A commit that nobody waited for failed: told once, to whoever closes or synchronises the file next. 0 or −errno.</summary>
+    internal int TakeUntoldError() => Interlocked.Exchange(ref _untold, 0);
 
     /// <summary>
     /// The source has another version by now, which stays. What was written is kept as a plain file in <c>.zstdfs/lost</c>, completed from the base that it

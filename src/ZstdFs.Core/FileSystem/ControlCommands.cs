@@ -8,4 +8,10 @@ public static class ControlCommands
 
     /// <summary>_IO('z', 2): commits everything written so far and makes it durable. Fails with the error of the first file that could not be committed.</summary>
     public const uint Sync = 0x7a02;
+
+    /// <summary>_IOR('z', 3, 12 KiB): what is not in the source yet, as one JSON object and zeros behind it.</summary>
+    public const uint Status = 0x8000_7a03 | (StatusBytes << 16);
+
+    /// <summary>Length of the answer to <see cref="Status"/>.</summary>
+    public const int StatusBytes = 12 * 1024;
 }

@@ -127,7 +127,9 @@ internal sealed class FileOperations(Volume volume)
         if (isLast && (content.CommitsCheaply || volume.Queue.BacklogBytes > volume.Services.Options.BacklogBytes))
             return content.Commit(volume.Committer, yields: false);
         int result = content.Persist();
-        return result == -(int)Errno.EOPNOTSUPP ? content.Commit(volume.Committer, yields: false) : result;
+        if (result == -(int)Errno.EOPNOTSUPP)
+            return content.Commit(volume.Committer, yields: false);
+        return result < 0 ? result : content.TakeUntoldError();
     }
 
     internal void Release(ulong handle)
@@ -190,6 +192,8 @@ internal sealed class FileOperations(Volume volume)
         }
         if (result >= 0)
             result = content.Synchronize();
+        if (result >= 0)
+            result = content.TakeUntoldError();
         if (result < 0 || file.IsNameDurable || content.Node.AnyLink is not { } link)
             return result;
         result = SynchronizeFolder(link.Parent);

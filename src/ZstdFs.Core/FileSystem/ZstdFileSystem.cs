@@ -225,6 +225,9 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
                 return 0;
             case ControlCommands.Sync:
                 return ReadOnly ? 0 : _files.SynchronizeAll(openToo: true);
+            case ControlCommands.Status when output.Length >= ControlCommands.StatusBytes:
+                MountStatus.Write(_volume, output);
+                return 0;
             default:
                 return -(int)Errno.ENOTTY;
         }

@@ -84,8 +84,9 @@ internal sealed class StateFolder : IDisposable
         if (result < 0)
             return null;
         if (SystemCallsFile.TryLock(lockFile, exclusive: true) < 0)
-            throw new SourceException(SourceProblem.InUse, "the source is already served by another zstdfs (.zstdfs/lock is held); unmount that first, or mount with -o ro");
+            throw new SourceException(SourceProblem.InUse, $"the source is already served by another zstdfs ({LockHolder.Read(lockFile)}); unmount that first, or mount with -o ro");
         var opened = new StateFolder(source, folder, working, lockFile, state);
+        LockHolder.Write(lockFile);
         // What a killed daemon left in the page cache must not be lost to a power cut that this mount would then not suspect.
         result = opened._wasInterrupted ? SystemCallsFile.SynchronizeFileSystem(folder) : 0;
         if (result >= 0 && opened._cutEpoch is { } cut)
@@ -158,7 +159,8 @@ internal sealed class StateFolder : IDisposable
     {
         Span<byte> state = stackalloc byte[StateRecord.Bytes];
         int length = SystemCallsFile.Read(_file, 0, state);
-        if (length == 0)
+        // Its first write may have been cut off with the power, which left nothing or zeros: no number was given then.
+        if (length >= 0 && !state[..length].ContainsAnyExcept((byte)0))
         {
             // Somewhere in 2^52 numbers: should the state of a source be lost, the numbers in its files will hardly be met again.
             ulong start = FirstInodeNumber + BinaryPrimitives.ReadUInt32LittleEndian(RandomNumberGenerator.GetBytes(sizeof(uint))) * BlockOfNumbers;

@@ -101,7 +101,7 @@ internal sealed class PowerCut : IDisposable
     private static void BootAnew(string source)
     {
         string file = Path.Combine(source, ".zstdfs/state");
-        if (!File.Exists(file) || File.ReadAllBytes(file) is not { Length: StateRecord.Bytes } bytes)
+        if (!File.Exists(file) || File.ReadAllBytes(file) is not { Length: StateRecord.Bytes } bytes || !bytes.AsSpan().ContainsAnyExcept((byte)0))
             return;
         StateRecord record = StateRecord.Read(bytes);
         record.Boot = Guid.NewGuid();

@@ -1,0 +1,60 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using ZstdFs.Core.Content;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>What a mount has still to store, as JSON: what <c>zstdfs status</c> asks the daemon for.</summary>
+internal static class MountStatus
+{
+    /// <summary>Fills <paramref name="output"/> with one JSON object and leaves the rest zero. As many files as there is room for are named; the counts are of all.</summary>
+    internal static void Write(Volume volume, Span<byte> output)
+    {
+        FileContent[] dirty = volume.Contents.HoldDirty();
+        try
+        {
+            FileContent[] failed = [.. dirty.Where(static c => c.CommitError < 0)];
+            FileContent[] named = [.. failed, .. dirty.Except(failed)];
+            int count = named.Length;
+            byte[] json;
+            for (json = ToJson(volume, dirty, failed.Length, named); json.Length > output.Length; json = ToJson(volume, dirty, failed.Length, named.AsSpan(0, count)))
+                count /= 2;
+            json.CopyTo(output);
+        }
+        finally
+        {
+            foreach (FileContent content in dirty)
+                volume.Release(content);
+        }
+    }
+
+    private static byte[] ToJson(Volume volume, FileContent[] dirty, int failed, ReadOnlySpan<FileContent> named)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("daemon", Environment.ProcessId);
+            json.WriteBoolean("read_only", volume.IsReadOnly);
+            json.WriteNumber("pending_files", dirty.Length);
+            json.WriteNumber("pending_bytes", dirty.Sum(static c => c.LogicalBytes));
+            json.WriteNumber("failed_files", failed);
+            json.WriteStartArray("files");
+            foreach (FileContent content in named)
+            {
+                json.WriteStartObject();
+                json.WriteString("path", Encoding.UTF8.GetString(content.Node.LogicalPath()));
+                json.WriteNumber("bytes", content.LogicalBytes);
+                json.WriteBoolean("open_for_writing", content.WritableHandles > 0);
+                if (content.CommitError < 0)
+                    json.WriteString("error", ((Errno)(-content.CommitError)).ToString());
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+        return stream.ToArray();
+    }
+}
