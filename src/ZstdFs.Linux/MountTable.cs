@@ -6,8 +6,9 @@ namespace ZstdFs.Linux;
 /// <param name="MountPoint">Absolute path, as bytes.</param>
 /// <param name="Device">"major:minor" of the file system.</param>
 /// <param name="FileSystemType">Such as "ext4" or "fuse.zstdfs".</param>
+/// <param name="Source">What is mounted, as bytes: a device, or what a FUSE program says.</param>
 /// <param name="SuperOptions">Options of the file system itself, such as "rw,user_id=0".</param>
-public sealed record MountEntry(ReadOnlyMemory<byte> MountPoint, string Device, string FileSystemType, string SuperOptions)
+public sealed record MountEntry(ReadOnlyMemory<byte> MountPoint, string Device, string FileSystemType, ReadOnlyMemory<byte> Source, string SuperOptions)
 {
     /// <summary>The FUSE mount's owner (<c>user_id=</c>); null for other file systems.</summary>
     public uint? UserId
@@ -56,7 +57,7 @@ public static class MountTable
             string[] left = Encoding.Latin1.GetString(line[..separator]).Split(' ');
             string[] right = Encoding.Latin1.GetString(line[(separator + 3)..]).Split(' ');
             if (left.Length >= 6 && right.Length >= 3)
-                mounts.Add(new MountEntry(Unescape(left[4]), left[2], right[0], right[2]));
+                mounts.Add(new MountEntry(Unescape(left[4]), left[2], right[0], Unescape(right[1]), right[2]));
         }
         return mounts;
     }

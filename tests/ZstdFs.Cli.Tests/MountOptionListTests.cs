@@ -55,7 +55,7 @@ internal sealed class MountOptionListTests
     [TestCase("frame_size=-64K")]
     [TestCase("frame_size=99999999999999999999")]
     [TestCase("frame_size=")]
-    [TestCase("plain=convert")]
+    [TestCase("plain=all")]
     [TestCase("cache_timeout=-1")]
     [TestCase("cache_timeout=NaN")]
     [TestCase("cache_timeout=1e9")]

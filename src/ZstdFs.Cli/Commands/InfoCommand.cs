@@ -30,7 +30,7 @@ internal static class InfoCommand
             string shown = NativeText.Printable(file);
             try
             {
-                using FileDescriptor opened = Open(file);
+                using FileDescriptor opened = NamedFile.Open(file);
                 found.Add((shown, StoredFileFacts.Of(opened)));
             }
             catch (SourceException e)
@@ -46,25 +46,6 @@ internal static class InfoCommand
         return failed ? ExitCode.SourceUnusable : ExitCode.Success;
     }
 
-    private static FileDescriptor Open(string text)
-    {
-        int result = SystemCallsAt.Open(new NativeName(NativeText.EncodeTerminated(text)), OpenFlags.ReadOnly | OpenFlags.NonBlocking | OpenFlags.NoFollow, out FileDescriptor file);
-        if (result < 0)
-            throw new SourceException(SourceProblem.Unusable, (Errno)(-result) == Errno.ENOENT ? "does not exist" : $"cannot be opened ({(Errno)(-result)})");
-        if (SystemCallsAt.Stat(file, out Statx stat) >= 0 && stat.IsRegular && IsStored(text, file))
-            return file;
-        file.Dispose();
-        throw new SourceException(SourceProblem.Unusable, stat.IsRegular
-            ? "is not a stored file: name a .zst file in a source; through a mount its stored form is out of sight, 'zstdfs stats' shows its space there"
-            : "is not a regular file");
-    }
-
-    private static bool IsStored(string text, FileDescriptor file)
-    {
-        const long FuseMagic = 0x65735546;
-        return text.EndsWith(".zst", StringComparison.Ordinal) && (SystemCallsFile.StatFileSystem(file, out StatFs statistics) < 0 || statistics.Type != FuseMagic);
-    }
-
     private static void WriteText(List<(string Name, StoredFileFacts Facts)> files)
     {
         foreach ((string name, StoredFileFacts facts) in files)
@@ -75,6 +56,7 @@ internal static class InfoCommand
             Line("frames", facts.FrameBytes > 0 && facts.Frames > 1 ? $"{facts.Frames} of {ByteText.Show(facts.FrameBytes)}" : $"{facts.Frames}");
             Line("seek table", facts.HasSeekTable ? "yes" : facts.Frames > 1 ? "no: random reads find their frame more slowly" : "not needed");
             Line("checksums", facts.FramesWithChecksum == facts.Frames ? "in every frame" : $"in {facts.FramesWithChecksum} of {facts.Frames} frames");
+            Line("level", facts.LevelText);
             Line("window", ByteText.Show(facts.WindowBytes));
             Line("inode", $"{facts.LogicalInode} as users see it, {facts.SourceInode} in the source, {facts.Links} {(facts.Links == 1 ? "name" : "names")}");
             Line("record", facts.Record);
@@ -101,6 +83,7 @@ internal static class InfoCommand
             writer.WriteBoolean("seekTable", facts.HasSeekTable);
             writer.WriteNumber("framesWithChecksum", facts.FramesWithChecksum);
             writer.WriteNumber("framesWithSize", facts.FramesWithSize);
+            writer.WriteString("level", facts.LevelText);
             writer.WriteNumber("windowBytes", facts.WindowBytes);
             writer.WriteNumber("logicalInode", facts.LogicalInode);
             writer.WriteNumber("sourceInode", facts.SourceInode);

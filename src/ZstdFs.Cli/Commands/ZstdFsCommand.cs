@@ -46,7 +46,6 @@ internal static class ZstdFsCommand
                 "zstdfs check /srv/logs.zst                            names, records, frames; a few seconds for a large tree",
                 "zstdfs check --data --limit-rate 100M /srv/logs.zst   every checksum; Ctrl-C, then --resume goes on",
                 "zstdfs check --repair /srv/logs.zst                   mends records, inode numbers and leftovers, never content",
-                "Its exit status is fsck's: 0 healthy, 1 all mended, 4 faults left, 8 could not check, 16 wrong use, 32 interrupted.",
             ],
             [recompress] =
             [
@@ -54,7 +53,7 @@ internal static class ZstdFsCommand
                 "zstdfs recompress --level 1 --if-saves 0 /srv/build                 faster to write again, if larger",
             ],
             [stats] = ["zstdfs stats /srv/logs.zst     a source", "zstdfs stats --top 30 --depth 2 /logs     a mount, by the space on disk"],
-            [info] = ["zstdfs info /srv/logs.zst/a.json.zst"],
+            [info] = ["zstdfs info /srv/logs.zst/a.json.zst     in a source", "zstdfs info /logs/a.json                  the same file in its mount"],
             [status] = ["zstdfs status /logs     what is not in the source yet; ends with 7 where something could not be stored"],
             [sync] = ["zstdfs sync /logs     returns when everything closed so far would survive a power cut"],
         });

@@ -52,16 +52,16 @@ internal sealed class ConversionDisplay : IDisposable
     private Text Line()
     {
         double seconds = Math.Max(0.001, Stopwatch.GetElapsedTime(_start).TotalSeconds);
-        long bytes = _progress.PlainBytes, files = _progress.Files;
+        long bytes = _progress.PlainBytes + _progress.PlainBytesUnderWay, stored = _progress.StoredBytes + _progress.StoredBytesUnderWay, files = _progress.Files;
         string total = _totals.IsWhole ? $" of {_totals.Files:N0}" : "";
         string left = _progress.Left > 0 ? $", {_progress.Left} left" : "";
-        return new Text($"{files:N0}{total} files, {ByteText.Show(bytes)}, {ByteText.Show(bytes / seconds)}/s, ratio {ByteText.Ratio(bytes, _progress.StoredBytes)}{left}{TimeLeft(seconds)}");
+        return new Text($"{files:N0}{total} files, {ByteText.Show(bytes)}, {ByteText.Show(bytes / seconds)}/s, ratio {ByteText.Ratio(bytes, stored)}{left}{TimeLeft(seconds, _totals.CountsStored ? stored : bytes)}");
     }
 
-    private string TimeLeft(double seconds)
+    private string TimeLeft(double seconds, long bytes)
     {
         // By bytes where they are known; a stored file's content is not known before it is read.
-        double done = _totals.Bytes > 0 ? (double)(_totals.CountsStored ? _progress.StoredBytes : _progress.PlainBytes) / _totals.Bytes : 0;
+        double done = _totals.Bytes > 0 ? (double)bytes / _totals.Bytes : 0;
         if (!_totals.IsWhole || done is < 0.01 or > 1)
             return "";
         return $", {TimeSpan.FromSeconds(seconds * (1 - done) / done):h\\:mm\\:ss} to go";

@@ -45,7 +45,12 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
     {
         if (SystemCallsFile.StatFileSystem(folder.Handle, out StatFs statistics) < 0 || statistics.Type != FuseMagic)
             return null;
-        byte[] path = folder.Path;
+        return MountAbove(folder.Path);
+    }
+
+    /// <summary>The zstdfs mount that this absolute path in a FUSE file system is in; null where another file system's is nearer.</summary>
+    internal static MountEntry? MountAbove(byte[] path)
+    {
         for (int length = path.Length; length > 0; length = path.AsSpan(0, length).LastIndexOf((byte)'/'))
         {
             if (MountTable.Find(path.AsSpan(0, length)) is { } mount)

@@ -7,7 +7,10 @@ namespace ZstdFs.Core.Checking;
 /// <summary>Names of one folder that get into each other's way.</summary>
 internal static class NameCheck
 {
-    internal static void Look(SourceFolder folder, DirectoryListing listing, FaultReport report)
+    // A mount that converts a file has both forms there for milliseconds.
+    private const int SettlingMs = 100;
+
+    internal static void Look(SourceFolder folder, DirectoryListing listing, bool isServed, FaultReport report)
     {
         HashSet<string>? others = null;
         for (int i = 0; i < listing.Count; i++)
@@ -23,11 +26,17 @@ internal static class NameCheck
             others ??= Others(listing);
             if (!others.Contains(Encoding.Latin1.GetString(logical)) || SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. logical, 0]), out Statx other) < 0)
                 continue;
-            if (other.IsRegular && !StoredName.TryToLogical(logical, out _))
+            if (other.IsRegular && !StoredName.TryToLogical(logical, out _) && (!isServed || IsThereStill(folder, logical, other)))
                 report.Add(folder.PathOf(logical), FaultKind.BothForms, "it is there plain and stored; the mount shows the stored one. 'zstdfs convert --on-conflict' settles it");
             else if (!other.IsRegular)
                 report.Add(folder.PathOf(logical), FaultKind.HiddenName, $"the stored file '{Encoding.UTF8.GetString(name)}' hides it in a mount: rename one of them");
         }
+    }
+
+    private static bool IsThereStill(SourceFolder folder, ReadOnlySpan<byte> name, in Statx seen)
+    {
+        Thread.Sleep(SettlingMs);
+        return SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. name, 0]), out Statx now) >= 0 && now.InodeNumber == seen.InodeNumber;
     }
 
     private static bool IsRegular(SourceFolder folder, DirectoryListing listing, int entry) => listing.TypeOf(entry) == FileType.EntryUnknown

@@ -92,7 +92,7 @@ public sealed class SourceCheck
             _data = new DataCheck(new RateLimit(check._options.BytesPerSecond), check.Progress);
         }
 
-        public void Listed(SourceFolder folder, DirectoryListing listing) => NameCheck.Look(folder, listing, _check._report);
+        public void Listed(SourceFolder folder, DirectoryListing listing) => NameCheck.Look(folder, listing, _check.IsServed, _check._report);
 
         public void Unreadable(byte[] path, Errno error) => _check._report.Add(path, FaultKind.Unreadable, error.ToString());
 

@@ -36,5 +36,13 @@ internal sealed class FrameEncoder : IDisposable
     /// </summary>
     internal int Compress(ReadOnlySpan<byte> content, Span<byte> frame) => _context.Compress(content, frame);
 
+    /// <summary>Memory that an encoder needs for frames of this content length, in bytes: libzstd is asked by having it compress one.</summary>
+    internal static long MemoryBytes(int level, int contentBytes)
+    {
+        using var encoder = new FrameEncoder(level);
+        _ = encoder.Compress(new byte[contentBytes], new byte[BoundBytes(contentBytes)]);
+        return encoder._context.MemoryBytes;
+    }
+
     public void Dispose() => _context.Dispose();
 }

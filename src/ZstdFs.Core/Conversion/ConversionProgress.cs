@@ -3,7 +3,7 @@ namespace ZstdFs.Core.Conversion;
 /// <summary>How far a conversion has come: counts that only grow, readable at any time from any thread.</summary>
 public sealed class ConversionProgress
 {
-    private long _files, _left, _asked, _plainBytes, _storedBytes, _recovered;
+    private long _files, _left, _asked, _plainBytes, _storedBytes, _recovered, _plainUnderWay, _storedUnderWay;
 
     /// <summary>Files that are done, hard links counted once.</summary>
     public long Files => Volatile.Read(ref _files);
@@ -20,6 +20,12 @@ public sealed class ConversionProgress
     /// <summary>Bytes that these files take, or took, as stored files.</summary>
     public long StoredBytes => Volatile.Read(ref _storedBytes);
 
+    /// <summary>Logical bytes of large files that are under way, as far as they have come.</summary>
+    public long PlainBytesUnderWay => Volatile.Read(ref _plainUnderWay);
+
+    /// <summary>The same as stored bytes.</summary>
+    public long StoredBytesUnderWay => Volatile.Read(ref _storedUnderWay);
+
     /// <summary>Files of an interrupted earlier run that were put in order first.</summary>
     public long Recovered => Volatile.Read(ref _recovered);
 
@@ -28,6 +34,14 @@ public sealed class ConversionProgress
         Interlocked.Add(ref _plainBytes, plainBytes);
         Interlocked.Add(ref _storedBytes, storedBytes);
         Interlocked.Increment(ref _files);
+    }
+
+    /// <summary>A large file has come so far, or is over with.</summary>
+    internal void NoteUnderWay(SwapJob job, long plainBytes, long storedBytes)
+    {
+        Interlocked.Add(ref _plainUnderWay, plainBytes - job.PlainBytesUnderWay);
+        Interlocked.Add(ref _storedUnderWay, storedBytes - job.StoredBytesUnderWay);
+        (job.PlainBytesUnderWay, job.StoredBytesUnderWay) = (plainBytes, storedBytes);
     }
 
     internal void NoteLeft(LeftReason reason) => Interlocked.Increment(ref reason == LeftReason.Incompressible ? ref _asked : ref _left);

@@ -25,8 +25,9 @@ internal sealed class FileConverter : IDisposable
         _pool = new WorkerPool(threads, options.Level);
         _content = new StoredContent(source, state, options, new RateLimit(options.BytesPerSecond));
         _publisher = new SwapPublisher(source, state);
-        _pieces = new PieceWork(_content, _pool, threads * 2);
-        _outcomes = new JobOutcomes(ConversionKind.Convert, new ConversionProgress(), observer, _publisher);
+        var progress = new ConversionProgress();
+        _pieces = new PieceWork(_content, _pool, threads * 2, progress);
+        _outcomes = new JobOutcomes(ConversionKind.Convert, progress, observer, _publisher);
     }
 
     /// <summary>Puts in order what any interrupted conversion left. Returns 0 or −errno.</summary>

@@ -30,11 +30,16 @@ internal sealed class JobOutcomes(ConversionKind kind, ConversionProgress progre
         return false;
     }
 
-    internal void Done(SwapJob job) => progress.Done(job.LogicalBytes, kind == ConversionKind.Revert ? job.Stat.Size : job.ResultBytes);
+    internal void Done(SwapJob job)
+    {
+        progress.NoteUnderWay(job, 0, 0);
+        progress.Done(job.LogicalBytes, kind == ConversionKind.Revert ? job.Stat.Size : job.ResultBytes);
+    }
 
     internal void Leave(SwapJob job, LeftReason reason, string detail)
     {
         (job.IsLeft, job.Reason) = (true, reason);
+        progress.NoteUnderWay(job, 0, 0);
         publisher.RemoveWorkingName(job);
         job.CloseFiles();
         progress.NoteLeft(reason);

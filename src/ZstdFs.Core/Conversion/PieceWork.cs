@@ -4,7 +4,7 @@ namespace ZstdFs.Core.Conversion;
 /// Takes a file through its pieces: a small one in one thread, while others work on other files; a large one by all threads at once, with a bounded number of
 /// pieces in memory.
 /// </summary>
-internal sealed class PieceWork(SwapContent content, WorkerPool pool, int slots)
+internal sealed class PieceWork(SwapContent content, WorkerPool pool, int slots, ConversionProgress progress)
 {
     /// <summary>From so many bytes on a file is worth all threads.</summary>
     private const long LargeBytes = 4 * 1024 * 1024;
@@ -74,7 +74,10 @@ internal sealed class PieceWork(SwapContent content, WorkerPool pool, int slots)
             try
             {
                 if (failure is null)
+                {
                     content.Append(job, piece, slot.Room.AsSpan(0, slot.Made));
+                    NoteProgress(job, (double)(piece + 1) / pieces);
+                }
             }
             catch (FileLeftException e)
             {
@@ -86,6 +89,10 @@ internal sealed class PieceWork(SwapContent content, WorkerPool pool, int slots)
         cancellation.ThrowIfCancellationRequested();
         RunInPool(worker => content.Finish(worker, job));
     }
+
+    /// <summary>A plain result grows with the pieces, a stored one by what was appended.</summary>
+    private void NoteProgress(SwapJob job, double part) =>
+        progress.NoteUnderWay(job, (long)(job.LogicalBytes * part), job.ResultBytes > 0 ? job.ResultBytes : (long)(job.Stat.Size * part));
 
     /// <summary>Compares the result with all threads.</summary>
     internal void CompareLarge(SwapJob job)

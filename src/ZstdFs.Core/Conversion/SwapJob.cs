@@ -71,6 +71,10 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
     internal long ResultBytes { get; set; }
     internal ulong ResultInode { get; set; }
 
+    /// <summary>What the progress counts of a large file that is not done.</summary>
+    internal long PlainBytesUnderWay { get; set; }
+    internal long StoredBytesUnderWay { get; set; }
+
     /// <summary>How many of the names lead to the result.</summary>
     internal int Published { get; set; }
 

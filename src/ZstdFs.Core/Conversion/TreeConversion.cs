@@ -1,3 +1,4 @@
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -12,6 +13,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private const long BatchBytes = 256 * 1024 * 1024, OpenInCallerBytes = 1024 * 1024;
     private const int MostFilesInBatch = 1024, DescriptorsPerFile = 16, SpareDescriptors = 200;
     private const long MemoryBytes = 192 * 1024 * 1024;
+    private const long FramesForThread = 8; // its own buffers, and two pieces of a large file
 
     private readonly SourceTree _source;
     private readonly StateFolder _state;
@@ -45,13 +47,19 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             _ => new RecompressedContent(source, state, _originals, options, rate),
         };
         _publisher = new SwapPublisher(source, state);
-        _pieces = new PieceWork(_content, _pool, threads * 2);
+        _pieces = new PieceWork(_content, _pool, threads * 2, Progress);
         _outcomes = new JobOutcomes(options.Kind, Progress, observer, _publisher);
         _filesInBatch = (int)Math.Clamp((ResourceLimits.OpenFiles - SpareDescriptors) / DescriptorsPerFile, 16, MostFilesInBatch);
     }
 
     /// <summary>As many as memory allows.</summary>
-    internal static int ThreadsFor(ConversionOptions options) => (int)Math.Clamp(MemoryBytes / (12L * options.FrameBytes), 1, options.Jobs);
+    internal static int ThreadsFor(ConversionOptions options)
+    {
+        if (options.Jobs == 1)
+            return 1;
+        long perThread = FramesForThread * options.FrameBytes + FrameEncoder.MemoryBytes(options.Level, options.FrameBytes);
+        return (int)Math.Clamp(MemoryBytes / perThread, 1, options.Jobs);
+    }
 
     /// <summary>How far it has come.</summary>
     public ConversionProgress Progress { get; } = new();

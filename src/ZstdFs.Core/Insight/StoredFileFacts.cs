@@ -31,6 +31,8 @@ public sealed record StoredFileFacts
     public int FramesWithSize { get; private init; }
     /// <summary>Largest window that a frame asks for: it grows with the level.</summary>
     public long WindowBytes { get; private init; }
+    /// <summary>How strongly it is compressed, for people: zstd does not write the level down.</summary>
+    public string LevelText { get; private init; } = "";
     /// <summary>"current", "stale" or "none": what the record in user.zstdfs is worth.</summary>
     public string Record { get; private init; } = "none";
     /// <summary>Where and why the file stops making sense; null where it does not.</summary>
@@ -62,6 +64,7 @@ public sealed record StoredFileFacts
                 FramesWithChecksum = checksums,
                 FramesWithSize = sizes,
                 WindowBytes = window,
+                LevelText = LevelEstimate.Of(file, map),
                 Record = isCurrent ? record.IsFresh ? "fresh" : "current" : hasRecord ? "stale" : "none",
                 Damage = map.Damage is { } damage ? $"{damage.Reason} (stored offset {damage.StoredOffset})" : null,
             };

@@ -152,6 +152,18 @@ internal sealed class CheckTests
         ToolFolder.Require(8, $"check '{mounted.Mount}'");
     }
 
+    [Test]
+    public void BesideAMountThatConverts_NoFaultIsMadeUp()
+    {
+        using MountedFolder mounted = MountedFolder.Create(new MountSetup { Options = ["--plain=convert"] },
+            source => Shell.Get($"cd '{source}' && for i in $(seq 1 1200); do echo $i > f$i; done; touch -d '2020-01-01' *"));
+        Shell.Get($"ls -l '{mounted.Mount}'");
+        bool IsDone() => Shell.Get($"cd '{mounted.Source}' && ls | grep -vc zst; true") == "0";
+        while (!IsDone())
+            ToolFolder.Require(0, $"check --repair '{mounted.Source}'");
+        ToolFolder.Require(0, $"check --data '{mounted.Source}'");
+    }
+
     [TestCase("check", 16)]
     [TestCase("check --nope x", 16)]
     [TestCase("check --resume x", 16)]

@@ -72,8 +72,30 @@ internal sealed class RecompressAndStatsTests
         long plain = long.Parse(_folder.InTree("zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | wc -c"), null);
         Assert.That(ToolFolder.Require(0, $"stats --json '{mounted.Mount}'").Output, Does.Contain($"\"plainBytes\": {plain}"));
         Assert.That(ToolFolder.Require(0, $"stats --json '{mounted.Source}'").Output, Does.Contain($"\"plainBytes\": {plain}"));
-        ToolFolder.Require(0, $"info '{mounted.Source}/log.txt.zst'");
-        Assert.That(ToolFolder.Require(3, $"info '{mounted.Mount}/log.txt'").Error, Does.Contain("not a stored file"));
+    }
+
+    [Test]
+    public void Info_OfAFileInAMount_IsThatOfItsStoredFile()
+    {
+        using MountedFolder mounted = MountedFolder.Create(prepare: source => Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'; mkdir '{source}/d'; touch '{source}/d/plain'"));
+        string ofMount = ToolFolder.Require(0, $"info '{mounted.Mount}/sub/a.json'").Output, ofSource = ToolFolder.Require(0, $"info '{mounted.Source}/sub/a.json.zst'").Output;
+        Assert.That(ofMount.Split('\n')[1..], Is.EqualTo(ofSource.Split('\n')[1..]));
+        Assert.That(ofMount, Does.Contain("  level       about 3\n"));
+        Assert.That(ofMount, Does.Contain($"  inode       {Shell.Get($"stat -c %i '{mounted.Mount}/sub/a.json'")} as users see it"));
+    }
+
+    [Test]
+    public void Info_OfAMountOverItsSource_SaysThatTheSourceIsOutOfReach()
+    {
+        using MountedFolder mounted = MountedFolder.Create(new MountSetup { OverSource = true }, source => Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'"));
+        Assert.That(ToolFolder.Require(3, $"info '{mounted.Mount}/log.txt'").Error, Does.Contain("cannot be reached").Or.Contain("can be reached from here"));
+    }
+
+    [TestCase(1), TestCase(9), TestCase(19)]
+    public void Info_TellsAboutTheLevel(int level)
+    {
+        _folder.InTree($"for i in $(seq 1 20000); do echo \"$i line $((i * 7919 % 1000)) of a log\"; done > levels.txt; zstd -q -{level} levels.txt -o levels.zst");
+        Assert.That(ToolFolder.Require(0, $"info '{_folder.Tree}/levels.zst'").Output, Does.Contain($"  level       about {level}\n"));
     }
 
     [TestCase("convert", 2, "FOLDER")]

@@ -17,6 +17,9 @@ internal sealed unsafe class CompressionContext : SafeHandle
         return context.IsInvalid ? throw new InsufficientMemoryException("libzstd could not allocate a compression context") : context;
     }
 
+    /// <summary>Memory that it holds after what it has compressed so far, in bytes.</summary>
+    internal long MemoryBytes => (long)LibZstd.SizeOf(this);
+
     internal void Set(CompressionParameter parameter, int value) => Check(LibZstd.SetParameter(this, parameter, value));
 
     internal int Compress(ReadOnlySpan<byte> content, Span<byte> frame)

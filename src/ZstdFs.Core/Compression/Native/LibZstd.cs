@@ -28,6 +28,9 @@ internal static unsafe partial class LibZstd
     [LibraryImport(Library, EntryPoint = "ZSTD_createCCtx")]
     internal static partial CompressionContext CreateCompressionContext();
 
+    [LibraryImport(Library, EntryPoint = "ZSTD_sizeof_CCtx")]
+    internal static partial nuint SizeOf(CompressionContext context);
+
     [LibraryImport(Library, EntryPoint = "ZSTD_freeCCtx")]
     internal static partial nuint FreeCompressionContext(nint context);
 

@@ -1,0 +1,43 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Insight;
+
+/// <summary>Finds out about which level a file was compressed at, by compressing its first frame again and comparing the lengths.</summary>
+internal static class LevelEstimate
+{
+    private const int LongestContentBytes = 2 * 1024 * 1024;
+    private const double IncompressibleRatio = 0.98;
+
+    private static readonly int[] Levels = [1, 3, 5, 7, 9, 12, 15, 19];
+
+    internal static string Of(FileDescriptor file, FrameMap map)
+    {
+        if (map.FrameCount == 0 || map[0].LogicalBytes == 0)
+            return "nothing to tell it by";
+        if (map[0].LogicalBytes > LongestContentBytes)
+            return "not looked into: its first frame is too large";
+        byte[] frame = new byte[map[0].StoredBytes], content = new byte[map[0].LogicalBytes];
+        try
+        {
+            using var decoder = new FrameDecoder();
+            if (SystemCallsFile.Read(file, map[0].StoredOffset, frame) < frame.Length || decoder.Decompress(frame, content) < content.Length)
+                return "unknown: its first frame is damaged";
+        }
+        catch (DamagedFrameException)
+        {
+            return "unknown: its first frame is damaged";
+        }
+        return frame.Length > content.Length * IncompressibleRatio ? "any: the content does not compress" : $"about {Nearest(content, frame.Length)}";
+    }
+
+    private static int Nearest(byte[] content, int storedBytes)
+    {
+        byte[] room = new byte[FrameEncoder.BoundBytes(content.Length)];
+        return Levels.MinBy(level =>
+        {
+            using var encoder = new FrameEncoder(level);
+            return Math.Abs(encoder.Compress(content, room) - storedBytes);
+        });
+    }
+}
