@@ -83,7 +83,7 @@ internal sealed class History(Func<int> now)
             byte[]?[] allowed = [.. versions.All.Skip(Oldest(versions, moment))];
             byte[]? content = found.GetValueOrDefault(path);
             if (!allowed.Any(a => Same(a, content)) && !(content is not null && versions.LooseFrom < versions.All.Count && IsBlend(content, allowed)))
-                return $"{path} is {Text(content)}, where {string.Join(" or ", allowed.Select(Text).Distinct())} was possible";
+                return $"{path} is {Text(content)}, where {string.Join(" or ", allowed.Select(Text).Distinct())} was possible{Differences(content, allowed)}";
         }
         foreach (Kept kept in _kept.Where(k => k.From <= moment && moment < k.To))
         {
@@ -127,6 +127,25 @@ internal sealed class History(Func<int> now)
         if (at < version.Length)
             version.AsSpan(at, Math.Min(length, version.Length - at)).CopyTo(block);
         return block;
+    }
+
+    /// <summary>Which blocks are not those of each version that was possible.</summary>
+    private static string Differences(byte[]? content, byte[]?[] allowed)
+    {
+        const int BlockBytes = 4096, Shown = 8;
+        if (content is null)
+            return "";
+        var text = new System.Text.StringBuilder();
+        foreach (byte[] version in allowed.OfType<byte[]>())
+        {
+            int[] blocks = [.. Enumerable.Range(0, (content.Length + BlockBytes - 1) / BlockBytes)
+                .Where(block => !content.AsSpan(block * BlockBytes, Math.Min(BlockBytes, content.Length - block * BlockBytes))
+                    .SequenceEqual(Padded(version, block * BlockBytes, Math.Min(BlockBytes, content.Length - block * BlockBytes))))];
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"; other than a version of {version.Length} bytes in {blocks.Length} blocks, such as {string.Join(' ', blocks.Take(Shown))}");
+            if (blocks.Length > 0)
+                text.Append(content.AsSpan(blocks[0] * BlockBytes, Math.Min(BlockBytes, content.Length - blocks[0] * BlockBytes)).ContainsAnyExcept((byte)0) ? "" : " (zeros)");
+        }
+        return text.ToString();
     }
 
     private static string Text(byte[]? content) => content is null ? "nothing" : $"{content.Length} bytes of {Convert.ToHexString(content.AsSpan(0, Math.Min(6, content.Length)))}…";
