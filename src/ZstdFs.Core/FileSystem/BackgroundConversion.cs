@@ -110,21 +110,27 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
 
     private void Convert(List<Waiting> batch, FileConverter converter)
     {
-        var begun = new List<PlainFile>();
+        var begun = new List<(Waiting Waiting, PlainFile File)>();
         long bytes = 0;
         foreach (Waiting waiting in batch)
         {
             PlainFile file = _swap.Begin(waiting.Node, converter);
-            begun.Add(file);
+            begun.Add((waiting, file));
             bytes += file.Job?.Stat.Size ?? 0;
             if (bytes < BytesInBatch)
                 continue;
-            _swap.Run(begun, converter, _stopping.Token);
+            Finish(begun, converter);
             bytes = 0;
         }
-        _swap.Run(begun, converter, _stopping.Token);
-        for (int i = 0; i < batch.Count; i++)
-            End(batch[i], begun[i]);
+        Finish(begun, converter);
+    }
+
+    private void Finish(List<(Waiting Waiting, PlainFile File)> begun, FileConverter converter)
+    {
+        _swap.Run([.. begun.Select(b => b.File)], converter, _stopping.Token);
+        foreach ((Waiting waiting, PlainFile file) in begun)
+            End(waiting, file);
+        begun.Clear();
     }
 
     private void End(Waiting waiting, PlainFile file)

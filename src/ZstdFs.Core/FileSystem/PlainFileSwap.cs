@@ -109,7 +109,7 @@ internal sealed class PlainFileSwap(Volume volume)
     /// <summary>Takes all that were begun, and are not done, to their end.</summary>
     internal void Run(IReadOnlyList<PlainFile> files, FileConverter converter, CancellationToken cancellation)
     {
-        PlainFile[] begun = [.. files.Where(f => f is { Outcome: SwapOutcome.Later, Job: { IsLeft: false, Result: null } })];
+        PlainFile[] begun = [.. files.Where(f => f is { Outcome: SwapOutcome.Later, Job.IsLeft: false })];
         SwapJob[] jobs = [.. begun.Select(f => f.Job!)];
         if (jobs.Length > 0)
         {

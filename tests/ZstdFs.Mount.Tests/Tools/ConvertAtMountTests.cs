@@ -6,7 +6,7 @@ namespace ZstdFs.Mount.Tests.Tools;
 [TestFixture]
 internal sealed class ConvertAtMountTests
 {
-    private static readonly int Kills = int.TryParse(Environment.GetEnvironmentVariable("ZSTDFS_TEST_KILLS"), out int kills) ? kills : 4;
+    private static readonly int Kills = int.TryParse(Environment.GetEnvironmentVariable("ZSTDFS_TEST_KILLS"), out int kills) ? kills : 3;
 
     private const string Inodes = "find . -type f -printf '%i %n %s %T@ %m %U %p\\n' | sort -k 7";
     private const string Old = "find . -exec touch -h -d '2020-02-02 02:02:02.123456789' {} +";
@@ -64,7 +64,7 @@ internal sealed class ConvertAtMountTests
     public void WrittenByAnotherProcess_TheyAreLeftAloneUntilItHasEnded()
     {
         using MountedFolder folder = Mounted("echo one > log; echo two > other");
-        using var writer = new Daemon(["bash", "-c", $"exec 3>> '{folder.Source}/log'; sleep 4; echo three >&3; touch -d '2021-01-01' '{folder.Source}/log'; sleep 1"], ShellUser.Same);
+        using var writer = new Daemon(["bash", "-c", $"exec 3>> '{folder.Source}/log'; sleep 2.5; echo three >&3; touch -d '2021-01-01' '{folder.Source}/log'; sleep 1"], ShellUser.Same);
         Shell.Get($"ls -l '{folder.Mount}'");
         Assert.That(BecomeStored(folder, "other"));
         Assert.That(File.Exists(Path.Combine(folder.Source, "log.zst")), Is.False);
@@ -78,7 +78,7 @@ internal sealed class ConvertAtMountTests
     public void OpenThroughTheMount_TheyAreConvertedOnceTheyAreClosed([Values("<", ">>")] string how)
     {
         using MountedFolder folder = Mounted("seq 1 1000 > f; echo two > other");
-        using var user = new Daemon(["bash", "-c", $"exec 3{how} '{folder.Mount}/f'; sleep 4; {(how == "<" ? "cat <&3 | wc -l" : "echo last >&3")}"], ShellUser.Same);
+        using var user = new Daemon(["bash", "-c", $"exec 3{how} '{folder.Mount}/f'; sleep 2.5; {(how == "<" ? "cat <&3 | wc -l" : "echo last >&3")}"], ShellUser.Same);
         Shell.Get($"ls -l '{folder.Mount}'");
         Assert.That(BecomeStored(folder, "other"));
         Assert.That(File.Exists(Path.Combine(folder.Source, "f.zst")), Is.False);
