@@ -18,15 +18,15 @@ internal sealed class KillLoad(string folder, int seed)
 
     private string? AnyFile() => Files.Files.Count == 0 ? null : Files.Files.Keys.ElementAt(_chance.Next(Files.Files.Count));
 
-    /// <summary>Works until the mount is dead.</summary>
-    internal void Run()
+    /// <summary>Works until the mount is dead, or it is told to stop.</summary>
+    internal void Run(CancellationToken end = default)
     {
         try
         {
             // It may still be a second name of one of the others.
             if (Files.Files.ContainsKey("link"))
                 Delete("link");
-            while (true)
+            while (!end.IsCancellationRequested)
                 Step();
         }
         catch (IOException)

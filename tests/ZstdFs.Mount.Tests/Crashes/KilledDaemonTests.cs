@@ -170,6 +170,28 @@ internal sealed class KilledDaemonTests(string type)
     }
 
     [Test]
+    public void GarbageInTheWorkingFolder_HurtsNoFileAndNoMount()
+    {
+        byte[] content = Content(9000, 17);
+        File.WriteAllBytes(At("f"), content);
+        _folder.Crash();
+        Shell.Get($"""
+            cd '{_folder.Source}/.zstdfs/working'
+            head -c 5000 /dev/urandom | tee without-a-record 0010000000000001-1-1 redo-0010000000000001-0-0 > 0010000000000001-1-2
+            setfattr -n user.zstdfs.working -v 0x$(head -c 72 /dev/urandom | od -An -v -tx1 | tr -d ' \n') 0010000000000001-1-2
+            mkdir folder 0010000000000001-1-3; ln -s /etc/passwd 0010000000000001-1-4; cp ../state commit-0010000000000001-1-1
+            """);
+        _folder.Start();
+        Assert.That(File.ReadAllBytes(At("f")), Is.EqualTo(content));
+        File.WriteAllBytes(At("f"), content[..5000]);
+        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero);
+        _folder.Remount();
+        Assert.That(File.ReadAllBytes(At("f")), Is.EqualTo(content[..5000]));
+        Assert.That(_folder.Log, Does.Contain("0010000000000001-1-2: what it holds could not be committed"));
+        Assert.That(new FileInfo("/etc/passwd").Length, Is.GreaterThan(0));
+    }
+
+    [Test]
     public void HardLinkedFile_IsWrittenToByAllItsNames_AndStaysOneFile()
     {
         File.WriteAllBytes(At("a"), Content(2_000_000, 14));

@@ -26,7 +26,7 @@ internal sealed class RandomKillTests
         int acknowledged = 0, again = 0;
         for (int kill = 0; kill < kills; kill++)
         {
-            Thread[] threads = [.. loads.Select(l => new Thread(l.Run))];
+            Thread[] threads = [.. loads.Select(l => new Thread(() => l.Run()))];
             foreach (Thread thread in threads)
                 thread.Start();
             bool worked = Waiting.For(() => loads.Sum(l => l.Files.Count) > 0);
