@@ -98,7 +98,22 @@ internal sealed class SourceTree : IDisposable
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
         record.Write(bytes);
-        return ExtendedAttributes.Set(file, SizeRecord.AttributeName, bytes, 0);
+        int result = ExtendedAttributes.Set(file, SizeRecord.AttributeName, bytes, 0);
+        return result == -(int)Errno.EACCES ? SetWhereItsOwnerMayNotWrite(file, bytes) : result;
+    }
+
+    /// <summary>An ordinary user's file of mode 0444: Linux looks at the mode, however the file was opened. Its owner may give himself the right.</summary>
+    private static int SetWhereItsOwnerMayNotWrite(FileDescriptor file, ReadOnlySpan<byte> record)
+    {
+        const uint OwnerWrites = 0b010_000_000, Permissions = 0xFFF;
+        int result = SystemCallsAt.Stat(file, out Statx stat);
+        if (result >= 0)
+            result = SystemCallsFile.ChangeMode(file, stat.Mode & Permissions | OwnerWrites);
+        if (result < 0)
+            return -(int)Errno.EACCES;
+        result = ExtendedAttributes.Set(file, SizeRecord.AttributeName, record, 0);
+        int restored = SystemCallsFile.ChangeMode(file, stat.Mode & Permissions);
+        return result < 0 ? result : restored;
     }
 
     /// <summary>Writes the size record of a stored file by name.</summary>

@@ -79,4 +79,40 @@ internal sealed class NameTests(Ground ground) : GroundTests(ground)
             """);
         Bash("rm -r *");
     }
+
+    [Test]
+    public void NameOneByteTooLong_IsRefusedByEveryCallThatTakesAName()
+    {
+        Python(
+            $$"""
+            import errno, os
+            longest, n = "n" * {{Longest}}, "n" * ({{Longest}} + 1)
+            assert os.statvfs(".").f_namemax == len(longest)
+            open("f", "w").close(); os.mkdir("d")
+            def refuses(what, call):
+                try: call()
+                except OSError as e: assert e.errno == errno.ENAMETOOLONG, (what, e)
+                else: assert False, what
+            refuses("stat", lambda: os.stat(n))
+            refuses("open", lambda: os.open(n, os.O_RDONLY))
+            refuses("create", lambda: os.open(n, os.O_CREAT | os.O_WRONLY))
+            refuses("chmod", lambda: os.chmod(n, 0o600))
+            refuses("chown", lambda: os.chown(n, 0, 0))
+            refuses("lchown", lambda: os.lchown(n, 0, 0))
+            refuses("truncate", lambda: os.truncate(n, 0))
+            refuses("unlink", lambda: os.unlink(n))
+            refuses("rmdir", lambda: os.rmdir(n))
+            refuses("mkdir", lambda: os.mkdir(n))
+            refuses("symlink", lambda: os.symlink("f", n))
+            refuses("mkfifo", lambda: os.mkfifo(n))
+            refuses("readlink", lambda: os.readlink(n))
+            refuses("link from", lambda: os.link(n, "g"))
+            refuses("link to", lambda: os.link("f", n))
+            refuses("rename from", lambda: os.rename(n, "g"))
+            refuses("rename to", lambda: os.rename("f", n))
+            refuses("below", lambda: os.stat(n + "/f"))
+            os.rename("f", longest); os.rename("d", "d" * {{Longest}})
+            """);
+        AssertKept();
+    }
 }
