@@ -92,6 +92,9 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>The file's own hole map is the record of what was written.</summary>
     private int LoadBlocks(long size)
     {
+        // Space that was allocated when the machine stopped, and not written, counts as a hole only while nobody has it in the page cache: a backup that read
+        // this file since would make zeros of it.
+        FileAdvice.DontNeed(_file);
         for (long at = 0; at < size;)
         {
             long data = SystemCallsFile.Seek(_file, at, SeekWhence.Data);
