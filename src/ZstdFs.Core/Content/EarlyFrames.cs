@@ -37,7 +37,7 @@ internal sealed class EarlyFrames : IDisposable
     {
         early = null!;
         WorkingName name = owner.OfEarlyFrames();
-        int result = services.Source.CreateFile(state.Working, new NativeName(name.Terminated()), 0b110_000_000, out FileDescriptor file);
+        int result = state.CreateWorkingFile(name, out FileDescriptor file);
         if (result < 0)
             return result;
         early = new EarlyFrames(services, state, name, new StoredBase(services, file, default, isFresh: false, new FrameMapBuilder().Build(0)));

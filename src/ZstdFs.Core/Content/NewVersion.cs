@@ -33,7 +33,7 @@ internal sealed class NewVersion : IDisposable
         }
         map = null!;
         var name = new WorkingName(WorkingRole.Version, _inodeNumber, _state.Epoch, _services.NextTemporary());
-        int result = _services.Source.CreateFile(_state.Working, new NativeName(name.Terminated()), 0b110_000_000, out _file);
+        int result = _state.CreateWorkingFile(name, out _file);
         if (result < 0)
             return result;
         _name = name;

@@ -46,7 +46,7 @@ internal sealed class WorkingCopy : IDisposable
         if (services.State is not { } state)
             return -(int)Errno.EROFS;
         var name = new WorkingName(isUnnamed ? WorkingRole.UnnamedCopy : WorkingRole.Copy, record.InodeNumber, state.Epoch, services.NextTemporary());
-        int result = services.Source.CreateFile(state.Working, new NativeName(name.Terminated()), 0b110_000_000, out FileDescriptor file);
+        int result = state.CreateWorkingFile(name, out FileDescriptor file);
         if (result < 0)
             return result;
         copy = new WorkingCopy(state, name, file, record);

@@ -100,6 +100,25 @@ internal sealed class StateFolder : IDisposable
         return null;
     }
 
+    /// <summary>
+    /// Makes a file in <c>working</c> for this daemon alone. The thread may still have the umask of whom it served last, which must not take the owner's rights.
+    /// </summary>
+    internal int CreateWorkingFile(WorkingName name, out FileDescriptor file)
+    {
+        const uint OwnerOnly = 0b110_000_000;
+        var terminated = new NativeName(name.Terminated());
+        int result = _source.CreateFile(Working, terminated, OwnerOnly, out file);
+        if (result < 0)
+            return result;
+        result = SystemCallsFile.ChangeMode(file, OwnerOnly);
+        if (result < 0)
+        {
+            file.Dispose();
+            _ = SystemCallsAt.Unlink(Working, terminated);
+        }
+        return result;
+    }
+
     /// <summary>The folder <c>lost</c>: working copies that no mount can commit.</summary>
     internal int OpenLost(out FileDescriptor lost) => OpenOrMakeFolder(_source, Folder, new NativeName("lost\0"u8), out lost);
 

@@ -20,7 +20,8 @@ internal sealed class OrdinaryUserWorkTests
             sed -i s/5/five/ sub/file3 && mv sub/file4 four && rm sub/file5
             git add -A && git commit -qm first && git fsck --full && [ -z "$(git status --porcelain)" ]
             git gc -q && git clone -q . clone && rm -rf clone
-            (umask 0222; seq 1000 > locked); [ "$(stat -c '%a %s' locked)" = "444 3893" ]
+            for i in 1 2 3; do (umask 0777; seq 1000 > none$i; seq 200000 > none-large$i); (umask 0222; seq 1000 > locked$i; seq 200000 > locked-large$i); done
+            [ "$(stat -c '%a %s' locked2 none-large2)" = "$(printf '444 3893\n0 1288895')" ] && [ "$(tail -1 locked-large3)" = 200000 ] && chmod u+r none*
             sqlite3 db 'pragma journal_mode=wal; create table t(x); insert into t values (1);' > /dev/null
             tar -cf all.tar sub && mkdir out && tar -xf all.tar -C out && diff -r sub out/sub
             head -c 3000000 /dev/urandom > random && truncate -s 2000000 random
