@@ -87,7 +87,7 @@ internal sealed class InodeDatabaseTests
                 for f in range({{Files / 200}}):
                     shutil.copyfile("x.zst", "d%d/a name of some length %d.zst" % (d, f))
             '
-            """));
+            """, TimeSpan.FromMinutes(5)));
         Assert.That(Shell.Get($"find '{folder.Mount}' -type f -size -2 | wc -l", TimeSpan.FromMinutes(3)), Is.EqualTo((Files + 1).ToString(CultureInfo.InvariantCulture)));
         FileHandles.ForgetAll();
         long memory = 0;
