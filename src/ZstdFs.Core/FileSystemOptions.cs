@@ -11,6 +11,15 @@ public enum PlainFiles
     Convert,
 }
 
+/// <summary>Where the places of files that the kernel has forgotten are kept, for file handles.</summary>
+public enum InodeStore
+{
+    /// <summary>In memory, those forgotten last.</summary>
+    Recent,
+    /// <summary>All of them, in a RocksDB database.</summary>
+    RocksDb,
+}
+
 /// <summary>How one mount behaves.</summary>
 public sealed record FileSystemOptions
 {
@@ -33,6 +42,15 @@ public sealed record FileSystemOptions
 
     /// <summary>For how long the kernel may answer names and attributes from memory; bounds how long a change made behind the mount's back stays unseen.</summary>
     public TimeSpan CacheTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Where the places of forgotten files are kept.</summary>
+    public InodeStore Inodes { get; init; } = InodeStore.Recent;
+
+    /// <summary>Places that <see cref="InodeStore.Recent"/> keeps, from 0 on.</summary>
+    public int RecentInodes { get; init; } = 16 * 1024;
+
+    /// <summary>The folder of the RocksDB database; null for <c>.zstdfs/inodes</c> in the source.</summary>
+    public string? InodeDatabasePath { get; init; }
 
     /// <summary>Decoded frames kept in memory, in bytes.</summary>
     public long FrameCacheBytes { get; init; } = 32 * 1024 * 1024;

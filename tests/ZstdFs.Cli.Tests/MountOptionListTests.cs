@@ -42,6 +42,16 @@ internal sealed class MountOptionListTests
     public void WordsOfFstab_ChangeNothing() =>
         Assert.That(MountOptionList.Apply(new(), "defaults,async,_netdev,noauto,auto,user,users,nofail,relatime,x-systemd.automount,x-gvfs-show,default_permissions,,"), Is.EqualTo(new MountOptions()));
 
+    [TestCase("inodes=lru", InodeStore.Recent, 16384, null)]
+    [TestCase("inodes=rocksdb:/p,inodes=lru:5", InodeStore.Recent, 5, null)]
+    [TestCase("inodes=rocksdb", InodeStore.RocksDb, 16384, null)]
+    [TestCase(@"inodes=rocksdb:a:b\,c", InodeStore.RocksDb, 16384, "a:b,c")]
+    public void InodeStore_IsReadWithItsBound(string list, InodeStore store, int places, string? path)
+    {
+        FileSystemOptions options = MountOptionList.Apply(new(), list).FileSystem;
+        Assert.That((options.Inodes, options.RecentInodes, options.InodeDatabasePath), Is.EqualTo((store, places, path)));
+    }
+
     [TestCase("frobnicate")]
     [TestCase("sync")]
     [TestCase("dirsync")]
@@ -55,7 +65,11 @@ internal sealed class MountOptionListTests
     [TestCase("frame_size=-64K")]
     [TestCase("frame_size=99999999999999999999")]
     [TestCase("frame_size=")]
-    [TestCase("plain=all")]
+    [TestCase("plain=compress")]
+    [TestCase("inodes=lru:")]
+    [TestCase("inodes=lru:-1")]
+    [TestCase("inodes=rocksdb:")]
+    [TestCase("inodes=sqlite")]
     [TestCase("cache_timeout=-1")]
     [TestCase("cache_timeout=NaN")]
     [TestCase("cache_timeout=1e9")]

@@ -39,7 +39,7 @@ internal sealed class NegotiationTests
     public void EveryFlag_IsEitherTakenOrLeft()
     {
         InitFlags all = Enum.GetValues<InitFlags>().Aggregate((flags, flag) => flags | flag);
-        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl];
+        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl, InitFlags.ExportSupport, InitFlags.NoExportSupport];
         using (Assert.EnterMultipleScope())
         {
             Assert.That(parts.Aggregate((flags, part) => flags | part), Is.EqualTo(all));
@@ -48,11 +48,12 @@ internal sealed class NegotiationTests
         }
     }
 
-    [TestCase(true), TestCase(false)]
-    public void OfEveryFlag_TheWantedOnesAreTaken(bool posixAcl)
+    [TestCase(true, false), TestCase(false, true)]
+    public void OfEveryFlag_TheWantedOnesAreTaken(bool posixAcl, bool exportSupport)
     {
-        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, PosixAcl = posixAcl });
-        Assert.That(kernel.Init().AllFlags, Is.EqualTo(Negotiation.Wanted | (posixAcl ? InitFlags.PosixAcl : 0)));
+        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, PosixAcl = posixAcl, ExportSupport = exportSupport });
+        Assert.That(kernel.Init().AllFlags,
+            Is.EqualTo(Negotiation.Wanted | (posixAcl ? InitFlags.PosixAcl : 0) | (exportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)));
     }
 
     [Test]

@@ -35,6 +35,11 @@ internal static class MountCommand
         HelpName = "SECONDS",
         Description = "How long a change made directly in SOURCE may stay unseen in listings. Default: 1.",
     };
+    private static readonly Option<string?> Inodes = new("--inodes")
+    {
+        HelpName = "lru[:COUNT]|rocksdb[:PATH]",
+        Description = "Where it is kept which file an inode number is, for file handles (NFS): the last COUNT in memory, or all in a database. Default: lru:16384.",
+    };
     private static readonly Option<string?> LogFile = new("--log-file") { HelpName = "FILE", Description = "Append events to FILE. Default: the system log." };
     private static readonly Option<string?> Jobs = new("--jobs") { HelpName = "N", Description = "Threads that compress one file. Default: one for each processor." };
     private static readonly Option<bool> Daemon = new(DaemonOption) { Hidden = true };
@@ -43,7 +48,7 @@ internal static class MountCommand
     {
         var command = new Command("mount", "Shows the files of SOURCE, decompressed, in MOUNTPOINT. Returns when the mount can be used.")
         {
-            Source, MountPoint, Foreground, List, Level, FrameSize, Plain, CacheTimeout, LogFile, Jobs, Daemon,
+            Source, MountPoint, Foreground, List, Level, FrameSize, Plain, CacheTimeout, Inodes, LogFile, Jobs, Daemon,
         };
         command.SetAction(Run);
         return command;
@@ -102,7 +107,11 @@ internal static class MountCommand
         }
         if ((!options.NoSuid || !options.NoDevices) && !Credentials.IsRoot)
             throw new CommandFailure(ExitCode.Usage, $"option '{(options.NoSuid ? "dev" : "suid")}' is for root only: leave it out");
-        return options.LogFile is { } file ? options with { LogFile = Path.GetFullPath(file) } : options;
+        return options with
+        {
+            LogFile = options.LogFile is { } file ? Path.GetFullPath(file) : null,
+            FileSystem = options.FileSystem with { InodeDatabasePath = options.FileSystem.InodeDatabasePath is { } database ? Path.GetFullPath(database) : null },
+        };
     }
 
     // The same options for the daemon, whose working folder is another: paths are absolute.
@@ -112,13 +121,17 @@ internal static class MountCommand
             yield return "--options=" + list;
         foreach ((Option<string?> option, _) in Named)
         {
-            if (option != LogFile && parsed.GetValue(option) is { } value)
+            if (option != LogFile && option != Inodes && parsed.GetValue(option) is { } value)
                 yield return option.Name + "=" + value;
         }
+        if (options.FileSystem.InodeDatabasePath is { } database)
+            yield return $"{Inodes.Name}=rocksdb:{database}";
+        else if (parsed.GetValue(Inodes) is { } inodes)
+            yield return Inodes.Name + "=" + inodes;
         if (options.LogFile is not null)
             yield return LogFile.Name + "=" + options.LogFile;
     }
 
     private static (Option<string?> Option, string Entry)[] Named =>
-        [(Level, "level"), (FrameSize, "frame_size"), (Plain, "plain"), (CacheTimeout, "cache_timeout"), (LogFile, "log_file"), (Jobs, "jobs")];
+        [(Level, "level"), (FrameSize, "frame_size"), (Plain, "plain"), (CacheTimeout, "cache_timeout"), (Inodes, "inodes"), (LogFile, "log_file"), (Jobs, "jobs")];
 }

@@ -43,6 +43,7 @@ internal sealed class KernelMount : IDisposable
         using var session = new FuseSession(_mount.Device, fileSystem, new SessionOptions
         {
             OnFailure = fileSystem.ReportFailure,
+            ExportSupport = true,
         });
         session.Run();
         // ENODEV is an unmount. Whatever else ended it, what is open still goes to disk.

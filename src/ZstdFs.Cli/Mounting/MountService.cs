@@ -1,6 +1,7 @@
 using ZstdFs.Cli.Logging;
 using ZstdFs.Cli.Options;
 using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -49,6 +50,10 @@ internal sealed class MountService(string source, string mountPoint, MountOption
         try
         {
             return ZstdFileSystem.Open(from.Handle, options.FileSystem, log);
+        }
+        catch (InodeStoreException e)
+        {
+            throw new CommandFailure(e.IsInUse ? ExitCode.Busy : ExitCode.Failure, e.Message);
         }
         catch (SourceException e)
         {

@@ -29,6 +29,7 @@ internal static class MountOptionList
         ["frame_size"] = (o, name, value) => o with { FileSystem = o.FileSystem with { FrameBytes = OptionValue.FrameBytes(name, value) } },
         ["plain"] = (o, name, value) => o with { FileSystem = o.FileSystem with { PlainFiles = OptionValue.Plain(name, value) } },
         ["cache_timeout"] = (o, name, value) => o with { FileSystem = o.FileSystem with { CacheTimeout = OptionValue.Seconds(name, value) } },
+        ["inodes"] = (o, name, value) => o with { FileSystem = OptionValue.Inodes(o.FileSystem, name, value) },
         ["log_file"] = (o, name, value) => o with { LogFile = OptionValue.Text(name, value) },
         ["jobs"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Jobs = OptionValue.Jobs(name, value) } },
     };

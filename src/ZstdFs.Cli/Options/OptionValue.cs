@@ -6,7 +6,7 @@ namespace ZstdFs.Cli.Options;
 /// <summary>Texts of option values to what they mean. A wrong one ends the command with the option's name and what it takes.</summary>
 internal static class OptionValue
 {
-    private const int LowestLevel = -7, HighestLevel = 22, MostJobs = 256;
+    private const int LowestLevel = -7, HighestLevel = 22, MostJobs = 256, MostRecentInodes = 100_000_000;
 
     internal static int Level(string option, string? text) =>
         int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int level) && level is >= LowestLevel and <= HighestLevel
@@ -35,6 +35,25 @@ internal static class OptionValue
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int jobs) && jobs is >= 1 and <= MostJobs
             ? jobs
             : throw Wrong(option, text, $"a number of threads from 1 to {MostJobs}");
+
+    /// <summary>"lru", "lru:COUNT", "rocksdb" or "rocksdb:PATH", added to the options of a file system.</summary>
+    internal static FileSystemOptions Inodes(FileSystemOptions options, string option, string? text)
+    {
+        string[] parts = (text ?? "").Split(':', 2);
+        switch (parts)
+        {
+            case ["lru"]:
+                return options with { Inodes = InodeStore.Recent, RecentInodes = new FileSystemOptions().RecentInodes, InodeDatabasePath = null };
+            case ["lru", var count] when int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out int places) && places <= MostRecentInodes:
+                return options with { Inodes = InodeStore.Recent, RecentInodes = places, InodeDatabasePath = null };
+            case ["rocksdb"]:
+                return options with { Inodes = InodeStore.RocksDb, InodeDatabasePath = null };
+            case ["rocksdb", { Length: > 0 } path]:
+                return options with { Inodes = InodeStore.RocksDb, InodeDatabasePath = path };
+            default:
+                throw Wrong(option, text, $"'lru', 'lru:COUNT' (places kept in memory, up to {MostRecentInodes}), 'rocksdb' or 'rocksdb:PATH'");
+        }
+    }
 
     internal static string Text(string option, string? text) =>
         string.IsNullOrEmpty(text) ? throw Wrong(option, text, "a value: write '" + option + "=VALUE'") : text;

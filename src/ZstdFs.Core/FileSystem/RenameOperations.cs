@@ -128,8 +128,10 @@ internal sealed class RenameOperations(Volume volume)
         bool isStored = moved.Kind == NodeKind.Stored, exchanges = (flags & RenameFlags.Exchange) != 0;
         NativeName source = isStored ? StoredName.Of(from.Name.Bytes, oldBuffer) : from.Name;
         NativeName target = isStored ? StoredName.Of(to.Name.Bytes, newBuffer) : to.Name;
-        first?.LinksGate.Enter();
-        second?.LinksGate.Enter();
+        if (first is not null)
+            Monitor.Enter(first.LinksGate);
+        if (second is not null)
+            Monitor.Enter(second.LinksGate);
         FileDescriptor? nameless = null;
         try
         {
@@ -161,8 +163,10 @@ internal sealed class RenameOperations(Volume volume)
         }
         finally
         {
-            second?.LinksGate.Exit();
-            first?.LinksGate.Exit();
+            if (second is not null)
+                Monitor.Exit(second.LinksGate);
+            if (first is not null)
+                Monitor.Exit(first.LinksGate);
             nameless?.Dispose();
         }
     }

@@ -17,8 +17,10 @@ internal sealed class Volume : IDisposable
     private readonly ulong _timeoutSeconds;
     private readonly uint _timeoutNanoseconds;
 
-    internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, IEventLog log)
+    internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, IInodeStore inodes, IEventLog log)
     {
+        Inodes = inodes;
+        Nodes = new NodeTable(inodes);
         Services = new ContentServices(source, state, options, log);
         Directories = new DirectoryCache(source, Nodes.Root, OpenDirectories);
         Contents = new ContentTable(Nodes);
@@ -36,7 +38,8 @@ internal sealed class Volume : IDisposable
 
     internal ContentServices Services { get; }
     internal SourceTree Source => Services.Source;
-    internal NodeTable Nodes { get; } = new();
+    internal IInodeStore Inodes { get; }
+    internal NodeTable Nodes { get; }
     internal DirectoryCache Directories { get; }
     internal FolderGates FolderGates { get; } = new();
     internal ContentTable Contents { get; }
@@ -107,6 +110,7 @@ internal sealed class Volume : IDisposable
     internal FuseEntryOut Entry(Node node, in Resolved resolved) => new()
     {
         NodeId = node.Id,
+        Generation = NodeGeneration.Of(node.Id, resolved),
         EntryValid = _timeoutSeconds,
         EntryValidNsec = _timeoutNanoseconds,
         AttrValid = _timeoutSeconds,
@@ -273,6 +277,9 @@ internal sealed class Volume : IDisposable
         WriteBack.Dispose();
         Queue.Dispose();
         Nodes.CloseNameless();
+        if (Inodes.KeepsAll)
+            Nodes.StoreAll();
+        Inodes.Dispose();
         Directories.Dispose();
         Services.Dispose();
     }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Conversion;
+using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
@@ -20,6 +21,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     private readonly FileOperations _files;
     private readonly DirectoryOperations _directories;
     private readonly AttributeOperations _attributes;
+    private readonly NodeFinder _finder;
 
     private ZstdFileSystem(Volume volume, StateFolder? state)
     {
@@ -30,6 +32,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         _renames = new RenameOperations(volume);
         _files = new FileOperations(volume);
         _directories = new DirectoryOperations(volume);
+        _finder = new NodeFinder(volume);
         _attributes = new AttributeOperations(volume, _files);
     }
 
@@ -41,6 +44,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <param name="options">How to serve it.</param>
     /// <param name="log">Where to say what an operator should know.</param>
     /// <exception cref="SourceException">It cannot be served.</exception>
+    /// <exception cref="InodeStoreException">The inode store that was asked for cannot be had.</exception>
     public static ZstdFileSystem Open(FileDescriptor root, FileSystemOptions options, IEventLog log)
     {
         var source = new SourceTree(root, options.ReadOnly);
@@ -51,7 +55,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             if (state is null)
                 log.Warning($"the source cannot be written ({reason}): mounted read-only");
         }
-        var volume = new Volume(source, state, options, log);
+        var volume = new Volume(source, state, options, InodeStoreChoice.Open(state, options, log), log);
         volume.PlainFiles.LookInto(source);
         if (state is not null)
         {
@@ -68,6 +72,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         if (ReadOnly)
             return 0;
         _volume.Conversion?.Dispose();
+        _finder.Stop();
         int result = _files.SynchronizeAll(openToo: true);
         if (result >= 0)
             _state!.NoteEndedWell();
@@ -84,7 +89,13 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         _volume.Services.Log.Error($"'{_volume.PathOf(node)}': {op} failed: {(exception is DamagedFrameException or WindowTooLargeException or StorageException ? exception.Message : exception)}");
 
     /// <inheritdoc/>
-    public override int Lookup(in RequestContext context, ulong parent, NativeName name, out FuseEntryOut entry) => _names.Lookup(parent, name, out entry);
+    public override int Lookup(in RequestContext context, ulong parent, NativeName name, out FuseEntryOut entry)
+    {
+        // Only file handles are looked up so: the kernel has forgotten the node, or wants to know the way up from it.
+        if (name.Bytes.SequenceEqual("."u8))
+            return _finder.LookUp(parent, out entry);
+        return name.Bytes.SequenceEqual(".."u8) ? _finder.LookUpParent(parent, out entry) : _names.Lookup(parent, name, out entry);
+    }
 
     /// <inheritdoc/>
     public override void Forget(ulong node, ulong lookups)

@@ -39,7 +39,8 @@ internal sealed class Node(ulong id, NodeKind kind)
 
     // Guards the names below and, while it is held, the file under them: publishing a commit, unlinking, renaming, linking and changing
     // attributes of one file exclude each other. Order: a content's lock, then this; two nodes in the order of their ids; then table and cache gates.
-    internal readonly Lock LinksGate = new();
+    // It is the node itself: a lock of its own would take 48 bytes more for every file that the kernel knows.
+    internal object LinksGate => this;
     private Link? _first;
     private List<Link>? _others;
 

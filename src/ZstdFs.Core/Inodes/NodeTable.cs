@@ -4,7 +4,7 @@ namespace ZstdFs.Core.Inodes;
 
 /// <summary>
 /// The files that the kernel holds references to, by node id. INVARIANT: a node is in the table while it has lookups, pins or children, so that the
-/// way from any known file up to the root is always known.
+/// way from any known file up to the root is always known. Where a node was when it left the table is told to the store.
 /// </summary>
 internal sealed class NodeTable
 {
@@ -14,8 +14,11 @@ internal sealed class NodeTable
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, Node> _nodes = [];
 
-    internal NodeTable()
+    private readonly IInodeStore _store;
+
+    internal NodeTable(IInodeStore store)
     {
+        _store = store;
         Root = new Node(RootId, NodeKind.Directory) { Lookups = 1 };
         _nodes.Add(RootId, Root);
     }
@@ -71,6 +74,30 @@ internal sealed class NodeTable
         if (!name.IsEmpty && !node.HasLink(parent, name))
             AddLink(node, parent, name, onlyName || kind == NodeKind.Directory);
         return node;
+    }
+
+    /// <summary>One more kernel reference to a node that is in the table; null where it is not.</summary>
+    internal Node? TryAcquire(ulong id)
+    {
+        lock (_gate)
+        {
+            if (_nodes.TryGetValue(id, out Node? node))
+                node.Lookups++;
+            return node;
+        }
+    }
+
+    /// <summary>Tells the store about every node, as if the kernel had forgotten all. Nobody asks any more.</summary>
+    internal void StoreAll()
+    {
+        lock (_gate)
+        {
+            foreach (Node node in _nodes.Values)
+            {
+                if (node.AnyLink is { } link)
+                    _store.Put(node.Id, new InodePlace(link.Parent.Id, link.Name));
+            }
+        }
     }
 
     /// <summary>Remembers a name of the node.</summary>
@@ -147,6 +174,10 @@ internal sealed class NodeTable
             return false;
         _nodes.Remove(node.Id);
         // Nobody reaches the node any more but an op that is just ending; its names need no gate.
+        if (node.AnyLink is { } place)
+            _store.Put(node.Id, new InodePlace(place.Parent.Id, place.Name));
+        else
+            _store.Remove(node.Id);
         foreach (Link link in node.TakeLinks())
         {
             link.Parent.Children--;

@@ -16,6 +16,8 @@ internal sealed class StateFolder : IDisposable
     /// <summary>Numbers reserved by one write of the state file: what a crash may skip.</summary>
     private const ulong BlockOfNumbers = 1 << 16;
 
+    private static NativeName InodesFolder => new("inodes\0"u8);
+
     private readonly SourceTree _source;
     private readonly FileDescriptor _lock;
     private readonly FileDescriptor _file;
@@ -44,6 +46,9 @@ internal sealed class StateFolder : IDisposable
 
     /// <summary>The folder <c>working</c>.</summary>
     internal FileDescriptor Working { get; }
+
+    /// <summary>Tells this source from every other.</summary>
+    internal Guid SourceId => _record.SourceId;
 
     /// <summary>Number of this mount of the source.</summary>
     internal uint Epoch => _record.Epoch;
@@ -122,6 +127,9 @@ internal sealed class StateFolder : IDisposable
     /// <summary>The folder <c>lost</c>: working copies that no mount can commit.</summary>
     internal int OpenLost(out FileDescriptor lost) => OpenOrMakeFolder(_source, Folder, new NativeName("lost\0"u8), out lost);
 
+    /// <summary>The folder <c>inodes</c>: the database of places, where one was asked for.</summary>
+    internal int OpenInodes(out FileDescriptor inodes) => OpenOrMakeFolder(_source, Folder, InodesFolder, out inodes);
+
     /// <summary>The next inode number for a file: never given twice, crashes included.</summary>
     internal ulong AllocateInodeNumber()
     {
@@ -166,12 +174,28 @@ internal sealed class StateFolder : IDisposable
     {
         if (DirectoryListing.Read(Working, out DirectoryListing working) < 0 || working.Count > 0)
             return false;
+        RemoveInodes();
         if (DirectoryListing.Read(Folder, out DirectoryListing entries) < 0 || entries.Count != 3)
             return false;
         _ = SystemCallsAt.RemoveDirectory(Folder, new NativeName("working\0"u8));
         _ = SystemCallsAt.Unlink(Folder, new NativeName("state\0"u8));
         _ = SystemCallsAt.Unlink(Folder, new NativeName("lock\0"u8));
         return SystemCallsAt.RemoveDirectory(_source.Root, new NativeName(".zstdfs\0"u8)) >= 0;
+    }
+
+    /// <summary>A cache that nobody will ask any more.</summary>
+    private void RemoveInodes()
+    {
+        if (_source.OpenListing(Folder, InodesFolder, out FileDescriptor inodes) < 0)
+            return;
+        using (inodes)
+        {
+            if (DirectoryListing.Read(inodes, out DirectoryListing files) < 0)
+                return;
+            for (int i = 0; i < files.Count; i++)
+                _ = SystemCallsAt.Unlink(inodes, files.Name(i));
+        }
+        _ = SystemCallsAt.RemoveDirectory(Folder, InodesFolder);
     }
 
     private StateRecord ReadState()

@@ -11,7 +11,7 @@ internal static class Negotiation
     /// <summary>The oldest kernel that sends the layouts read here as they are (Linux 5.4).</summary>
     internal const uint OldestMinor = 31;
 
-    /// <summary>Every flag taken, with its reason. POSIX_ACL is an option.</summary>
+    /// <summary>Every flag taken, with its reason. POSIX_ACL is an option, and so is either EXPORT_SUPPORT or NO_EXPORT_SUPPORT.</summary>
     internal const InitFlags Wanted =
         InitFlags.AsyncRead                 // a sequential reader has several READs under way
         | InitFlags.AtomicOpenTruncate      // O_TRUNC comes with OPEN: no moment with an open, untruncated file
@@ -30,7 +30,6 @@ internal static class Negotiation
         | InitFlags.SetXattrExt             // an ACL that must clear the set-group-id bit says so
         | InitFlags.InitExt                 // flags2
         | InitFlags.HasExpireOnly           // names can be made to be looked up again without being dropped
-        | InitFlags.NoExportSupport         // node ids do not survive FORGET, so file handles (NFS) are not to be given out
         | InitFlags.DirectIoAllowMmap;      // a file opened with FOPEN_DIRECT_IO can still be mapped shared
 
     /// <summary>Every flag left, with its reason.</summary>
@@ -38,7 +37,6 @@ internal static class Negotiation
         InitFlags.PosixLocks                // the kernel's own locks are right for a local file system…
         | InitFlags.FlockLocks              // …and a waiting lock that cannot be interrupted makes its process unkillable
         | InitFlags.FileOps                 // no kernel offers it
-        | InitFlags.ExportSupport           // see NO_EXPORT_SUPPORT
         | InitFlags.SpliceWrite             // one copy is cheaper than a pipe…
         | InitFlags.SpliceMove              // …
         | InitFlags.SpliceRead              // …in each direction
@@ -74,7 +72,7 @@ internal static class Negotiation
 
     internal static FuseInitOut Settle(in FuseInitIn init, InitFlags offered, SessionOptions options)
     {
-        InitFlags flags = offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0));
+        InitFlags flags = offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0) | (options.ExportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport));
         return new FuseInitOut
         {
             Major = Major,

@@ -26,6 +26,12 @@ public sealed record SessionOptions
     public bool PosixAcl { get; init; } = true;
 
     /// <summary>
+    /// The file system finds nodes again that the kernel has forgotten: LOOKUP of "." and ".." by node id, with the generation given before. Otherwise file handles
+    /// (name_to_handle_at, NFS) cannot be opened.
+    /// </summary>
+    public bool ExportSupport { get; init; }
+
+    /// <summary>
     /// Told of an exception in the file system, of an answer that is none, and of one that the kernel refused: the op, the node, the exception. The
     /// caller of the op gets EIO. Called on the session's threads; what it throws is dropped.
     /// </summary>

@@ -66,7 +66,7 @@ internal sealed class MountedSource : IDisposable, IEventLog
         Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(Source + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
         _fileSystem = ZstdFileSystem.Open(root, _options, this);
         _mount = FuseMount.Mount(Mount, new FuseMountOptions { Source = Source, AllowOther = true });
-        _session = new FuseSession(_mount.Device, _fileSystem, new SessionOptions { OnFailure = (op, node, failure) => Error($"{op} of node {node}: {failure}") });
+        _session = new FuseSession(_mount.Device, _fileSystem, new SessionOptions { ExportSupport = true, OnFailure = (op, node, failure) => Error($"{op} of node {node}: {failure}") });
         _session.Start();
         Assert.That(_session.WaitUntilServing(TimeSpan.FromSeconds(10)), Is.True);
     }

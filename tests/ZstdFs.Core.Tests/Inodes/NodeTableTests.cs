@@ -1,0 +1,40 @@
+using ZstdFs.Core.Inodes;
+
+namespace ZstdFs.Core.Tests.Inodes;
+
+/// <summary>What the table tells the inode store.</summary>
+internal sealed class NodeTableTests
+{
+    private readonly RecentInodes _store = new(10);
+
+    [Test]
+    public void ForgottenNode_LeavesItsPlaceInTheStore_AndItsFoldersTheirs()
+    {
+        var table = new NodeTable(_store);
+        Node folder = table.Acquire(20, NodeKind.Directory, table.Root, "folder"u8, onlyName: true);
+        Node file = table.Acquire(21, NodeKind.Stored, folder, "old"u8, onlyName: true);
+        table.AddLink(file, folder, "new"u8, only: true);
+        Assert.That(table.Forget(20, 1), Is.Null, "its file needs it");
+        Assert.That(_store.TryFind(21, out _), Is.False, "the kernel knows it");
+        Assert.That(table.Forget(21, 1), Is.SameAs(file));
+        Assert.Multiple(() =>
+        {
+            Assert.That(_store.TryFind(21, out InodePlace place) && place is { Parent: 20 } && place.Name.AsSpan().SequenceEqual("new\0"u8), Is.True);
+            Assert.That(_store.TryFind(20, out InodePlace above) && above is { Parent: NodeTable.RootId } && above.Name.AsSpan().SequenceEqual("folder\0"u8), Is.True);
+            Assert.That(table.Count, Is.EqualTo(1));
+        });
+    }
+
+    [Test]
+    public void DeletedNode_LeavesTheStore()
+    {
+        var table = new NodeTable(_store);
+        Node file = table.Acquire(30, NodeKind.Stored, table.Root, "file"u8, onlyName: true);
+        table.Forget(30, 1);
+        Assert.That(_store.TryFind(30, out _), Is.True);
+        file = table.Acquire(30, NodeKind.Stored, table.Root, "file"u8, onlyName: true);
+        table.RemoveLink(file, table.Root, "file"u8);
+        table.Forget(30, 1);
+        Assert.That(_store.TryFind(30, out _), Is.False);
+    }
+}
