@@ -18,7 +18,7 @@ def main():
     chosen = _choose_targets(options)
     size = data.QUICK if options.quick else data.FULL
     say("making the data" if options.quick else "making the data, where it is not there yet (minutes)")
-    inputs = data.Data(os.path.join(options.work, "zstdfs-bench-data" + ("-quick" if options.quick else "")), size, options.checkout)
+    inputs = data.Data(os.path.join(options.work, "zstdfs-bench-inputs" + ("-quick" if options.quick else "")), size, options.checkout)
     found = results.Results(machine.describe(options.work, options.checkout), [target.name for target in chosen])
     try:
         for name in options.only or workloads.ALL:
