@@ -20,6 +20,9 @@ def main():
     say("making the data" if options.quick else "making the data, where it is not there yet (minutes)")
     inputs = data.Data(os.path.join(options.work, "zstdfs-bench-inputs" + ("-quick" if options.quick else "")), size, options.checkout)
     found = results.Results(machine.describe(options.work, options.checkout), [target.name for target in chosen])
+    if options.add and os.path.exists(options.json):
+        with open(options.json, encoding="utf-8") as file:
+            found.load(file.read())
     try:
         for name in options.only or workloads.ALL:
             _measure(name, workloads.ALL[name], chosen, inputs, options, found)
@@ -74,11 +77,14 @@ def _parse():
     parser.add_argument("--quick", action="store_true", help="little data, made of this checkout: shows that everything works, not how fast")
     parser.add_argument("--work", default="/var/tmp", metavar="DIR", help="where data and file system images are kept: 20 GiB (/var/tmp)")
     parser.add_argument("--json", metavar="FILE", help="every figure of every round")
+    parser.add_argument("--add", action="store_true", help="keep the figures of the runs before that FILE holds, so that a long measurement can be made in pieces")
     parser.add_argument("--zstdfs", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--checkout", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds takes a number from 1 on")
+    if options.add and not options.json:
+        parser.error("--add needs --json FILE")
     options.work = os.path.realpath(options.work)
     return options
 

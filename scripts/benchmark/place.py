@@ -7,7 +7,7 @@ import time
 
 from . import processes
 from .images import Image
-from .targets import daemons, is_mounted
+from .targets import daemons, is_mounted, wait_for
 
 
 class Place:
@@ -22,14 +22,8 @@ class Place:
 
     def __enter__(self):
         try:
-            self.folder = tempfile.mkdtemp(prefix="zstdfs-bench-", dir=self.work_folder)
-            self._undo.append(lambda: os.rmdir(self.folder))
-            os.chmod(self.folder, 0o755)
-            if self.target.file_system == "btrfs":
-                self.image = Image.btrfs(self.folder, self.size_bytes)
-            else:
-                self.image = Image.ext4(self.folder, self.size_bytes, self.inodes)
-            self._undo.append(self.image.close)
+            with processes.uninterrupted():
+                self._make_image()
             self.source = os.path.join(self.image.root, "source")
             self._make_folder(self.source)
             self.root = self.source
@@ -51,11 +45,12 @@ class Place:
     def close(self):
         """Takes everything back, newest first, and goes on past what does not work; the first error counts."""
         first = None
-        while self._undo:
-            try:
-                self._undo.pop()()
-            except (OSError, processes.Failure) as error:
-                first = first or error
+        with processes.uninterrupted():
+            while self._undo:
+                try:
+                    self._undo.pop()()
+                except (OSError, processes.Failure) as error:
+                    first = first or error
         if first:
             raise first
 
@@ -67,7 +62,11 @@ class Place:
         return time.perf_counter() - start
 
     def unmount(self):
-        if not self.target.is_mount or not is_mounted(self.root):
+        if not self.target.is_mount:
+            return
+        # A mount command that was interrupted may have left a daemon that is about to mount.
+        wait_for(lambda: is_mounted(self.root) or not daemons(self.root), f"{self.target.name} neither mounts nor ends")
+        if not is_mounted(self.root):
             return
         self.note_memory()
         self.target.unmount(self.root)
@@ -133,6 +132,16 @@ class Place:
             return (state.f_blocks - state.f_bfree) * state.f_frsize
         lines = processes.run(["du", "-s", "--block-size=1", self.source], output=-1)
         return int(lines.split()[0])
+
+    def _make_image(self):
+        self.folder = tempfile.mkdtemp(prefix="zstdfs-bench-", dir=self.work_folder)
+        self._undo.append(lambda: os.rmdir(self.folder))
+        os.chmod(self.folder, 0o755)
+        if self.target.file_system == "btrfs":
+            self.image = Image.btrfs(self.folder, self.size_bytes)
+        else:
+            self.image = Image.ext4(self.folder, self.size_bytes, self.inodes)
+        self._undo.append(self.image.close)
 
     def _make_folder(self, path):
         os.mkdir(path)

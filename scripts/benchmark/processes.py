@@ -1,9 +1,11 @@
 """Runs programs and functions in processes of their own, as the user whom a target is measured for."""
 
+import contextlib
 import ctypes
 import json
 import os
 import pwd
+import signal
 import subprocess
 import sys
 import traceback
@@ -81,6 +83,16 @@ def call(function, *arguments, user=ROOT):
     if "error" in answer:
         raise Failure(f"{function.__name__} failed:\n{answer['error']}")
     return answer["value"]
+
+
+@contextlib.contextmanager
+def uninterrupted():
+    """Ctrl-C and SIGTERM count when this is over: what is made here is taken back by somebody, and what is taken back here is taken back whole."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def syncfs(folder):

@@ -16,6 +16,14 @@ class Results:
     def add(self, target, row, value):
         self._values.setdefault((target, row), []).append(value)
 
+    def load(self, text):
+        """Takes over what to_json of earlier runs on this machine holds."""
+        for row, figures in json.loads(text)["figures"].items():
+            for target, figure in figures.items():
+                self._values.setdefault((target, row), []).extend(figure["all"])
+                if target not in self.targets:
+                    self.targets.append(target)
+
     def medians(self):
         return {key: max(values) if rows.ALL[key[1]].combine == "max" else statistics.median(values) for key, values in self._values.items()}
 
