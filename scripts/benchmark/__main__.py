@@ -19,7 +19,10 @@ def main():
     size = data.QUICK if options.quick else data.FULL
     say("making the data" if options.quick else "making the data, where it is not there yet (minutes)")
     inputs = data.Data(os.path.join(options.work, "zstdfs-bench-inputs" + ("-quick" if options.quick else "")), size, options.checkout)
-    found = results.Results(machine.describe(options.work, options.checkout), [target.name for target in chosen])
+    described = machine.describe(options.work, options.checkout)
+    if options.quick:
+        described["data"] = "little (--quick): the table's names of sizes and counts do not hold, and the figures say nothing of speed"
+    found = results.Results(described, [target.name for target in chosen])
     if options.add and os.path.exists(options.json):
         with open(options.json, encoding="utf-8") as file:
             found.load(file.read())

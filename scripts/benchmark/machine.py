@@ -11,7 +11,7 @@ def describe(work_folder, checkout):
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} logical CPUs",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
         "kernel": platform.release(),
-        "virtual machine": _answer(["systemd-detect-virt"]) or "unknown",
+        "virtual machine": _answer(["systemd-detect-virt", "--vm"]) or "unknown",
         "file system below the images": _answer(["findmnt", "-no", "FSTYPE,SOURCE,OPTIONS", "-T", work_folder]),
         "zstd": _answer(["zstd", "--version"]),
         "commit": _answer(["git", "-c", "safe.directory=*", "-C", checkout, "describe", "--always", "--dirty", "--tags"]),

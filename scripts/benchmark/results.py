@@ -50,8 +50,7 @@ class Results:
     def table(self):
         """Markdown: a row a figure, a column a target; in brackets the ratio to the bare folder."""
         medians, short = self.medians(), self.short()
-        lines = [[f"{name}: {words}"] for name, words in self.machine.items()]
-        text = "\n".join(line[0] for line in lines) + "\n\n"
+        text = "".join(f"- {name}: {words}\n" for name, words in self.machine.items()) + "\n"
         table = [["", *self.targets, "to reach", ""]]
         for name, row in rows.ALL.items():
             cells = [_cell(row, medians.get((target, name)), medians.get(("bare", name)), target) for target in self.targets]
