@@ -23,11 +23,12 @@ has_library() {
 is_there() { # what the third column of scripts/packages names
     case $1 in
         lib:*) has_library "${1#lib:}" ;;
+        file:*) [ -e "${1#file:}" ] ;;
         *) command -v -- "$1" > /dev/null || [ -x "/sbin/$1" ] || [ -x "/usr/sbin/$1" ] ;;
     esac
 }
 
-# Installs what is missing of the packages for the given uses ("run", "test").
+# Installs what is missing of the packages for the given uses ("run", "test", "bench").
 install_missing() {
     local package use proof missing=()
     while read -r package use proof; do
@@ -76,5 +77,12 @@ prepare_dotnet() {
     if [ ! -w "${HOME:-/nowhere}" ]; then
         mkdir -p "$root/artifacts/home"
         export HOME=$root/artifacts/home
+    fi
+}
+
+allow_mounts_by_users() {
+    if [ "$(id -u)" -eq 0 ] && [ -c /dev/fuse ] && [ "$(stat -c %a /dev/fuse)" = 600 ]; then
+        say "making /dev/fuse usable for ordinary users (chmod 666), as Debian's udev rule does"
+        chmod 666 /dev/fuse
     fi
 }

@@ -1,0 +1,1 @@
+"""Measures mounts against each other; scripts/bench is its command."""

@@ -1,0 +1,44 @@
+# Sourced, after setup.bash, by the commands that run the program. build_program sets $program, and builds it when the sources changed.
+
+# Every state of the sources has a build folder of its own, named after it. So a running mount keeps the files it started from, whatever is built
+# later, and a build that is there needs no right to write here.
+state=$(cd "$root" && find src Directory.Build.props Directory.Packages.props global.json -type f -printf '%p %s %T@\n' | LC_ALL=C sort | sha256sum)
+builds=$root/artifacts/run
+build=$builds/${state:0:16}
+
+# Keeps this build, the two newest others, and those that a mount still runs from.
+remove_old_builds() {
+    local folder kept=0 used
+    used=$(readlink /proc/[0-9]*/exe 2> /dev/null || true)
+    for folder in $(ls -dt "$builds"/*/ 2> /dev/null); do
+        folder=${folder%/}
+        [[ $folder == "$build" || $used == *"$folder/"* ]] && continue
+        kept=$((kept + 1))
+        [ $kept -le 2 ] || rm -rf -- "$folder"
+    done
+}
+
+build() {
+    mkdir -p "$builds" 2> /dev/null && [ -w "$builds" ] ||
+        fail 1 "the sources changed and this user may not write $root/artifacts: run the command once as the user who owns it"
+    exec 9> "$builds/.lock"
+    flock -n 9 || { say "waiting for another build of the same checkout"; flock 9; }
+    [ -x "$build/zstdfs" ] && { exec 9>&-; return; }
+    find_dotnet
+    prepare_dotnet
+    say "building (once; a minute at most)"
+    local new=$builds/.new log=$builds/.log
+    rm -rf -- "$new"
+    if ! "$dotnet" publish "$root/src/ZstdFs.Cli" -c Release -o "$new" --nologo -v quiet > "$log" 2>&1 < /dev/null 9>&-; then
+        cat "$log" >&2
+        fail 1 "the build failed: the lines above say why"
+    fi
+    mv -- "$new" "$build"
+    remove_old_builds
+    exec 9>&-   # a daemon must not hold the lock
+}
+
+build_program() {
+    [ -x "$build/zstdfs" ] || build
+    program=$build/zstdfs
+}
