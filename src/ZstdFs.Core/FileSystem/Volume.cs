@@ -16,11 +16,12 @@ internal sealed class Volume : IDisposable
 
     private readonly ulong _timeoutSeconds;
     private readonly uint _timeoutNanoseconds;
+    private readonly ReturnedMemory _returnedMemory = new();
 
     internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, IInodeStore inodes, IEventLog log)
     {
         Inodes = inodes;
-        Nodes = new NodeTable(inodes);
+        Nodes = new NodeTable(inodes, _returnedMemory.Expect);
         Services = new ContentServices(source, state, options, log);
         Directories = new DirectoryCache(source, Nodes.Root, OpenDirectories);
         Contents = new ContentTable(Nodes);
@@ -280,6 +281,7 @@ internal sealed class Volume : IDisposable
         if (Inodes.KeepsAll)
             Nodes.StoreAll();
         Inodes.Dispose();
+        _returnedMemory.Dispose();
         Directories.Dispose();
         Services.Dispose();
     }

@@ -10,15 +10,22 @@ internal sealed class NodeTable
 {
     internal const ulong RootId = 1;
 
-    // Guards the dictionary and every node's Lookups and Children.
+    /// <summary>From so many nodes on their memory is worth giving back.</summary>
+    private const int Many = 16 * 1024;
+
+    // Guards the dictionary, the most that were in it, and every node's Lookups and Children.
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, Node> _nodes = [];
 
     private readonly IInodeStore _store;
+    private readonly Action _onShrunk;
+    private int _most;
 
-    internal NodeTable(IInodeStore store)
+    /// <param name="store">Told where nodes were.</param>
+    /// <param name="onShrunk">Called after most of many nodes were forgotten, with the gate held.</param>
+    internal NodeTable(IInodeStore store, Action onShrunk)
     {
-        _store = store;
+        (_store, _onShrunk) = (store, onShrunk);
         Root = new Node(RootId, NodeKind.Directory) { Lookups = 1 };
         _nodes.Add(RootId, Root);
     }
@@ -68,6 +75,7 @@ internal sealed class NodeTable
                 lookups = node?.Lookups ?? 0;
                 node = new Node(id, kind);
                 _nodes[id] = node;
+                _most = Math.Max(_most, _nodes.Count);
             }
             node.Lookups += lookups + 1;
         }
@@ -182,6 +190,12 @@ internal sealed class NodeTable
         {
             link.Parent.Children--;
             RemoveIfUnused(link.Parent);
+        }
+        if (_most >= Many && _nodes.Count < _most / 4)
+        {
+            _nodes.TrimExcess();
+            _most = _nodes.Count;
+            _onShrunk();
         }
         return true;
     }

@@ -10,7 +10,7 @@ internal sealed class NodeTableTests
     [Test]
     public void ForgottenNode_LeavesItsPlaceInTheStore_AndItsFoldersTheirs()
     {
-        var table = new NodeTable(_store);
+        var table = new NodeTable(_store, () => { });
         Node folder = table.Acquire(20, NodeKind.Directory, table.Root, "folder"u8, onlyName: true);
         Node file = table.Acquire(21, NodeKind.Stored, folder, "old"u8, onlyName: true);
         table.AddLink(file, folder, "new"u8, only: true);
@@ -26,9 +26,24 @@ internal sealed class NodeTableTests
     }
 
     [Test]
+    public void ManyNodesForgotten_AreAnnounced_FewAreNot()
+    {
+        int shrunk = 0;
+        var table = new NodeTable(_store, () => shrunk++);
+        foreach (uint nodes in (uint[])[1_000, 40_000])
+        {
+            for (uint i = 0; i < nodes; i++)
+                table.Acquire(100 + i, NodeKind.Stored, table.Root, "file"u8, onlyName: true);
+            for (uint i = 0; i < nodes; i++)
+                table.Forget(100 + i, 1);
+            Assert.That(shrunk, Is.EqualTo(nodes > 1_000 ? 1 : 0));
+        }
+    }
+
+    [Test]
     public void DeletedNode_LeavesTheStore()
     {
-        var table = new NodeTable(_store);
+        var table = new NodeTable(_store, () => { });
         Node file = table.Acquire(30, NodeKind.Stored, table.Root, "file"u8, onlyName: true);
         table.Forget(30, 1);
         Assert.That(_store.TryFind(30, out _), Is.True);
