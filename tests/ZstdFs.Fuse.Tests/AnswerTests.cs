@@ -48,12 +48,14 @@ internal sealed class AnswerTests
         Assert.That(_kernel.Error((FuseOpcode)opcode, 5, body), Is.Zero);
     }
 
-    [TestCaseSource(typeof(SampleRequest), nameof(SampleRequest.Answered))]
+    // The others result in nothing, or have entries to deliver first.
+    private static IEnumerable<SampleRequest> WithResult() => SampleRequest.Answered.Where(request =>
+        request.Opcode is not (FuseOpcode.Release or FuseOpcode.ReleaseDir or FuseOpcode.ReadDir or FuseOpcode.ReadDirPlus));
+
+    [TestCaseSource(nameof(WithResult))]
     public void Errno_IsPassedOn_AndWhatIsNone_IsEio(object sample)
     {
         var request = (SampleRequest)sample;
-        if (request.Opcode is FuseOpcode.Release or FuseOpcode.ReleaseDir or FuseOpcode.ReadDir or FuseOpcode.ReadDirPlus)
-            Assert.Pass("it results in nothing, or has entries to deliver first");
         foreach ((long result, int expected) in new[] { (-1L, 1), (-2, 2), (-511, 511), (-512, 5), (-4095, 5), (int.MinValue, 5) })
         {
             _fileSystem.Result = _ => result;

@@ -17,7 +17,7 @@ internal enum CachedFrameState
 /// A slot of the cache. <see cref="State"/> and <see cref="Failure"/> are guarded by the object's own monitor, on which those wait who want a
 /// frame that is being decoded; everything else by the cache's lock. Content may be read by whoever has the slot pinned, once it is ready.
 /// </summary>
-internal sealed class CachedFrame
+internal sealed class CachedFrame : IAged<CachedFrame>
 {
     internal FrameKey Key;
     internal NativeBlock Block;
@@ -30,8 +30,8 @@ internal sealed class CachedFrame
     internal Exception? Failure;
 
     // Links of the index's lists.
-    internal CachedFrame? Older;
-    internal CachedFrame? Newer;
+    public CachedFrame? Older { get; set; }
+    public CachedFrame? Newer { get; set; }
     internal CachedFrame? NextOfFile;
     internal CachedFrame? PreviousOfFile;
 

@@ -8,8 +8,7 @@ internal sealed class CachedFrameIndex
 {
     private readonly Dictionary<FrameKey, CachedFrame> _frames = [];
     private readonly Dictionary<ulong, CachedFrame> _firstOfFile = [];
-    private CachedFrame? _oldest;
-    private CachedFrame? _newest;
+    private readonly AgeList<CachedFrame> _ages = new();
 
     internal int Count => _frames.Count;
 
@@ -17,11 +16,7 @@ internal sealed class CachedFrameIndex
     {
         if (!_frames.TryGetValue(key, out CachedFrame? frame))
             return null;
-        if (frame != _newest)
-        {
-            UnlinkAge(frame);
-            LinkNewest(frame);
-        }
+        _ages.Touch(frame);
         return frame;
     }
 
@@ -32,7 +27,7 @@ internal sealed class CachedFrameIndex
         if (frame.NextOfFile is not null)
             frame.NextOfFile.PreviousOfFile = frame;
         _firstOfFile[frame.Key.FileId] = frame;
-        LinkNewest(frame);
+        _ages.Add(frame);
         frame.IsIndexed = true;
     }
 
@@ -48,43 +43,20 @@ internal sealed class CachedFrameIndex
         else
             _firstOfFile.Remove(frame.Key.FileId);
         frame.NextOfFile = frame.PreviousOfFile = null;
-        UnlinkAge(frame);
+        _ages.Remove(frame);
         frame.IsIndexed = false;
     }
 
     internal CachedFrame? FirstOfFile(ulong fileId) => _firstOfFile.GetValueOrDefault(fileId);
 
-    internal CachedFrame? Oldest => _oldest;
+    internal CachedFrame? Oldest => _ages.Oldest;
 
     /// <summary>The slot that nobody uses and that has not been used for longest.</summary>
     internal CachedFrame? OldestUnpinned()
     {
-        CachedFrame? frame = _oldest;
+        CachedFrame? frame = _ages.Oldest;
         while (frame is { Pins: > 0 })
             frame = frame.Newer;
         return frame;
-    }
-
-    private void LinkNewest(CachedFrame frame)
-    {
-        frame.Older = _newest;
-        frame.Newer = null;
-        if (_newest is not null)
-            _newest.Newer = frame;
-        _newest = frame;
-        _oldest ??= frame;
-    }
-
-    private void UnlinkAge(CachedFrame frame)
-    {
-        if (frame.Newer is not null)
-            frame.Newer.Older = frame.Older;
-        else
-            _newest = frame.Older;
-        if (frame.Older is not null)
-            frame.Older.Newer = frame.Newer;
-        else
-            _oldest = frame.Newer;
-        frame.Older = frame.Newer = null;
     }
 }

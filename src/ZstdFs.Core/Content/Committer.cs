@@ -24,9 +24,9 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result < 0)
             return result;
         bool isGone = old.LinkCount == 0 && content.Node.AnyLink is null;
-        if (isGone && !content.IsUnnamed)
+        if (isGone && !content.Overlay.IsUnnamed)
             return 0;
-        if (content.Base.IsFresh && content.Base.IsWritable && content.IsBuffered && (old.LinkCount == 1 || isGone))
+        if (content.Base.IsFresh && content.Base.IsWritable && content.Overlay.IsBuffered && (old.LinkCount == 1 || isGone))
             return FillFresh(content, old, out next);
         if (isGone)
             return 0;
@@ -43,7 +43,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     {
         next = null;
         FileDescriptor stored = content.Base.Stored;
-        int result = FirstContent.Write(services, content, stored, old.Size, out FrameMap map);
+        int result = FirstContent.Write(services, content.Overlay, stored, old.Size, out FrameMap map);
         if (result < 0)
             return result;
         lock (content.Node.LinksGate)
@@ -106,7 +106,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = WriteRecord(file, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame });
         // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
-        if (result >= 0 && content.Working is { } working)
+        if (result >= 0 && content.Overlay.Working is { } working)
             result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });
         if (result >= 0)
             result = RenameUnnoticed(version, folder, parent, stored);
@@ -115,7 +115,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (services.State is { KeepsRecords: false } || !StateFolder.IsAllocated(content.Node.Id))
             services.Inspector.NoteReplaced(old, stat, content.Node.Id);
         // fsync was answered from the working copy, which goes now: the name must be on disk before.
-        if (content.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
+        if (content.Overlay.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
             services.Log.Warning($"{stored.ToString()}: its folder could not be synchronised ({(Errno)(-unsynced)})");
         // The rename moved the change time.
         _ = SystemCallsAt.Stat(file, out stat);
@@ -153,7 +153,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);
         // From here on the redo stands for what the working copy holds, until it is gone because the target does.
-        if (result >= 0 && content.Working is { } working)
+        if (result >= 0 && content.Overlay.Working is { } working)
             result = working.WriteRecord(working.Record with { CommittedInode = old.InodeNumber });
         if (result >= 0)
         {

@@ -13,7 +13,28 @@ internal sealed class ContentLock
 
     internal bool HasWaitingWriters => Volatile.Read(ref _waitingWriters) > 0;
 
-    internal void EnterRead()
+    /// <summary>Beside other readers and a commit.</summary>
+    internal Scope Reading()
+    {
+        EnterRead();
+        return new Scope(this, Mode.Read);
+    }
+
+    /// <summary>Alone.</summary>
+    internal Scope Writing()
+    {
+        EnterWrite();
+        return new Scope(this, Mode.Write);
+    }
+
+    /// <summary>Beside readers, until it becomes exclusive.</summary>
+    internal Scope Committing()
+    {
+        EnterCommit();
+        return new Scope(this, Mode.Commit);
+    }
+
+    private void EnterRead()
     {
         lock (this)
         {
@@ -23,7 +44,7 @@ internal sealed class ContentLock
         }
     }
 
-    internal void ExitRead()
+    private void ExitRead()
     {
         lock (this)
         {
@@ -32,7 +53,7 @@ internal sealed class ContentLock
         }
     }
 
-    internal void EnterWrite()
+    private void EnterWrite()
     {
         lock (this)
         {
@@ -44,7 +65,7 @@ internal sealed class ContentLock
         }
     }
 
-    internal void ExitWrite()
+    private void ExitWrite()
     {
         lock (this)
         {
@@ -53,7 +74,7 @@ internal sealed class ContentLock
         }
     }
 
-    internal void EnterCommit()
+    private void EnterCommit()
     {
         lock (this)
         {
@@ -77,12 +98,38 @@ internal sealed class ContentLock
         }
     }
 
-    internal void ExitCommit()
+    private void ExitCommit()
     {
         lock (this)
         {
             _committing = _exclusive = false;
             Monitor.PulseAll(this);
+        }
+    }
+
+    internal enum Mode
+    {
+        Read,
+        Write,
+        Commit,
+    }
+
+    /// <summary>The lock is held until this is disposed of; the default one holds none.</summary>
+    internal readonly ref struct Scope
+    {
+        private readonly ContentLock _lock;
+        private readonly Mode _mode;
+
+        internal Scope(ContentLock held, Mode mode) => (_lock, _mode) = (held, mode);
+
+        public void Dispose()
+        {
+            if (_mode == Mode.Read)
+                _lock?.ExitRead();
+            else if (_mode == Mode.Write)
+                _lock.ExitWrite();
+            else
+                _lock.ExitCommit();
         }
     }
 }

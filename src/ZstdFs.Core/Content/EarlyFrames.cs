@@ -76,7 +76,7 @@ internal sealed class EarlyFrames : IDisposable
     }
 
     /// <summary>Adds the content's frames up to <paramref name="end"/>, a whole number of them.</summary>
-    internal int Append(FileContent content, long end)
+    internal int Append(Overlay content, long end)
     {
         StoredFileWriter writer = Continue();
         var batch = new FrameBatch(_services, content);

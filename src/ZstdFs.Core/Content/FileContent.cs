@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Text;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -6,8 +6,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// What one open logical file holds: a committed base under what was written since. Small content is edited in memory, larger in a working copy.
-/// All handles on the file share it, so that each sees the others' writes at once.
+/// What one open logical file holds: its overlay under a lock, who has it open, and its way to the next version. All handles on the file share it, so that
+/// each sees the others' writes at once.
 /// </summary>
 internal sealed class FileContent : IDisposable
 {
@@ -15,104 +15,63 @@ internal sealed class FileContent : IDisposable
 
     private readonly ContentServices _services;
     private readonly ContentLock _lock = new();
-    private readonly ContentBuffer _buffer;
-    private readonly ReadBelow _readBase;
-    private bool _isLoaded;
-    private long _baseLimit;
-    private WorkingCopy? _working;
-    private EarlyFrames? _early;
-    private EarlyPace _earlyPace;
-    private int _failure;
-
-    // Emptied to be written anew, and neither closed nor synchronised since: until then the old version is the one that counts.
-    private bool _replacesBase;
     private int _refusal;
-    private int _untold;
-
-    // Packed, because attributes are read beside writers.
-    private long _modifyTime;
-    private long _changeTime;
 
     internal FileContent(ContentServices services, Node node, StoredBase @base)
+        : this(services, node, new Overlay(services, node, @base))
     {
-        _services = services;
-        _buffer = new ContentBuffer(services);
-        _readBase = ReadBase;
-        Node = node;
-        Base = @base;
-        Published = @base.Identity;
     }
 
     /// <summary>What an earlier mount left uncommitted.</summary>
     internal FileContent(ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
-        : this(services, node, @base)
+        : this(services, node, new Overlay(services, node, @base, left, early, logicalBytes))
     {
-        _early = early;
-        (_working, _baseLimit, LogicalBytes, IsDirty, _isLoaded) = (left, left.Record.BaseLimit, logicalBytes, true, true);
-        ModifyTime = left.Record.ModifyTime;
-        ChangeTime = Timestamp.Now();
+    }
+
+    private FileContent(ContentServices services, Node node, Overlay overlay)
+    {
+        (_services, Node, Overlay, Published) = (services, node, overlay, overlay.Base.Identity);
     }
 
     internal Node Node { get; }
 
+    /// <summary>The base and what was written over it. For who holds the lock, and the commit.</summary>
+    internal Overlay Overlay { get; }
+
     /// <summary>The committed version. Changes only while the lock is held exclusively.</summary>
-    internal StoredBase Base { get; private set; }
+    internal StoredBase Base => Overlay.Base;
 
     /// <summary>The version that the file's name leads to. Guarded by the node's <see cref="Node.LinksGate"/>.</summary>
     internal StoredIdentity Published { get; private set; }
 
     /// <summary>Length in bytes.</summary>
-    internal long LogicalBytes { get; private set; }
+    internal long LogicalBytes => Overlay.LogicalBytes;
 
     /// <summary>There is something to commit.</summary>
-    internal bool IsDirty { get; private set; }
+    internal bool IsDirty => Overlay.IsDirty;
+
+    /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
+    internal long DirtySince => Overlay.DirtySince;
 
     /// <summary>Modification time of the content that is not committed yet.</summary>
-    internal Timestamp ModifyTime
-    {
-        get => PackedTime.Unpack(Volatile.Read(ref _modifyTime));
-        private set => Volatile.Write(ref _modifyTime, PackedTime.Pack(value));
-    }
+    internal Timestamp ModifyTime => Overlay.ModifyTime;
 
     /// <summary>When the content that is not committed yet was changed last.</summary>
-    internal Timestamp ChangeTime
-    {
-        get => PackedTime.Unpack(Volatile.Read(ref _changeTime));
-        private set => Volatile.Write(ref _changeTime, PackedTime.Pack(value));
-    }
+    internal Timestamp ChangeTime => Overlay.ChangeTime;
 
     /// <summary>When the logical file was made.</summary>
     internal Timestamp Birth { get; init; }
 
-    /// <summary>Open handles, and commits that wait. Guarded by the table of contents.</summary>
-    internal int Handles { get; set; }
+    /// <summary>Guarded by the table of contents.</summary>
+    internal HandleCounts Handles { get; } = new();
 
-    /// <summary>Handles that may write. Guarded by the table of contents.</summary>
-    internal int WritableHandles { get; set; }
-
-    /// <summary>Handles that may read. Guarded by the table of contents.</summary>
-    internal int ReadableHandles { get; set; }
-
-    /// <summary>Handles of which the kernel keeps pages. Guarded by the table of contents.</summary>
-    internal int CachedHandles { get; set; }
-
-    /// <summary>Handles that may write, past the kernel's pages. Guarded by the table of contents.</summary>
-    internal int DirectWriters { get; set; }
-
-    /// <summary>When a commit was tried last, by Stopwatch; 0 before the first.</summary>
-    internal long CommittedAt { get; private set; }
-
-    /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
-    internal long DirtySince { get; private set; }
-
-    /// <summary>It was to be replaced, and not all of the new content could be written. 0, or why not as −errno.</summary>
-    internal int CutShort => _replacesBase ? _refusal : 0;
-
-    /// <summary>Why the newest commit failed, as −errno; 0 where it did not.</summary>
-    internal int CommitError { get; private set; }
+    internal CommitOutcome Outcome { get; } = new();
 
     /// <summary>Guarded by the queue of commits.</summary>
     internal bool IsQueued { get; set; }
+
+    /// <summary>It was to be replaced, and not all of the new content could be written. 0, or why not as −errno.</summary>
+    internal int CutShort => Overlay.ReplacesBase ? _refusal : 0;
 
     /// <summary>The file may have set-id bits, which writing takes away.</summary>
     internal bool MayHavePrivileges { get; set; } = true;
@@ -122,214 +81,65 @@ internal sealed class FileContent : IDisposable
 
     /// <summary>A commit costs a close little: the content is small, or little of it was written over a small base.</summary>
     internal bool CommitsCheaply =>
-        _buffer.IsUsed || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes;
-
-    /// <summary>Opened with O_TMPFILE, and not linked yet: it has no name, and may get one.</summary>
-    internal bool IsUnnamed { get; set; }
-
-    internal WorkingCopy? Working => _working;
-
-    internal long BaseLimit => _baseLimit;
-
-    /// <summary>What shows through where nothing was written, up to <see cref="BaseLimit"/>.</summary>
-    internal StoredBase Lower => _early?.Content ?? Base;
-
-    /// <summary>Early frames that can become the next version as they are, with the rest behind them; null where there are none.</summary>
-    internal EarlyFrames? CompleteEarlyFrames =>
-        _early is { Name.Role: WorkingRole.Early } early && early.LogicalBytes == _baseLimit && !_working!.Blocks.Any(0, _baseLimit / BlockMap.BlockBytes) ? early : null;
-
-    internal bool IsBuffered => _buffer.IsUsed;
-
-    /// <summary>The whole content of a buffered file, for the commit.</summary>
-    internal ReadOnlySpan<byte> BufferedContent => _buffer.Content[..(int)LogicalBytes];
+        Overlay.IsBuffered || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes;
 
     /// <summary>Somebody waits to write: a commit that nobody waits for gives way.</summary>
     internal bool HasWaitingWriters => _lock.HasWaitingWriters;
 
+    /// <summary>Returns the count of bytes read, or −errno.</summary>
     internal int Read(long offset, Span<byte> destination)
     {
-        _lock.EnterRead();
-        try
-        {
-            Load();
-            int count = (int)Math.Clamp(LogicalBytes - offset, 0, destination.Length);
-            int result = ReadLoaded(offset, destination[..count]);
-            return result < 0 ? result : count;
-        }
-        finally
-        {
-            _lock.ExitRead();
-        }
+        using ContentLock.Scope locked = _lock.Reading();
+        Overlay.Load();
+        int count = (int)Math.Clamp(LogicalBytes - offset, 0, destination.Length);
+        int result = Overlay.Read(offset, destination[..count]);
+        return result < 0 ? result : count;
     }
 
-    /// <summary>Fills a destination that lies within the file. The caller holds the lock in any mode, or is the commit.</summary>
-    internal int ReadLoaded(long offset, Span<byte> destination)
+    /// <summary>The length, finding it out where need be.</summary>
+    internal long LoadedBytes()
     {
-        if (_buffer.IsUsed)
-        {
-            _buffer.Content.Slice((int)offset, destination.Length).CopyTo(destination);
-            return 0;
-        }
-        if (_working is null)
-        {
-            ReadBase(offset, destination);
-            return 0;
-        }
-        while (!destination.IsEmpty)
-        {
-            long block = offset / BlockMap.BlockBytes;
-            long lastBlock = (offset + destination.Length - 1) / BlockMap.BlockBytes;
-            long runEnd = _working.Blocks.RunEnd(block, lastBlock + 1) * BlockMap.BlockBytes;
-            Span<byte> part = destination[..(int)Math.Min(destination.Length, runEnd - offset)];
-            int result = 0;
-            if (_working.Blocks[block])
-                result = _working.Read(offset, part);
-            else
-                ReadBase(offset, part);
-            if (result < 0)
-                return result;
-            offset += part.Length;
-            destination = destination[part.Length..];
-        }
-        return 0;
+        using ContentLock.Scope locked = _lock.Reading();
+        Overlay.Load();
+        return LogicalBytes;
     }
 
+    /// <summary>Returns the count of bytes written, which is all of them, or −errno.</summary>
     internal int Write(long offset, ReadOnlySpan<byte> data)
     {
-        _lock.EnterWrite();
-        try
-        {
-            Load();
-            return WriteLoaded(offset, data);
-        }
-        finally
-        {
-            _lock.ExitWrite();
-        }
-    }
-
-    private int WriteLoaded(long offset, ReadOnlySpan<byte> data)
-    {
-        long newSize = Math.Max(LogicalBytes, offset + data.Length);
-        int result = Prepare(newSize);
-        if (result < 0)
-            return NoteRefusal(result);
-        if (_buffer.IsUsed)
-            data.CopyTo(_buffer.Content[(int)offset..]);
-        else
-        {
-            result = _working!.Write(offset, data, LogicalBytes, _readBase);
-            if (result == -(int)Errno.ENOSPC && CompressEarly(EarlyPace.StepBytes) > 0)
-                result = _working.Write(offset, data, LogicalBytes, _readBase);
-        }
-        if (result < 0)
-            return Fail(result);
-        LogicalBytes = newSize;
-        Touch();
-        // In the writer's own time, which so is slowed to what the disk has room for.
-        if (_working is not null && _earlyPace.IsDue(_working, newSize, _services.Options.BacklogBytes))
-            _ = CompressEarly(EarlyPace.StepBytes);
-        return data.Length;
-    }
-
-    /// <summary>
-    /// Moves the beginning of a new file that is written in order from the working copy to early frames. Returns how much, or −errno; what is not moved stays
-    /// where it is.
-    /// </summary>
-    private long CompressEarly(long bytes)
-    {
-        int frameBytes = _services.Options.FrameBytes;
-        if (_early is null ? _baseLimit != 0 || IsUnnamed : _early.LogicalBytes != _baseLimit)
-            return 0;
-        long end = _baseLimit;
-        while (end - _baseLimit < bytes && end + frameBytes <= LogicalBytes && _working!.Blocks.All(end / BlockMap.BlockBytes, (end + frameBytes) / BlockMap.BlockBytes))
-            end += frameBytes;
-        if (end == _baseLimit)
-            return 0;
-        int result = _early is null ? EarlyFrames.Create(_services, _services.State!, _working!.Id, out _early) : 0;
-        if (result >= 0)
-            result = _early!.Append(this, end);
-        // What fsync put on disk must be there in its new place before it leaves the old one.
-        if (result >= 0 && _working!.IsDurable)
-            result = _early!.Synchronize();
-        if (result >= 0)
-            result = _working!.GiveUp(_baseLimit, end);
-        if (result < 0)
-            return result;
-        long moved = end - _baseLimit;
-        _baseLimit = end;
-        return moved;
+        using ContentLock.Scope locked = _lock.Writing();
+        int result = Overlay.Write(offset, data);
+        return result < 0 ? NoteRefusal(result) : data.Length;
     }
 
     internal int Truncate(long size)
     {
-        _lock.EnterWrite();
-        try
-        {
-            // Nothing of the base is needed for an empty file: it may even be damaged.
-            if (size > 0)
-                Load();
-            else if (!_isLoaded)
-                (LogicalBytes, _baseLimit, _isLoaded) = (0, 0, true);
-            return TruncateLoaded(size);
-        }
-        finally
-        {
-            _lock.ExitWrite();
-        }
-    }
-
-    private int TruncateLoaded(long size)
-    {
-        int result = Prepare(size);
-        if (result < 0)
-            return NoteRefusal(result);
-        // Where a close came before, and its commit still waits, the base is not the old version.
-        bool replaces = _replacesBase || size == 0 && !Base.IsFresh && !IsDirty;
-        if (_buffer.IsUsed)
-            _buffer.Resize((int)LogicalBytes, (int)size);
-        else
-        {
-            // A next mount must not take a file that was only emptied yet for what its writer wanted.
-            if (replaces != _working!.Record.IsIncomplete)
-                result = _working.WriteRecord(_working.Record with { IsIncomplete = replaces });
-            if (result >= 0)
-                result = _working.Resize(LogicalBytes, size);
-            // In between, the working copy's length hides what the limit will.
-            if (result >= 0 && size < _baseLimit)
-                result = _working.WriteRecord(_working.Record with { BaseLimit = size });
-            if (result < 0)
-                return Fail(result);
-        }
-        _baseLimit = Math.Min(_baseLimit, size);
-        _replacesBase = replaces;
-        LogicalBytes = size;
-        Touch();
-        return 0;
+        using ContentLock.Scope locked = _lock.Writing();
+        return NoteRefusal(Overlay.Resize(size));
     }
 
     /// <summary>Makes a range read as zeros without changing the length (fallocate's PUNCH_HOLE and ZERO_RANGE).</summary>
     internal int Zero(long offset, long length)
     {
-        _lock.EnterWrite();
-        try
-        {
-            Load();
-            long end = Math.Min(LogicalBytes, offset + length);
-            ReadOnlySpan<byte> zeros = ZeroBytes.Block;
-            int result = 0;
-            for (; offset < end && result >= 0; offset += zeros.Length)
-                result = WriteLoaded(offset, zeros[..(int)Math.Min(zeros.Length, end - offset)]);
-            return Math.Min(result, 0);
-        }
-        finally
-        {
-            _lock.ExitWrite();
-        }
+        using ContentLock.Scope locked = _lock.Writing();
+        Overlay.Load();
+        long end = Math.Min(LogicalBytes, offset + length);
+        ReadOnlySpan<byte> zeros = ZeroBytes.Block;
+        int result = 0;
+        for (; offset < end && result >= 0; offset += zeros.Length)
+            result = Overlay.Write(offset, zeros[..(int)Math.Min(zeros.Length, end - offset)]);
+        return NoteRefusal(result);
+    }
+
+    private int NoteRefusal(int result)
+    {
+        if (result < 0)
+            _refusal = result;
+        return result;
     }
 
     /// <summary>Keeps commits and writers out while the modification time is set, which is done under the node's gate: the content's lock comes first.</summary>
-    internal void EnterTimeChange() => _lock.EnterWrite();
+    internal ContentLock.Scope ChangingTimes() => _lock.Writing();
 
     /// <summary>A commit keeps the time, and the base with another time is the same base. The caller holds the node's gate too.</summary>
     internal void NoteTimes(Timestamp modify, in Statx stored)
@@ -337,14 +147,9 @@ internal sealed class FileContent : IDisposable
         StoredIdentity same = StoredIdentity.Of(stored);
         if (same.InodeNumber != Published.InodeNumber)
             return;
-        ModifyTime = modify;
         NotePublished(stored);
-        Base.NoteTimes(same);
-        if (_working is not null)
-            _ = _working.WriteRecord(_working.Record with { Base = same, ModifyTime = modify });
+        Overlay.NoteTimes(same, modify);
     }
-
-    internal void ExitTimeChange() => _lock.ExitWrite();
 
     /// <summary>
     /// When it returns 0, what was written survives this process: the next mount commits it. −EOPNOTSUPP where the source cannot keep it but in a
@@ -352,42 +157,20 @@ internal sealed class FileContent : IDisposable
     /// </summary>
     internal int Persist()
     {
-        _lock.EnterWrite();
-        try
-        {
-            if (!IsDirty)
-                return 0;
-            if (_services.State is not { WorkingCopiesSurvive: true })
-                return -(int)Errno.EOPNOTSUPP;
-            int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
-            if (result >= 0)
-                result = _working!.WriteRecord(_working.Record with { ModifyTime = ModifyTime, IsIncomplete = false });
-            _replacesBase &= result < 0;
-            return result;
-        }
-        finally
-        {
-            _lock.ExitWrite();
-        }
+        using ContentLock.Scope locked = _lock.Writing();
+        if (!IsDirty)
+            return 0;
+        return _services.State is { WorkingCopiesSurvive: true } ? Overlay.Persist() : -(int)Errno.EOPNOTSUPP;
     }
 
     /// <summary>What was persisted is on disk when it returns 0.</summary>
     internal int Synchronize()
     {
-        _lock.EnterCommit();
-        try
-        {
-            int result = IsDirty && _early is not null ? _early.Synchronize() : 0;
-            if (result >= 0)
-                result = IsDirty && _working is not null ? _working.Synchronize() : SystemCallsFile.Synchronize(Base.Stored);
-            if (result >= 0)
-                DirtySince = 0;
-            return result;
-        }
-        finally
-        {
-            _lock.ExitCommit();
-        }
+        using ContentLock.Scope locked = _lock.Committing();
+        int result = IsDirty && Overlay.Working is not null ? Overlay.Synchronize() : SystemCallsFile.Synchronize(Base.Stored);
+        if (result >= 0)
+            Overlay.NoteSynchronized();
+        return result;
     }
 
     /// <summary>
@@ -398,79 +181,44 @@ internal sealed class FileContent : IDisposable
         int result = Persist();
         if (result < 0)
             return result;
-        _lock.EnterCommit();
-        try
-        {
-            if (IsDirty && _early is not null && _early.Synchronize() is < 0 and var failed)
-                return failed;
-            if (IsDirty)
-                return _working is not null ? _working.Synchronize() : 0;
-            bool isOnDisk = !SourceTree.TryReadRecord(Base.Stored, out SizeRecord record) || record.Epoch != _services.State!.Epoch;
-            return isOnDisk ? 0 : SystemCallsFile.SynchronizeData(Base.Stored);
-        }
-        finally
-        {
-            _lock.ExitCommit();
-        }
+        using ContentLock.Scope locked = _lock.Committing();
+        if (IsDirty)
+            return Overlay.Synchronize();
+        bool isOnDisk = !SourceTree.TryReadRecord(Base.Stored, out SizeRecord record) || record.Epoch != _services.State!.Epoch;
+        return isOnDisk ? 0 : SystemCallsFile.SynchronizeData(Base.Stored);
     }
 
     /// <summary>Forgets a replacement that could not be written whole: the old version is the file again.</summary>
     internal void Revert()
     {
-        _lock.EnterWrite();
-        try
-        {
-            if (CutShort == 0)
-                return;
-            _working?.Discard();
-            _working = null;
-            _early?.Discard();
-            _early = null;
-            _earlyPace = default;
-            _buffer.Release();
-            IsDirty = _replacesBase = _isLoaded = false;
-            _failure = _refusal = 0;
-            DirtySince = 0;
-            Node.CachedVersion = 0;
-        }
-        finally
-        {
-            _lock.ExitWrite();
-        }
+        using ContentLock.Scope locked = _lock.Writing();
+        if (CutShort == 0)
+            return;
+        Overlay.Revert();
+        _refusal = 0;
+        Node.CachedVersion = 0;
         _services.Log.Error($"{Node.AnyLink?.NativeName.ToString()}: not all of its new content could be written; the old version stays");
     }
 
     /// <summary>A file made with O_TMPFILE is about to get a name.</summary>
     internal int NoteNamed()
     {
-        _lock.EnterWrite();
-        try
-        {
-            int result = _working?.NoteNamed() ?? 0;
-            IsUnnamed = result < 0;
-            return result;
-        }
-        finally
-        {
-            _lock.ExitWrite();
-        }
+        using ContentLock.Scope locked = _lock.Writing();
+        return Overlay.NoteNamed();
     }
 
     /// <summary>The last name is gone: nobody will look for what was written.</summary>
     internal void ForgetName()
     {
-        _lock.EnterWrite();
-        _working?.ForgetName();
-        _early?.ForgetName();
-        _lock.ExitWrite();
+        using ContentLock.Scope locked = _lock.Writing();
+        Overlay.ForgetName();
     }
 
     /// <summary>The name is another now. A hint for the next mount, so an error does not matter.</summary>
     internal void NotePath(ReadOnlySpan<byte> path)
     {
-        _lock.EnterWrite();
-        _working?.WritePath(path);
-        _lock.ExitWrite();
+        using ContentLock.Scope locked = _lock.Writing();
+        Overlay.Working?.WritePath(path);
     }
 
     /// <summary>
@@ -481,73 +229,40 @@ internal sealed class FileContent : IDisposable
     /// <param name="yields">Nobody waits: −EAGAIN as soon as somebody wants to write.</param>
     internal int Commit(Committer committer, bool yields)
     {
-        _lock.EnterCommit();
+        using ContentLock.Scope locked = _lock.Committing();
         try
         {
             if (!IsDirty)
                 return 0;
-            CommittedAt = Stopwatch.GetTimestamp();
+            Outcome.NoteBegin();
             int result = committer.Build(this, yields, out StoredBase? next);
-            NoteCommit(result, isBackground: yields);
+            Outcome.NoteEnd(result, isBackground: yields);
             if (result < 0 || next is null)
                 return result;
             _lock.BecomeExclusive();
-            StoredBase old = Base;
-            Base = next;
-            if (old.Stored != next.Stored)
-                old.Dispose();
-            _baseLimit = LogicalBytes;
-            _working?.Discard();
-            _working = null;
-            _early?.Discard();
-            _early = null;
-            _earlyPace = default;
-            IsDirty = _replacesBase = false;
+            Overlay.Rebase(next);
             _refusal = 0;
-            DirtySince = 0;
             return 0;
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
         {
             int result = ContentFault.Report(e, this, _services.Log);
-            NoteCommit(result, isBackground: yields);
+            Outcome.NoteEnd(result, isBackground: yields);
             return result;
         }
-        finally
-        {
-            _lock.ExitCommit();
-        }
     }
 
-    private void NoteCommit(int result, bool isBackground)
-    {
-        if (result == -(int)Errno.EAGAIN)
-            return;
-        CommitError = Math.Min(result, 0);
-        if (isBackground)
-            _untold = CommitError;
-    }
+    /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>
+    internal void LockOutReaders() => _lock.BecomeExclusive();
 
-    /// <summary>A commit that nobody waited for failed: told once, to whoever closes or synchronises the file next. 0 or −errno.</summary>
-    internal int TakeUntoldError() => Interlocked.Exchange(ref _untold, 0);
-
-    /// <summary>
-    /// The source has another version by now, which stays. What was written is kept as a plain file in <c>.zstdfs/lost</c>, completed from the base that it
-    /// was written over.
-    /// </summary>
+    /// <summary>The source has another version by now, which stays. What was written is kept as a plain file.</summary>
     internal void MoveToLost()
     {
-        _lock.EnterWrite();
+        using ContentLock.Scope locked = _lock.Writing();
         try
         {
-            int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
-            if (result >= 0)
-                result = _working!.Complete(Math.Min(_baseLimit, LogicalBytes), LogicalBytes, ReadBase);
-            if (result >= 0)
-                result = _working!.MoveToLost();
-            if (result >= 0)
-                _early?.ForgetName();
-            string name = _working is null ? "?" : System.Text.Encoding.ASCII.GetString(_working.Name);
+            int result = Overlay.MoveToLost();
+            string name = Overlay.Working is { } working ? Encoding.ASCII.GetString(working.Name) : "?";
             if (result < 0)
                 _services.Log.Error($"what was written could not be kept as .zstdfs/lost/{name} ({(Errno)(-result)})");
             else
@@ -557,14 +272,7 @@ internal sealed class FileContent : IDisposable
         {
             ContentFault.Report(e, this, _services.Log);
         }
-        finally
-        {
-            _lock.ExitWrite();
-        }
     }
-
-    /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>
-    internal void LockOutReaders() => _lock.BecomeExclusive();
 
     /// <summary>The commit's new version has the name. The caller holds the node's gate.</summary>
     internal void NotePublished(in Statx stored)
@@ -602,7 +310,7 @@ internal sealed class FileContent : IDisposable
     internal bool TryStat(out Statx stat, out long logicalBytes)
     {
         (stat, logicalBytes) = (default, 0);
-        if (!Volatile.Read(ref _isLoaded))
+        if (!Overlay.IsLoaded)
             return false;
         try
         {
@@ -619,125 +327,6 @@ internal sealed class FileContent : IDisposable
         }
     }
 
-    /// <summary>The length, finding it out where need be.</summary>
-    internal long LoadedBytes()
-    {
-        _lock.EnterRead();
-        try
-        {
-            Load();
-            return LogicalBytes;
-        }
-        finally
-        {
-            _lock.ExitRead();
-        }
-    }
-
-    /// <summary>Makes the length known. The caller holds the lock in any mode.</summary>
-    private void Load()
-    {
-        if (Volatile.Read(ref _isLoaded))
-            return;
-        lock (_lock)
-        {
-            if (_isLoaded)
-                return;
-            LogicalBytes = _baseLimit = Base.LogicalBytes;
-            Volatile.Write(ref _isLoaded, true);
-        }
-    }
-
-    private void ReadBase(long offset, Span<byte> destination)
-    {
-        int count = (int)Math.Clamp(_baseLimit - offset, 0, destination.Length);
-        if (count > 0)
-            Lower.Read(offset, destination[..count]);
-        destination[count..].Clear();
-    }
-
-    /// <summary>Makes a place for a file of this length to be written to: memory while it is small and the budget lasts, else a working copy.</summary>
-    private int Prepare(long size)
-    {
-        if (_failure < 0)
-            return _failure;
-        if (_working is not null)
-            return 0;
-        long longest = Math.Max(size, LogicalBytes);
-        if (longest <= _services.Options.FrameBytes && _buffer.TryGrow((int)longest, (int)LogicalBytes, _readBase))
-            return 0;
-        return MoveToWorkingCopy();
-    }
-
-    private int MoveToWorkingCopy()
-    {
-        var record = new WorkingCopyRecord
-        {
-            InodeNumber = Node.Id,
-            Base = Base.Identity,
-            BaseLimit = _buffer.IsUsed ? 0 : _baseLimit,
-            ModifyTime = IsDirty ? ModifyTime : Base.Identity.ModifyTime,
-            IsIncomplete = _replacesBase,
-        };
-        int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
-        if (result < 0)
-            return result;
-        result = working.Resize(0, LogicalBytes);
-        if (result >= 0 && _buffer.IsUsed)
-            result = working.Write(0, _buffer.Content[..(int)LogicalBytes], LogicalBytes, static (_, rest) => rest.Clear());
-        if (result >= 0)
-            result = working.Describe(Node.LogicalPath());
-        if (result < 0)
-        {
-            working.Discard();
-            return result;
-        }
-        _baseLimit = record.BaseLimit;
-        _buffer.Release();
-        _working = working;
-        return 0;
-    }
-
-    private void Touch()
-    {
-        IsDirty = true;
-        if (DirtySince == 0)
-            DirtySince = Stopwatch.GetTimestamp();
-        ModifyTime = ChangeTime = Timestamp.Now();
-    }
-
-    private int NoteRefusal(int result) => _refusal = result;
-
-    /// <summary>A write that failed in part leaves a working copy nobody can vouch for: a full disk may be retried, anything else not.</summary>
-    private int Fail(int result)
-    {
-        if (result is not (-(int)Errno.ENOSPC or -(int)Errno.EDQUOT))
-            _failure = result;
-        return NoteRefusal(result);
-    }
-
-    /// <summary>Nobody has it open. An uncommitted working copy of a file that still has a name stays for the next mount; of a deleted one it goes.</summary>
-    public void Dispose()
-    {
-        if (_working is not null && (!IsDirty || Node.AnyLink is null))
-        {
-            _working.Discard();
-            _early?.Discard();
-        }
-        else
-        {
-            _working?.Dispose();
-            _early?.Dispose();
-        }
-        _buffer.Release();
-        Base.Dispose();
-    }
-}
-
-/// <summary>A block of zeros to write from.</summary>
-internal static class ZeroBytes
-{
-    private static readonly byte[] Zeros = new byte[128 * 1024];
-
-    internal static ReadOnlySpan<byte> Block => Zeros;
+    /// <summary>Nobody has it open.</summary>
+    public void Dispose() => Overlay.Dispose();
 }

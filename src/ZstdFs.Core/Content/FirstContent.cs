@@ -7,7 +7,7 @@ namespace ZstdFs.Core.Content;
 /// <summary>The first content of a new small file: one frame, written over the empty one.</summary>
 internal static class FirstContent
 {
-    internal static int Write(ContentServices services, FileContent content, FileDescriptor stored, long oldBytes, out FrameMap map)
+    internal static int Write(ContentServices services, Overlay content, FileDescriptor stored, long oldBytes, out FrameMap map)
     {
         map = null!;
         int logicalBytes = (int)content.LogicalBytes;

@@ -5,7 +5,7 @@ using ZstdFs.Core.Compression;
 namespace ZstdFs.Core.Content;
 
 /// <summary>Frames that are read from a content, compressed and verified side by side, and written in order.</summary>
-internal sealed class FrameBatch(ContentServices services, FileContent content)
+internal sealed class FrameBatch(ContentServices services, Overlay content)
 {
     private const long BatchBytes = 8 * 1024 * 1024;
 
@@ -58,7 +58,7 @@ internal sealed class FrameBatch(ContentServices services, FileContent content)
         try
         {
             Span<byte> bytes = logical.AsSpan(0, frame.LogicalBytes);
-            frame.Result = content.ReadLoaded(frame.Offset, bytes);
+            frame.Result = content.Read(frame.Offset, bytes);
             if (frame.Result >= 0)
                 frame.StoredBytes = StoredFileWriter.Compress(services, bytes, frame.Stored);
         }

@@ -24,7 +24,7 @@ internal sealed class NewVersion : IDisposable
     /// <summary>Writes the content as frames. −EAGAIN where it gave way to a writer.</summary>
     internal int Write(FileContent content, bool yields, out FrameMap map)
     {
-        if (content.CompleteEarlyFrames is { } early)
+        if (content.Overlay.CompleteEarlyFrames is { } early)
         {
             (_adopted, _file, _name) = (early, early.File, early.Name);
             int added = new VersionWriter(_services, content, yields).Write(early.Continue(), out map);

@@ -9,15 +9,16 @@ namespace ZstdFs.Core.Content;
 internal sealed class VersionWriter(ContentServices services, FileContent content, bool yields)
 {
     private readonly int _frameBytes = services.Options.FrameBytes;
+    private readonly Overlay _overlay = content.Overlay;
     private readonly long _size = content.LogicalBytes;
 
     /// <summary>Goes on where the writer's frames end. −EAGAIN where it gave way to somebody who writes to the file.</summary>
     internal int Write(StoredFileWriter writer, out FrameMap map)
     {
         map = null!;
-        var batch = new FrameBatch(services, content);
+        var batch = new FrameBatch(services, _overlay);
         // Frames of what is below can be taken over where both are cut at the same places.
-        StoredBase? reusable = !content.IsBuffered && content.BaseLimit > _frameBytes && content.Lower.Map.IsUniform(_frameBytes) ? content.Lower : null;
+        StoredBase? reusable = !_overlay.IsBuffered && _overlay.BaseLimit > _frameBytes && _overlay.Lower.Map.IsUniform(_frameBytes) ? _overlay.Lower : null;
         int result = _size == 0 ? writer.Append(default) : 0;
         for (long offset = writer.LogicalBytes; offset < _size && result >= 0;)
         {
@@ -51,8 +52,8 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
             FrameExtent frame = from.Map[i];
             long end = frame.LogicalOffset + frame.LogicalBytes;
             bool isLastShort = frame.LogicalBytes < _frameBytes;
-            if (end > content.BaseLimit || isLastShort && end != content.LogicalBytes
-                || content.Working is { } working && working.Blocks.Any(frame.LogicalOffset / BlockMap.BlockBytes, (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes))
+            if (end > _overlay.BaseLimit || isLastShort && end != _size
+                || _overlay.Working is { } working && working.Blocks.Any(frame.LogicalOffset / BlockMap.BlockBytes, (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes))
                 break;
         }
         return count;

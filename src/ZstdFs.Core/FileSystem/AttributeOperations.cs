@@ -46,16 +46,13 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         // The content's lock comes before the node's gate.
         FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
         bool changesTime = held is not null && (change.Valid & (SetattrValid.Mtime | SetattrValid.MtimeNow)) != 0;
-        if (changesTime)
-            held!.EnterTimeChange();
         try
         {
+            using ContentLock.Scope times = changesTime ? held!.ChangingTimes() : default;
             return SetStored(node, held, change);
         }
         finally
         {
-            if (changesTime)
-                held!.ExitTimeChange();
             if (held is not null)
                 volume.Release(held);
         }

@@ -93,7 +93,7 @@ internal sealed class FileOperations(Volume volume)
         Privileges.DropCapabilities(content);
         int result = Write(content, offset, data);
         // The kernel dropped the mapped pages before it sent the write; a reader may have faulted the old ones in since.
-        if (result > 0 && content.ReadableHandles > 0)
+        if (result > 0 && content.Handles.Readable > 0)
             volume.InvalidatePages(content.Node.Id, offset, result);
         return result;
     }
@@ -129,7 +129,7 @@ internal sealed class FileOperations(Volume volume)
         int result = content.Persist();
         if (result == -(int)Errno.EOPNOTSUPP)
             return content.Commit(volume.Committer, yields: false);
-        return result < 0 ? result : content.TakeUntoldError();
+        return result < 0 ? result : content.Outcome.TakeUntoldError();
     }
 
     internal void Release(ulong handle)
@@ -186,14 +186,14 @@ internal sealed class FileOperations(Volume volume)
         if (content.IsDirty)
         {
             // The first content of a small file costs no more in its place than in a working copy.
-            result = content.IsBuffered && content.Base.IsFresh ? content.Commit(volume.Committer, yields: false) : content.Persist();
+            result = content.Overlay.IsBuffered && content.Base.IsFresh ? content.Commit(volume.Committer, yields: false) : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = content.Commit(volume.Committer, yields: false);
         }
         if (result >= 0)
             result = content.Synchronize();
         if (result >= 0)
-            result = content.TakeUntoldError();
+            result = content.Outcome.TakeUntoldError();
         if (result < 0 || file.IsNameDurable || content.Node.AnyLink is not { } link)
             return result;
         result = SynchronizeFolder(link.Parent);
@@ -219,7 +219,7 @@ internal sealed class FileOperations(Volume volume)
         int first = 0;
         foreach (FileContent content in volume.Contents.HoldDirty())
         {
-            int result = openToo || content.WritableHandles == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
+            int result = openToo || content.Handles.Writable == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = content.Commit(volume.Committer, yields: false);
             if (first == 0)

@@ -15,7 +15,7 @@ internal static class MountStatus
         FileContent[] dirty = volume.Contents.HoldDirty();
         try
         {
-            FileContent[] failed = [.. dirty.Where(static c => c.CommitError < 0)];
+            FileContent[] failed = [.. dirty.Where(static c => c.Outcome.Error < 0)];
             FileContent[] named = [.. failed, .. dirty.Except(failed)];
             int count = named.Length;
             byte[] json;
@@ -47,9 +47,9 @@ internal static class MountStatus
                 json.WriteStartObject();
                 json.WriteString("path", Encoding.UTF8.GetString(content.Node.LogicalPath()));
                 json.WriteNumber("bytes", content.LogicalBytes);
-                json.WriteBoolean("open_for_writing", content.WritableHandles > 0);
-                if (content.CommitError < 0)
-                    json.WriteString("error", ((Errno)(-content.CommitError)).ToString());
+                json.WriteBoolean("open_for_writing", content.Handles.Writable > 0);
+                if (content.Outcome.Error < 0)
+                    json.WriteString("error", ((Errno)(-content.Outcome.Error)).ToString());
                 json.WriteEndObject();
             }
             json.WriteEndArray();

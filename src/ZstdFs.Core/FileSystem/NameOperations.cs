@@ -122,7 +122,7 @@ internal sealed class NameOperations(Volume volume)
         }
         Node node = volume.Nodes.Acquire(id, NodeKind.Stored, volume.Nodes.Root, default, onlyName: true);
         file = OpenFresh(node, descriptor, stat, access, out FileContent content);
-        content.IsUnnamed = true;
+        content.Overlay.IsUnnamed = true;
         entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()));
         return 0;
     }
@@ -196,9 +196,9 @@ internal sealed class NameOperations(Volume volume)
         FileContent content = held;
         try
         {
-            if (!content.IsUnnamed)
+            if (!content.Overlay.IsUnnamed)
                 return -(int)Errno.ENOENT;
-            int result = content.IsDirty && content.IsBuffered ? content.Commit(volume.Committer, yields: false) : 0;
+            int result = content.IsDirty && content.Overlay.IsBuffered ? content.Commit(volume.Committer, yields: false) : 0;
             if (result < 0)
                 return result;
             // First, so that a daemon which dies in between does not leave what was written to a name where nobody looks.

@@ -11,8 +11,7 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
 {
     // Guards the list and every node's Descriptor and list links. Nothing is opened or closed under it.
     private readonly Lock _gate = new();
-    private Node? _newest;
-    private Node? _oldest;
+    private readonly AgeList<Node> _open = new();
     private int _count;
 
     /// <summary>A folder's descriptor, kept open until the lease is disposed of. Returns 0 or −errno.</summary>
@@ -27,11 +26,7 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
         {
             if (node.Descriptor is { } descriptor)
             {
-                if (_newest != node)
-                {
-                    Unlist(node);
-                    ListNewest(node);
-                }
+                _open.Touch(node);
                 lease = new DescriptorLease(descriptor);
                 return 0;
             }
@@ -75,9 +70,9 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
             {
                 excess = null;
                 node.Descriptor = descriptor;
-                ListNewest(node);
+                _open.Add(node);
                 if (++_count > capacity)
-                    evicted = Remove(_oldest!);
+                    evicted = Remove(_open.Oldest!);
             }
         }
         // A lease holds a reference of its own: the descriptor stays open until its users are done.
@@ -90,41 +85,18 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
         FileDescriptor? descriptor = node.Descriptor;
         if (descriptor is null)
             return null;
-        Unlist(node);
+        _open.Remove(node);
         _count--;
         node.Descriptor = null;
         return descriptor;
-    }
-
-    private void ListNewest(Node node)
-    {
-        node.OlderDirectory = _newest;
-        node.NewerDirectory = null;
-        if (_newest is not null)
-            _newest.NewerDirectory = node;
-        _newest = node;
-        _oldest ??= node;
-    }
-
-    private void Unlist(Node node)
-    {
-        if (node.NewerDirectory is not null)
-            node.NewerDirectory.OlderDirectory = node.OlderDirectory;
-        else
-            _newest = node.OlderDirectory;
-        if (node.OlderDirectory is not null)
-            node.OlderDirectory.NewerDirectory = node.NewerDirectory;
-        else
-            _oldest = node.NewerDirectory;
-        node.NewerDirectory = node.OlderDirectory = null;
     }
 
     public void Dispose()
     {
         lock (_gate)
         {
-            while (_oldest is not null)
-                Remove(_oldest)?.Dispose();
+            while (_open.Oldest is not null)
+                Remove(_open.Oldest)?.Dispose();
         }
     }
 }

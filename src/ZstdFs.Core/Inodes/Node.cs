@@ -30,7 +30,7 @@ internal sealed record Link(Node Parent, byte[] Name)
 /// <summary>
 /// One file that the kernel knows. Folders are reached through their parents, so a renamed folder takes everything below with it.
 /// </summary>
-internal sealed class Node(ulong id, NodeKind kind)
+internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
 {
     /// <summary>Names of one file that are remembered; more hard links than this are found again by lookup.</summary>
     private const int MaxLinks = 16;
@@ -61,8 +61,8 @@ internal sealed class Node(ulong id, NodeKind kind)
 
     /// <summary>The folder's descriptor and place in the least-recently-used list. Guarded by the directory cache's gate.</summary>
     internal FileDescriptor? Descriptor { get; set; }
-    internal Node? NewerDirectory { get; set; }
-    internal Node? OlderDirectory { get; set; }
+    public Node? Newer { get; set; }
+    public Node? Older { get; set; }
 
     /// <summary>A name under which the file is found, or null when it has none left.</summary>
     internal Link? AnyLink => Volatile.Read(ref _first);

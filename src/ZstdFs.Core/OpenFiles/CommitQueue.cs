@@ -54,8 +54,8 @@ internal sealed class CommitQueue : IDisposable
 
     private static TimeSpan Due(FileContent content)
     {
-        TimeSpan since = Stopwatch.GetElapsedTime(content.CommittedAt);
-        return content.CommittedAt == 0 || since >= Pace ? TimeSpan.Zero : Pace - since;
+        TimeSpan since = Stopwatch.GetElapsedTime(content.Outcome.TriedAt);
+        return content.Outcome.TriedAt == 0 || since >= Pace ? TimeSpan.Zero : Pace - since;
     }
 
     private void Put(Waiting waiting, TimeSpan delay)

@@ -26,7 +26,7 @@ internal sealed class ContentTable(NodeTable nodes)
         {
             if (!_contents.TryGetValue(nodeId, out FileContent? content))
                 return null;
-            content.Handles++;
+            content.Handles.Holds++;
             return content;
         }
     }
@@ -35,7 +35,7 @@ internal sealed class ContentTable(NodeTable nodes)
     internal void Hold(FileContent content)
     {
         lock (_gate)
-            content.Handles++;
+            content.Handles.Holds++;
     }
 
     /// <summary>
@@ -82,23 +82,23 @@ internal sealed class ContentTable(NodeTable nodes)
 
     private static OpenFile NewHandle(FileContent content, OpenAccess access)
     {
-        var file = new OpenFile(content, access, isDirect: content.DirectWriters > 0 || access == OpenAccess.WriteOnly && content.CachedHandles == 0);
-        content.Handles++;
+        var file = new OpenFile(content, access, isDirect: content.Handles.DirectWriters > 0 || access == OpenAccess.WriteOnly && content.Handles.Cached == 0);
+        content.Handles.Holds++;
         Count(file, 1);
         return file;
     }
 
     private static void Count(OpenFile file, int change)
     {
-        FileContent content = file.Content;
+        HandleCounts handles = file.Content.Handles;
         if (file.IsWritable)
-            content.WritableHandles += change;
+            handles.Writable += change;
         if (file.IsReadable)
-            content.ReadableHandles += change;
+            handles.Readable += change;
         if (!file.IsDirect)
-            content.CachedHandles += change;
+            handles.Cached += change;
         else if (file.IsWritable)
-            content.DirectWriters += change;
+            handles.DirectWriters += change;
     }
 
     /// <summary>Closes a handle, whose hold is still to be released. True when it was the last that may write: time to commit.</summary>
@@ -107,7 +107,7 @@ internal sealed class ContentTable(NodeTable nodes)
         lock (_gate)
         {
             Count(file, -1);
-            return file.IsWritable && file.Content.WritableHandles == 0;
+            return file.IsWritable && file.Content.Handles.Writable == 0;
         }
     }
 
@@ -116,7 +116,7 @@ internal sealed class ContentTable(NodeTable nodes)
     {
         lock (_gate)
         {
-            if (--content.Handles > 0)
+            if (--content.Handles.Holds > 0)
                 return null;
             if (_contents.GetValueOrDefault(content.Node.Id) == content)
                 _contents.Remove(content.Node.Id);
@@ -129,7 +129,7 @@ internal sealed class ContentTable(NodeTable nodes)
     internal bool IsOnlyWriter(OpenFile file)
     {
         lock (_gate)
-            return file.IsWritable && file.Content.WritableHandles == 1;
+            return file.IsWritable && file.Content.Handles.Writable == 1;
     }
 
     /// <summary>A hold on every open content with something to commit.</summary>
@@ -139,7 +139,7 @@ internal sealed class ContentTable(NodeTable nodes)
         {
             FileContent[] dirty = [.. _contents.Values.Where(static content => content.IsDirty)];
             foreach (FileContent content in dirty)
-                content.Handles++;
+                content.Handles.Holds++;
             return dirty;
         }
     }

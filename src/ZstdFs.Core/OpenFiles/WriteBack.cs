@@ -40,7 +40,7 @@ internal sealed class WriteBack : IDisposable
     }
 
     private bool IsDue(FileContent content) =>
-        content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age && (content.Node.AnyLink is not null || content.IsUnnamed);
+        content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age && (content.Node.AnyLink is not null || content.Overlay.IsUnnamed);
 
     public void Dispose()
     {

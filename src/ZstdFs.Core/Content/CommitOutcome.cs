@@ -1,0 +1,32 @@
+using System.Diagnostics;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>How the newest commit of a content ended, and who is still to be told.</summary>
+internal sealed class CommitOutcome
+{
+    private int _untold;
+
+    /// <summary>When a commit was tried last, by Stopwatch; 0 before the first.</summary>
+    internal long TriedAt { get; private set; }
+
+    /// <summary>Why it failed, as −errno; 0 where it did not.</summary>
+    internal int Error { get; private set; }
+
+    internal void NoteBegin() => TriedAt = Stopwatch.GetTimestamp();
+
+    /// <param name="result">0 or −errno. Giving way to a writer is no outcome.</param>
+    /// <param name="isBackground">Nobody waited for it.</param>
+    internal void NoteEnd(int result, bool isBackground)
+    {
+        if (result == -(int)Errno.EAGAIN)
+            return;
+        Error = Math.Min(result, 0);
+        if (isBackground)
+            _untold = Error;
+    }
+
+    /// <summary>A commit that nobody waited for failed: told once, to whoever closes or synchronises the file next. 0 or −errno.</summary>
+    internal int TakeUntoldError() => Interlocked.Exchange(ref _untold, 0);
+}

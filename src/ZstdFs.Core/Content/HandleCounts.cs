@@ -1,0 +1,20 @@
+namespace ZstdFs.Core.Content;
+
+/// <summary>Who has a content open, and how. Guarded by the table of contents.</summary>
+internal sealed class HandleCounts
+{
+    /// <summary>Open handles, and commits that wait.</summary>
+    internal int Holds { get; set; }
+
+    /// <summary>Handles that may write.</summary>
+    internal int Writable { get; set; }
+
+    /// <summary>Handles that may read.</summary>
+    internal int Readable { get; set; }
+
+    /// <summary>Handles of which the kernel keeps pages.</summary>
+    internal int Cached { get; set; }
+
+    /// <summary>Handles that may write, past the kernel's pages.</summary>
+    internal int DirectWriters { get; set; }
+}
