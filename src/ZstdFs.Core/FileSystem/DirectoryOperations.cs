@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
@@ -8,10 +10,17 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Listings. Positions are the source's own, so that seekdir is right while the folder changes.</summary>
+/// <summary>
+/// Listings. Positions are the source's own, so that seekdir is right while the folder changes. Entries come with their attributes, so that who lists a folder
+/// and looks at each of its files needs no request for any of them.
+/// </summary>
 internal sealed class DirectoryOperations(Volume volume)
 {
     private const int EntryHeaderBytes = 19;
+    private const int EntriesBytes = 32 * 1024;
+
+    // Each makes a node, of which the kernel may keep as many as it has memory for: who lists a folder of millions may want their names only.
+    private const int MostWithAttributes = 100_000;
 
     private readonly HandleTable<Listing> _handles = new();
 
@@ -20,7 +29,8 @@ internal sealed class DirectoryOperations(Volume volume)
         internal readonly Lock Gate = new();
         internal readonly FileDescriptor Descriptor = descriptor;
         internal readonly Node Folder = folder;
-        internal readonly byte[] Entries = new byte[32 * 1024];
+        internal readonly byte[] Entries = ArrayPool<byte>.Shared.Rent(EntriesBytes);
+        internal int WithAttributes;
     }
 
     internal int Open(ulong nodeId, out FuseOpenOut reply)
@@ -43,7 +53,13 @@ internal sealed class DirectoryOperations(Volume volume)
 
     private int Add(FileDescriptor descriptor, Node folder, out FuseOpenOut reply)
     {
-        reply = new FuseOpenOut { Handle = _handles.Add(new Listing(descriptor, folder)) };
+        reply = new FuseOpenOut { Handle = _handles.Add(new Listing(descriptor, folder)), OpenFlags = OpenReplyFlags.CacheDirectory };
+        // The kernel takes a listing that it kept where the folder's modification time is the same, but that one is without attributes: it serves only as long as those
+        // that came with it are good.
+        if (Stopwatch.GetElapsedTime(folder.ListedAt) < volume.CacheTimeout && folder.ListedAt != 0)
+            reply.OpenFlags |= OpenReplyFlags.KeepCache;
+        else
+            folder.ListedAt = Stopwatch.GetTimestamp();
         return 0;
     }
 
@@ -52,6 +68,7 @@ internal sealed class DirectoryOperations(Volume volume)
         if (_handles.Remove(handle) is not { } listing)
             return;
         listing.Descriptor.Dispose();
+        ArrayPool<byte>.Shared.Return(listing.Entries);
         lock (volume.FolderGates[listing.Folder])
             listing.Folder.Listings--;
     }
@@ -100,8 +117,9 @@ internal sealed class DirectoryOperations(Volume volume)
             return true;
         if (!writer.HasRoomFor(logical.Length))
             return false;
-        if (writer.IsPlus)
+        if (writer.IsPlus && listing.WithAttributes < MostWithAttributes)
         {
+            listing.WithAttributes++;
             // Gone since it was listed, or not shown: the name is left out.
             return volume.LookUp(listing.Folder, listing.Descriptor, logical, out FuseEntryOut found) < 0
                 || writer.TryAddPlus(logical, found, FileType.ToEntryType(found.Attr.Mode), next);

@@ -33,6 +33,7 @@ internal sealed class Volume : IDisposable
         Resolver = new Resolver(Services);
         if (options.PlainFiles == Core.PlainFiles.Convert && state is { KeepsRecords: true })
             Conversion = new BackgroundConversion(this, state);
+        CacheTimeout = options.CacheTimeout;
         _timeoutSeconds = (ulong)options.CacheTimeout.TotalSeconds;
         _timeoutNanoseconds = (uint)(options.CacheTimeout.Ticks % TimeSpan.TicksPerSecond * 100);
     }
@@ -53,6 +54,9 @@ internal sealed class Volume : IDisposable
     /// <summary>Makes stored files of plain ones; null where that was not asked for, or cannot be.</summary>
     internal BackgroundConversion? Conversion { get; }
     internal bool IsReadOnly => Services.State is null;
+
+    /// <summary>How long the kernel answers by itself what it has been told.</summary>
+    internal TimeSpan CacheTimeout { get; }
 
     /// <summary>How the kernel is told what it must not remember; null until it has said hello.</summary>
     internal FuseNotifier? Notifier { get; set; }

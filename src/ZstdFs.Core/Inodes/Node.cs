@@ -82,7 +82,14 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// <summary>Open listings of a folder. Guarded by the folder's gate.</summary>
     internal int Listings { get; set; }
 
-    /// <summary>Version of the content whose pages the kernel may have kept; 0 where none.</summary>
+    /// <summary>When a folder's listing that the kernel may have kept was begun, by Stopwatch; 0 before the first. Guarded by the folder's gate.</summary>
+    internal long ListedAt
+    {
+        get => (long)CachedVersion;
+        set => CachedVersion = (ulong)value;
+    }
+
+    /// <summary>Version of the content whose pages the kernel may have kept; 0 where none. Of a folder it is <see cref="ListedAt"/>.</summary>
     internal ulong CachedVersion { get; set; }
 
     /// <summary>The path below the root, at this moment: logical names with slashes between. Empty where the node has no name.</summary>

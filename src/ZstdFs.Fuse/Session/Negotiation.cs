@@ -19,8 +19,7 @@ internal static class Negotiation
         | InitFlags.DontMask                // default ACLs replace the umask: only the file system knows
         | InitFlags.HasIoctlDirectory       // ioctls of folders arrive
         | InitFlags.AutoInvalidateData      // pages of a file that changed behind the mount's back go
-        | InitFlags.DoReadDirPlus           // names and attributes in one round trip…
-        | InitFlags.ReadDirPlusAuto         // …where somebody wants the attributes
+        | InitFlags.DoReadDirPlus           // names and attributes in one round trip
         | InitFlags.AsyncDirectIo           // O_DIRECT in parallel
         | InitFlags.ParallelDirectoryOps    // lookups and listings of one folder in parallel
         | InitFlags.AbortError              // an aborted connection is told from an unmount
@@ -41,6 +40,7 @@ internal static class Negotiation
         | InitFlags.SpliceMove              // …
         | InitFlags.SpliceRead              // …in each direction
         | InitFlags.WritebackCache          // the kernel then holds sizes and times to be its own: changes behind the mount's back do not show
+        | InitFlags.ReadDirPlusAuto         // of a long folder only the beginning would have attributes, and the rest a request for each file
         | InitFlags.NoOpenSupport           // open files have state
         | InitFlags.NoOpenDirSupport        // open folders have state
         | InitFlags.HandleKillPriv          // V2 says which writes must clear the bits, this one does not

@@ -3,6 +3,7 @@ using System.Text;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
+using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.FileSystem;
@@ -43,6 +44,14 @@ internal sealed class MountedSource : IDisposable, IEventLog
 
     /// <summary>What `zstdfs sync` asks the daemon for.</summary>
     internal void Synchronize() => Assert.That(_fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Sync, 0, default, default), Is.Zero, "sync");
+
+    /// <summary>Opens the root's listing and closes it again. Returns how the kernel would treat it.</summary>
+    internal OpenReplyFlags OpenListing()
+    {
+        Assert.That(_fileSystem.OpenDirectory(default, 1, 0, out FuseOpenOut reply), Is.Zero);
+        _fileSystem.ReleaseDirectory(default, 1, reply.Handle);
+        return reply.OpenFlags;
+    }
 
     /// <summary>Runs a shell command with the mount as its folder; fails the test unless it exits with 0. Returns what it printed.</summary>
     internal string Shell(string command, int seconds = 60)
