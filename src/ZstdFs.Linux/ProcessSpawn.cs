@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using ZstdFs.Linux.Native;
 
 namespace ZstdFs.Linux;
@@ -13,6 +14,7 @@ public static unsafe class ProcessSpawn
     private const int OpaqueBytes = 512;
     private const short SetSignalDefault = 0x04, SetSignalMask = 0x08, SetSession = 0x80; // POSIX_SPAWN_*
     private const int CloseOnExecOnly = 4; // CLOSE_RANGE_CLOEXEC
+    private const int CloseOnExec = 0x80000; // O_CLOEXEC
 
     /// <summary>
     /// Starts <paramref name="path"/> in a session of its own, with default signal dispositions, standard input from /dev/null,
@@ -51,6 +53,16 @@ public static unsafe class ProcessSpawn
             result = SystemCallResult.From(LibcProcess.WaitPid(pid, &status, 0));
         while (result == -(int)Errno.EINTR);
         return result < 0 ? result : ExitStatus.Decode(status);
+    }
+
+    /// <summary>pipe2(2), which no child inherits but by <see cref="Detached"/>. Returns 0 or −errno.</summary>
+    public static int Pipe(out SafeFileHandle reading, out SafeFileHandle writing)
+    {
+        int* ends = stackalloc int[2];
+        int result = SystemCallResult.From(LibcProcess.Pipe(ends, CloseOnExec));
+        reading = new SafeFileHandle(result < 0 ? -1 : ends[0], ownsHandle: true);
+        writing = new SafeFileHandle(result < 0 ? -1 : ends[1], ownsHandle: true);
+        return result;
     }
 
     /// <summary>An environment variable of the processes started from here on, where it is not set already. .NET's own change does not reach them.</summary>

@@ -10,7 +10,8 @@ internal sealed class SystemLog : EventLog
     private const int DaemonFacility = 3 << 3;
     private static readonly UnixDomainSocketEndPoint Address = new("/dev/log");
 
-    private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false };
+    // Made with the first event: most mounts have none, and the start of each would wait for .NET's sockets.
+    private readonly Lazy<Socket> _socket = new(() => new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false });
     private readonly string _mount;
 
     /// <summary>Every event is prefixed with <paramref name="mount"/>, since one machine has many mounts and one log.</summary>
@@ -18,7 +19,8 @@ internal sealed class SystemLog : EventLog
 
     public override void Dispose()
     {
-        _socket.Dispose();
+        if (_socket.IsValueCreated)
+            _socket.Value.Dispose();
         base.Dispose();
     }
 
@@ -27,6 +29,6 @@ internal sealed class SystemLog : EventLog
         DateTime now = DateTime.Now;
         string line = string.Create(CultureInfo.InvariantCulture, $"<{DaemonFacility | (int)severity}>{now:MMM} {now.Day,2} {now:HH:mm:ss} zstdfs[{Environment.ProcessId}]: {_mount}: {message}");
         // Addressed each time: the log service may have been restarted since.
-        _socket.SendTo(Encoding.UTF8.GetBytes(line), Address);
+        _socket.Value.SendTo(Encoding.UTF8.GetBytes(line), Address);
     }
 }

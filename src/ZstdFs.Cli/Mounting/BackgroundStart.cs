@@ -1,4 +1,4 @@
-using System.IO.Pipes;
+using Microsoft.Win32.SafeHandles;
 using ZstdFs.Cli.Options;
 using ZstdFs.Linux;
 
@@ -13,7 +13,11 @@ internal static class BackgroundStart
     /// </summary>
     internal static void Run(IReadOnlyList<string> arguments, string? logFile)
     {
-        using var pipe = new AnonymousPipeServerStream(PipeDirection.In, HandleInheritability.None);
+        // Not .NET's own pipes: those load its sockets, in both processes.
+        int made = ProcessSpawn.Pipe(out SafeFileHandle reading, out SafeFileHandle writing);
+        if (made < 0)
+            throw new CommandFailure(ExitCode.Failure, $"the daemon could not be started ({(Errno)(-made)})");
+        using var report = new FileStream(reading, FileAccess.Read, bufferSize: 0);
         var command = new List<byte[]>();
         foreach (string word in Self().Concat(arguments))
             command.Add(NativeText.Encode(word));
@@ -22,11 +26,11 @@ internal static class BackgroundStart
         // What one thread freed another must be able to use: libzstd's contexts are large and few.
         ProcessSpawn.SetDefaultVariable(new NativeName("MALLOC_ARENA_MAX\0"u8), new NativeName("1\0"u8));
         int daemon = ProcessSpawn.Detached(
-            new NativeName([.. command[0], 0]), command, new NativeName(NativeText.EncodeTerminated(logFile ?? "/dev/null")), pipe.ClientSafePipeHandle);
+            new NativeName([.. command[0], 0]), command, new NativeName(NativeText.EncodeTerminated(logFile ?? "/dev/null")), writing);
+        writing.Dispose();
         if (daemon < 0)
             throw new CommandFailure(ExitCode.Failure, $"the daemon could not be started ({(Errno)(-daemon)})");
-        pipe.DisposeLocalCopyOfClientHandle();
-        StartReport.Await(pipe, daemon, Console.Error);
+        StartReport.Await(report, daemon, Console.Error);
     }
 
     // Either the program's own executable, or the dotnet host with our assembly.

@@ -1,6 +1,6 @@
 using System.Globalization;
-using System.IO.Pipes;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using ZstdFs.Cli.Logging;
 using ZstdFs.Linux;
 
@@ -57,8 +57,8 @@ internal sealed class StartReport : IDisposable
             $"the daemon ended before it served (status {status}): run 'zstdfs mount -f …' to see why, or give it a --log-file");
     }
 
-    private static AnonymousPipeClientStream OpenInherited() =>
-        new(PipeDirection.Out, ProcessSpawn.PassedDescriptor.ToString(CultureInfo.InvariantCulture));
+    private static FileStream OpenInherited() =>
+        new(new SafeFileHandle(ProcessSpawn.PassedDescriptor, ownsHandle: true), FileAccess.Write, bufferSize: 0);
 
     private void Write(string line, bool last)
     {

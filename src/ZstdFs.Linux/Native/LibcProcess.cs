@@ -41,6 +41,9 @@ internal static unsafe partial class LibcProcess
     [LibraryImport(Library, EntryPoint = "waitpid", SetLastError = true)]
     internal static partial int WaitPid(int pid, int* status, int options);
 
+    [LibraryImport(Library, EntryPoint = "pipe2", SetLastError = true)]
+    internal static partial int Pipe(int* ends, int flags);
+
     [LibraryImport(Library, EntryPoint = "close_range", SetLastError = true)]
     internal static partial int CloseRange(uint first, uint last, int flags);
 
