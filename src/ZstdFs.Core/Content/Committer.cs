@@ -34,7 +34,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         result = version.Write(content, yields, out FrameMap map);
         // The data must be on disk before the name leads to it: rename alone may leave an empty file after a power cut.
         if (result >= 0)
-            result = SystemCallsFile.SynchronizeData(version.File);
+            result = content.SynchronizeVersion(version.File, yields);
         return result < 0 ? result : Publish(content, version, map, out next);
     }
 

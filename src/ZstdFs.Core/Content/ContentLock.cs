@@ -34,6 +34,11 @@ internal sealed class ContentLock
         return new Scope(this, Mode.Commit);
     }
 
+    /// <summary>Lets others in, writers too, before the commit goes on with <see cref="ResumeCommit"/>. The holder of the commit mode only.</summary>
+    internal void PauseCommit() => ExitCommit();
+
+    internal void ResumeCommit() => EnterCommit();
+
     private void EnterRead()
     {
         lock (this)

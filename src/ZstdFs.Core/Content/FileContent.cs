@@ -226,8 +226,9 @@ internal sealed class FileContent : IDisposable
     /// the content stays dirty and as it was.
     /// </summary>
     /// <param name="committer">Makes the next base.</param>
-    /// <param name="yields">Nobody waits: −EAGAIN as soon as somebody wants to write.</param>
-    internal int Commit(Committer committer, bool yields)
+    /// <param name="yields">−EAGAIN as soon as somebody wants to write.</param>
+    /// <param name="isBackground">Nobody waits for it: whoever closes or synchronises the file next is told of an error.</param>
+    internal int Commit(Committer committer, bool yields, bool isBackground = false)
     {
         using ContentLock.Scope locked = _lock.Committing();
         try
@@ -236,7 +237,7 @@ internal sealed class FileContent : IDisposable
                 return 0;
             Outcome.NoteBegin();
             int result = committer.Build(this, yields, out StoredBase? next);
-            Outcome.NoteEnd(result, isBackground: yields);
+            Outcome.NoteEnd(result, isBackground);
             if (result < 0 || next is null)
                 return result;
             _lock.BecomeExclusive();
@@ -247,9 +248,31 @@ internal sealed class FileContent : IDisposable
         catch (Exception e) when (ContentFault.IsExpected(e))
         {
             int result = ContentFault.Report(e, this, _services.Log);
-            Outcome.NoteEnd(result, isBackground: yields);
+            Outcome.NoteEnd(result, isBackground);
             return result;
         }
+    }
+
+    /// <summary>
+    /// Puts a commit's new version on disk. That takes as long as the version is large, so a commit that nobody waits for lets writers in meanwhile:
+    /// −EAGAIN where they changed what the version was made of.
+    /// </summary>
+    internal int SynchronizeVersion(FileDescriptor version, bool yields)
+    {
+        if (!yields)
+            return SystemCallsFile.SynchronizeData(version);
+        (StoredBase from, long changes) = (Base, Overlay.Changes);
+        _lock.PauseCommit();
+        int result;
+        try
+        {
+            result = SystemCallsFile.SynchronizeData(version);
+        }
+        finally
+        {
+            _lock.ResumeCommit();
+        }
+        return result >= 0 && (Base != from || Overlay.Changes != changes) ? -(int)Errno.EAGAIN : result;
     }
 
     /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>

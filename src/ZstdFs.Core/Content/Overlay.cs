@@ -55,6 +55,9 @@ internal sealed class Overlay : IDisposable
     /// <summary>There is something to commit.</summary>
     internal bool IsDirty { get; private set; }
 
+    /// <summary>Counts what changed the content, and its commits.</summary>
+    internal long Changes { get; private set; }
+
     /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
     internal long DirtySince { get; private set; }
 
@@ -281,6 +284,7 @@ internal sealed class Overlay : IDisposable
     private void Touch()
     {
         IsDirty = true;
+        Changes++;
         if (DirtySince == 0)
             DirtySince = Stopwatch.GetTimestamp();
         ModifyTime = ChangeTime = Timestamp.Now();
@@ -380,6 +384,7 @@ internal sealed class Overlay : IDisposable
         _earlyPace = default;
         IsDirty = ReplacesBase = false;
         DirtySince = 0;
+        Changes++;
     }
 
     /// <summary>An uncommitted working copy of a file that still has a name stays for the next mount; of a deleted one it goes.</summary>

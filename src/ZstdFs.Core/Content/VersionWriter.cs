@@ -8,6 +8,9 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class VersionWriter(ContentServices services, FileContent content, bool yields)
 {
+    // A writer waits for as much as is copied in one go.
+    private const long LongestCopyBytes = 16 * 1024 * 1024;
+
     private readonly int _frameBytes = services.Options.FrameBytes;
     private readonly Overlay _overlay = content.Overlay;
     private readonly long _size = content.LogicalBytes;
@@ -47,7 +50,7 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
     private int CountUntouched(StoredBase from, long offset)
     {
         int count = 0;
-        for (int i = (int)(offset / _frameBytes); i < from.Map.FrameCount; i++, count++)
+        for (int i = (int)(offset / _frameBytes); i < from.Map.FrameCount && (!yields || (long)count * _frameBytes < LongestCopyBytes); i++, count++)
         {
             FrameExtent frame = from.Map[i];
             long end = frame.LogicalOffset + frame.LogicalBytes;

@@ -13,6 +13,9 @@ internal sealed class CommitQueue : IDisposable
 {
     /// <summary>A file that is closed again and again is committed about this often.</summary>
     private static readonly TimeSpan Pace = TimeSpan.FromSeconds(1);
+
+    // A file that is written to all the time is to be committed at last: then its writer waits, for the time that one commit takes.
+    private const int MostGivingWay = 5;
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
     private readonly ContentTable _contents;
@@ -28,7 +31,7 @@ internal sealed class CommitQueue : IDisposable
     private bool _isStopping;
     private Thread? _thread;
 
-    private sealed record Waiting(FileContent Content, long Bytes, TimeSpan Delay, int Error);
+    private sealed record Waiting(FileContent Content, long Bytes, TimeSpan Delay, int Error, int GaveWay = 0);
 
     internal CommitQueue(ContentTable contents, Committer committer, IEventLog log, Action<Node> forgotten)
     {
@@ -111,7 +114,7 @@ internal sealed class CommitQueue : IDisposable
     private void Commit(Waiting waiting)
     {
         FileContent content = waiting.Content;
-        int result = content.Commit(_committer, yields: true);
+        int result = content.Commit(_committer, yields: waiting.GaveWay < MostGivingWay, isBackground: true);
         if (result == -(int)Errno.ESTALE)
             content.MoveToLost();
         if (result is >= 0 or -(int)Errno.ESTALE)
@@ -133,7 +136,9 @@ internal sealed class CommitQueue : IDisposable
             if (!isTaken)
             {
                 content.IsQueued = true;
-                Put(waiting with { Delay = result == -(int)Errno.EAGAIN ? TimeSpan.Zero : delay, Error = result == -(int)Errno.EAGAIN ? 0 : result }, delay);
+                Put(result == -(int)Errno.EAGAIN
+                    ? waiting with { Delay = TimeSpan.Zero, Error = 0, GaveWay = waiting.GaveWay + 1 }
+                    : waiting with { Delay = delay, Error = result }, delay);
             }
         }
         if (isTaken)
