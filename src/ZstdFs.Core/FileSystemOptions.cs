@@ -31,6 +31,9 @@ public sealed record FileSystemOptions
     /// <summary>zstd level, −7 to 22.</summary>
     public int Level { get; init; } = 3;
 
+    /// <summary>A file that says which files get another level; null for <c>.zstdfs/rules</c> in the source, where there is one.</summary>
+    public string? RulesPath { get; init; }
+
     /// <summary>Logical bytes in each frame of a newly written file: a power of two from <see cref="MinFrameBytes"/> to <see cref="MaxFrameBytes"/>.</summary>
     public int FrameBytes { get; init; } = 512 * 1024;
 
@@ -51,6 +54,12 @@ public sealed record FileSystemOptions
 
     /// <summary>The folder of the RocksDB database; null for <c>.zstdfs/inodes</c> in the source.</summary>
     public string? InodeDatabasePath { get; init; }
+
+    /// <summary>Smallest <see cref="MemoryBytes"/>.</summary>
+    public const long MinMemoryBytes = 8 * 1024 * 1024;
+
+    /// <summary>Most that is cached and buffered in all, in bytes, from <see cref="MinMemoryBytes"/> on; it decides the sizes below. Null where each has its own.</summary>
+    public long? MemoryBytes { get; init; }
 
     /// <summary>Decoded frames kept in memory, in bytes.</summary>
     public long FrameCacheBytes { get; init; } = 32 * 1024 * 1024;

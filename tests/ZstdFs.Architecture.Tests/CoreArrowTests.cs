@@ -11,15 +11,16 @@ internal sealed class CoreArrowTests
     {
         [""] = [],
         ["Compression"] = [],
+        ["Policy"] = ["Compression"],
         ["Source"] = ["Compression"],
         ["Deduplication"] = ["Compression", "Source"],
         ["Inodes"] = ["Source"],
-        ["Content"] = ["Compression", "Deduplication", "Inodes", "Source"],
+        ["Content"] = ["Compression", "Policy", "Deduplication", "Inodes", "Source"],
         ["OpenFiles"] = ["Content", "Inodes", "Compression", "Source"],
-        ["Conversion"] = ["Content", "Compression", "Source"],
+        ["Conversion"] = ["Content", "Compression", "Policy", "Source"],
         ["Checking"] = ["Conversion", "Content", "Compression", "Source"],
         ["Insight"] = ["Source", "Compression"],
-        ["FileSystem"] = ["Conversion", "OpenFiles", "Content", "Inodes", "Insight", "Deduplication", "Compression", "Source"],
+        ["FileSystem"] = ["Conversion", "OpenFiles", "Content", "Inodes", "Insight", "Deduplication", "Compression", "Policy", "Source"],
     };
 
     private static IEnumerable<SourceFile> Files => SourceFile.All.Where(f => f.Project == "ZstdFs.Core");

@@ -9,7 +9,7 @@ internal sealed class MountOptionListTests
     [Test]
     public void EveryOwnOption_IsTaken()
     {
-        MountOptions options = MountOptionList.Apply(new(), "ro,allow_other,noexec,noatime,nonempty,fsname=a\\,b,subtype=s,level=-7,frame_size=1M,plain=show,cache_timeout=0.5,log_file=/l,jobs=4");
+        MountOptions options = MountOptionList.Apply(new(), "ro,allow_other,noexec,noatime,nonempty,fsname=a\\,b,subtype=s,level=-7,frame_size=1M,plain=show,cache_timeout=0.5,log_file=/l,jobs=4,rules=/r,memory=64M");
         Assert.Multiple(() =>
         {
             Assert.That(options.FileSystem, Is.EqualTo(new FileSystemOptions
@@ -20,6 +20,8 @@ internal sealed class MountOptionListTests
                 PlainFiles = PlainFiles.Show,
                 CacheTimeout = TimeSpan.FromMilliseconds(500),
                 Jobs = 4,
+                RulesPath = "/r",
+                MemoryBytes = 64 << 20,
             }));
             Assert.That(options, Is.EqualTo(new MountOptions
             {
@@ -74,6 +76,9 @@ internal sealed class MountOptionListTests
     [TestCase("cache_timeout=NaN")]
     [TestCase("cache_timeout=1e9")]
     [TestCase("jobs=0")]
+    [TestCase("memory=7M")]
+    [TestCase("memory=lots")]
+    [TestCase("rules=")]
     [TestCase("fsname=")]
     public void WrongEntry_IsUsageAndNamesTheOption(string list)
     {

@@ -40,6 +40,8 @@ internal static class MountCommand
         HelpName = "lru[:COUNT]|rocksdb[:PATH]",
         Description = "Where it is kept which file an inode number is, for file handles (NFS): the last COUNT in memory, or all in a database. Default: lru:16384.",
     };
+    private static readonly Option<string?> Rules = new("--rules") { HelpName = "FILE", Description = "Which files get another level: lines such as '19 *.log >1M'. Default: .zstdfs/rules in SOURCE, where there is one." };
+    private static readonly Option<string?> Memory = new("--memory") { HelpName = "SIZE", Description = "Most that is cached and buffered in all, such as 64M; also bounds --jobs." };
     private static readonly Option<string?> LogFile = new("--log-file") { HelpName = "FILE", Description = "Append events to FILE. Default: the system log." };
     private static readonly Option<string?> Jobs = new("--jobs") { HelpName = "N", Description = "Threads that compress one file. Default: one for each processor." };
     private static readonly Option<bool> Daemon = new(DaemonOption) { Hidden = true };
@@ -48,7 +50,7 @@ internal static class MountCommand
     {
         var command = new Command("mount", "Shows the files of SOURCE, decompressed, in MOUNTPOINT. Returns when the mount can be used.")
         {
-            Source, MountPoint, Foreground, List, Level, FrameSize, Plain, CacheTimeout, Inodes, LogFile, Jobs, Daemon,
+            Source, MountPoint, Foreground, List, Level, FrameSize, Rules, Plain, CacheTimeout, Inodes, Memory, LogFile, Jobs, Daemon,
         };
         command.SetAction(Run);
         return command;
@@ -110,7 +112,11 @@ internal static class MountCommand
         return options with
         {
             LogFile = options.LogFile is { } file ? Path.GetFullPath(file) : null,
-            FileSystem = options.FileSystem with { InodeDatabasePath = options.FileSystem.InodeDatabasePath is { } database ? Path.GetFullPath(database) : null },
+            FileSystem = options.FileSystem with
+            {
+                InodeDatabasePath = options.FileSystem.InodeDatabasePath is { } database ? Path.GetFullPath(database) : null,
+                RulesPath = options.FileSystem.RulesPath is { } rules ? Path.GetFullPath(rules) : null,
+            },
         };
     }
 
@@ -121,17 +127,19 @@ internal static class MountCommand
             yield return "--options=" + list;
         foreach ((Option<string?> option, _) in Named)
         {
-            if (option != LogFile && option != Inodes && parsed.GetValue(option) is { } value)
+            if (option != LogFile && option != Inodes && option != Rules && parsed.GetValue(option) is { } value)
                 yield return option.Name + "=" + value;
         }
         if (options.FileSystem.InodeDatabasePath is { } database)
             yield return $"{Inodes.Name}=rocksdb:{database}";
         else if (parsed.GetValue(Inodes) is { } inodes)
             yield return Inodes.Name + "=" + inodes;
+        if (options.FileSystem.RulesPath is { } rules)
+            yield return Rules.Name + "=" + rules;
         if (options.LogFile is not null)
             yield return LogFile.Name + "=" + options.LogFile;
     }
 
     private static (Option<string?> Option, string Entry)[] Named =>
-        [(Level, "level"), (FrameSize, "frame_size"), (Plain, "plain"), (CacheTimeout, "cache_timeout"), (Inodes, "inodes"), (LogFile, "log_file"), (Jobs, "jobs")];
+        [(Level, "level"), (FrameSize, "frame_size"), (Plain, "plain"), (CacheTimeout, "cache_timeout"), (Inodes, "inodes"), (Rules, "rules"), (Memory, "memory"), (LogFile, "log_file"), (Jobs, "jobs")];
 }

@@ -26,6 +26,8 @@ internal static class MountOptionList
         ["fsname"] = (o, name, value) => o with { FileSystemName = OptionValue.Text(name, value) },
         ["subtype"] = (o, name, value) => o with { Subtype = OptionValue.Text(name, value) },
         ["level"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Level = OptionValue.Level(name, value) } },
+        ["rules"] = (o, name, value) => o with { FileSystem = o.FileSystem with { RulesPath = OptionValue.Text(name, value) } },
+        ["memory"] = (o, name, value) => o with { FileSystem = o.FileSystem with { MemoryBytes = OptionValue.MemoryBytes(name, value) } },
         ["frame_size"] = (o, name, value) => o with { FileSystem = o.FileSystem with { FrameBytes = OptionValue.FrameBytes(name, value) } },
         ["plain"] = (o, name, value) => o with { FileSystem = o.FileSystem with { PlainFiles = OptionValue.Plain(name, value) } },
         ["cache_timeout"] = (o, name, value) => o with { FileSystem = o.FileSystem with { CacheTimeout = OptionValue.Seconds(name, value) } },

@@ -18,6 +18,11 @@ internal static class OptionValue
             ? (int)bytes
             : throw Wrong(option, text, "a power of two from 64K to 16M, such as 512K, which is the default");
 
+    internal static long MemoryBytes(string option, string? text) =>
+        SizeBytes(text) is { } bytes and >= FileSystemOptions.MinMemoryBytes
+            ? bytes
+            : throw Wrong(option, text, "a size from 8M on, such as 64M");
+
     internal static PlainFiles Plain(string option, string? text) => text switch
     {
         "ignore" => PlainFiles.Ignore,

@@ -1,4 +1,6 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -18,6 +20,11 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal StateFolder? State { get; } = state;
     internal FileSystemOptions Options { get; } = options;
     internal IEventLog Log { get; } = log;
+    internal LevelRules? Rules { get; init; }
+
+    /// <summary>For compressing in a commit that nobody waits for.</summary>
+    internal LowPriorityThreads Background { get; } = new(options.Jobs);
+
     internal CodecPool Codecs { get; } = new(Math.Max(4, options.Jobs * 2));
     internal StoredFileInspector Inspector => _inspector ??= new StoredFileInspector(this);
     /// <summary>What an empty file is stored as.</summary>
@@ -28,7 +35,7 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
             if (_emptyFrame is { } made)
                 return made;
             byte[] frame = new byte[FrameEncoder.BoundBytes(0)];
-            return _emptyFrame = frame[..StoredFileWriter.Compress(this, default, frame)];
+            return _emptyFrame = frame[..StoredFileWriter.Compress(this, Options.Level, default, frame)];
         }
     }
 
@@ -38,6 +45,10 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal long Publications => Volatile.Read(ref _publications);
 
     internal void NotePublication() => Interlocked.Increment(ref _publications);
+
+    /// <summary>The level for what is written to a file now.</summary>
+    internal int LevelOf(Node node, long logicalBytes) =>
+        Rules is { } rules ? rules.LevelFor(node.LogicalPath().AsSpan().TrimStart((byte)'/'), logicalBytes, Options.Level) : Options.Level;
 
     /// <summary>A number for one version of one file's content in the frame cache.</summary>
     internal ulong NextCacheId() => (ulong)Interlocked.Increment(ref _lastCacheId);
@@ -89,5 +100,6 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     {
         Cache.Dispose();
         Codecs.Dispose();
+        Background.Dispose();
     }
 }

@@ -79,7 +79,7 @@ internal sealed class EarlyFrames : IDisposable
     internal int Append(Overlay content, long end)
     {
         StoredFileWriter writer = Continue();
-        var batch = new FrameBatch(_services, content);
+        var batch = new FrameBatch(_services, content, TaskScheduler.Default);
         int result = 0;
         for (long offset = LogicalBytes; offset < end && result >= 0; offset += _services.Options.FrameBytes)
             result = batch.Add(offset, _services.Options.FrameBytes, writer);

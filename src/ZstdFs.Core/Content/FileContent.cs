@@ -169,7 +169,7 @@ internal sealed class FileContent : IDisposable
         using ContentLock.Scope locked = _lock.Committing();
         int result = IsDirty && Overlay.Working is not null ? Overlay.Synchronize() : SystemCallsFile.Synchronize(Base.Stored);
         if (result >= 0)
-            Overlay.NoteSynchronized();
+            Overlay.DirtySince = 0;
         return result;
     }
 

@@ -14,7 +14,7 @@ internal static class FirstContent
         byte[] frame = ArrayPool<byte>.Shared.Rent(FrameEncoder.BoundBytes(logicalBytes));
         try
         {
-            int length = StoredFileWriter.Compress(services, content.BufferedContent, frame);
+            int length = StoredFileWriter.Compress(services, content.Level, content.BufferedContent, frame);
             int result = SystemCallsFile.Write(stored, 0, frame.AsSpan(0, length));
             if (result >= 0 && length < oldBytes)
                 result = SystemCallsFile.Truncate(stored, length);

@@ -5,11 +5,12 @@ using ZstdFs.Core.Compression;
 namespace ZstdFs.Core.Content;
 
 /// <summary>Frames that are read from a content, compressed and verified side by side, and written in order.</summary>
-internal sealed class FrameBatch(ContentServices services, Overlay content)
+internal sealed class FrameBatch(ContentServices services, Overlay content, TaskScheduler threads)
 {
     private const long BatchBytes = 8 * 1024 * 1024;
 
     private readonly List<PendingFrame> _frames = [];
+    private readonly int _level = content.Level;
     private readonly int _most = Math.Max(1, (int)Math.Min(BatchBytes / services.Options.FrameBytes, services.Options.Jobs * 4L));
 
     private sealed class PendingFrame
@@ -35,7 +36,7 @@ internal sealed class FrameBatch(ContentServices services, Overlay content)
         if (_frames.Count == 1 || services.Options.Jobs == 1)
             _frames.ForEach(Compress);
         else if (_frames.Count > 1)
-            Parallel.ForEach(_frames, new ParallelOptions { MaxDegreeOfParallelism = services.Options.Jobs }, Compress);
+            Parallel.ForEach(_frames, new ParallelOptions { MaxDegreeOfParallelism = services.Options.Jobs, TaskScheduler = threads }, Compress);
         int result = 0;
         foreach (PendingFrame frame in _frames)
         {
@@ -60,7 +61,7 @@ internal sealed class FrameBatch(ContentServices services, Overlay content)
             Span<byte> bytes = logical.AsSpan(0, frame.LogicalBytes);
             frame.Result = content.Read(frame.Offset, bytes);
             if (frame.Result >= 0)
-                frame.StoredBytes = StoredFileWriter.Compress(services, bytes, frame.Stored);
+                frame.StoredBytes = StoredFileWriter.Compress(services, _level, bytes, frame.Stored);
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
         {

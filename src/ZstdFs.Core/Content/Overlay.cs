@@ -59,7 +59,7 @@ internal sealed class Overlay : IDisposable
     internal long Changes { get; private set; }
 
     /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
-    internal long DirtySince { get; private set; }
+    internal long DirtySince { get; set; }
 
     /// <summary>Emptied to be written anew, and neither closed nor synchronised since: until then the old version is the one that counts.</summary>
     internal bool ReplacesBase { get; private set; }
@@ -89,6 +89,9 @@ internal sealed class Overlay : IDisposable
     /// <summary>Early frames that can become the next version as they are, with the rest behind them; null where there are none.</summary>
     internal EarlyFrames? CompleteEarlyFrames =>
         _early is { Name.Role: WorkingRole.Early } early && early.LogicalBytes == BaseLimit && !Working!.Blocks.Any(0, BaseLimit / BlockMap.BlockBytes) ? early : null;
+
+    /// <summary>The zstd level for what is written now.</summary>
+    internal int Level => _services.LevelOf(_node, LogicalBytes);
 
     internal bool IsBuffered => _buffer.IsUsed;
 
@@ -323,9 +326,6 @@ internal sealed class Overlay : IDisposable
         int result = _early?.Synchronize() ?? 0;
         return result >= 0 && Working is not null ? Working.Synchronize() : result;
     }
-
-    /// <summary>All of it is on disk.</summary>
-    internal void NoteSynchronized() => DirtySince = 0;
 
     /// <summary>A file made with O_TMPFILE is about to get a name.</summary>
     internal int NoteNamed()

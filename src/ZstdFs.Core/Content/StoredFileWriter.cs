@@ -38,7 +38,7 @@ internal sealed class StoredFileWriter
         byte[] frame = ArrayPool<byte>.Shared.Rent(FrameEncoder.BoundBytes(content.Length));
         try
         {
-            int length = Compress(_services, content, frame);
+            int length = Compress(_services, _services.Options.Level, content, frame);
             return AppendFrame(frame.AsSpan(0, length), content.Length);
         }
         finally
@@ -48,9 +48,9 @@ internal sealed class StoredFileWriter
     }
 
     /// <summary>Compresses and verifies; the length of the frame.</summary>
-    internal static int Compress(ContentServices services, ReadOnlySpan<byte> content, Span<byte> frame)
+    internal static int Compress(ContentServices services, int level, ReadOnlySpan<byte> content, Span<byte> frame)
     {
-        FrameEncoder encoder = services.Codecs.RentEncoder(services.Options.Level);
+        FrameEncoder encoder = services.Codecs.RentEncoder(level);
         int length;
         try
         {

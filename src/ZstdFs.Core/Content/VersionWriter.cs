@@ -19,7 +19,7 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
     internal int Write(StoredFileWriter writer, out FrameMap map)
     {
         map = null!;
-        var batch = new FrameBatch(services, _overlay);
+        var batch = new FrameBatch(services, _overlay, yields ? services.Background : TaskScheduler.Default);
         // Frames of what is below can be taken over where both are cut at the same places.
         StoredBase? reusable = !_overlay.IsBuffered && _overlay.BaseLimit > _frameBytes && _overlay.Lower.Map.IsUniform(_frameBytes) ? _overlay.Lower : null;
         int result = _size == 0 ? writer.Append(default) : 0;

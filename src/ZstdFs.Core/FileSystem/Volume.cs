@@ -1,6 +1,7 @@
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
+using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
@@ -18,11 +19,11 @@ internal sealed class Volume : IDisposable
     private readonly uint _timeoutNanoseconds;
     private readonly ReturnedMemory _returnedMemory = new();
 
-    internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, IInodeStore inodes, IEventLog log)
+    internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, LevelRules? rules, IInodeStore inodes, IEventLog log)
     {
         Inodes = inodes;
         Nodes = new NodeTable(inodes, _returnedMemory.Expect);
-        Services = new ContentServices(source, state, options, log);
+        Services = new ContentServices(source, state, options, log) { Rules = rules };
         Directories = new DirectoryCache(source, Nodes.Root, OpenDirectories);
         Contents = new ContentTable(Nodes);
         Committer = new Committer(Services, Directories, FolderGates);

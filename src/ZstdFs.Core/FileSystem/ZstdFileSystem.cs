@@ -3,6 +3,7 @@ using ZstdFs.Core.Compression;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
+using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
@@ -48,6 +49,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public static ZstdFileSystem Open(FileDescriptor root, FileSystemOptions options, IEventLog log)
     {
         var source = new SourceTree(root, options.ReadOnly);
+        LevelRules? rules = RulesFile.Load(source, options.RulesPath);
+        options = MemoryShares.Apply(options);
         StateFolder? state = null;
         if (!source.ReadOnly)
         {
@@ -55,7 +58,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             if (state is null)
                 log.Warning($"the source cannot be written ({reason}): mounted read-only");
         }
-        var volume = new Volume(source, state, options, InodeStoreChoice.Open(state, options, log), log);
+        var volume = new Volume(source, state, options, rules, InodeStoreChoice.Open(state, options, log), log);
         volume.PlainFiles.LookInto(source);
         if (state is not null)
         {

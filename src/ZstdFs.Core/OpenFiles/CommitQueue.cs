@@ -81,6 +81,7 @@ internal sealed class CommitQueue : IDisposable
 
     private void Run()
     {
+        Scheduling.LowerThread();
         while (TakeNext() is { } waiting)
             Commit(waiting);
     }

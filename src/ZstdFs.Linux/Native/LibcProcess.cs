@@ -50,6 +50,12 @@ internal static unsafe partial class LibcProcess
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint PidFdOpen(nint number, nint pid, nuint flags);
 
+    [LibraryImport(Library, EntryPoint = "setpriority", SetLastError = true)]
+    internal static partial int SetPriority(int which, uint who, int nice);
+
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint SetIoPriority(nint number, nint which, nint who, nint priority);
+
     [LibraryImport(Library, EntryPoint = "setenv", SetLastError = true)]
     internal static partial int SetEnvironment(byte* name, byte* value, int overwrite);
 

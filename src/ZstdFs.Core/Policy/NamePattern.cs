@@ -1,4 +1,4 @@
-namespace ZstdFs.Core.Conversion;
+namespace ZstdFs.Core.Policy;
 
 /// <summary>
 /// A shell pattern over bytes: <c>*</c> and <c>?</c> stop at a slash, <c>**</c> does not, <c>[a-z]</c> and <c>[!a-z]</c> are sets. One without a slash is matched

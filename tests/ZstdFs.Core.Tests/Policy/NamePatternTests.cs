@@ -1,7 +1,7 @@
 using System.Text;
-using ZstdFs.Core.Conversion;
+using ZstdFs.Core.Policy;
 
-namespace ZstdFs.Core.Tests.Conversion;
+namespace ZstdFs.Core.Tests.Policy;
 
 [TestFixture]
 internal sealed class NamePatternTests

@@ -1,0 +1,36 @@
+using System.Collections.Concurrent;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>Threads for what nobody waits for: they give way to everybody else's work. Started with the first of it.</summary>
+internal sealed class LowPriorityThreads(int threads) : TaskScheduler, IDisposable
+{
+    private readonly BlockingCollection<Task> _tasks = [];
+    private int _started;
+
+    public override int MaximumConcurrencyLevel => threads;
+
+    protected override void QueueTask(Task task)
+    {
+        _tasks.Add(task);
+        if (Interlocked.Exchange(ref _started, 1) != 0)
+            return;
+        for (int i = 0; i < threads; i++)
+            new Thread(Run) { IsBackground = true, Name = "compress" }.Start();
+    }
+
+    // Whoever waits for a task may do it itself: that is the thread that commits, which has low priority too.
+    protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => TryExecuteTask(task);
+
+    protected override IEnumerable<Task> GetScheduledTasks() => _tasks;
+
+    private void Run()
+    {
+        Scheduling.LowerThread();
+        foreach (Task task in _tasks.GetConsumingEnumerable())
+            TryExecuteTask(task);
+    }
+
+    public void Dispose() => _tasks.CompleteAdding();
+}
