@@ -50,7 +50,7 @@ internal sealed class StoredFileWriter
     /// <summary>Compresses and verifies; the length of the frame.</summary>
     internal static int Compress(ContentServices services, int level, ReadOnlySpan<byte> content, Span<byte> frame)
     {
-        FrameEncoder encoder = services.Codecs.RentEncoder(level);
+        FrameEncoder encoder = services.Codecs.RentEncoder(FirstLook.Level(services.Codecs, level, content));
         int length;
         try
         {

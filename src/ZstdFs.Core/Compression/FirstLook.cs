@@ -1,0 +1,35 @@
+using System.Buffers;
+
+namespace ZstdFs.Core.Compression;
+
+/// <summary>
+/// Whether a frame's content is worth a slow level: photographs, archives and encrypted data are not, and a high level spends a hundred times as long on
+/// finding out. Up to level 5 libzstd itself finds out faster than the disk takes the data.
+/// </summary>
+internal static class FirstLook
+{
+    private const int FastLevel = 1, SlowestFastLevel = 5;
+    private const int Samples = 8, SampleBytes = 8 * 1024;
+    private const int SmallestContent = 2 * Samples * SampleBytes;
+
+    /// <summary>The level for this content: as asked, or the fast one where samples of it, spread evenly, do not shrink by a fiftieth.</summary>
+    internal static int Level(CodecPool codecs, int asked, ReadOnlySpan<byte> content)
+    {
+        if (asked <= SlowestFastLevel || content.Length < SmallestContent)
+            return asked;
+        byte[] made = ArrayPool<byte>.Shared.Rent(FrameEncoder.BoundBytes(SampleBytes));
+        FrameEncoder encoder = codecs.RentEncoder(FastLevel);
+        try
+        {
+            long total = 0;
+            for (int i = 0; i < Samples; i++)
+                total += encoder.Compress(content.Slice((int)((long)(content.Length - SampleBytes) * i / (Samples - 1)), SampleBytes), made);
+            return total < Samples * SampleBytes / 50 * 49 ? asked : FastLevel;
+        }
+        finally
+        {
+            codecs.ReturnEncoder(encoder);
+            ArrayPool<byte>.Shared.Return(made);
+        }
+    }
+}
