@@ -67,6 +67,13 @@ internal sealed class StoredBase : IDisposable
             throw new DamagedFrameException("the stored file holds less than its frames say");
     }
 
+    /// <summary>Whether whole frames of zeros are at this offset, and where they, or what is none, end; at most <paramref name="limit"/>.</summary>
+    internal bool IsHole(long offset, long limit, out long end)
+    {
+        using var holes = new StoredHoles(Stored, Map, _services.ZeroFrames);
+        return holes.Find(offset, limit, out end);
+    }
+
     private StoredFileReader Reader
     {
         get

@@ -10,6 +10,7 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
 {
     private readonly int _frameBytes = services.Options.FrameBytes;
     private readonly Overlay _overlay = content.Overlay;
+    private readonly OverlayExtents _extents = new(content.Overlay);
     private readonly long _size = content.LogicalBytes;
 
     /// <summary>Goes on where the writer's frames end. −EAGAIN where it gave way to somebody who writes to the file.</summary>
@@ -18,13 +19,13 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
         map = null!;
         var batch = new FrameBatch(services, _overlay);
         // Frames of what is below can be taken over where both are cut at the same places.
-        StoredBase? reusable = !_overlay.IsBuffered && _overlay.BaseLimit > _frameBytes && _overlay.Lower.Map.IsUniform(_frameBytes) ? _overlay.Lower : null;
+        StoredBase? reusable = _overlay.BaseLimit > _frameBytes && _extents.HasReusableFrames(_frameBytes) ? _overlay.Lower : null;
         int result = _size == 0 ? writer.Append(default) : 0;
         for (long offset = writer.LogicalBytes; offset < _size && result >= 0;)
         {
             if (yields && content.HasWaitingWriters)
                 return -(int)Linux.Errno.EAGAIN;
-            int untouched = reusable is null ? 0 : CountUntouched(reusable, offset);
+            int untouched = reusable is null ? 0 : _extents.CountUntouchedFrames(offset, _size, _frameBytes);
             if (untouched > 0)
             {
                 result = batch.Flush(writer);
@@ -34,6 +35,15 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
                 offset += (untouched - 1L) * _frameBytes + reusable!.Map[first + untouched - 1].LogicalBytes;
                 continue;
             }
+            long zeroFrames = _extents.HoleBytes(offset) / _frameBytes;
+            if (zeroFrames > 0)
+            {
+                result = batch.Flush(writer);
+                if (result >= 0)
+                    result = writer.AppendZeros(zeroFrames, _frameBytes);
+                offset += zeroFrames * _frameBytes;
+                continue;
+            }
             int count = (int)Math.Min(_frameBytes, _size - offset);
             result = batch.Add(offset, count, writer);
             offset += count;
@@ -41,21 +51,5 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
         if (result >= 0)
             result = batch.Flush(writer);
         return result < 0 ? result : writer.Finish(out map);
-    }
-
-    /// <summary>How many frames from this offset on are the lower version's own, whole and not written to.</summary>
-    private int CountUntouched(StoredBase from, long offset)
-    {
-        int count = 0;
-        for (int i = (int)(offset / _frameBytes); i < from.Map.FrameCount; i++, count++)
-        {
-            FrameExtent frame = from.Map[i];
-            long end = frame.LogicalOffset + frame.LogicalBytes;
-            bool isLastShort = frame.LogicalBytes < _frameBytes;
-            if (end > _overlay.BaseLimit || isLastShort && end != _size
-                || _overlay.Working is { } working && working.Blocks.Any(frame.LogicalOffset / BlockMap.BlockBytes, (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes))
-                break;
-        }
-        return count;
     }
 }

@@ -269,13 +269,19 @@ internal sealed class FileOperations(Volume volume)
             return SystemCallsFile.Seek(plain.File, offset, (int)whence);
         if (found is not OpenFile file)
             return -(int)Errno.EBADF;
-        long size = file.Content.LoadedBytes();
-        if (offset < 0 || offset >= size)
-            return -(int)Errno.ENXIO;
-        return whence switch { SeekWhence.Data => offset, SeekWhence.Hole => size, _ => -(int)Errno.EINVAL };
+        if (whence is not (SeekWhence.Data or SeekWhence.Hole))
+            return -(int)Errno.EINVAL;
+        try
+        {
+            return file.Content.Seek(offset, whence == SeekWhence.Data);
+        }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            return ContentFault.Report(e, file.Content, volume.Services.Log);
+        }
     }
 
-    internal int Allocate(ulong handle, long offset, long length, uint mode)
+    internal int Allocate(ulong handle, long offset, long length, uint mode, bool killPrivileges)
     {
         OpenHandle? found = _handles.Find(handle);
         if (found is OpenPlainFile { IsWritable: true } plain)
@@ -289,6 +295,8 @@ internal sealed class FileOperations(Volume volume)
             return -(int)Errno.EOPNOTSUPP;
         try
         {
+            if (killPrivileges)
+                volume.Privileges.Drop(content);
             int result = (mode & Zeroing) != 0 ? content.Zero(offset, length) : 0;
             // Space is not reserved: how much the content takes is known when it is compressed.
             return result >= 0 && !keepsSize && offset + length > content.LoadedBytes() ? content.Truncate(offset + length) : result;
@@ -300,10 +308,16 @@ internal sealed class FileOperations(Volume volume)
     }
 
     /// <summary>copy_file_range(2) within the mount: no page of it goes through the kernel's cache.</summary>
-    internal long Copy(ulong handleIn, long offsetIn, ulong handleOut, long offsetOut, long length)
+    internal long Copy(ulong handleIn, long offsetIn, ulong handleOut, long offsetOut, long length, bool killPrivileges)
     {
         if (_handles.Find(handleIn) is not OpenFile from || _handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
             return -(int)Errno.EOPNOTSUPP;
+        if (killPrivileges)
+            volume.Privileges.Drop(to.Content);
+        long taken = TakeFrames(from.Content, offsetIn, to.Content, offsetOut, length);
+        // A short count makes the caller ask for the rest.
+        if (taken != 0)
+            return taken;
         byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(CopyBytes);
         try
         {
@@ -324,6 +338,18 @@ internal sealed class FileOperations(Volume volume)
         finally
         {
             System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private long TakeFrames(FileContent from, long offsetIn, FileContent to, long offsetOut, long length)
+    {
+        try
+        {
+            return to.TakeFrames(from, offsetIn, offsetOut, length);
+        }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            return ContentFault.Report(e, from, volume.Services.Log);
         }
     }
 }

@@ -244,7 +244,8 @@ internal sealed class Volume : IDisposable
         {
             Ino = resolved.Id,
             Size = (ulong)Math.Max(resolved.LogicalBytes, 0),
-            Blocks = stat.Blocks,
+            // What the stored file takes up, so that du shows what the data costs. None at all would tell tar that there is nothing to read.
+            Blocks = node.Kind == NodeKind.Stored && resolved.LogicalBytes > 0 ? Math.Max(stat.Blocks, 1) : stat.Blocks,
             Atime = stat.AccessTime.Seconds,
             AtimeNsec = stat.AccessTime.Nanoseconds,
             Mtime = stat.ModifyTime.Seconds,

@@ -171,7 +171,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <inheritdoc/>
     public override long CopyFileRange(in RequestContext context, ulong nodeIn, ulong handleIn, long offsetIn, ulong nodeOut, ulong handleOut, long offsetOut, long length, ulong flags) =>
-        _files.Copy(handleIn, offsetIn, handleOut, offsetOut, length);
+        _files.Copy(handleIn, offsetIn, handleOut, offsetOut, length, MayNotKeepPrivileges(context));
 
     /// <inheritdoc/>
     public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => _files.Read(handle, offset, destination);
@@ -220,7 +220,10 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int RemoveExtendedAttribute(in RequestContext context, ulong node, NativeName name) => _attributes.RemoveExtended(node, name);
 
     /// <inheritdoc/>
-    public override int Allocate(in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) => _files.Allocate(handle, offset, length, mode);
+    public override int Allocate(in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) => _files.Allocate(handle, offset, length, mode, MayNotKeepPrivileges(context));
+
+    /// <summary>With these ops the kernel does not say whether the caller may keep set-id bits.</summary>
+    private static bool MayNotKeepPrivileges(in RequestContext context) => context.UserId != 0;
 
     /// <inheritdoc/>
     public override long Seek(in RequestContext context, ulong node, ulong handle, long offset, uint whence) => _files.Seek(handle, offset, whence);
