@@ -11,6 +11,9 @@ internal sealed class ZeroFrames(CodecPool codecs, int level)
     /// <summary>libzstd ends a block after this many bytes at the latest.</summary>
     private const int BlockBytes = 128 * 1024;
 
+    /// <summary>Other file systems have no shorter holes.</summary>
+    private const int LeastBytes = 4096;
+
     // Each is replaced whole, so that a reader sees one frame and what is known of it.
     private volatile Made? _made;
     private volatile byte[] _zeros = [];
@@ -43,7 +46,7 @@ internal sealed class ZeroFrames(CodecPool codecs, int level)
 
     /// <summary>A frame of zeros is no longer than this. Said of most frames without a look into them.</summary>
     internal static bool CanBeZeros(in FrameExtent frame) =>
-        frame.LogicalBytes is > 0 and <= FileSystemOptions.MaxFrameBytes && frame.StoredBytes <= LongestFrameBytes(frame.LogicalBytes);
+        frame.LogicalBytes is >= LeastBytes and <= FileSystemOptions.MaxFrameBytes && frame.StoredBytes <= LongestFrameBytes(frame.LogicalBytes);
 
     internal static long LongestFrameBytes(long logicalBytes) => 48 + logicalBytes / BlockBytes * 12;
 

@@ -54,7 +54,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             if (result >= 0)
                 result = SystemCallsAt.Stat(stored, out stat);
             if (result >= 0)
-                result = WriteRecord(stored, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame });
+                result = WriteRecord(stored, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
             if (result < 0)
                 return result;
             content.NotePublished(stat);
@@ -104,7 +104,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
         if (result >= 0)
-            result = WriteRecord(file, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame });
+            result = WriteRecord(file, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
         // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
         if (result >= 0 && content.Overlay.Working is { } working)
             result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });

@@ -47,6 +47,9 @@ internal sealed class FileContent : IDisposable
     /// <summary>The version that the file's name leads to. Guarded by the node's <see cref="Node.LinksGate"/>.</summary>
     internal StoredIdentity Published { get; private set; }
 
+    /// <summary>It may be sparse.</summary>
+    internal bool MayHaveHoles => Overlay.MayHaveHoles || Base.HasHoles;
+
     /// <summary>Length in bytes.</summary>
     internal long LogicalBytes => Overlay.LogicalBytes;
 

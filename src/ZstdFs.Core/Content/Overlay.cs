@@ -43,7 +43,7 @@ internal sealed class Overlay : IDisposable
     internal Overlay(ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
         : this(services, node, @base, early)
     {
-        (Working, LogicalBytes, IsDirty, _isLoaded) = (left, logicalBytes, true, true);
+        (Working, LogicalBytes, IsDirty, MayHaveHoles, _isLoaded) = (left, logicalBytes, true, true, true);
         BaseLimit = Math.Min(left.Record.BaseLimit, logicalBytes);
         // The crash came when the length was to follow the limit, or the other way round.
         if (BaseLimit < left.Record.BaseLimit)
@@ -80,6 +80,9 @@ internal sealed class Overlay : IDisposable
 
     /// <summary>When the content that is not committed yet was changed last.</summary>
     internal Timestamp ChangeTime => _times.Change;
+
+    /// <summary>Something was left out when it grew, or punched out.</summary>
+    internal bool MayHaveHoles { get; private set; }
 
     internal WorkingCopy? Working { get; private set; }
 
@@ -129,6 +132,7 @@ internal sealed class Overlay : IDisposable
         }
         if (result < 0)
             return Fail(result);
+        MayHaveHoles |= offset > LogicalBytes;
         LogicalBytes = newSize;
         Touch();
         _early.KeepPace();
@@ -156,6 +160,7 @@ internal sealed class Overlay : IDisposable
         long last = end == LogicalBytes ? (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes * BlockMap.BlockBytes : end / BlockMap.BlockBytes * BlockMap.BlockBytes;
         if (last - first < PunchedBytes || !Working!.TryPunch(first, last, BaseLimit))
             return WriteZeros(offset, end);
+        MayHaveHoles = true;
         Touch();
         result = WriteZeros(offset, first);
         return result < 0 ? result : WriteZeros(last, end);
@@ -200,6 +205,7 @@ internal sealed class Overlay : IDisposable
         }
         BaseLimit = Math.Min(BaseLimit, size);
         ReplacesBase = replaces;
+        MayHaveHoles |= size > LogicalBytes;
         LogicalBytes = size;
         Touch();
         return 0;
@@ -370,7 +376,7 @@ internal sealed class Overlay : IDisposable
         Working?.Discard();
         Working = null;
         _early.Discard();
-        IsDirty = ReplacesBase = false;
+        IsDirty = ReplacesBase = MayHaveHoles = false;
         DirtySince = 0;
     }
 

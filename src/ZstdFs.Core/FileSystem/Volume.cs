@@ -203,7 +203,7 @@ internal sealed class Volume : IDisposable
         if (node.Kind == NodeKind.Stored && Contents.Hold(node.Id) is { } current)
         {
             bool isKnown = current.TryStat(out Statx known, out long logicalBytes);
-            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, current.Birth);
+            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, current.Birth) { HasHoles = current.MayHaveHoles };
             Release(current);
             if (isKnown)
                 return 0;
@@ -232,9 +232,20 @@ internal sealed class Volume : IDisposable
         if (Contents.Hold(node.Id) is not { } held)
             return result < 0 ? result : -(int)Errno.ESTALE;
         result = SystemCallsAt.Stat(held.Base.Stored, out Statx stat);
-        resolved = new Resolved(node.Kind, node.Id, stat, held.LoadedBytes(), stat.Birth.ToTimestamp());
+        resolved = new Resolved(node.Kind, node.Id, stat, held.LoadedBytes(), stat.Birth.ToTimestamp()) { HasHoles = held.MayHaveHoles };
         Release(held);
         return Math.Min(result, 0);
+    }
+
+    /// <summary>
+    /// st_blocks: what the content would take up uncompressed, as on btrfs. A file with less counts as sparse to cp, tar and others, which then look for holes
+    /// and copy nothing inside the kernel; so only one that has holes shows less. None at all would tell tar that there is nothing to read.
+    /// </summary>
+    private static ulong ShownBlocks(long logicalBytes, ulong storedBlocks, bool hasHoles)
+    {
+        const int SectorBytes = 512, SectorsInBlock = 8;
+        ulong whole = ((ulong)Math.Max(logicalBytes, 0) + SectorBytes * SectorsInBlock - 1) / (SectorBytes * SectorsInBlock) * SectorsInBlock;
+        return hasHoles ? Math.Min(whole, Math.Max(storedBlocks, 1)) : whole;
     }
 
     private FuseAttr Attributes(Node node, in Resolved resolved)
@@ -244,8 +255,7 @@ internal sealed class Volume : IDisposable
         {
             Ino = resolved.Id,
             Size = (ulong)Math.Max(resolved.LogicalBytes, 0),
-            // What the stored file takes up, so that du shows what the data costs. None at all would tell tar that there is nothing to read.
-            Blocks = node.Kind == NodeKind.Stored && resolved.LogicalBytes > 0 ? Math.Max(stat.Blocks, 1) : stat.Blocks,
+            Blocks = node.Kind == NodeKind.Stored ? ShownBlocks(resolved.LogicalBytes, stat.Blocks, resolved.HasHoles) : stat.Blocks,
             Atime = stat.AccessTime.Seconds,
             AtimeNsec = stat.AccessTime.Nanoseconds,
             Mtime = stat.ModifyTime.Seconds,
@@ -262,6 +272,7 @@ internal sealed class Volume : IDisposable
         if (node.Kind == NodeKind.Stored && Contents.Find(node.Id) is { IsDirty: true } content)
         {
             attributes.Size = (ulong)content.LogicalBytes;
+            attributes.Blocks = ShownBlocks(content.LogicalBytes, stat.Blocks, content.MayHaveHoles);
             attributes.Mtime = content.ModifyTime.Seconds;
             attributes.MtimeNsec = (uint)content.ModifyTime.Nanoseconds;
             if (content.ChangeTime > stat.ChangeTime.ToTimestamp())
