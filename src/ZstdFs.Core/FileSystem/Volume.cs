@@ -29,6 +29,7 @@ internal sealed class Volume : IDisposable
         Queue = new CommitQueue(Contents, Committer, log, Forgotten);
         WriteBack = new WriteBack(Contents, options.WriteBackAge, Release);
         Privileges = new Privileges(this);
+        NameJournal = state is null ? null : new NameJournal(source, state, log);
         PlainFiles = new PlainFileView(options.PlainFiles, log);
         Resolver = new Resolver(Services);
         if (options.PlainFiles == Core.PlainFiles.Convert && state is { KeepsRecords: true })
@@ -49,6 +50,8 @@ internal sealed class Volume : IDisposable
     internal WriteBack WriteBack { get; }
     internal Privileges Privileges { get; }
     internal PlainFileView PlainFiles { get; }
+    /// <summary>For renames that take two steps; null where nothing can be renamed.</summary>
+    internal NameJournal? NameJournal { get; }
     internal Resolver Resolver { get; }
     /// <summary>Makes stored files of plain ones; null where that was not asked for, or cannot be.</summary>
     internal BackgroundConversion? Conversion { get; }
@@ -92,7 +95,16 @@ internal sealed class Volume : IDisposable
     {
         entry = default;
         long before = Services.Publications;
-        int result = Resolver.Resolve(directory, parent == Nodes.Root, name, out Resolved resolved);
+        int result, steps;
+        Resolved resolved;
+        var wait = new SpinWait();
+        do
+        {
+            while ((steps = NameJournal?.Sequence ?? 0) % 2 != 0)
+                wait.SpinOnce();
+            result = Resolver.Resolve(directory, parent == Nodes.Root, name, out resolved);
+        }
+        while (NameJournal is not null && NameJournal.Sequence != steps);
         if (result < 0)
             return result;
         Node node = Nodes.Acquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1);

@@ -61,6 +61,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         volume.PlainFiles.LookInto(source);
         if (state is not null)
         {
+            volume.NameJournal!.Recover();
             if (FileConverter.Recover(source, state) is < 0 and var failed)
                 log.Error($"what an interrupted conversion left could not be put in order ({(Errno)(-failed)}); 'zstdfs check' names it");
             new Recovery(volume, state).Run();
