@@ -80,6 +80,20 @@ internal sealed class FrameMap
         return frames.Build(storedBytes);
     }
 
+    /// <summary>Whether a frame is short enough to hold zeros alone; of a file with one short frame that says nothing.</summary>
+    internal bool MayHaveHoles
+    {
+        get
+        {
+            for (int i = 0; i < FrameCount; i++)
+            {
+                if (ZeroFrames.CanBeZeros(this[i]))
+                    return true;
+            }
+            return false;
+        }
+    }
+
     /// <summary>Every frame but the last is of the first one's length, and the last one is no longer.</summary>
     internal bool HasEqualFrames => _logicalStarts is null;
 

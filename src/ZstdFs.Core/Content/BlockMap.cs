@@ -60,8 +60,12 @@ internal sealed class BlockMap
             int index = (int)(block / BlocksInChunk);
             if (index >= _chunks.Count)
                 return;
-            if (_chunks[index] is { } chunk)
-                chunk[block % BlocksInChunk / 64] &= ~(1UL << (int)(block % 64));
+            if (_chunks[index] is not { } chunk)
+            {
+                block = (index + 1) * BlocksInChunk - 1;
+                continue;
+            }
+            chunk[block % BlocksInChunk / 64] &= ~(1UL << (int)(block % 64));
         }
     }
 

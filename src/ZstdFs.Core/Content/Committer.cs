@@ -54,7 +54,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             if (result >= 0)
                 result = SystemCallsAt.Stat(stored, out stat);
             if (result >= 0)
-                result = WriteRecord(stored, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame });
+                result = WriteRecord(stored, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
             if (result < 0)
                 return result;
             content.NotePublished(stat);
@@ -104,12 +104,15 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
         if (result >= 0)
-            result = WriteRecord(file, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame });
+            result = WriteRecord(file, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
         // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
         if (result >= 0 && content.Overlay.Working is { } working)
             result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });
         if (result >= 0)
-            result = RenameUnnoticed(version, folder, parent, stored);
+            result = RenameUnnoticed(content.Base.Stored, old, version, folder, parent, stored);
+        // A folder whose names must stay, or that somebody else owns, holds files all the same that may be written.
+        if (result is -(int)Errno.EPERM or -(int)Errno.EACCES && ProtectedFile.CheckWrite(old, appends: false) >= 0)
+            return RewriteInPlace(content, version, parent, stored, old, map, out next);
         if (result < 0)
             return result;
         if (services.State is { KeepsRecords: false } || !StateFolder.IsAllocated(content.Node.Id))
@@ -125,12 +128,14 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     }
 
     /// <summary>To the folder's users no name changed, so its modification time must not either.</summary>
-    private int RenameUnnoticed(NewVersion version, Node folder, FileDescriptor parent, NativeName stored)
+    private int RenameUnnoticed(FileDescriptor replaced, in Statx old, NewVersion version, Node folder, FileDescriptor parent, NativeName stored)
     {
         lock (folderGates[folder])
         {
             bool hasTime = SystemCallsAt.Stat(parent, out Statx before) >= 0;
-            int result = version.RenameTo(parent, stored);
+            ProtectedFile.Mark mark = ProtectedFile.Lift(replaced, old);
+            int result = mark.Result >= 0 ? version.RenameTo(parent, stored) : mark.Result;
+            ProtectedFile.PutBack(mark, replaced, version.File, result >= 0);
             // Who may not set the time of a folder that belongs to somebody else leaves it moved.
             if (result >= 0 && hasTime)
                 _ = SystemCallsAt.SetTimes(parent, new NativeName(".\0"u8), Timestamp.Omit, before.ModifyTime.ToTimestamp());

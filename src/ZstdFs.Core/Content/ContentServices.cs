@@ -14,6 +14,7 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     private long _publications;
     private byte[]? _emptyFrame;
     private StoredFileInspector? _inspector;
+    private ZeroFrames? _zeroFrames;
     private long _bufferBytesLeft = options.WriteBufferBytes;
 
     internal SourceTree Source { get; } = source;
@@ -26,6 +27,7 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal LowPriorityThreads Background { get; } = new(options.Jobs);
 
     internal CodecPool Codecs { get; } = new(Math.Max(4, options.Jobs * 2));
+    internal ZeroFrames ZeroFrames => _zeroFrames ??= new ZeroFrames(Codecs, Options.Level);
     internal StoredFileInspector Inspector => _inspector ??= new StoredFileInspector(this);
     /// <summary>What an empty file is stored as.</summary>
     internal ReadOnlyMemory<byte> EmptyFrame

@@ -85,8 +85,19 @@ internal sealed class EarlyFrames : IDisposable
             result = batch.Add(offset, _services.Options.FrameBytes, writer);
         if (result >= 0)
             result = batch.Flush(writer);
-        if (result < 0)
-            return result;
+        return result < 0 ? result : TakeOver(writer);
+    }
+
+    /// <summary>Adds frames of another file as they are: inside the kernel, by reference where the file system shares extents.</summary>
+    internal int Append(StoredBase from, int first, int end)
+    {
+        StoredFileWriter writer = Continue();
+        int result = writer.CopyFrames(from, first, end);
+        return result < 0 ? result : TakeOver(writer);
+    }
+
+    private int TakeOver(StoredFileWriter writer)
+    {
         _frames.Clear();
         _frames.AddRange(writer.Frames);
         Reindex();

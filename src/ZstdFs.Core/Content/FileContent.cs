@@ -13,6 +13,9 @@ internal sealed class FileContent : IDisposable
 {
     private const long CheapBytes = 2 * 1024 * 1024;
 
+    /// <summary>A shorter copy is decoded and compressed in less time than files are made for it.</summary>
+    private const long LeastTakenBytes = 2 * 1024 * 1024;
+
     private readonly ContentServices _services;
     private readonly ContentLock _lock = new();
     private int _refusal;
@@ -43,6 +46,9 @@ internal sealed class FileContent : IDisposable
 
     /// <summary>The version that the file's name leads to. Guarded by the node's <see cref="Node.LinksGate"/>.</summary>
     internal StoredIdentity Published { get; private set; }
+
+    /// <summary>It may be sparse.</summary>
+    internal bool MayHaveHoles => Overlay.MayHaveHoles || Base.HasHoles;
 
     /// <summary>Length in bytes.</summary>
     internal long LogicalBytes => Overlay.LogicalBytes;
@@ -122,13 +128,50 @@ internal sealed class FileContent : IDisposable
     internal int Zero(long offset, long length)
     {
         using ContentLock.Scope locked = _lock.Writing();
+        return NoteRefusal(Overlay.Zero(offset, offset + length));
+    }
+
+    /// <summary>
+    /// Appends what it can of another file's range to this one as whole stored frames, without decoding them: where both are cut at the same places and
+    /// nobody wrote to those of the other. Returns how many bytes, 0 where there is nothing of the kind, or −errno.
+    /// </summary>
+    internal long TakeFrames(FileContent from, long offsetIn, long offsetOut, long length)
+    {
+        int frameBytes = _services.Options.FrameBytes;
+        if (from == this || length < LeastTakenBytes || offsetIn % frameBytes != 0 || offsetOut % frameBytes != 0)
+            return 0;
+        // Two copies in opposite directions must not wait for each other. The reader's lock keeps the frames from being rewritten in place.
+        bool isFirst = from.Node.Id < Node.Id;
+        using ContentLock.Scope first = isFirst ? from._lock.Reading() : _lock.Writing();
+        using ContentLock.Scope second = isFirst ? _lock.Writing() : from._lock.Reading();
+        from.Overlay.Load();
+        var extents = new OverlayExtents(from.Overlay);
+        if (!extents.HasReusableFrames(frameBytes) || _services.State is null)
+            return 0;
+        long end = Math.Min(offsetIn + length, from.LogicalBytes);
+        int firstFrame = (int)(offsetIn / frameBytes), count = extents.CountUntouchedFrames(offsetIn, from.LogicalBytes, frameBytes, int.MaxValue);
+        // A range that ends within a frame takes those before it.
+        if (end < from.LogicalBytes)
+            count = (int)Math.Min(count, (end - offsetIn) / frameBytes);
+        if (count * (long)frameBytes < LeastTakenBytes)
+            return 0;
         Overlay.Load();
-        long end = Math.Min(LogicalBytes, offset + length);
-        ReadOnlySpan<byte> zeros = ZeroBytes.Block;
-        int result = 0;
-        for (; offset < end && result >= 0; offset += zeros.Length)
-            result = Overlay.Write(offset, zeros[..(int)Math.Min(zeros.Length, end - offset)]);
-        return NoteRefusal(result);
+        if (LogicalBytes != offsetOut)
+            return 0;
+        long taken = Overlay.TakeFrames(from.Overlay.Lower, firstFrame, firstFrame + count);
+        return taken < 0 ? NoteRefusal((int)taken) : taken;
+    }
+
+    /// <summary>lseek(2) for data or a hole: whole frames of zeros count as holes. Returns the offset, or −ENXIO.</summary>
+    internal long Seek(long offset, bool forData)
+    {
+        using ContentLock.Scope locked = _lock.Reading();
+        Overlay.Load();
+        if (offset < 0 || offset >= LogicalBytes)
+            return -(int)Errno.ENXIO;
+        var extents = new OverlayExtents(Overlay);
+        long found = forData ? extents.FindData(offset) : extents.FindHole(offset);
+        return found >= 0 ? found : -(int)Errno.ENXIO;
     }
 
     private int NoteRefusal(int result)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -11,40 +12,50 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class Overlay : IDisposable
 {
+    /// <summary>A shorter range is written as zeros.</summary>
+    private const long PunchedBytes = 1024 * 1024;
+
     private readonly ContentServices _services;
     private readonly Node _node;
     private readonly ContentBuffer _buffer;
+    private readonly OverlayReader _reader;
     private readonly ReadBelow _readBelow;
     private bool _isLoaded;
-    private EarlyFrames? _early;
-    private EarlyPace _earlyPace;
+    private readonly EarlyCompression _early;
     private int _failure;
-
-    // Packed, because attributes are read beside writers.
-    private long _modifyTime;
-    private long _changeTime;
+    private readonly ContentTimes _times = new();
 
     internal Overlay(ContentServices services, Node node, StoredBase @base)
+        : this(services, node, @base, early: null)
+    {
+    }
+
+    private Overlay(ContentServices services, Node node, StoredBase @base, EarlyFrames? early)
     {
         (_services, _node, Base) = (services, node, @base);
+        _early = new EarlyCompression(services, this, early);
         _buffer = new ContentBuffer(services);
-        _readBelow = ReadBelow;
+        _reader = new OverlayReader(this);
+        _readBelow = _reader.ReadBelow;
     }
 
     /// <summary>What an earlier mount left uncommitted.</summary>
     internal Overlay(ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
-        : this(services, node, @base)
+        : this(services, node, @base, early)
     {
-        (Working, _early, BaseLimit, LogicalBytes, IsDirty, _isLoaded) = (left, early, left.Record.BaseLimit, logicalBytes, true, true);
-        ModifyTime = left.Record.ModifyTime;
-        ChangeTime = Timestamp.Now();
+        (Working, LogicalBytes, IsDirty, MayHaveHoles, _isLoaded) = (left, logicalBytes, true, true, true);
+        BaseLimit = Math.Min(left.Record.BaseLimit, logicalBytes);
+        // The crash came when the length was to follow the limit, or the other way round.
+        if (BaseLimit < left.Record.BaseLimit)
+            _ = left.Limit(BaseLimit);
+        (_times.Modify, _times.Change) = (left.Record.ModifyTime, Timestamp.Now());
     }
 
     /// <summary>The committed version.</summary>
     internal StoredBase Base { get; private set; }
 
     /// <summary>Up to where the base, or what early frames hold, shows through where nothing was written.</summary>
-    internal long BaseLimit { get; private set; }
+    internal long BaseLimit { get; set; }
 
     /// <summary>Length in bytes.</summary>
     internal long LogicalBytes { get; private set; }
@@ -68,27 +79,21 @@ internal sealed class Overlay : IDisposable
     internal bool IsUnnamed { get; set; }
 
     /// <summary>Modification time of the content that is not committed yet.</summary>
-    internal Timestamp ModifyTime
-    {
-        get => PackedTime.Unpack(Volatile.Read(ref _modifyTime));
-        private set => Volatile.Write(ref _modifyTime, PackedTime.Pack(value));
-    }
+    internal Timestamp ModifyTime => _times.Modify;
 
     /// <summary>When the content that is not committed yet was changed last.</summary>
-    internal Timestamp ChangeTime
-    {
-        get => PackedTime.Unpack(Volatile.Read(ref _changeTime));
-        private set => Volatile.Write(ref _changeTime, PackedTime.Pack(value));
-    }
+    internal Timestamp ChangeTime => _times.Change;
+
+    /// <summary>Something was left out when it grew, or punched out.</summary>
+    internal bool MayHaveHoles { get; private set; }
 
     internal WorkingCopy? Working { get; private set; }
 
     /// <summary>What shows through where nothing was written, up to <see cref="BaseLimit"/>.</summary>
-    internal StoredBase Lower => _early?.Content ?? Base;
+    internal StoredBase Lower => _early.Content ?? Base;
 
     /// <summary>Early frames that can become the next version as they are, with the rest behind them; null where there are none.</summary>
-    internal EarlyFrames? CompleteEarlyFrames =>
-        _early is { Name.Role: WorkingRole.Early } early && early.LogicalBytes == BaseLimit && !Working!.Blocks.Any(0, BaseLimit / BlockMap.BlockBytes) ? early : null;
+    internal EarlyFrames? CompleteEarlyFrames => _early.Complete;
 
     /// <summary>The zstd level for what is written now.</summary>
     internal int Level => _services.LevelOf(_node, LogicalBytes);
@@ -113,44 +118,7 @@ internal sealed class Overlay : IDisposable
     }
 
     /// <summary>Fills a destination that lies within the file. 0 or −errno.</summary>
-    internal int Read(long offset, Span<byte> destination)
-    {
-        if (_buffer.IsUsed)
-        {
-            _buffer.Content.Slice((int)offset, destination.Length).CopyTo(destination);
-            return 0;
-        }
-        if (Working is null)
-        {
-            ReadBelow(offset, destination);
-            return 0;
-        }
-        while (!destination.IsEmpty)
-        {
-            long block = offset / BlockMap.BlockBytes;
-            long lastBlock = (offset + destination.Length - 1) / BlockMap.BlockBytes;
-            long runEnd = Working.Blocks.RunEnd(block, lastBlock + 1) * BlockMap.BlockBytes;
-            Span<byte> part = destination[..(int)Math.Min(destination.Length, runEnd - offset)];
-            int result = 0;
-            if (Working.Blocks[block])
-                result = Working.Read(offset, part);
-            else
-                ReadBelow(offset, part);
-            if (result < 0)
-                return result;
-            offset += part.Length;
-            destination = destination[part.Length..];
-        }
-        return 0;
-    }
-
-    private void ReadBelow(long offset, Span<byte> destination)
-    {
-        int count = (int)Math.Clamp(BaseLimit - offset, 0, destination.Length);
-        if (count > 0)
-            Lower.Read(offset, destination[..count]);
-        destination[count..].Clear();
-    }
+    internal int Read(long offset, Span<byte> destination) => _reader.Read(offset, destination);
 
     /// <summary>Writes, and grows where need be. 0 or −errno; nothing is changed after an error.</summary>
     internal int Write(long offset, ReadOnlySpan<byte> data)
@@ -165,17 +133,52 @@ internal sealed class Overlay : IDisposable
         else
         {
             result = Working!.Write(offset, data, LogicalBytes, _readBelow);
-            if (result == -(int)Errno.ENOSPC && CompressEarly(EarlyPace.StepBytes) > 0)
+            if (result == -(int)Errno.ENOSPC && _early.Move() > 0)
                 result = Working.Write(offset, data, LogicalBytes, _readBelow);
         }
         if (result < 0)
             return Fail(result);
+        MayHaveHoles |= offset > LogicalBytes;
         LogicalBytes = newSize;
         Touch();
-        // In the writer's own time, which so is slowed to what the disk has room for.
-        if (Working is not null && _earlyPace.IsDue(Working, newSize, _services.Options.BacklogBytes))
-            _ = CompressEarly(EarlyPace.StepBytes);
+        _early.KeepPace();
         return 0;
+    }
+
+    /// <summary>Makes a range within the file read as zeros. 0 or −errno. A long range costs no more than a short one.</summary>
+    internal int Zero(long offset, long end)
+    {
+        Load();
+        end = Math.Min(end, LogicalBytes);
+        if (offset >= end)
+            return 0;
+        int result = Prepare(LogicalBytes);
+        if (result < 0)
+            return result;
+        if (_buffer.IsUsed)
+        {
+            _buffer.Content[(int)offset..(int)end].Clear();
+            Touch();
+            return 0;
+        }
+        // Up to the end of the file the last block counts as whole.
+        long first = (offset + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes * BlockMap.BlockBytes;
+        long last = end == LogicalBytes ? (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes * BlockMap.BlockBytes : end / BlockMap.BlockBytes * BlockMap.BlockBytes;
+        if (last - first < PunchedBytes || !Working!.TryPunch(first, last, BaseLimit))
+            return WriteZeros(offset, end);
+        MayHaveHoles = true;
+        Touch();
+        result = WriteZeros(offset, first);
+        return result < 0 ? result : WriteZeros(last, end);
+    }
+
+    private int WriteZeros(long offset, long end)
+    {
+        ReadOnlySpan<byte> zeros = ZeroBytes.Block;
+        int result = 0;
+        for (; offset < end && result >= 0; offset += zeros.Length)
+            result = Write(offset, zeros[..(int)Math.Min(zeros.Length, end - offset)]);
+        return result;
     }
 
     /// <summary>Sets the length. 0 or −errno.</summary>
@@ -202,12 +205,13 @@ internal sealed class Overlay : IDisposable
                 result = Working.Resize(LogicalBytes, size);
             // In between, the working copy's length hides what the limit will.
             if (result >= 0 && size < BaseLimit)
-                result = Working.WriteRecord(Working.Record with { BaseLimit = size });
+                result = Working.Limit(size);
             if (result < 0)
                 return Fail(result);
         }
         BaseLimit = Math.Min(BaseLimit, size);
         ReplacesBase = replaces;
+        MayHaveHoles |= size > LogicalBytes;
         LogicalBytes = size;
         Touch();
         return 0;
@@ -218,6 +222,9 @@ internal sealed class Overlay : IDisposable
     {
         if (_failure < 0)
             return _failure;
+        // More frames could not be read back.
+        if (size > (long)FrameMap.MaxFrames * _services.Options.FrameBytes)
+            return -(int)Errno.EFBIG;
         if (Working is not null)
             return 0;
         long longest = Math.Max(size, LogicalBytes);
@@ -256,32 +263,25 @@ internal sealed class Overlay : IDisposable
     }
 
     /// <summary>
-    /// Moves the beginning of a new file that is written in order from the working copy to early frames. Returns how much, or −errno; what is not moved stays
-    /// where it is.
+    /// Appends frames of another file as they are, without decoding them: a long copy. They must not be changed meanwhile. Returns how many bytes they hold,
+    /// 0 where they cannot be taken, or −errno.
     /// </summary>
-    private long CompressEarly(long bytes)
+    internal long TakeFrames(StoredBase from, int first, int end)
     {
-        int frameBytes = _services.Options.FrameBytes;
-        if (_early is null ? BaseLimit != 0 || IsUnnamed : _early.LogicalBytes != BaseLimit)
-            return 0;
-        long end = BaseLimit;
-        while (end - BaseLimit < bytes && end + frameBytes <= LogicalBytes && Working!.Blocks.All(end / BlockMap.BlockBytes, (end + frameBytes) / BlockMap.BlockBytes))
-            end += frameBytes;
-        if (end == BaseLimit)
-            return 0;
-        int result = _early is null ? EarlyFrames.Create(_services, _services.State!, Working!.Id, out _early) : 0;
-        if (result >= 0)
-            result = _early!.Append(this, end);
-        // What fsync put on disk must be there in its new place before it leaves the old one.
-        if (result >= 0 && Working!.IsDurable)
-            result = _early!.Synchronize();
-        if (result >= 0)
-            result = Working!.GiveUp(BaseLimit, end);
+        Load();
+        int result = Working is null ? MoveToWorkingCopy() : 0;
+        if (_failure < 0 || result < 0)
+            return _failure < 0 ? _failure : result;
+        long taken = _early.Take(from, first, end);
+        if (taken <= 0)
+            return taken;
+        // The length comes last: a next mount must not find a file that is longer than its content.
+        result = Working!.Resize(LogicalBytes, BaseLimit);
         if (result < 0)
-            return result;
-        long moved = end - BaseLimit;
-        BaseLimit = end;
-        return moved;
+            return Fail(result);
+        LogicalBytes = BaseLimit;
+        Touch();
+        return taken;
     }
 
     private void Touch()
@@ -290,7 +290,7 @@ internal sealed class Overlay : IDisposable
         Changes++;
         if (DirtySince == 0)
             DirtySince = Stopwatch.GetTimestamp();
-        ModifyTime = ChangeTime = Timestamp.Now();
+        _times.Modify = _times.Change = Timestamp.Now();
     }
 
     /// <summary>A write that failed in part leaves a working copy nobody can vouch for: a full disk may be retried, anything else not.</summary>
@@ -304,7 +304,7 @@ internal sealed class Overlay : IDisposable
     /// <summary>Somebody set the modification time: the base with another time is the same base.</summary>
     internal void NoteTimes(in StoredIdentity same, Timestamp modify)
     {
-        ModifyTime = modify;
+        _times.Modify = modify;
         Base.NoteTimes(same);
         if (Working is not null)
             _ = Working.WriteRecord(Working.Record with { Base = same, ModifyTime = modify });
@@ -323,7 +323,7 @@ internal sealed class Overlay : IDisposable
     /// <summary>What is in the working copy and in early frames is on disk when it returns 0.</summary>
     internal int Synchronize()
     {
-        int result = _early?.Synchronize() ?? 0;
+        int result = _early.Synchronize();
         return result >= 0 && Working is not null ? Working.Synchronize() : result;
     }
 
@@ -339,7 +339,7 @@ internal sealed class Overlay : IDisposable
     internal void ForgetName()
     {
         Working?.ForgetName();
-        _early?.ForgetName();
+        _early.ForgetName();
     }
 
     /// <summary>Keeps all of the content as a plain file in <c>.zstdfs/lost</c>, completed from what it was written over.</summary>
@@ -351,7 +351,7 @@ internal sealed class Overlay : IDisposable
         if (result >= 0)
             result = Working!.MoveToLost();
         if (result >= 0)
-            _early?.ForgetName();
+            _early.ForgetName();
         return result;
     }
 
@@ -379,10 +379,8 @@ internal sealed class Overlay : IDisposable
     {
         Working?.Discard();
         Working = null;
-        _early?.Discard();
-        _early = null;
-        _earlyPace = default;
-        IsDirty = ReplacesBase = false;
+        _early.Discard();
+        IsDirty = ReplacesBase = MayHaveHoles = false;
         DirtySince = 0;
         Changes++;
     }
@@ -393,7 +391,7 @@ internal sealed class Overlay : IDisposable
         if (!IsDirty || _node.AnyLink is null)
             Clear();
         Working?.Dispose();
-        _early?.Dispose();
+        _early.Dispose();
         _buffer.Release();
         Base.Dispose();
     }

@@ -28,6 +28,7 @@ internal sealed class StoredBase : IDisposable
         Identity = StoredIdentity.Of(stat);
         _isFresh = isFresh;
         _cacheId = services.NextCacheId();
+        HasHoles = map is { MayHaveHoles: true };
         if (map is not null)
             _reader = NewReader(map);
     }
@@ -40,7 +41,7 @@ internal sealed class StoredBase : IDisposable
             FileAdvice.WillNeed(file, stat.Size - IndexBytes, IndexBytes);
             FileAdvice.WillNeed(file, 0, FirstBytes);
         }
-        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null);
+        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null) { HasHoles = facts.HasHoles };
     }
 
     internal FileDescriptor Stored { get; }
@@ -51,6 +52,9 @@ internal sealed class StoredBase : IDisposable
     internal bool IsWritable { get; init; }
 
     internal bool IsFresh => _isFresh;
+
+    /// <summary>Programs are told that it is sparse, and so ask where its holes are.</summary>
+    internal bool HasHoles { get; private init; }
 
     internal long LogicalBytes => _isFresh ? 0 : SizeOf(Reader.Map);
 
@@ -65,6 +69,13 @@ internal sealed class StoredBase : IDisposable
         int count = Reader.Read(offset, destination);
         if (count < destination.Length)
             throw new DamagedFrameException("the stored file holds less than its frames say");
+    }
+
+    /// <summary>Whether whole frames of zeros are at this offset, and where they, or what is none, end; at most <paramref name="limit"/>.</summary>
+    internal bool IsHole(long offset, long limit, out long end)
+    {
+        using var holes = new StoredHoles(Stored, Map, _services.ZeroFrames);
+        return holes.Find(offset, limit, out end);
     }
 
     private StoredFileReader Reader

@@ -13,7 +13,11 @@ namespace ZstdFs.Core.Content;
 /// <param name="IsFresh">Created, and no content committed yet: it is empty, whatever is in it.</param>
 /// <param name="IsOneFrame">The stored file is one frame from its first byte to its last.</param>
 /// <param name="Birth">When the logical file was made.</param>
-internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes, bool IsFresh, bool IsOneFrame, Timestamp Birth);
+internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes, bool IsFresh, bool IsOneFrame, Timestamp Birth)
+{
+    /// <summary>It is known to have whole frames of zeros.</summary>
+    internal bool HasHoles { get; init; }
+}
 
 /// <summary>
 /// Finds a stored file's size and inode number: from its record where that is to be trusted, else from its frames, and then writes a new record where the file
@@ -55,7 +59,7 @@ internal sealed class StoredFileInspector(ContentServices services)
     private bool IsTrusted(in SizeRecord record, in Statx stat, out StoredFacts facts)
     {
         Timestamp birth = record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth;
-        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth);
+        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles };
         return record.IsOf(stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
     }
 

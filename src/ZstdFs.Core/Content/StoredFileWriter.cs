@@ -74,6 +74,34 @@ internal sealed class StoredFileWriter
         return result;
     }
 
+    /// <summary>Appends frames of zeros, all of this length. The same frame again and again: it was compressed and compared once.</summary>
+    internal int AppendZeros(long frames, int frameBytes)
+    {
+        const int ChunkBytes = 64 * 1024;
+        ReadOnlySpan<byte> frame = _services.ZeroFrames.Of(frameBytes).Span;
+        int inChunk = (int)Math.Clamp(ChunkBytes / frame.Length, 1, frames);
+        byte[] chunk = ArrayPool<byte>.Shared.Rent(inChunk * frame.Length);
+        try
+        {
+            for (int i = 0; i < inChunk; i++)
+                frame.CopyTo(chunk.AsSpan(i * frame.Length));
+            int result = 0;
+            while (frames > 0 && result >= 0)
+            {
+                int count = (int)Math.Min(inChunk, frames);
+                result = SystemCallsFile.Write(_output, StoredEnd, chunk.AsSpan(0, count * frame.Length));
+                for (int i = 0; i < count && result >= 0; i++)
+                    Note(frame.Length, frameBytes);
+                frames -= count;
+            }
+            return result;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(chunk);
+        }
+    }
+
     /// <summary>Appends frames of the old version as they are: inside the kernel, by reference where the file system shares extents.</summary>
     internal int CopyFrames(StoredBase from, int first, int end)
     {

@@ -8,11 +8,13 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class VersionWriter(ContentServices services, FileContent content, bool yields)
 {
-    // A writer waits for as much as is copied in one go.
-    private const long LongestCopyBytes = 16 * 1024 * 1024;
+    private const int LongestCopyBytes = 16 * 1024 * 1024;
 
     private readonly int _frameBytes = services.Options.FrameBytes;
+    // A writer waits for as much as is copied in one go.
+    private readonly int _mostFrames = yields ? Math.Max(1, LongestCopyBytes / services.Options.FrameBytes) : int.MaxValue;
     private readonly Overlay _overlay = content.Overlay;
+    private readonly OverlayExtents _extents = new(content.Overlay);
     private readonly long _size = content.LogicalBytes;
 
     /// <summary>Goes on where the writer's frames end. −EAGAIN where it gave way to somebody who writes to the file.</summary>
@@ -21,13 +23,13 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
         map = null!;
         var batch = new FrameBatch(services, _overlay, yields ? services.Background : TaskScheduler.Default);
         // Frames of what is below can be taken over where both are cut at the same places.
-        StoredBase? reusable = !_overlay.IsBuffered && _overlay.BaseLimit > _frameBytes && _overlay.Lower.Map.IsUniform(_frameBytes) ? _overlay.Lower : null;
+        StoredBase? reusable = _overlay.BaseLimit > _frameBytes && _extents.HasReusableFrames(_frameBytes) ? _overlay.Lower : null;
         int result = _size == 0 ? writer.Append(default) : 0;
         for (long offset = writer.LogicalBytes; offset < _size && result >= 0;)
         {
             if (yields && content.HasWaitingWriters)
                 return -(int)Linux.Errno.EAGAIN;
-            int untouched = reusable is null ? 0 : CountUntouched(reusable, offset);
+            int untouched = reusable is null ? 0 : _extents.CountUntouchedFrames(offset, _size, _frameBytes, _mostFrames);
             if (untouched > 0)
             {
                 result = batch.Flush(writer);
@@ -37,6 +39,15 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
                 offset += (untouched - 1L) * _frameBytes + reusable!.Map[first + untouched - 1].LogicalBytes;
                 continue;
             }
+            long zeroFrames = _extents.HoleBytes(offset) / _frameBytes;
+            if (zeroFrames > 0)
+            {
+                result = batch.Flush(writer);
+                if (result >= 0)
+                    result = writer.AppendZeros(zeroFrames, _frameBytes);
+                offset += zeroFrames * _frameBytes;
+                continue;
+            }
             int count = (int)Math.Min(_frameBytes, _size - offset);
             result = batch.Add(offset, count, writer);
             offset += count;
@@ -44,21 +55,5 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
         if (result >= 0)
             result = batch.Flush(writer);
         return result < 0 ? result : writer.Finish(out map);
-    }
-
-    /// <summary>How many frames from this offset on are the lower version's own, whole and not written to.</summary>
-    private int CountUntouched(StoredBase from, long offset)
-    {
-        int count = 0;
-        for (int i = (int)(offset / _frameBytes); i < from.Map.FrameCount && (!yields || (long)count * _frameBytes < LongestCopyBytes); i++, count++)
-        {
-            FrameExtent frame = from.Map[i];
-            long end = frame.LogicalOffset + frame.LogicalBytes;
-            bool isLastShort = frame.LogicalBytes < _frameBytes;
-            if (end > _overlay.BaseLimit || isLastShort && end != _size
-                || _overlay.Working is { } working && working.Blocks.Any(frame.LogicalOffset / BlockMap.BlockBytes, (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes))
-                break;
-        }
-        return count;
     }
 }

@@ -17,6 +17,7 @@ internal sealed class WorkingCopy : IDisposable
     private readonly StateFolder _state;
     private readonly FileDescriptor _file;
     private readonly BlockMap _blocks = new();
+    private readonly ZeroRanges _zeros = new();
     private WorkingCopyRecord _record;
     private WorkingName _name;
     private bool _nameIsDurable;
@@ -28,6 +29,9 @@ internal sealed class WorkingCopy : IDisposable
     }
 
     internal BlockMap Blocks => _blocks;
+
+    /// <summary>Where the base does not show through although nothing was written. All of them lie below the base limit.</summary>
+    internal ZeroRanges Zeros => _zeros;
 
     /// <summary>Which file it belongs to, as it is on the source.</summary>
     internal WorkingCopyRecord Record => _record;
@@ -83,7 +87,9 @@ internal sealed class WorkingCopy : IDisposable
         }
         logicalBytes = stat.Size;
         copy = new WorkingCopy(state, name, file, record);
-        result = copy.LoadBlocks(logicalBytes);
+        result = copy.LoadZeros();
+        if (result >= 0)
+            result = copy.LoadBlocks(logicalBytes);
         if (result < 0)
             copy.Dispose();
         return result;
@@ -194,7 +200,7 @@ internal sealed class WorkingCopy : IDisposable
             int result = 0;
             for (long block = 0; block * BlockBytes < limit && result >= 0; block++)
             {
-                if (_blocks[block])
+                if (_blocks[block] || _zeros.Find(block * BlockBytes, out _))
                     continue;
                 Span<byte> content = rented.AsSpan(0, (int)Math.Min(BlockBytes, size - block * BlockBytes));
                 readBelow(block * BlockBytes, content);
@@ -226,6 +232,50 @@ internal sealed class WorkingCopy : IDisposable
         _blocks.Clear(from / BlockBytes, limit / BlockBytes);
         // Where that is refused the same content is in both.
         _ = SystemCallsFile.Allocate(_file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, from, limit - from);
+        return 0;
+    }
+
+    /// <summary>
+    /// Makes whole blocks read as zeros without writing them. False where that cannot be kept: then they are as they were, and zeros must be written.
+    /// </summary>
+    internal bool TryPunch(long first, long end, long baseLimit)
+    {
+        // Before the content goes, so that the base is never taken for it.
+        if (first < baseLimit && (!_zeros.TryAdd(first, Math.Min(end, baseLimit)) || WriteZeroRanges() < 0))
+            return false;
+        if (SystemCallsFile.Allocate(_file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, first, end - first) < 0)
+            return false;
+        _blocks.Clear(first / BlockBytes, end / BlockBytes);
+        return true;
+    }
+
+    /// <summary>The base counts up to here only.</summary>
+    internal int Limit(long baseLimit)
+    {
+        int result = WriteRecord(_record with { BaseLimit = baseLimit });
+        // Early frames may be put there later.
+        return result >= 0 && _zeros.Clip(baseLimit) ? WriteZeroRanges() : result;
+    }
+
+    private int WriteZeroRanges()
+    {
+        if (!_state.WorkingCopiesSurvive)
+            return 0;
+        Span<byte> bytes = stackalloc byte[ZeroRanges.LongestBytes];
+        _zeros.Write(bytes);
+        return ExtendedAttributes.Set(_file, WorkingCopyRecord.ZerosAttributeName, bytes[.._zeros.Bytes], 0);
+    }
+
+    private int LoadZeros()
+    {
+        Span<byte> bytes = stackalloc byte[ZeroRanges.LongestBytes];
+        int length = ExtendedAttributes.Get(_file, WorkingCopyRecord.ZerosAttributeName, bytes);
+        if (length == -(int)Errno.ENODATA)
+            return 0;
+        if (length < 0 || !_zeros.TryRead(bytes[..length]))
+            return length < 0 && length != -(int)Errno.ERANGE ? length : -(int)Errno.EBADMSG;
+        // A crash may have come between the record and this.
+        _zeros.Clip(_record.BaseLimit);
         return 0;
     }
 

@@ -22,6 +22,9 @@ internal readonly record struct WorkingCopyRecord
     /// <summary>The target's path below the source's root at some time: a hint, for a folder above it may have been renamed.</summary>
     internal static NativeName PathAttributeName => new("user.zstdfs.path\0"u8);
 
+    /// <summary>Where zeros stand for what is below: see <see cref="ZeroRanges"/>.</summary>
+    internal static NativeName ZerosAttributeName => new("user.zstdfs.zeros\0"u8);
+
     /// <summary>Logical inode number of the target.</summary>
     internal ulong InodeNumber { get; init; }
 

@@ -23,7 +23,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         return volume.GetAttributes(node, out attributes);
     }
 
-    internal int Set(ulong nodeId, in FuseSetattrIn change, out FuseAttrOut attributes)
+    internal int Set(in RequestContext context, ulong nodeId, in FuseSetattrIn change, out FuseAttrOut attributes)
     {
         attributes = default;
         if (volume.IsReadOnly)
@@ -32,16 +32,18 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return -(int)Errno.ESTALE;
         int result = 0;
         if ((change.Valid & SetattrValid.Size) != 0)
-            result = files.Truncate(nodeId, (change.Valid & SetattrValid.Handle) != 0 ? change.Handle : FuseFileSystem.NoHandle, (long)change.Size, (change.Valid & SetattrValid.KillSuidSgid) != 0);
+            result = files.Truncate(nodeId, (change.Valid & SetattrValid.Handle) != 0 ? change.Handle : FuseFileSystem.NoHandle, (long)change.Size, new Writer(context, (change.Valid & SetattrValid.KillSuidSgid) == 0));
         if (result >= 0)
-            result = SetStored(node, change);
+            result = SetStored(node, change, new Writer(context, keepsPrivileges: false));
         return result < 0 ? result : Get(nodeId, out attributes);
     }
 
-    private int SetStored(Node node, in FuseSetattrIn change)
+    private int SetStored(Node node, in FuseSetattrIn change, in Writer caller)
     {
         const SetattrValid Times = SetattrValid.Atime | SetattrValid.Mtime | SetattrValid.AtimeNow | SetattrValid.MtimeNow;
-        if ((change.Valid & (SetattrValid.Mode | SetattrValid.Uid | SetattrValid.Gid | Times)) == 0)
+        // Nothing to set at all: a chown to the same owner, which only takes the set-id bits away.
+        bool isEmpty = (change.Valid & (SetattrValid.Size | SetattrValid.Mode | SetattrValid.Uid | SetattrValid.Gid | Times)) == 0;
+        if (!isEmpty && (change.Valid & (SetattrValid.Mode | SetattrValid.Uid | SetattrValid.Gid | Times)) == 0)
             return 0;
         // The content's lock comes before the node's gate.
         FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
@@ -49,7 +51,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         try
         {
             using ContentLock.Scope times = changesTime ? held!.ChangingTimes() : default;
-            return SetStored(node, held, change);
+            return SetStored(node, held, change, caller);
         }
         finally
         {
@@ -58,7 +60,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         }
     }
 
-    private int SetStored(Node node, FileContent? content, in FuseSetattrIn change)
+    private int SetStored(Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
     {
         // One of several steps may fail; those before it stand, as they would after several calls.
         lock (node.LinksGate)
@@ -69,17 +71,19 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             using (place)
             {
                 if (node.Kind != NodeKind.Directory)
-                    return Change(place, node, content, change);
+                    return Change(place, node, content, change, caller);
                 lock (volume.FolderGates[node])
-                    return Change(place, node, content, change);
+                    return Change(place, node, content, change, caller);
             }
         }
     }
 
-    private static int Change(in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change)
+    private static int Change(in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
     {
         int result = 0;
-        if ((change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) != 0)
+        if (node.Kind != NodeKind.Directory && (change.Valid & ~(SetattrValid.Uid | SetattrValid.Gid | SetattrValid.Handle | SetattrValid.LockOwner | SetattrValid.Ctime | SetattrValid.KillSuidSgid)) == 0)
+            result = DropPrivileges(place, caller, (change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) == 0);
+        if (result >= 0 && (change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) != 0)
             result = place.ChangeOwner((change.Valid & SetattrValid.Uid) != 0 ? change.Uid : uint.MaxValue, (change.Valid & SetattrValid.Gid) != 0 ? change.Gid : uint.MaxValue);
         if (result >= 0 && (change.Valid & SetattrValid.Mode) != 0)
             result = place.ChangeMode(change.Mode & 0xFFF);
@@ -92,6 +96,19 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         if (result < 0 || access == Timestamp.Omit && modify == Timestamp.Omit)
             return result;
         return modify == Timestamp.Omit || node.Kind != NodeKind.Stored ? place.SetTimes(access, modify) : SetModifyTime(place, content, access, modify);
+    }
+
+    /// <summary>
+    /// chown(2) takes the set-id bits away whoever calls it, and whoever the owner is then. The source would go by the daemon's groups. A request that asks for
+    /// nothing may be a chown to the same owner, or the kernel's own when root writes to a file with capabilities: then root's bits stay.
+    /// </summary>
+    private static int DropPrivileges(in AttributePlace place, in Writer caller, bool onlyOwn)
+    {
+        int result = place.Stat(out Statx stat);
+        if (result < 0 || stat.FileType == FileType.Symlink || onlyOwn && !caller.IsOrdinaryOwner(stat.UserId))
+            return Math.Min(result, 0);
+        uint kept = Privileges.Without(stat, caller);
+        return kept != (stat.Mode & 0xFFFu) ? place.ChangeMode(kept) : 0;
     }
 
     /// <summary>The record holds only beside the modification time that it names. Of a file that is not committed it is written anew soon.</summary>
@@ -146,13 +163,13 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return place.GetExtended(attribute, value);
     }
 
-    internal int SetExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags) =>
-        attribute.Bytes.StartsWith(OurPrefix) ? -(int)Errno.EPERM : ChangeExtended(nodeId, attribute, value, flags, removes: false);
+    internal int SetExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool killSetGroupId) =>
+        attribute.Bytes.StartsWith(OurPrefix) ? -(int)Errno.EPERM : ChangeExtended(nodeId, attribute, value, flags, removes: false, killSetGroupId);
 
     internal int RemoveExtended(ulong nodeId, NativeName attribute) =>
         attribute.Bytes.StartsWith(OurPrefix) ? -(int)Errno.ENODATA : ChangeExtended(nodeId, attribute, default, 0, removes: true);
 
-    private int ChangeExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool removes)
+    private int ChangeExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool removes, bool killSetGroupId = false)
     {
         if (volume.IsReadOnly)
             return -(int)Errno.EROFS;
@@ -168,7 +185,11 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
                 if (result < 0)
                     return result;
                 using (place)
+                {
                     result = removes ? place.RemoveExtended(attribute) : place.SetExtended(attribute, value, flags);
+                    if (result >= 0 && killSetGroupId && place.Stat(out Statx stat) >= 0)
+                        result = place.ChangeMode(stat.Mode & 0xFFFu & ~Privileges.SetGroup);
+                }
                 if (result >= 0 && held is not null && attribute.Bytes.SequenceEqual(StoredAttributes.Capabilities.Bytes))
                     held.MayHaveCapabilities = true;
                 return result;

@@ -11,9 +11,10 @@ internal sealed class FileOpener(Volume volume)
 {
     /// <param name="nodeId">The file.</param>
     /// <param name="access">What the caller may do.</param>
+    /// <param name="appends">Only to write at the end.</param>
     /// <param name="handle">The open file.</param>
     /// <param name="isUnchanged">The kernel's cached pages are of this version.</param>
-    internal int Open(ulong nodeId, OpenAccess access, out OpenHandle handle, out bool isUnchanged)
+    internal int Open(ulong nodeId, OpenAccess access, bool appends, out OpenHandle handle, out bool isUnchanged)
     {
         handle = null!;
         isUnchanged = false;
@@ -27,7 +28,7 @@ internal sealed class FileOpener(Volume volume)
         {
             result = node.Kind switch
             {
-                NodeKind.Stored => OpenStored(node, link, access, out handle, out isUnchanged),
+                NodeKind.Stored => OpenStored(node, link, access, appends, out handle, out isUnchanged),
                 NodeKind.Plain => OpenPlain(node, link, access, out handle),
                 _ => -(int)Errno.EOPNOTSUPP,
             };
@@ -70,7 +71,7 @@ internal sealed class FileOpener(Volume volume)
         }
     }
 
-    private int OpenStored(Node node, Link link, OpenAccess access, out OpenHandle handle, out bool isUnchanged)
+    private int OpenStored(Node node, Link link, OpenAccess access, bool appends, out OpenHandle handle, out bool isUnchanged)
     {
         handle = null!;
         isUnchanged = false;
@@ -80,6 +81,13 @@ internal sealed class FileOpener(Volume volume)
             int result = Find(link, out FileDescriptor stored, out Statx stat);
             if (result < 0)
                 return result;
+            if (access != OpenAccess.Read)
+                result = ProtectedFile.CheckWrite(stat, appends);
+            if (result < 0)
+            {
+                stored.Dispose();
+                return result;
+            }
             OpenFile? shared = volume.Contents.TryShare(node, stat, access);
             if (shared is not null)
             {

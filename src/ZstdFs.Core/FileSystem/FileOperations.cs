@@ -14,7 +14,7 @@ internal sealed class FileOperations(Volume volume)
     private readonly HandleTable<OpenHandle> _handles = new();
     private readonly FileOpener _opener = new(volume);
 
-    internal int Open(ulong nodeId, int flags, bool killPrivileges, out FuseOpenOut reply)
+    internal int Open(ulong nodeId, int flags, in Writer writer, out FuseOpenOut reply)
     {
         reply = default;
         // Linux empties a file that is opened with O_TRUNC for reading, too.
@@ -22,11 +22,11 @@ internal sealed class FileOperations(Volume volume)
         OpenAccess access = AccessOf(flags);
         if (truncates && access == OpenAccess.Read)
             access = OpenAccess.ReadWrite;
-        int result = _opener.Open(nodeId, access, out OpenHandle handle, out bool isUnchanged);
+        int result = _opener.Open(nodeId, access, (flags & OpenFlags.Append) != 0 && !truncates, out OpenHandle handle, out bool isUnchanged);
         if (result < 0)
             return result;
         if (truncates)
-            result = Truncate(handle, 0, killPrivileges);
+            result = Truncate(handle, 0, writer);
         if (result < 0)
         {
             Close(handle);
@@ -72,13 +72,12 @@ internal sealed class FileOperations(Volume volume)
         }
     }
 
-    internal int Write(ulong handle, long offset, ReadOnlySpan<byte> data, bool killPrivileges)
+    internal int Write(ulong handle, long offset, ReadOnlySpan<byte> data, in Writer writer)
     {
         switch (_handles.Find(handle))
         {
             case OpenFile { IsWritable: true } file:
-                if (killPrivileges)
-                    volume.Privileges.Drop(file.Content);
+                volume.Privileges.Drop(file.Content, writer);
                 return file.IsDirect ? WriteDirectly(file.Content, offset, data) : Write(file.Content, offset, data);
             case OpenPlainFile { IsWritable: true } plain:
                 int result = SystemCallsFile.Write(plain.File, offset, data);
@@ -231,27 +230,29 @@ internal sealed class FileOperations(Volume volume)
     }
 
     /// <summary>truncate(2), with or without a handle.</summary>
-    internal int Truncate(ulong nodeId, ulong handle, long size, bool killPrivileges)
+    internal int Truncate(ulong nodeId, ulong handle, long size, in Writer writer)
     {
         if (_handles.Find(handle) is { } open)
-            return open.IsWritable ? Truncate(open, size, killPrivileges) : -(int)Errno.EINVAL;
-        int result = _opener.Open(nodeId, OpenAccess.WriteOnly, out OpenHandle own, out _);
+            return open.IsWritable ? Truncate(open, size, writer) : -(int)Errno.EINVAL;
+        int result = _opener.Open(nodeId, OpenAccess.WriteOnly, appends: false, out OpenHandle own, out _);
         if (result < 0)
             return result;
-        result = Truncate(own, size, killPrivileges);
+        result = Truncate(own, size, writer);
         if (result >= 0 && own is OpenFile file)
             result = volume.Contents.IsOnlyWriter(file) && file.Content.CommitsCheaply ? file.Content.Commit(volume.Committer, yields: false) : file.Content.Persist();
         Close(own);
         return result == -(int)Errno.EOPNOTSUPP ? 0 : result;
     }
 
-    private int Truncate(OpenHandle handle, long size, bool killPrivileges)
+    private int Truncate(OpenHandle handle, long size, in Writer writer)
     {
         if (handle is OpenPlainFile plain)
             return SystemCallsFile.Truncate(plain.File, size);
         FileContent content = ((OpenFile)handle).Content;
-        if (killPrivileges)
-            volume.Privileges.Drop(content);
+        int refused = ProtectedFile.CheckTruncate(content.Base.Stored);
+        if (refused < 0)
+            return refused;
+        volume.Privileges.Drop(content, writer);
         try
         {
             return content.Truncate(size);
@@ -269,13 +270,19 @@ internal sealed class FileOperations(Volume volume)
             return SystemCallsFile.Seek(plain.File, offset, (int)whence);
         if (found is not OpenFile file)
             return -(int)Errno.EBADF;
-        long size = file.Content.LoadedBytes();
-        if (offset < 0 || offset >= size)
-            return -(int)Errno.ENXIO;
-        return whence switch { SeekWhence.Data => offset, SeekWhence.Hole => size, _ => -(int)Errno.EINVAL };
+        if (whence is not (SeekWhence.Data or SeekWhence.Hole))
+            return -(int)Errno.EINVAL;
+        try
+        {
+            return file.Content.Seek(offset, whence == SeekWhence.Data);
+        }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            return ContentFault.Report(e, file.Content, volume.Services.Log);
+        }
     }
 
-    internal int Allocate(ulong handle, long offset, long length, uint mode)
+    internal int Allocate(ulong handle, long offset, long length, uint mode, in Writer writer)
     {
         OpenHandle? found = _handles.Find(handle);
         if (found is OpenPlainFile { IsWritable: true } plain)
@@ -289,6 +296,7 @@ internal sealed class FileOperations(Volume volume)
             return -(int)Errno.EOPNOTSUPP;
         try
         {
+            volume.Privileges.Drop(content, writer);
             int result = (mode & Zeroing) != 0 ? content.Zero(offset, length) : 0;
             // Space is not reserved: how much the content takes is known when it is compressed.
             return result >= 0 && !keepsSize && offset + length > content.LoadedBytes() ? content.Truncate(offset + length) : result;
@@ -300,10 +308,15 @@ internal sealed class FileOperations(Volume volume)
     }
 
     /// <summary>copy_file_range(2) within the mount: no page of it goes through the kernel's cache.</summary>
-    internal long Copy(ulong handleIn, long offsetIn, ulong handleOut, long offsetOut, long length)
+    internal long Copy(ulong handleIn, long offsetIn, ulong handleOut, long offsetOut, long length, in Writer writer)
     {
         if (_handles.Find(handleIn) is not OpenFile from || _handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
             return -(int)Errno.EOPNOTSUPP;
+        volume.Privileges.Drop(to.Content, writer);
+        long taken = TakeFrames(from.Content, offsetIn, to.Content, offsetOut, length);
+        // A short count makes the caller ask for the rest.
+        if (taken != 0)
+            return taken;
         byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(CopyBytes);
         try
         {
@@ -324,6 +337,18 @@ internal sealed class FileOperations(Volume volume)
         finally
         {
             System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private long TakeFrames(FileContent from, long offsetIn, FileContent to, long offsetOut, long length)
+    {
+        try
+        {
+            return to.TakeFrames(from, offsetIn, offsetOut, length);
+        }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            return ContentFault.Report(e, from, volume.Services.Log);
         }
     }
 }

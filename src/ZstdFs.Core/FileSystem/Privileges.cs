@@ -11,20 +11,23 @@ namespace ZstdFs.Core.FileSystem;
 /// </summary>
 internal sealed class Privileges(Volume volume)
 {
-    private const uint SetUser = 0x800, SetGroup = 0x400, GroupExecute = 0x8;
+    internal const uint SetGroup = 0x400;
+
+    private const uint SetUser = 0x800, GroupExecute = 0x8;
 
     /// <summary>Called before the content changes. Costs a look at the file once, not at every write.</summary>
-    internal void Drop(FileContent content)
+    internal void Drop(FileContent content, in Writer writer)
     {
-        if (!content.MayHavePrivileges)
+        if (writer.KeepsPrivileges || !content.MayHavePrivileges)
             return;
-        content.MayHavePrivileges = false;
         Node node = content.Node;
         lock (node.LinksGate)
         {
             if (SystemCallsAt.Stat(content.Base.Stored, out Statx stat) < 0)
                 return;
-            uint kept = Without(stat.Mode);
+            uint kept = Without(stat, writer);
+            // A member of the group leaves what the next writer takes away.
+            content.MayHavePrivileges = (kept & (SetUser | SetGroup)) != 0;
             if (kept == (stat.Mode & 0xFFFu))
                 return;
             if (node.AnyLink is not { } link || volume.Directories.Rent(link.Parent, out DescriptorLease lease) < 0)
@@ -52,6 +55,10 @@ internal sealed class Privileges(Volume volume)
         _ = ExtendedAttributes.Remove(content.Base.Stored, StoredAttributes.Capabilities);
     }
 
-    // Without execution for the group the bit has meant mandatory locking, and stays.
-    private static uint Without(uint mode) => mode & 0xFFF & ~SetUser & ((mode & GroupExecute) != 0 ? ~SetGroup : ~0u);
+    /// <summary>The mode without the bits that this writer takes away. Without execution for the group its bit has meant mandatory locking: members leave it.</summary>
+    internal static uint Without(in Statx stat, in Writer writer)
+    {
+        uint mode = stat.Mode & 0xFFFu & ~SetUser;
+        return (mode & SetGroup) != 0 && ((mode & GroupExecute) != 0 || !writer.IsIn(stat.GroupId)) ? mode & ~SetGroup : mode;
+    }
 }

@@ -64,9 +64,6 @@ internal sealed class RenameOperations(Volume volume)
         result = RenameUnderGates(movedNode, moved, replacedNode, replaces ? replaced : null, new Place(oldParent, from, oldName), new Place(newParent, to, newName), flags);
         if (result != 0)
             return result;
-        // The replaced file was stored under another kind of name, which the rename did not take away.
-        if (!sameNaming && !exchanges)
-            _ = NameChanges.RemoveNative(to, newName, replaced.Kind);
         // These wait for the contents' locks, which come before the gates.
         if (replacedNode is not null && exchanges)
             _changes.NoteWorkingPath(replacedNode);
@@ -141,8 +138,8 @@ internal sealed class RenameOperations(Volume volume)
                 nameless = _changes.OpenLastName(replacedNode, replaced!.Value, to.Directory, to.Name);
             int result;
             using (volume.FolderGates.Enter(from.Folder, to.Folder))
-                result = exchanges && replaced!.Value.Kind == NodeKind.Stored != isStored
-                    ? ExchangeNamings(from, source, to, target, replaced.Value.Kind)
+                result = replaced is { } other && other.Kind == NodeKind.Stored != isStored
+                    ? RenameInTwoSteps(moved, from, source, to, target, other, exchanges)
                     : SystemCallsAt.Rename(from.Directory, source, to.Directory, target, flags);
             if (result < 0)
                 return result;
@@ -172,21 +169,31 @@ internal sealed class RenameOperations(Volume volume)
     }
 
     /// <summary>
-    /// RENAME_EXCHANGE of a stored file with what is stored as itself: each gets the other's logical name, spelt its own way, so that it takes two renames.
-    /// Whoever looks in between may find one of them only.
+    /// A stored file and what is stored as itself, where one takes the other's logical name: each is spelt its own way, so that it takes two steps. Where the second one
+    /// fails nothing is changed; where a crash comes between, the next mount does it.
     /// </summary>
-    private static int ExchangeNamings(Place from, NativeName source, Place to, NativeName target, NodeKind replaced)
+    private int RenameInTwoSteps(in Resolved moved, Place from, NativeName source, Place to, NativeName target, in Resolved other, bool exchanges)
     {
         Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
-        NativeName otherSource = replaced == NodeKind.Stored ? StoredName.Of(to.Name.Bytes, oldBuffer) : to.Name;
-        NativeName otherTarget = replaced == NodeKind.Stored ? StoredName.Of(from.Name.Bytes, newBuffer) : from.Name;
-        int result = SystemCallsAt.Rename(from.Directory, source, to.Directory, target, RenameFlags.NoReplace);
-        if (result < 0)
-            return result;
-        result = SystemCallsAt.Rename(to.Directory, otherSource, from.Directory, otherTarget, RenameFlags.NoReplace);
-        if (result < 0)
-            _ = SystemCallsAt.Rename(to.Directory, target, from.Directory, source, RenameFlags.NoReplace);
-        return result;
+        byte[] otherSource = (other.Kind == NodeKind.Stored ? StoredName.Of(to.Name.Bytes, oldBuffer) : to.Name).Terminated.ToArray();
+        byte[] otherTarget = (other.Kind == NodeKind.Stored ? StoredName.Of(from.Name.Bytes, newBuffer) : from.Name).Terminated.ToArray();
+        byte[] oldName = source.Terminated.ToArray(), newName = target.Terminated.ToArray();
+        byte[] fromPath = from.Folder.LogicalPath(), toPath = to.Folder.LogicalPath();
+        FileDescriptor fromDirectory = from.Directory, toDirectory = to.Directory;
+        return volume.NameJournal!.Run(new JournaledName(toPath, newName, moved.Stat.InodeNumber), new JournaledName(toPath, otherSource, other.Stat.InodeNumber),
+            exchanges ? new JournaledName(fromPath, otherTarget, 0) : null,
+            () =>
+            {
+                int result = SystemCallsAt.Rename(fromDirectory, new NativeName(oldName), toDirectory, new NativeName(newName), RenameFlags.NoReplace);
+                if (result < 0)
+                    return result;
+                result = exchanges
+                    ? SystemCallsAt.Rename(toDirectory, new NativeName(otherSource), fromDirectory, new NativeName(otherTarget), RenameFlags.NoReplace)
+                    : SystemCallsAt.Unlink(toDirectory, new NativeName(otherSource));
+                if (result < 0)
+                    _ = SystemCallsAt.Rename(toDirectory, new NativeName(newName), fromDirectory, new NativeName(oldName), RenameFlags.NoReplace);
+                return result;
+            });
     }
 
     private static bool IsOnlyName(in Resolved resolved) => resolved.Stat.LinkCount <= 1 || resolved.Kind == NodeKind.Directory;

@@ -11,7 +11,11 @@ namespace ZstdFs.Core.FileSystem;
 /// <param name="Stat">Attributes of what is stored.</param>
 /// <param name="LogicalBytes">Length that users see; −1 where only somebody with more rights than the daemon could tell.</param>
 /// <param name="Birth">When the logical file was made.</param>
-internal readonly record struct Resolved(NodeKind Kind, ulong Id, Statx Stat, long LogicalBytes, Timestamp Birth);
+internal readonly record struct Resolved(NodeKind Kind, ulong Id, Statx Stat, long LogicalBytes, Timestamp Birth)
+{
+    /// <summary>A stored file that is known to have holes.</summary>
+    internal bool HasHoles { get; init; }
+}
 
 /// <summary>Finds what a logical name stands for, and its size and inode number.</summary>
 internal sealed class Resolver(ContentServices services)
@@ -78,7 +82,7 @@ internal sealed class Resolver(ContentServices services)
         // A file that an ordinary user's daemon may not read still has a name, an owner and a mode, and its owner may change them.
         resolved = result == -(int)Errno.EACCES
             ? new Resolved(NodeKind.Stored, StoredFileInspector.SourceNumber(stat), stat, -1, stat.Birth.ToTimestamp())
-            : new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth);
+            : new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth) { HasHoles = facts.HasHoles };
         return result == -(int)Errno.EACCES ? 0 : result;
     }
 }

@@ -30,6 +30,7 @@ internal sealed class Volume : IDisposable
         Queue = new CommitQueue(Contents, Committer, log, Forgotten);
         WriteBack = new WriteBack(Contents, options.WriteBackAge, Release);
         Privileges = new Privileges(this);
+        NameJournal = state is null ? null : new NameJournal(source, state, log);
         PlainFiles = new PlainFileView(options.PlainFiles, log);
         Resolver = new Resolver(Services);
         if (options.PlainFiles == Core.PlainFiles.Convert && state is { KeepsRecords: true })
@@ -51,6 +52,8 @@ internal sealed class Volume : IDisposable
     internal WriteBack WriteBack { get; }
     internal Privileges Privileges { get; }
     internal PlainFileView PlainFiles { get; }
+    /// <summary>For renames that take two steps; null where nothing can be renamed.</summary>
+    internal NameJournal? NameJournal { get; }
     internal Resolver Resolver { get; }
     /// <summary>Makes stored files of plain ones; null where that was not asked for, or cannot be.</summary>
     internal BackgroundConversion? Conversion { get; }
@@ -97,7 +100,16 @@ internal sealed class Volume : IDisposable
     {
         entry = default;
         long before = Services.Publications;
-        int result = Resolver.Resolve(directory, parent == Nodes.Root, name, out Resolved resolved);
+        int result, steps;
+        Resolved resolved;
+        var wait = new SpinWait();
+        do
+        {
+            while ((steps = NameJournal?.Sequence ?? 0) % 2 != 0)
+                wait.SpinOnce();
+            result = Resolver.Resolve(directory, parent == Nodes.Root, name, out resolved);
+        }
+        while (NameJournal is not null && NameJournal.Sequence != steps);
         if (result < 0)
             return result;
         Node node = Nodes.Acquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1);
@@ -208,7 +220,7 @@ internal sealed class Volume : IDisposable
         if (node.Kind == NodeKind.Stored && Contents.Hold(node.Id) is { } current)
         {
             bool isKnown = current.TryStat(out Statx known, out long logicalBytes);
-            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, current.Birth);
+            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, current.Birth) { HasHoles = current.MayHaveHoles };
             Release(current);
             if (isKnown)
                 return 0;
@@ -237,9 +249,20 @@ internal sealed class Volume : IDisposable
         if (Contents.Hold(node.Id) is not { } held)
             return result < 0 ? result : -(int)Errno.ESTALE;
         result = SystemCallsAt.Stat(held.Base.Stored, out Statx stat);
-        resolved = new Resolved(node.Kind, node.Id, stat, held.LoadedBytes(), stat.Birth.ToTimestamp());
+        resolved = new Resolved(node.Kind, node.Id, stat, held.LoadedBytes(), stat.Birth.ToTimestamp()) { HasHoles = held.MayHaveHoles };
         Release(held);
         return Math.Min(result, 0);
+    }
+
+    /// <summary>
+    /// st_blocks: what the content would take up uncompressed, as on btrfs. A file with less counts as sparse to cp, tar and others, which then look for holes
+    /// and copy nothing inside the kernel; so only one that has holes shows less. None at all would tell tar that there is nothing to read.
+    /// </summary>
+    private static ulong ShownBlocks(long logicalBytes, ulong storedBlocks, bool hasHoles)
+    {
+        const int SectorBytes = 512, SectorsInBlock = 8;
+        ulong whole = ((ulong)Math.Max(logicalBytes, 0) + SectorBytes * SectorsInBlock - 1) / (SectorBytes * SectorsInBlock) * SectorsInBlock;
+        return hasHoles ? Math.Min(whole, Math.Max(storedBlocks, 1)) : whole;
     }
 
     private FuseAttr Attributes(Node node, in Resolved resolved)
@@ -249,7 +272,7 @@ internal sealed class Volume : IDisposable
         {
             Ino = resolved.Id,
             Size = (ulong)Math.Max(resolved.LogicalBytes, 0),
-            Blocks = stat.Blocks,
+            Blocks = node.Kind == NodeKind.Stored ? ShownBlocks(resolved.LogicalBytes, stat.Blocks, resolved.HasHoles) : stat.Blocks,
             Atime = stat.AccessTime.Seconds,
             AtimeNsec = stat.AccessTime.Nanoseconds,
             Mtime = stat.ModifyTime.Seconds,
@@ -266,6 +289,7 @@ internal sealed class Volume : IDisposable
         if (node.Kind == NodeKind.Stored && Contents.Find(node.Id) is { IsDirty: true } content)
         {
             attributes.Size = (ulong)content.LogicalBytes;
+            attributes.Blocks = ShownBlocks(content.LogicalBytes, stat.Blocks, content.MayHaveHoles);
             attributes.Mtime = content.ModifyTime.Seconds;
             attributes.MtimeNsec = (uint)content.ModifyTime.Nanoseconds;
             if (content.ChangeTime > stat.ChangeTime.ToTimestamp())

@@ -23,6 +23,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     private readonly DirectoryOperations _directories;
     private readonly AttributeOperations _attributes;
     private readonly NodeFinder _finder;
+    private readonly InodeFlagOperations _flags;
 
     private ZstdFileSystem(Volume volume, StateFolder? state)
     {
@@ -34,6 +35,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         _files = new FileOperations(volume);
         _directories = new DirectoryOperations(volume);
         _finder = new NodeFinder(volume);
+        _flags = new InodeFlagOperations(volume);
         _attributes = new AttributeOperations(volume, _files);
     }
 
@@ -62,6 +64,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         volume.PlainFiles.LookInto(source);
         if (state is not null)
         {
+            volume.NameJournal!.Recover();
             if (FileConverter.Recover(source, state) is < 0 and var failed)
                 log.Error($"what an interrupted conversion left could not be put in order ({(Errno)(-failed)}); 'zstdfs check' names it");
             new Recovery(volume, state).Run();
@@ -110,7 +113,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int GetAttributes(in RequestContext context, ulong node, ulong handle, out FuseAttrOut attributes) => _attributes.Get(node, out attributes);
 
     /// <inheritdoc/>
-    public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change, out FuseAttrOut attributes) => _attributes.Set(node, change, out attributes);
+    public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change, out FuseAttrOut attributes) => _attributes.Set(context, node, change, out attributes);
 
     /// <inheritdoc/>
     public override int ReadLink(in RequestContext context, ulong node, Span<byte> target) => _attributes.ReadLink(node, target);
@@ -151,7 +154,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Link(in RequestContext context, ulong node, ulong newParent, NativeName newName, out FuseEntryOut entry) => _names.Link(node, newParent, newName, out entry);
 
     /// <inheritdoc/>
-    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) => _files.Open(node, flags, killSuidSgid, out reply);
+    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) => _files.Open(node, flags, new Writer(context, !killSuidSgid), out reply);
 
     /// <inheritdoc/>
     public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
@@ -174,13 +177,13 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <inheritdoc/>
     public override long CopyFileRange(in RequestContext context, ulong nodeIn, ulong handleIn, long offsetIn, ulong nodeOut, ulong handleOut, long offsetOut, long length, ulong flags) =>
-        _files.Copy(handleIn, offsetIn, handleOut, offsetOut, length);
+        _files.Copy(handleIn, offsetIn, handleOut, offsetOut, length, Writer.Unknown(context));
 
     /// <inheritdoc/>
     public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => _files.Read(handle, offset, destination);
 
     /// <inheritdoc/>
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid) => _files.Write(handle, offset, data, killSuidSgid);
+    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid) => _files.Write(handle, offset, data, new Writer(context, !killSuidSgid));
 
     /// <inheritdoc/>
     public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => _files.Flush(handle);
@@ -211,7 +214,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <inheritdoc/>
     public override int SetExtendedAttribute(in RequestContext context, ulong node, NativeName name, ReadOnlySpan<byte> value, int flags, bool killSgid) =>
-        _attributes.SetExtended(node, name, value, flags);
+        _attributes.SetExtended(node, name, value, flags, killSgid);
 
     /// <inheritdoc/>
     public override int GetExtendedAttribute(in RequestContext context, ulong node, NativeName name, Span<byte> value) => _attributes.GetExtended(node, name, value);
@@ -223,7 +226,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int RemoveExtendedAttribute(in RequestContext context, ulong node, NativeName name) => _attributes.RemoveExtended(node, name);
 
     /// <inheritdoc/>
-    public override int Allocate(in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) => _files.Allocate(handle, offset, length, mode);
+    public override int Allocate(in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) => _files.Allocate(handle, offset, length, mode, Writer.Unknown(context));
 
     /// <inheritdoc/>
     public override long Seek(in RequestContext context, ulong node, ulong handle, long offset, uint whence) => _files.Seek(handle, offset, whence);
@@ -237,6 +240,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
                 BinaryPrimitives.WriteInt32LittleEndian(output, Environment.ProcessId);
                 BinaryPrimitives.WriteUInt32LittleEndian(output[sizeof(uint)..], 1);
                 return 0;
+            case InodeFlags.GetCommand:
+                return _flags.Get(node, output);
+            case InodeFlags.GetExtendedCommand:
+                return _flags.GetExtended(node, output);
+            case InodeFlags.SetCommand:
+                return _flags.Set(node, input);
             case ControlCommands.Sync:
                 return ReadOnly ? 0 : _files.SynchronizeAll(openToo: true);
             case ControlCommands.Status when output.Length >= ControlCommands.StatusBytes:

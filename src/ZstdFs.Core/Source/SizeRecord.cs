@@ -18,6 +18,7 @@ internal readonly record struct SizeRecord
     private const byte Version = 1;
     private const byte FreshFlag = 1;
     private const byte OneFrameFlag = 2;
+    private const byte HolesFlag = 4;
     private const long UnknownBytes = -1;
 
     internal static NativeName AttributeName => new("user.zstdfs\0"u8);
@@ -52,6 +53,9 @@ internal readonly record struct SizeRecord
     /// <summary>The version that the size describes is one frame from its first byte to its last: nothing needs to be looked for in it.</summary>
     internal bool IsOneFrame { get; init; }
 
+    /// <summary>The version that the size describes has whole frames of zeros: to programs it is a sparse file.</summary>
+    internal bool HasHoles { get; init; }
+
     /// <summary>A record for the stored file that <paramref name="stat"/> shows.</summary>
     internal static SizeRecord For(in Statx stat, ulong inodeNumber, long logicalBytes, Timestamp birth = default) => new()
     {
@@ -81,7 +85,7 @@ internal readonly record struct SizeRecord
         record[..Bytes].Clear();
         BinaryPrimitives.WriteUInt16LittleEndian(record, Magic);
         record[2] = Version;
-        record[3] = (byte)((IsFresh ? FreshFlag : 0) | (IsOneFrame ? OneFrameFlag : 0));
+        record[3] = (byte)((IsFresh ? FreshFlag : 0) | (IsOneFrame ? OneFrameFlag : 0) | (HasHoles ? HolesFlag : 0));
         BinaryPrimitives.WriteInt64LittleEndian(record[8..], LogicalBytes);
         BinaryPrimitives.WriteUInt64LittleEndian(record[16..], InodeNumber);
         BinaryPrimitives.WriteUInt64LittleEndian(record[24..], StoredInodeNumber);
@@ -109,6 +113,7 @@ internal readonly record struct SizeRecord
             Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[56..]),
             IsFresh = (bytes[3] & FreshFlag) != 0,
             IsOneFrame = (bytes[3] & OneFrameFlag) != 0,
+            HasHoles = (bytes[3] & HolesFlag) != 0,
         };
         return record.LogicalBytes >= 0 && StateFolder.IsAllocated(record.InodeNumber);
     }

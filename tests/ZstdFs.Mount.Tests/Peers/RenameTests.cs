@@ -155,4 +155,55 @@ internal sealed class RenameTests(Ground ground) : GroundTests(ground)
             """);
         AssertKept();
     }
+
+    [TestCase("os.mkfifo('b')", "open('a', 'w').write('x')", "open('b').read() == 'x'")]
+    [TestCase("os.symlink('nowhere', 'b')", "open('a', 'w').write('x' * 3000000)", "len(open('b').read()) == 3000000")]
+    [TestCase("open('b', 'w').write('x')", "os.symlink('nowhere', 'a')", "os.readlink('b') == 'nowhere'")]
+    [TestCase("open('b', 'w').write('x' * 3000000)", "os.mkfifo('a')", "stat.S_ISFIFO(os.lstat('b').st_mode)")]
+    public void RenameOverWhatIsStoredAnotherWay_LeavesTheNewOneAlone(string target, string make, string found)
+    {
+        Python(
+            $$"""
+            import os, stat
+            {{target}}
+            {{make}}
+            number = os.lstat("a").st_ino
+            os.rename("a", "b")
+            assert {{found}} and os.listdir(".") == ["b"] and os.lstat("b").st_ino == number
+            os.rename("b", "c"); assert os.listdir(".") == ["c"]
+            os.rename("c", "b")
+            """);
+        Remount();
+        Assert.That(Bash("ls -A"), Is.EqualTo("b"));
+        if (OnMount)
+            Assert.That(Shell.Get($"ls -A '{Mounted.Source}' | grep -v zstdfs | wc -l"), Is.EqualTo("1"), "what was replaced is not hidden behind it");
+        Bash("rm b");
+        Assert.That(Bash("ls -A"), Is.Empty);
+    }
+
+    [Test]
+    public void TargetThatCannotBeRemoved_StaysAndSoDoesTheSource()
+    {
+        TestMachine.RequireRoot("a bind mount");
+        string place = OnMount ? Mounted.Source : Folder;
+        Shell.Get($"mkfifo '{place}/p' '{Outside}/q'; mount --bind '{Outside}/q' '{place}/p'");
+        try
+        {
+            Python(
+                """
+                import errno, os, stat
+                with open("f", "w") as f: f.write("content")
+                try: os.rename("f", "p"); assert False
+                except OSError as e: assert e.errno == errno.EBUSY, e
+                assert open("f").read() == "content" and stat.S_ISFIFO(os.lstat("p").st_mode)
+                assert sorted(os.listdir(".")) == ["f", "p"]
+                """);
+        }
+        finally
+        {
+            Shell.Get($"umount '{place}/p'");
+        }
+        Remount();
+        Assert.That(Bash("ls; cat f"), Is.EqualTo("f\np\ncontent"));
+    }
 }

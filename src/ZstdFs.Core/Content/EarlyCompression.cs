@@ -1,0 +1,102 @@
+using ZstdFs.Core.Source;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>
+/// Which part of an overlay is in early frames: the beginning of a long new file, moved there from the working copy, or frames taken over from another file
+/// that is copied. Not synchronised: the content's lock is.
+/// </summary>
+internal sealed class EarlyCompression(ContentServices services, Overlay overlay, EarlyFrames? left) : IDisposable
+{
+    private readonly int _frameBytes = services.Options.FrameBytes;
+    private EarlyFrames? _frames = left;
+    private EarlyPace _pace;
+
+    /// <summary>What they hold, to read; null where there are none.</summary>
+    internal StoredBase? Content => _frames?.Content;
+
+    /// <summary>Early frames that can become the next version as they are, with the rest behind them; null where there are none.</summary>
+    internal EarlyFrames? Complete =>
+        _frames is { Name.Role: WorkingRole.Early } frames && frames.LogicalBytes == overlay.BaseLimit && IsCutAsOurs && IsUntouched(overlay.Working!) ? frames : null;
+
+    private bool IsCutAsOurs => overlay.BaseLimit % _frameBytes == 0 || overlay.BaseLimit == overlay.LogicalBytes;
+
+    private bool IsUntouched(WorkingCopy working) =>
+        working.Zeros.IsEmpty && !working.Blocks.Any(0, (overlay.BaseLimit + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes);
+
+    /// <summary>Everything below is early frames, or nothing is, and the next frame can follow.</summary>
+    private bool CanGrow =>
+        _frames is null ? overlay.BaseLimit == 0 && !overlay.IsUnnamed : _frames.LogicalBytes == overlay.BaseLimit && overlay.BaseLimit % _frameBytes == 0;
+
+    /// <summary>After a write: moves some of the content, in the writer's own time, which so is slowed to what the disk has room for.</summary>
+    internal void KeepPace()
+    {
+        if (overlay.Working is { } working && _pace.IsDue(working, overlay.LogicalBytes, services.Options.BacklogBytes))
+            _ = Move();
+    }
+
+    /// <summary>
+    /// Moves the beginning of a new file that is written in order from the working copy to early frames. Returns how much, or −errno; what is not moved stays
+    /// where it is.
+    /// </summary>
+    internal long Move()
+    {
+        if (!CanGrow)
+            return 0;
+        long start = overlay.BaseLimit, end = start;
+        BlockMap blocks = overlay.Working!.Blocks;
+        while (end - start < EarlyPace.StepBytes && end + _frameBytes <= overlay.LogicalBytes && blocks.All(end / BlockMap.BlockBytes, (end + _frameBytes) / BlockMap.BlockBytes))
+            end += _frameBytes;
+        if (end == start)
+            return 0;
+        int result = MakeFile();
+        if (result >= 0)
+            result = _frames!.Append(overlay, end);
+        if (result >= 0)
+            result = GiveUp(start, end);
+        return result < 0 ? result : end - start;
+    }
+
+    /// <summary>
+    /// Appends frames of another file as they are. The overlay's end must be where the frames end that are there already. Returns how many bytes they hold, or
+    /// −errno; 0 where that cannot be done.
+    /// </summary>
+    internal long Take(StoredBase from, int first, int end)
+    {
+        if (!CanGrow || overlay.LogicalBytes != overlay.BaseLimit)
+            return 0;
+        int result = MakeFile();
+        if (result >= 0)
+            result = _frames!.Append(from, first, end);
+        long start = overlay.BaseLimit;
+        if (result >= 0)
+            result = GiveUp(start, _frames!.LogicalBytes);
+        return result < 0 ? result : _frames!.LogicalBytes - start;
+    }
+
+    private int MakeFile() => _frames is null ? EarlyFrames.Create(services, services.State!, overlay.Working!.Id, out _frames) : 0;
+
+    private int GiveUp(long start, long end)
+    {
+        // What fsync put on disk must be there in its new place before it leaves the old one.
+        int result = overlay.Working!.IsDurable ? _frames!.Synchronize() : 0;
+        if (result >= 0)
+            result = overlay.Working.GiveUp(start, end);
+        if (result >= 0)
+            overlay.BaseLimit = end;
+        return result;
+    }
+
+    internal int Synchronize() => _frames?.Synchronize() ?? 0;
+
+    internal void ForgetName() => _frames?.ForgetName();
+
+    internal void Discard()
+    {
+        _frames?.Discard();
+        _frames = null;
+        _pace = default;
+    }
+
+    public void Dispose() => _frames?.Dispose();
+}

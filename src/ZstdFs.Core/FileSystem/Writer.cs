@@ -1,0 +1,46 @@
+using System.Globalization;
+using ZstdFs.Fuse;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>Who changes a file's content or owner, as far as set-id bits are concerned.</summary>
+internal readonly struct Writer
+{
+    private readonly uint _userId;
+    private readonly uint _groupId;
+    private readonly uint _threadId;
+
+    /// <param name="context">The caller.</param>
+    /// <param name="keepsPrivileges">The caller may change the content and leave the set-id bits.</param>
+    internal Writer(in RequestContext context, bool keepsPrivileges)
+    {
+        (_userId, _groupId, _threadId, KeepsPrivileges) = (context.UserId, context.GroupId, context.ProcessId, keepsPrivileges);
+    }
+
+    /// <summary>The kernel did not say whether the caller may keep set-id bits.</summary>
+    internal static Writer Unknown(in RequestContext context) => new(context, context.UserId == 0);
+
+    internal bool KeepsPrivileges { get; }
+
+    /// <summary>The caller owns what belongs to this user, and has no rights beyond that.</summary>
+    internal bool IsOrdinaryOwner(uint ownerId) => _userId != 0 && _userId == ownerId;
+
+    /// <summary>The caller belongs to the group, or may act as if. Of the further groups only /proc knows; a caller that is gone counts as a stranger.</summary>
+    internal bool IsIn(uint groupId)
+    {
+        if (_userId == 0 || _groupId == groupId)
+            return true;
+        try
+        {
+            foreach (string line in File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{_threadId}/status")))
+            {
+                if (line.StartsWith("Groups:", StringComparison.Ordinal))
+                    return line["Groups:".Length..].Split(' ', '\t').Contains(groupId.ToString(CultureInfo.InvariantCulture));
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+        return false;
+    }
+}

@@ -1,0 +1,114 @@
+using System.Text;
+using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Tests.Conversion;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Tests.FileSystem;
+
+/// <summary>A crash between the two steps of a rename between a stored file and what is stored as itself.</summary>
+[TestFixture]
+internal sealed class NameJournalTests : IEventLog
+{
+    private sealed class Crash : Exception;
+
+    private readonly List<string> _log = [];
+
+    private static byte[] Terminated(string name) => Encoding.UTF8.GetBytes(name + "\0");
+
+    /// <summary>Makes a source with the stored file s/a.zst and the folder (or fifo) d/b, and begins a rename of one to the other's name.</summary>
+    private static void Begin(TestSource source, bool exchanges, bool firstStepIsDone, bool otherIsStored, Action? afterwards = null)
+    {
+        source.Write("s/a.zst", [1, 2, 3]);
+        Directory.CreateDirectory($"{source.Path}/d/below");
+        if (otherIsStored)
+            source.Write("d/below/b.zst", [4]);
+        else
+            Directory.CreateDirectory($"{source.Path}/d/below/b");
+        string other = otherIsStored ? "b.zst" : "b", moved = otherIsStored ? "b" : "b.zst", from = otherIsStored ? "a" : "a.zst";
+        if (otherIsStored)
+            File.Move($"{source.Path}/s/a.zst", $"{source.Path}/s/a");
+        source.WithState((tree, state) =>
+        {
+            var journal = new NameJournal(tree, state, new NameJournalTests());
+            JournaledName first = new(Encoding.UTF8.GetBytes("d/below"), Terminated(moved), Number(source, $"s/{from}"));
+            JournaledName second = new(Encoding.UTF8.GetBytes("d/below"), Terminated(other), Number(source, $"d/below/{other}"));
+            JournaledName? destination = exchanges ? new JournaledName(Encoding.UTF8.GetBytes("s"), Terminated(otherIsStored ? "a.zst" : "a"), 0) : null;
+            Assert.Throws<Crash>(() => journal.Run(first, second, destination, () =>
+            {
+                Assert.That(journal.Sequence % 2, Is.EqualTo(1));
+                if (firstStepIsDone)
+                    File.Move($"{source.Path}/s/{from}", $"{source.Path}/d/below/{moved}");
+                throw new Crash();
+            }));
+            Assert.That(journal.Sequence % 2, Is.Zero);
+            afterwards?.Invoke();
+        });
+    }
+
+    private static ulong Number(TestSource source, string name)
+    {
+        Assert.That(SystemCallsAt.Open(new NativeName(Terminated($"{source.Path}/{name}")), OpenFlags.PathOnly | OpenFlags.NoFollow, out FileDescriptor file), Is.GreaterThanOrEqualTo(0));
+        using (file)
+        {
+            Assert.That(SystemCallsAt.Stat(file, out Statx stat), Is.GreaterThanOrEqualTo(0));
+            return stat.InodeNumber;
+        }
+    }
+
+    private string Recover(TestSource source)
+    {
+        source.WithState((tree, state) => new NameJournal(tree, state, this).Recover());
+        Assert.That(File.Exists($"{source.Path}/.zstdfs/names"), Is.False);
+        return string.Join(' ', Directory.EnumerateFileSystemEntries(source.Path, "*", SearchOption.AllDirectories)
+            .Select(p => Path.GetRelativePath(source.Path, p)).Where(p => !p.StartsWith(".zstdfs", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    [TestCase(true, true, false, "d d/below d/below/b.zst s s/a")]
+    [TestCase(true, false, false, "d d/below d/below/b s s/a.zst")]
+    [TestCase(true, true, true, "d d/below d/below/b s s/a.zst")]
+    [TestCase(false, true, true, "d d/below d/below/b s")]
+    [TestCase(false, false, true, "d d/below d/below/b.zst s s/a")]
+    public void CrashBetweenTheSteps_IsFinishedByTheNextMountAndBeforeThemIsNothing(bool exchanges, bool firstStepIsDone, bool otherIsStored, string left)
+    {
+        using var source = new TestSource();
+        Begin(source, exchanges, firstStepIsDone, otherIsStored);
+        Assert.That(Recover(source), Is.EqualTo(left));
+        Assert.That(_log, firstStepIsDone ? Has.Count.EqualTo(1) : Is.Empty);
+        Assert.That(Recover(source), Is.EqualTo(left), "a second recovery finds nothing to do");
+    }
+
+    [Test]
+    public void WhatSomebodyElsePutThereSince_IsNotTouched()
+    {
+        using var source = new TestSource();
+        Begin(source, exchanges: false, firstStepIsDone: true, otherIsStored: true, () =>
+        {
+            File.Move($"{source.Path}/d/below/b.zst", $"{source.Path}/d/kept");
+            source.Write("d/below/b.zst", [9, 9]);
+        });
+        Assert.That(Recover(source), Is.EqualTo("d d/below d/below/b d/below/b.zst d/kept s"));
+    }
+
+    [TestCase(0)]
+    [TestCase(7)]
+    [TestCase(60)]
+    public void HalfAJournal_IsNotActedOn(int bytes)
+    {
+        using var source = new TestSource();
+        Begin(source, exchanges: true, firstStepIsDone: false, otherIsStored: false, () =>
+        {
+            string journal = $"{source.Path}/.zstdfs/names";
+            File.WriteAllBytes(journal, File.ReadAllBytes(journal)[..bytes]);
+        });
+        Assert.That(Recover(source), Is.EqualTo("d d/below d/below/b s s/a.zst"));
+    }
+
+    public void Information(string message) => _log.Add(message);
+
+    public void Warning(string message) => _log.Add(message);
+
+    public void Error(string message) => _log.Add(message);
+
+    [SetUp]
+    public void ClearLog() => _log.Clear();
+}

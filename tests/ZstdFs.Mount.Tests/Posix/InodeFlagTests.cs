@@ -1,0 +1,166 @@
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Posix;
+
+/// <summary>chattr +i and +a: the same refusals on a mount as on the file system below, whichever side set them.</summary>
+internal sealed class InodeFlagTests(Ground ground) : GroundTests(ground)
+{
+    private const string Attempts =
+        """
+        import os
+        def attempt(what, call):
+            try: call(); print(what, "done")
+            except OSError as e: print(what, os.strerror(e.errno))
+        def close(fd): os.close(fd)
+        def write(flags):
+            fd = os.open("f", flags)
+            try: os.write(fd, b"more\n")
+            finally: os.close(fd)
+        def length():
+            fd = os.open("f", os.O_WRONLY | os.O_APPEND)
+            try: os.ftruncate(fd, 1)
+            finally: os.close(fd)
+        attempt("read", lambda: close(os.open("f", os.O_RDONLY)))
+        attempt("write", lambda: write(os.O_WRONLY))
+        attempt("read and write", lambda: write(os.O_RDWR))
+        attempt("append", lambda: write(os.O_WRONLY | os.O_APPEND))
+        attempt("O_TRUNC", lambda: write(os.O_WRONLY | os.O_TRUNC))
+        attempt("truncate", lambda: os.truncate("f", 1))
+        attempt("ftruncate", length)
+        attempt("chmod", lambda: os.chmod("f", 0o600))
+        attempt("chown", lambda: os.chown("f", 1, 1))
+        attempt("utime", lambda: os.utime("f", (1, 1)))
+        attempt("setxattr", lambda: os.setxattr("f", "user.a", b"1"))
+        attempt("link", lambda: os.link("f", "g"))
+        attempt("rename", lambda: os.rename("f", "g"))
+        attempt("rename over", lambda: os.rename("other", "f"))
+        attempt("unlink", lambda: os.unlink("f"))
+        print(open("f").read(), os.listdir("."))
+        """;
+
+    private void RequireFlags()
+    {
+        TestMachine.RequireRoot("setting inode flags");
+        Assert.That(Shell.Run($"touch '{Outside}/probe' && chattr +a '{Outside}/probe' && chattr -a '{Outside}/probe'").ExitCode, Is.Zero, "the tests' folder must be on a file system with inode flags");
+    }
+
+    [TearDown]
+    public void LiftFlags() => Shell.Run($"chattr -R -i -a '{Folder}' '{Outside}' 2>/dev/null; {(OnMount ? $"chattr -R -i -a '{Mounted.Source}'" : ":")}");
+
+    [TestCase("i", "Operation not permitted", false)]
+    [TestCase("a", "done", false)]
+    [TestCase("i", "Operation not permitted", true)]
+    [TestCase("a", "done", true)]
+    public void FlaggedFile_RefusesWhatLinuxRefuses(string flag, string append, bool inSource)
+    {
+        RequireFlags();
+        Bash("echo content > f; echo other > other");
+        if (inSource && OnMount)
+            Shell.Get($"chattr +{flag} '{Mounted.Source}/f.zst'");
+        else
+            Bash($"chattr +{flag} f");
+        Assert.That(Bash("lsattr f").Split(' ')[0], Does.Contain(flag));
+        string refused = "Operation not permitted";
+        Assert.That(Python(Attempts), Is.EqualTo(
+            $"""
+            read done
+            write {refused}
+            read and write {refused}
+            append {append}
+            O_TRUNC {refused}
+            truncate {refused}
+            ftruncate {refused}
+            chmod {refused}
+            chown {refused}
+            utime {refused}
+            setxattr {refused}
+            link {refused}
+            rename {refused}
+            rename over {refused}
+            unlink {refused}
+            {(flag == "a" ? "content\nmore\n" : "content\n")} {(Bash("python3 -c 'import os; print(os.listdir(\".\"))'"))}
+            """));
+        Remount();
+        // A commit made a new stored file, which is marked like the old one.
+        Assert.That(Bash("lsattr f").Split(' ')[0], Does.Contain(flag));
+        Bash($"chattr -{flag} f; echo last >> f; chmod 600 f; rm f other");
+    }
+
+    [TestCase(100)]
+    [TestCase(4_000_000)]
+    public void AppendOnlyFile_GrowsAgainAndAgain(int bytes)
+    {
+        RequireFlags();
+        Bash($"echo start > f; chattr +a f; for i in 1 2 3; do head -c {bytes} /dev/zero | tr '\\0' $i >> f; sync f; done");
+        Assert.That(Bash("stat -c %s f; lsattr f | cut -d' ' -f1 | tr -d -"), Is.EqualTo($"{6 + 3 * bytes}\nae"));
+        Remount();
+        Assert.That(Bash("stat -c %s f; lsattr f | cut -d' ' -f1 | tr -d -; head -c 5 f"), Is.EqualTo($"{6 + 3 * bytes}\nae\nstart"));
+        Bash("chattr -a f; rm f");
+    }
+
+    [TestCase("a")]
+    [TestCase("i")]
+    public void FileInAFlaggedFolder_IsStillWrittenButKeepsItsName(string flag)
+    {
+        RequireFlags();
+        Bash($"mkdir d; head -c 3000000 /dev/urandom > d/f; echo small > d/g; sync; chattr +{flag} d");
+        Assert.That(Python(
+            """
+            import os
+            def attempt(what, call):
+                try: call(); print(what, "done")
+                except OSError as e: print(what, os.strerror(e.errno))
+            attempt("create", lambda: open("d/new", "w").write("x" * 5000000))
+            attempt("unlink", lambda: os.unlink("d/f"))
+            attempt("rename", lambda: os.rename("d/f", "d/h"))
+            attempt("mkdir", lambda: os.mkdir("d/sub"))
+            attempt("rmdir", lambda: os.rmdir("d"))
+            with open("d/f", "r+b") as f: f.seek(1500000); f.write(b"changed")
+            with open("d/g", "a") as f: f.write("changed")
+            """), Is.EqualTo($"create {(flag == "a" ? "done" : "Operation not permitted")}\nunlink Operation not permitted\nrename Operation not permitted\nmkdir {(flag == "a" ? "done" : "Operation not permitted")}\nrmdir Operation not permitted"));
+        Remount();
+        Assert.That(Bash("dd if=d/f bs=1 skip=1500000 count=7 status=none; echo; cat d/g"), Is.EqualTo("changed\nsmall\nchanged"));
+        Bash($"chattr -{flag} d; rm -r d");
+    }
+
+    [Test]
+    public void WrittenBeforeItBecameImmutable_IsNotLost()
+    {
+        RequireFlags();
+        Python(
+            """
+            import os, subprocess
+            fd = os.open("f", os.O_RDWR | os.O_CREAT)
+            os.write(fd, b"written before" * 300000)
+            subprocess.run(["chattr", "+i", "f"], check=True)
+            os.close(fd)
+            assert open("f", "rb").read() == b"written before" * 300000
+            """);
+        Remount();
+        Assert.That(Bash("head -c 14 f; stat -c ' %s' f; lsattr f | cut -d' ' -f1 | tr -d -"), Is.EqualTo("written before 4200000\nie"));
+        Bash("chattr -i f; rm f");
+    }
+
+    [Test]
+    public void MadeImmutableInTheSourceWhileItWasWritten_IsKeptUntilItCanBeCommitted()
+    {
+        RequireFlags();
+        if (!OnMount)
+        {
+            // What the mount must do instead is not to lose it: here the write itself is refused.
+            Assert.That(Python("import os, subprocess\nfd = os.open('f', os.O_RDWR | os.O_CREAT)\nsubprocess.run(['chattr', '+i', 'f'], check=True)\ntry: os.write(fd, b'x')\nexcept OSError as e: print(e.errno)"), Is.EqualTo("1"));
+            return;
+        }
+        Bash("echo old > f; sync f");
+        Shell.Run($"cd '{Folder}' && exec 3<>f && head -c 3000000 /dev/zero | tr '\\0' n >&3 && chattr +i '{Mounted.Source}/f.zst' && exec 3>&-");
+        Assert.That(Bash("stat -c %s f"), Is.EqualTo("3000000"));
+        Assert.That(Mounted.Program("sync", Folder).ExitCode, Is.Not.Zero, "it is not in the source");
+        Assert.That(Shell.Get($"zstd -dc '{Mounted.Source}/f.zst'"), Is.EqualTo("old"));
+        Mounted.Crash();
+        Mounted.Start();
+        Assert.That(Bash("stat -c %s f"), Is.EqualTo("3000000"));
+        Shell.Get($"chattr -i '{Mounted.Source}/f.zst'");
+        Assert.That(Mounted.Program("sync", Folder).ExitCode, Is.Zero);
+        Assert.That(Shell.Get($"zstd -dc '{Mounted.Source}/f.zst' | head -c 3"), Is.EqualTo("nnn"));
+    }
+}
