@@ -226,8 +226,8 @@ internal sealed class FileOperations(Volume volume)
                 first = Math.Min(result, 0);
             volume.Release(content);
         }
-        int synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
-        return first < 0 ? first : Math.Min(synced, 0);
+        int below = volume.Source.Devices.Synchronize(), synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
+        return first < 0 ? first : Math.Min(synced < 0 ? synced : below, 0);
     }
 
     /// <summary>truncate(2), with or without a handle.</summary>

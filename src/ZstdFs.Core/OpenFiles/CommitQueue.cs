@@ -112,8 +112,7 @@ internal sealed class CommitQueue : IDisposable
     {
         FileContent content = waiting.Content;
         int result = content.Commit(_committer, yields: true);
-        if (result == -(int)Errno.ESTALE)
-            content.MoveToLost();
+        // ESTALE: it is kept elsewhere.
         if (result is >= 0 or -(int)Errno.ESTALE)
         {
             Release(waiting.Content);
