@@ -105,7 +105,8 @@ internal sealed class RaceTests(Ground ground) : GroundFixture(ground)
                         f = os.open("f", os.O_RDONLY)
                         size = os.fstat(f).st_size
                         if size == 0: os._exit(0)
-                        m = mmap.mmap(f, size, prot=mmap.PROT_READ)
+                        try: m = mmap.mmap(f, size, prot=mmap.PROT_READ)
+                        except ValueError: os._exit(0) # Python looks at the size first, which is smaller by now
                         for _ in range(50):
                             at = random.randrange(size)
                             if m[at:at + 5000].strip(b"x\0") != b"": os._exit(1)
