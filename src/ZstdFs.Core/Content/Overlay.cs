@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 

@@ -149,8 +149,13 @@ internal sealed class FileOperations(Volume volume)
             return;
         }
         var file = (OpenFile)handle;
-        if (volume.Contents.Close(file) && file.Content.IsDirty && file.Content.Node.AnyLink is not null)
-            CommitLater(file.Content);
+        if (volume.Contents.Close(file) && file.Content.IsDirty)
+        {
+            if (file.Content.Node.AnyLink is not null)
+                CommitLater(file.Content);
+            else if (CommitQueue.IsAwaited(file.Content))
+                volume.Queue.Add(file.Content, atOnce: false);
+        }
         volume.Release(file.Content);
     }
 

@@ -13,6 +13,9 @@ internal sealed class CommitQueue : IDisposable
 {
     /// <summary>A file that is closed again and again is committed about this often.</summary>
     private static readonly TimeSpan Pace = TimeSpan.FromSeconds(1);
+
+    /// <summary>Looks at whether the kernel has forgotten a file without a name.</summary>
+    private static readonly TimeSpan ForgetPace = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
     private readonly ContentTable _contents;
@@ -112,6 +115,11 @@ internal sealed class CommitQueue : IDisposable
     {
         FileContent content = waiting.Content;
         int result = content.Commit(_committer, yields: true);
+        if (result >= 0 && IsAwaited(content))
+        {
+            PutBack(waiting, ForgetPace);
+            return;
+        }
         // ESTALE: it is kept elsewhere.
         if (result is >= 0 or -(int)Errno.ESTALE)
         {
@@ -125,14 +133,24 @@ internal sealed class CommitQueue : IDisposable
             if (result != waiting.Error)
                 _log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again");
         }
+        PutBack(waiting with { Delay = result == -(int)Errno.EAGAIN ? TimeSpan.Zero : delay, Error = result == -(int)Errno.EAGAIN ? 0 : result }, delay);
+    }
+
+    /// <summary>
+    /// The file lost its last name before its content was committed, and who looked it up before may be about to open it: it must not meet the version before.
+    /// </summary>
+    internal static bool IsAwaited(FileContent content) => content.IsDirty && content.Node.AnyLink is null && content.Node.Lookups > 0;
+
+    private void PutBack(Waiting waiting, TimeSpan delay)
+    {
         bool isTaken;
         lock (_gate)
         {
-            isTaken = _isStopping || content.IsQueued;
+            isTaken = _isStopping || waiting.Content.IsQueued;
             if (!isTaken)
             {
-                content.IsQueued = true;
-                Put(waiting with { Delay = result == -(int)Errno.EAGAIN ? TimeSpan.Zero : delay, Error = result == -(int)Errno.EAGAIN ? 0 : result }, delay);
+                waiting.Content.IsQueued = true;
+                Put(waiting, delay);
             }
         }
         if (isTaken)
