@@ -1,3 +1,4 @@
+using System.Buffers;
 using ZstdFs.Linux.Native;
 
 namespace ZstdFs.Linux;
@@ -57,6 +58,9 @@ public static unsafe class SystemCallsFile
             long count = SystemCallResult.From((long)Libc.CopyFileRange(input, &inputOffset, output, &outputOffset, (nuint)Math.Min(length, 1 << 30), 0));
             if (count == -(int)Errno.EINTR)
                 continue;
+            // Between file systems of two types, and on some that copy nothing by themselves.
+            if (count is -(int)Errno.EXDEV or -(int)Errno.EOPNOTSUPP)
+                return CopyThroughMemory(input, inputOffset, output, outputOffset, length);
             if (count < 0)
                 return (int)count;
             if (count == 0)
@@ -64,6 +68,29 @@ public static unsafe class SystemCallsFile
             length -= count;
         }
         return 0;
+    }
+
+    private static int CopyThroughMemory(FileDescriptor input, long inputOffset, FileDescriptor output, long outputOffset, long length)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(length, 256 * 1024));
+        try
+        {
+            while (length > 0)
+            {
+                int count = Read(input, inputOffset, buffer.AsSpan(0, (int)Math.Min(length, buffer.Length)));
+                if (count == 0)
+                    return -(int)Errno.EIO;
+                int result = count < 0 ? count : Write(output, outputOffset, buffer.AsSpan(0, count));
+                if (result < 0)
+                    return result;
+                (inputOffset, outputOffset, length) = (inputOffset + count, outputOffset + count, length - count);
+            }
+            return 0;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     /// <summary>ftruncate(2).</summary>

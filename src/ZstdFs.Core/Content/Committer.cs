@@ -12,6 +12,11 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class Committer(ContentServices services, DirectoryCache directories, FolderGates folderGates)
 {
+    /// <summary>Not an errno: the stored file is to be rewritten in place, and the version lies where it cannot be kept for that.</summary>
+    private const int NeedsRedo = 1;
+
+    private const int MostAttempts = 3;
+
     /// <summary>
     /// Makes the next base. Null without an error: the file lost its last name, and nobody will look for it.
     /// </summary>
@@ -23,6 +28,9 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         int result = SystemCallsAt.Stat(content.Base.Stored, out Statx old);
         if (result < 0)
             return result;
+        // Somebody wrote into the stored file itself: nothing of it may be taken over, and nothing be put in its place.
+        if (StoredIdentity.Of(old) != content.Published)
+            return Refuse(content.Node);
         bool isGone = old.LinkCount == 0 && content.Node.AnyLink is null;
         if (isGone && !content.Overlay.IsUnnamed)
             return 0;
@@ -30,8 +38,31 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             return FillFresh(content, old, out next);
         if (isGone)
             return 0;
+        // Another name may come or go meanwhile, and then the version is in the wrong place.
+        for (int attempt = 0; ; attempt++)
+        {
+            result = Renew(state, content, old, yields, out next);
+            if (result != NeedsRedo || attempt == MostAttempts)
+                return result == NeedsRedo ? -(int)Errno.EBUSY : result;
+            result = SystemCallsAt.Stat(content.Base.Stored, out old);
+            if (result < 0)
+                return result;
+        }
+    }
+
+    private int Renew(StateFolder state, FileContent content, in Statx old, bool yields, out StoredBase? next)
+    {
+        next = null;
         using var version = new NewVersion(services, state, content.Node.Id);
-        result = version.Write(content, yields, out FrameMap map);
+        int result = 0;
+        DescriptorLease folder = default;
+        bool isElsewhere = !services.Source.Devices.IsRoots(old) && old.LinkCount == 1 && content.Node.AnyLink is { } link
+            && (result = directories.Rent(link.Parent, out folder)) >= 0;
+        if (result < 0)
+            return result;
+        FrameMap map;
+        using (folder)
+            result = version.Write(content, yields, isElsewhere ? folder.Descriptor : null, out map);
         // The data must be on disk before the name leads to it: rename alone may leave an empty file after a power cut.
         if (result >= 0)
             result = content.SynchronizeVersion(version.File, yields);
@@ -44,23 +75,30 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         next = null;
         FileDescriptor stored = content.Base.Stored;
         int result = FirstContent.Write(services, content.Overlay, stored, old.Size, out FrameMap map);
-        if (result < 0)
-            return result;
         lock (content.Node.LinksGate)
         {
             // ModifyTime may be what utimens set a moment ago, so it is read under the gate.
-            result = SystemCallsFile.SetTimes(stored, Timestamp.Omit, content.ModifyTime);
+            if (result >= 0)
+                result = SystemCallsFile.SetTimes(stored, Timestamp.Omit, content.ModifyTime);
             Statx stat = default;
             if (result >= 0)
                 result = SystemCallsAt.Stat(stored, out stat);
             if (result >= 0)
-                result = WriteRecord(stored, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
+                result = WriteRecord(stored, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
+            // As far as it came, it was we who changed the file.
+            if (result >= 0 || SystemCallsAt.Stat(stored, out stat) >= 0)
+                content.NotePublished(stat);
             if (result < 0)
                 return result;
-            content.NotePublished(stat);
             next = content.Base.Rewritten(stat, map);
             return 0;
         }
+    }
+
+    private int Refuse(Node node)
+    {
+        services.Log.Error($"{node.AnyLink?.NativeName.ToString()}: changed or deleted in the source while it was being written through the mount; what is in the source stays");
+        return -(int)Errno.ESTALE;
     }
 
     private int Publish(FileContent content, NewVersion version, FrameMap map, out StoredBase? next)
@@ -82,11 +120,11 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
                 if (result < 0 && result != -(int)Errno.ENOENT)
                     return result;
                 if (result < 0 || StoredIdentity.Of(current) != content.Published)
-                {
-                    services.Log.Error($"{link.NativeName.ToString()}: changed or deleted in the source while it was being written through the mount; what is in the source stays");
-                    return -(int)Errno.ESTALE;
-                }
-                return current.LinkCount > 1
+                    return Refuse(node);
+                bool inPlace = current.LinkCount > 1 || !version.CanReplace(current);
+                if (inPlace && !version.CanBeKept)
+                    return NeedsRedo;
+                return inPlace
                     ? RewriteInPlace(content, version, parent.Descriptor, stored, current, map, out next)
                     : Replace(content, version, link.Parent, parent.Descriptor, stored, current, map, out next);
             }
@@ -104,7 +142,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
         if (result >= 0)
-            result = WriteRecord(file, SizeRecord.For(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
+            result = WriteRecord(file, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
         // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
         if (result >= 0 && content.Overlay.Working is { } working)
             result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });

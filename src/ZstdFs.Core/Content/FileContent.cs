@@ -281,6 +281,8 @@ internal sealed class FileContent : IDisposable
             Outcome.NoteBegin();
             int result = committer.Build(this, yields, out StoredBase? next);
             Outcome.NoteEnd(result, isBackground);
+            if (result == -(int)Errno.ESTALE)
+                MoveToLost();
             if (result < 0 || next is null)
                 return result;
             _lock.BecomeExclusive();
@@ -321,10 +323,12 @@ internal sealed class FileContent : IDisposable
     /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>
     internal void LockOutReaders() => _lock.BecomeExclusive();
 
-    /// <summary>The source has another version by now, which stays. What was written is kept as a plain file.</summary>
-    internal void MoveToLost()
+    /// <summary>
+    /// The source has another version by now, which stays. What was written is kept as a plain file, and who has it open may go on reading it. The caller commits.
+    /// </summary>
+    private void MoveToLost()
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        _lock.BecomeExclusive();
         try
         {
             int result = Overlay.MoveToLost();

@@ -51,7 +51,7 @@ internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber
             result = SystemCallsAt.Stat(target, out stat);
         if (result < 0)
             return result;
-        result = SourceTree.WriteRecord(target, SizeRecord.For(stat, inodeNumber, logicalBytes, birth));
+        result = SourceTree.WriteRecord(target, services.Source.Devices.RecordFor(stat, inodeNumber, logicalBytes, birth));
         if (result == -(int)Errno.EOPNOTSUPP)
             services.Inspector.NoteReplaced(stat, stat, inodeNumber);
         else if (result < 0)

@@ -1,3 +1,4 @@
+using System.Text;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -13,6 +14,7 @@ internal sealed class NewVersion : IDisposable
     private WorkingName? _name;
     private FileDescriptor? _file;
     private EarlyFrames? _adopted;
+    private bool _isUnnamed;
 
     internal NewVersion(ContentServices services, StateFolder state, ulong inodeNumber)
     {
@@ -22,7 +24,11 @@ internal sealed class NewVersion : IDisposable
     internal FileDescriptor File => _file!;
 
     /// <summary>Writes the content as frames. −EAGAIN where it gave way to a writer.</summary>
-    internal int Write(FileContent content, bool yields, out FrameMap map)
+    /// <param name="content">The content.</param>
+    /// <param name="yields">Gives way to writers.</param>
+    /// <param name="folder">The folder of a file on another file system than the root's: no rename leads there from the working folder. Else null.</param>
+    /// <param name="map">Its frames.</param>
+    internal int Write(FileContent content, bool yields, FileDescriptor? folder, out FrameMap map)
     {
         if (content.Overlay.CompleteEarlyFrames is { } early)
         {
@@ -32,6 +38,9 @@ internal sealed class NewVersion : IDisposable
             return added < 0 ? added : SystemCallsFile.Truncate(File, map.StoredBytes);
         }
         map = null!;
+        // Without a name it is gone after a crash, wherever it lies. Where the file system has no such files the version is made here, and copied in the end.
+        if (folder is not null && CreateUnnamed(folder) >= 0)
+            return new VersionWriter(_services, content, yields).Write(new StoredFileWriter(_services, File), out map);
         var name = new WorkingName(WorkingRole.Version, _inodeNumber, _state.Epoch, _services.NextTemporary());
         int result = _state.CreateWorkingFile(name, out _file);
         if (result < 0)
@@ -40,11 +49,56 @@ internal sealed class NewVersion : IDisposable
         return new VersionWriter(_services, content, yields).Write(new StoredFileWriter(_services, _file), out map);
     }
 
+    private int CreateUnnamed(FileDescriptor folder)
+    {
+        const uint OwnerOnly = 0b110_000_000;
+        int result = _services.Source.CreateUnnamedFile(folder, OwnerOnly, out FileDescriptor file);
+        if (result < 0)
+            return result;
+        // What the folder gives to whatever is made in it.
+        _ = ExtendedAttributes.Remove(file, new NativeName("system.posix_acl_access\0"u8));
+        result = SystemCallsFile.ChangeMode(file, OwnerOnly);
+        if (result < 0)
+            file.Dispose();
+        else
+            (_file, _isUnnamed) = (file, true);
+        return result;
+    }
+
+    /// <summary>Whether a rename leads to the place of what <paramref name="stat"/> shows.</summary>
+    internal bool CanReplace(in Statx stat) => SystemCallsAt.Stat(File, out Statx own) >= 0 && own.Device == stat.Device;
+
+    /// <summary>Whether it can become a redo.</summary>
+    internal bool CanBeKept => !_isUnnamed;
+
     internal int RenameTo(FileDescriptor parent, NativeName name)
     {
+        if (_isUnnamed)
+            return LinkTo(parent, name);
         int result = SystemCallsAt.Rename(_state.Working, new NativeName(_name!.Value.Terminated()), parent, name, 0);
         if (result >= 0)
             Rename(null);
+        return result;
+    }
+
+    /// <summary>A link never replaces anything, so it takes another name first; one that a crash left is of no use.</summary>
+    private int LinkTo(FileDescriptor parent, NativeName name)
+    {
+        byte[] text = Encoding.ASCII.GetBytes($".zstdfs-commit-{_inodeNumber:x}\0");
+        var passing = new NativeName(text);
+        int result = SystemCallsAt.Link(File, parent, passing);
+        if (result == -(int)Errno.EEXIST)
+        {
+            _ = SystemCallsAt.Unlink(parent, passing);
+            result = SystemCallsAt.Link(File, parent, passing);
+        }
+        if (result < 0)
+            return result;
+        result = SystemCallsAt.Rename(parent, passing, parent, name, 0);
+        if (result < 0)
+            _ = SystemCallsAt.Unlink(parent, passing);
+        else
+            _isUnnamed = false;
         return result;
     }
 

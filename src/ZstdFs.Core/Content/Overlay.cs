@@ -346,13 +346,24 @@ internal sealed class Overlay : IDisposable
     internal int MoveToLost()
     {
         int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
-        if (result >= 0)
-            result = Working!.Complete(Math.Min(BaseLimit, LogicalBytes), LogicalBytes, _readBelow);
+        try
+        {
+            if (result >= 0)
+                result = Working!.Complete(Math.Min(BaseLimit, LogicalBytes), LogicalBytes, _readBelow);
+        }
+        catch (DamagedFrameException)
+        {
+            // What it was written over was written over itself: there are holes in its place.
+        }
         if (result >= 0)
             result = Working!.MoveToLost();
-        if (result >= 0)
-            _early.ForgetName();
-        return result;
+        if (result < 0)
+            return result;
+        _early.ForgetName();
+        // It is nobody's content any more that could be committed.
+        NoteClean();
+        _failure = -(int)Errno.ESTALE;
+        return 0;
     }
 
     /// <summary>What was written became the next version.</summary>
@@ -380,7 +391,13 @@ internal sealed class Overlay : IDisposable
         Working?.Discard();
         Working = null;
         _early.Discard();
-        IsDirty = ReplacesBase = MayHaveHoles = false;
+        MayHaveHoles = false;
+        NoteClean();
+    }
+
+    private void NoteClean()
+    {
+        IsDirty = ReplacesBase = false;
         DirtySince = 0;
         Changes++;
     }

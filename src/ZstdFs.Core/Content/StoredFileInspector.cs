@@ -27,14 +27,13 @@ internal sealed class StoredFileInspector(ContentServices services)
 {
     private const int ProofBytes = 256 * 1024;
 
+    private readonly SourceDevices _devices = services.Source.Devices;
+
     // Two first lookups of one file must not give it two numbers; files that share a gate wait for each other's scan.
     private readonly Lock[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
-    // Numbers of rewritten files in a source that keeps no records, by inode number in the source; they last as long as the mount.
+    // Numbers of rewritten files in a source that keeps no records, by what tells their stored files apart; they last as long as the mount.
     private readonly ConcurrentDictionary<ulong, ulong> _unrecorded = new();
-
-    /// <summary>The inode number of what is stored as itself. The root's node id is 1, so a file with that number in the source gets another.</summary>
-    internal static ulong SourceNumber(in Statx stat) => stat.InodeNumber == 1 ? (1UL << 52) - 1 : stat.InodeNumber;
 
     /// <param name="parent">Folder.</param>
     /// <param name="stored">Name in it.</param>
@@ -60,7 +59,7 @@ internal sealed class StoredFileInspector(ContentServices services)
     {
         Timestamp birth = record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth;
         facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles };
-        return record.IsOf(stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
+        return _devices.IsOf(record, stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
     }
 
     private int InspectFrames(FileDescriptor file, NativeName name, ref Statx known, out StoredFacts facts)
@@ -71,7 +70,7 @@ internal sealed class StoredFileInspector(ContentServices services)
             return result;
         lock (_gates[stat.InodeNumber % (ulong)_gates.Length])
         {
-            bool hasRecord = SourceTree.TryReadRecord(file, out SizeRecord record) && record.IsOf(stat);
+            bool hasRecord = SourceTree.TryReadRecord(file, out SizeRecord record) && _devices.IsOf(record, stat);
             if (hasRecord && IsTrusted(record, stat, out facts))
                 return 0;
             ulong number = hasRecord ? record.InodeNumber : NumberFor(stat);
@@ -91,9 +90,9 @@ internal sealed class StoredFileInspector(ContentServices services)
             else
                 size = FindSize(file, stat, name, out isFinal);
             // A number that cannot be written down would be another one at the next look.
-            SizeRecord next = isFinal ? SizeRecord.For(stat, number, size.Bytes, birth) with { IsFresh = isFresh, IsOneFrame = size.IsOneFrame } : SizeRecord.OfNumber(stat, number, birth);
+            SizeRecord next = isFinal ? _devices.RecordFor(stat, number, size.Bytes, birth) with { IsFresh = isFresh, IsOneFrame = size.IsOneFrame } : _devices.NumberRecordFor(stat, number, birth);
             if (services.State is not null && (isFinal || !hasRecord) && SourceTree.WriteRecord(file, next) < 0 && !hasRecord)
-                number = _unrecorded.GetValueOrDefault(stat.InodeNumber, SourceNumber(stat));
+                number = _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat), _devices.NumberOf(stat));
             facts = new StoredFacts(number, size.Bytes, isFresh, isFinal && size.IsOneFrame, birth);
             return 0;
         }
@@ -104,9 +103,9 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// </summary>
     private ulong NumberFor(in Statx stat)
     {
-        if (_unrecorded.TryGetValue(stat.InodeNumber, out ulong number))
+        if (_unrecorded.TryGetValue(_devices.IdentityOf(stat), out ulong number))
             return number;
-        return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : SourceNumber(stat);
+        return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : _devices.NumberOf(stat);
     }
 
     /// <summary>
@@ -115,8 +114,8 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// </summary>
     internal int PlainNumber(FileDescriptor parent, NativeName name, in Statx stat, out ulong number)
     {
-        number = SourceNumber(stat);
-        if (SourceTree.TryReadRecord(parent, name, out SizeRecord record) && record.IsOf(stat))
+        number = _devices.NumberOf(stat);
+        if (SourceTree.TryReadRecord(parent, name, out SizeRecord record) && _devices.IsOf(record, stat))
         {
             number = record.InodeNumber;
             return 0;
@@ -125,13 +124,13 @@ internal sealed class StoredFileInspector(ContentServices services)
             return 0;
         lock (_gates[stat.InodeNumber % (ulong)_gates.Length])
         {
-            if (SourceTree.TryReadRecord(parent, name, out record) && record.IsOf(stat))
+            if (SourceTree.TryReadRecord(parent, name, out record) && _devices.IsOf(record, stat))
             {
                 number = record.InodeNumber;
                 return 0;
             }
             ulong given = state.AllocateInodeNumber();
-            int result = SourceTree.WriteRecord(parent, name, SizeRecord.OfNumber(stat, given, stat.Birth.ToTimestamp()));
+            int result = SourceTree.WriteRecord(parent, name, _devices.NumberRecordFor(stat, given, stat.Birth.ToTimestamp()));
             if (result >= 0)
                 number = given;
             return result == -(int)Errno.ENOENT ? result : 0;
@@ -141,8 +140,8 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// <summary>The file keeps its number although the source keeps no records: a commit replaced its stored file.</summary>
     internal void NoteReplaced(in Statx old, in Statx next, ulong number)
     {
-        _unrecorded.TryRemove(old.InodeNumber, out _);
-        _unrecorded[next.InodeNumber] = number;
+        _unrecorded.TryRemove(_devices.IdentityOf(old), out _);
+        _unrecorded[_devices.IdentityOf(next)] = number;
     }
 
     private LogicalSize FindSize(FileDescriptor file, in Statx stat, NativeName name, out bool isFinal)

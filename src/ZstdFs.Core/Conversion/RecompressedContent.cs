@@ -36,7 +36,7 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
     protected override (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job)
     {
         (ulong Number, Timestamp Birth) fresh = base.NumberAndBirth(job);
-        if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord record) || !record.IsOf(job.Stat))
+        if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord record) || !Devices.IsOf(record, job.Stat))
             return fresh;
         return (record.InodeNumber, record.Birth == default ? fresh.Birth : record.Birth);
     }

@@ -62,7 +62,7 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
         // Without an epoch: the content is on disk before the file gets its name.
         FileLeftException.Require(SystemCallsAt.Stat(job.Result!, out Statx stat), "looking at the stored file");
         (ulong number, Timestamp birth) = NumberAndBirth(job);
-        int result = SourceTree.WriteRecord(job.Result!, SizeRecord.For(stat, number, job.LogicalBytes, birth));
+        int result = SourceTree.WriteRecord(job.Result!, Devices.RecordFor(stat, number, job.LogicalBytes, birth));
         if (result < 0 && result != -(int)Errno.EOPNOTSUPP)
             FileLeftException.Require(result, "writing the record");
         job.Map = MapOf(job);
@@ -74,7 +74,7 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
     /// </summary>
     protected virtual (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job)
     {
-        ulong number = SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.IsOf(job.Stat) ? record.InodeNumber : state.AllocateInodeNumber();
+        ulong number = SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && Devices.IsOf(record, job.Stat) ? record.InodeNumber : state.AllocateInodeNumber();
         return (number, job.Stat.Birth.ToTimestamp());
     }
 

@@ -15,6 +15,8 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     // Some file systems answer a lease with EAGAIN whoever has the file open.
     private readonly bool _hasLeases = SystemCallsFile.StatFileSystem(source.Root, out StatFs statistics) < 0 || statistics.Type != NfsMagic;
 
+    protected SourceDevices Devices => source.Devices;
+
     /// <summary>Opens the original and learns what pieces there are.</summary>
     internal void Open(SwapJob job)
     {

@@ -249,9 +249,15 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         return kept;
     }
 
-    internal int StatFileSystem(out FuseKstatfs statistics)
+    internal int StatFileSystem(ulong nodeId, out FuseKstatfs statistics)
     {
-        int result = SystemCallsFile.StatFileSystem(volume.Source.Root, out StatFs source);
+        // Of the place, as a source may have other file systems mounted in it; of a file that lost its name, the root's.
+        Node? node = volume.Nodes.Find(nodeId);
+        Node folder = node is null || node == volume.Nodes.Root ? volume.Nodes.Root : node.Kind == NodeKind.Directory ? node : node.AnyLink?.Parent ?? volume.Nodes.Root;
+        int result = volume.Directories.Rent(folder, out DescriptorLease lease);
+        StatFs source = default;
+        using (lease)
+            result = SystemCallsFile.StatFileSystem(result < 0 ? volume.Source.Root : lease.Descriptor, out source);
         statistics = new FuseKstatfs
         {
             Blocks = source.Blocks,

@@ -24,8 +24,11 @@ internal sealed class DirectoryOperations(Volume volume)
 
     private readonly HandleTable<Listing> _handles = new();
 
-    private sealed class Listing(FileDescriptor descriptor, Node folder)
+    private sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat, bool isElsewhere)
     {
+        internal readonly Statx Stat = stat;
+        internal readonly bool IsElsewhere = isElsewhere; // on another file system than the root
+
         internal readonly Lock Gate = new();
         internal readonly FileDescriptor Descriptor = descriptor;
         internal readonly Node Folder = folder;
@@ -53,7 +56,12 @@ internal sealed class DirectoryOperations(Volume volume)
 
     private int Add(FileDescriptor descriptor, Node folder, out FuseOpenOut reply)
     {
-        reply = new FuseOpenOut { Handle = _handles.Add(new Listing(descriptor, folder)), OpenFlags = OpenReplyFlags.CacheDirectory };
+        _ = SystemCallsAt.Stat(descriptor, out Statx stat);
+        reply = new FuseOpenOut
+        {
+            Handle = _handles.Add(new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat))),
+            OpenFlags = OpenReplyFlags.CacheDirectory,
+        };
         // The kernel takes a listing that it kept where the folder's modification time is the same, but that one is without attributes: it serves only as long as those
         // that came with it are good.
         if (Stopwatch.GetElapsedTime(folder.ListedAt) < volume.CacheTimeout && folder.ListedAt != 0)
@@ -109,6 +117,8 @@ internal sealed class DirectoryOperations(Volume volume)
         ReadOnlySpan<byte> name = entry[EntryHeaderBytes..];
         name = name[..name.IndexOf((byte)0)];
         bool isDots = name.SequenceEqual("."u8) || name.SequenceEqual(".."u8);
+        if (listing.IsElsewhere || isDots)
+            ino = NumberIn(listing, name, ino);
         if (isDots)
             return writer.IsPlus
                 ? writer.TryAddPlus(name, new FuseEntryOut { Attr = new FuseAttr { Ino = ino } }, FileType.EntryDirectory, next)
@@ -127,6 +137,17 @@ internal sealed class DirectoryOperations(Volume volume)
         if (type == FileType.EntryRegular && volume.Resolver.Resolve(listing.Descriptor, listing.Folder == volume.Nodes.Root, logical, out Resolved resolved) >= 0)
             ino = resolved.Id;
         return writer.TryAdd(logical, ino, type, next);
+    }
+
+    /// <summary>The number that users see, of what is listed with a number of its own file system's.</summary>
+    private ulong NumberIn(Listing listing, ReadOnlySpan<byte> name, ulong listed)
+    {
+        Node? dots = name.SequenceEqual("."u8) ? listing.Folder : name.SequenceEqual(".."u8) ? listing.Folder.AnyLink?.Parent : null;
+        if (dots is not null)
+            return dots == volume.Nodes.Root ? volume.Source.RootStat.InodeNumber : dots.Id;
+        Statx stat = listing.Stat;
+        stat.InodeNumber = listed;
+        return volume.Source.Devices.NumberOf(stat);
     }
 
     private bool TryToLogical(Listing listing, ReadOnlySpan<byte> name, ref byte type, out ReadOnlySpan<byte> logical)

@@ -148,8 +148,13 @@ internal sealed class FileOperations(Volume volume)
             return;
         }
         var file = (OpenFile)handle;
-        if (volume.Contents.Close(file) && file.Content.IsDirty && file.Content.Node.AnyLink is not null)
-            CommitLater(file.Content);
+        if (volume.Contents.Close(file) && file.Content.IsDirty)
+        {
+            if (file.Content.Node.AnyLink is not null)
+                CommitLater(file.Content);
+            else if (CommitQueue.IsAwaited(file.Content))
+                volume.Queue.Add(file.Content, atOnce: false);
+        }
         volume.Release(file.Content);
     }
 
@@ -225,8 +230,8 @@ internal sealed class FileOperations(Volume volume)
                 first = Math.Min(result, 0);
             volume.Release(content);
         }
-        int synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
-        return first < 0 ? first : Math.Min(synced, 0);
+        int below = volume.Source.Devices.Synchronize(), synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
+        return first < 0 ? first : Math.Min(synced < 0 ? synced : below, 0);
     }
 
     /// <summary>truncate(2), with or without a handle.</summary>

@@ -137,11 +137,11 @@ internal sealed class NameOperations(Volume volume)
             result = SystemCallsAt.Stat(file, out stat);
         if (result < 0)
             return result;
-        result = SourceTree.WriteRecord(file, SizeRecord.For(stat, id, 0, stat.Birth.ToTimestamp()) with { IsFresh = true, Epoch = volume.Services.State!.Epoch });
+        result = SourceTree.WriteRecord(file, volume.Source.Devices.RecordFor(stat, id, 0, stat.Birth.ToTimestamp()) with { IsFresh = true, Epoch = volume.Services.State!.Epoch });
         if (result != -(int)Errno.EOPNOTSUPP)
             return result;
         // A source that keeps no records has the file's own number instead.
-        id = StoredFileInspector.SourceNumber(stat);
+        id = volume.Source.Devices.NumberOf(stat);
         return 0;
     }
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -23,6 +22,8 @@ internal sealed class NumberWalk(Volume volume)
     private Dictionary<ulong, byte[]> _found = [];
 
     private volatile bool _isStopped;
+
+    private SourceDevices Devices => volume.Source.Devices;
 
     /// <summary>The path of a file below the root, logical names with slashes between; null where there is none.</summary>
     internal byte[]? Find(ulong id)
@@ -81,8 +82,8 @@ internal sealed class NumberWalk(Volume volume)
             if (file.Stat.IsRegular && StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical))
                 name = logical;
             SizeRecord record = default;
-            bool isNumbered = file.Stat.IsRegular && SourceTree.TryReadRecord(file.Folder.Descriptor, file.Name, out record) && record.IsOf(file.Stat);
-            ulong number = isNumbered ? record.InodeNumber : StoredFileInspector.SourceNumber(file.Stat);
+            bool isNumbered = file.Stat.IsRegular && SourceTree.TryReadRecord(file.Folder.Descriptor, file.Name, out record) && walk.Devices.IsOf(record, file.Stat);
+            ulong number = isNumbered ? record.InodeNumber : walk.Devices.NumberOf(file.Stat);
             Note(file.Folder, name, number);
             // Without a store that keeps the rest there is nothing to go on for.
             return !walk._isStopped && (store.KeepsAll || Found.Count < wanted.Count);
@@ -90,7 +91,7 @@ internal sealed class NumberWalk(Volume volume)
 
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
         {
-            Note(parent, name.Bytes, StoredFileInspector.SourceNumber(stat));
+            Note(parent, name.Bytes, walk.Devices.NumberOf(stat));
             return true;
         }
 
@@ -99,7 +100,7 @@ internal sealed class NumberWalk(Volume volume)
         private void Note(SourceFolder folder, ReadOnlySpan<byte> name, ulong number)
         {
             if (store.KeepsAll)
-                store.Put(number, new InodePlace(folder.IsRoot ? NodeTable.RootId : StoredFileInspector.SourceNumber(folder.Stat), [.. name, 0]));
+                store.Put(number, new InodePlace(folder.IsRoot ? NodeTable.RootId : walk.Devices.NumberOf(folder.Stat), [.. name, 0]));
             if (wanted.Contains(number))
                 Found.TryAdd(number, folder.PathOf(name));
         }

@@ -72,7 +72,7 @@ internal sealed class PlainFileSwap(Volume volume)
             var job = new SwapJob([new SwapName(folder, link.Name, [.. link.Bytes, .. ".zst\0"u8])], stat);
             var file = new PlainFile(node, SwapOutcome.Later) { Link = link, Job = job };
             // Under the gate: the lease that this takes for a moment would turn away who opens the file through the mount.
-            if (converter.Open(job) && !(SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.InodeNumber == node.Id && record.IsOf(job.Stat)))
+            if (converter.Open(job) && !(SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.InodeNumber == node.Id && volume.Source.Devices.IsOf(record, job.Stat)))
             {
                 // Another file has the name by now.
                 converter.Abandon(job);

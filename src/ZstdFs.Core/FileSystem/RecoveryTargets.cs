@@ -68,7 +68,11 @@ internal sealed class RecoveryTargets(Volume volume)
                 ReadOnlySpan<byte> name = entries.Name[..^1];
                 if (entries.Type is FileType.EntryDirectory or FileType.EntryUnknown && !(path.Length == 0 && name.SequenceEqual(StoredName.ReservedFolder)))
                     folders.Add(entries.Name.ToArray());
-                if (StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical) && SourceTree.TryReadRecord(listing, new NativeName(entries.Name), out SizeRecord record))
+                if (!StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical) || SystemCallsAt.Stat(listing, new NativeName(entries.Name), out Statx stat) < 0)
+                    continue;
+                volume.Source.Devices.Learn(listing, new NativeName(entries.Name), stat);
+                // A copy made with its attributes has the record of another file.
+                if (SourceTree.TryReadRecord(listing, new NativeName(entries.Name), out SizeRecord record) && volume.Source.Devices.IsOf(record, stat))
                     _paths!.TryAdd(record.InodeNumber, Join(path, logical));
             }
         }

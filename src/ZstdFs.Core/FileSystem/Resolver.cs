@@ -68,7 +68,8 @@ internal sealed class Resolver(ContentServices services)
         // A regular file here is plain, unless its name makes it a stored file, which has another logical name.
         if (stat.IsRegular && (_plainFiles == PlainFiles.Ignore || StoredName.TryToLogical(name, out _)))
             return -(int)Errno.ENOENT;
-        ulong number = StoredFileInspector.SourceNumber(stat);
+        services.Source.Devices.Learn(parent, native, stat);
+        ulong number = services.Source.Devices.NumberOf(stat);
         if (stat.IsRegular)
             result = services.Inspector.PlainNumber(parent, native, stat, out number);
         NodeKind kind = stat.IsDirectory ? NodeKind.Directory : stat.IsRegular ? NodeKind.Plain : NodeKind.Special;
@@ -78,10 +79,11 @@ internal sealed class Resolver(ContentServices services)
 
     private int ResolveStored(FileDescriptor parent, NativeName stored, ref Statx stat, out Resolved resolved)
     {
+        services.Source.Devices.Learn(parent, stored, stat);
         int result = services.Inspector.Inspect(parent, stored, ref stat, out StoredFacts facts);
         // A file that an ordinary user's daemon may not read still has a name, an owner and a mode, and its owner may change them.
         resolved = result == -(int)Errno.EACCES
-            ? new Resolved(NodeKind.Stored, StoredFileInspector.SourceNumber(stat), stat, -1, stat.Birth.ToTimestamp())
+            ? new Resolved(NodeKind.Stored, services.Source.Devices.NumberOf(stat), stat, -1, stat.Birth.ToTimestamp())
             : new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth) { HasHoles = facts.HasHoles };
         return result == -(int)Errno.EACCES ? 0 : result;
     }

@@ -210,7 +210,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int SynchronizeDirectory(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _directories.Synchronize(handle);
 
     /// <inheritdoc/>
-    public override int StatFileSystem(in RequestContext context, ulong node, out FuseKstatfs statistics) => _attributes.StatFileSystem(out statistics);
+    public override int StatFileSystem(in RequestContext context, ulong node, out FuseKstatfs statistics) => _attributes.StatFileSystem(node, out statistics);
 
     /// <inheritdoc/>
     public override int SetExtendedAttribute(in RequestContext context, ulong node, NativeName name, ReadOnlySpan<byte> value, int flags, bool killSgid) =>

@@ -56,6 +56,14 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
             result = source.OpenDirectory(parent.Descriptor, link.NativeName, out descriptor);
         if (result < 0)
             return result;
+        // Behind the mount's back another folder may have been given the name.
+        result = SystemCallsAt.Stat(descriptor, out Statx stat);
+        source.Devices.Learn(descriptor, stat);
+        if (result < 0 || source.Devices.NumberOf(stat) != node.Id)
+        {
+            descriptor.Dispose();
+            return result < 0 ? result : -(int)Errno.ESTALE;
+        }
         lease = new DescriptorLease(descriptor);
         Keep(node, descriptor);
         return 0;

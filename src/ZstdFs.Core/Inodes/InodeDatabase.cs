@@ -13,7 +13,7 @@ namespace ZstdFs.Core.Inodes;
 internal sealed class InodeDatabase : IInodeStore
 {
     private const int HeaderBytes = 2 * sizeof(ulong) + sizeof(int), RemovedMark = -1;
-    private const int FirstBufferBytes = 64 * 1024, LongestBufferBytes = 16 << 20;
+    private const int FirstBufferBytes = 64 * 1024, LongestBufferBytes = 16 << 20, EnoughBytes = 1 << 20;
     private static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(100);
 
     private readonly FileDescriptor _folder;
@@ -134,9 +134,11 @@ internal sealed class InodeDatabase : IInodeStore
             BinaryPrimitives.WriteInt32LittleEndian(record[sizeof(ulong)..], nameBytes);
             BinaryPrimitives.WriteUInt64LittleEndian(record[(sizeof(ulong) + sizeof(int))..], parent);
             name.CopyTo(record[HeaderBytes..]);
-            if (_waitingBytes == 0)
-                Monitor.Pulse(_waitingGate);
+            int before = _waitingBytes;
             _waitingBytes += needed;
+            // The first wakes the writer; many are not left to pile up.
+            if (before == 0 || before < EnoughBytes && _waitingBytes >= EnoughBytes)
+                Monitor.Pulse(_waitingGate);
         }
     }
 
@@ -175,7 +177,8 @@ internal sealed class InodeDatabase : IInodeStore
                 if (_isEnding)
                     return;
                 // More comes with it.
-                Monitor.Wait(_waitingGate, Delay);
+                if (_waitingBytes < EnoughBytes)
+                    Monitor.Wait(_waitingGate, Delay);
             }
             lock (_databaseGate)
                 WriteWaiting();

@@ -160,17 +160,18 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         return removed;
     }
 
-    /// <summary>Every known name, for giving up their parents. Caller holds <see cref="LinksGate"/>.</summary>
-    internal IEnumerable<Link> TakeLinks()
+    /// <summary>One known name after the other, for giving up their parents; null after the last. Caller holds <see cref="LinksGate"/>.</summary>
+    internal Link? TakeLink()
     {
+        if (_others is { Count: > 0 } others)
+        {
+            Link last = others[^1];
+            others.RemoveAt(others.Count - 1);
+            return last;
+        }
         Link? first = _first;
         _first = null;
-        List<Link>? others = _others;
-        _others = null;
-        if (first is not null)
-            yield return first;
-        foreach (Link link in others ?? [])
-            yield return link;
+        return first;
     }
 }
 

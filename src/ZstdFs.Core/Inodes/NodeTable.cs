@@ -186,7 +186,7 @@ internal sealed class NodeTable
             _store.Put(node.Id, new InodePlace(place.Parent.Id, place.Name));
         else
             _store.Remove(node.Id);
-        foreach (Link link in node.TakeLinks())
+        while (node.TakeLink() is { } link)
         {
             link.Parent.Children--;
             RemoveIfUnused(link.Parent);

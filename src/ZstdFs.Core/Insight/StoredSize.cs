@@ -10,7 +10,7 @@ internal static class StoredSize
     /// <summary>−errno where the file cannot be read; the size as far as the file is in order where it is damaged.</summary>
     internal static long Find(SourceTree source, FileDescriptor directory, NativeName name, in Statx stat)
     {
-        if (SourceTree.TryReadRecord(directory, name, out SizeRecord record) && record.IsOf(stat) && record.Describes(stat))
+        if (SourceTree.TryReadRecord(directory, name, out SizeRecord record) && source.Devices.IsOf(record, stat) && record.Describes(stat))
             return record.LogicalBytes;
         int result = source.OpenRead(directory, name, out FileDescriptor file);
         if (result < 0)

@@ -16,6 +16,9 @@ internal sealed class CommitQueue : IDisposable
 
     // A file that is written to all the time is to be committed at last: then its writer waits, for the time that one commit takes.
     private const int MostGivingWay = 5;
+
+    /// <summary>Looks at whether the kernel has forgotten a file without a name.</summary>
+    private static readonly TimeSpan ForgetPace = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
     private readonly ContentTable _contents;
@@ -116,8 +119,12 @@ internal sealed class CommitQueue : IDisposable
     {
         FileContent content = waiting.Content;
         int result = content.Commit(_committer, yields: waiting.GaveWay < MostGivingWay, isBackground: true);
-        if (result == -(int)Errno.ESTALE)
-            content.MoveToLost();
+        if (result >= 0 && IsAwaited(content))
+        {
+            PutBack(waiting, ForgetPace);
+            return;
+        }
+        // ESTALE: it is kept elsewhere.
         if (result is >= 0 or -(int)Errno.ESTALE)
         {
             Release(waiting.Content);
@@ -130,16 +137,26 @@ internal sealed class CommitQueue : IDisposable
             if (result != waiting.Error)
                 _log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again");
         }
+        PutBack(result == -(int)Errno.EAGAIN
+            ? waiting with { Delay = TimeSpan.Zero, Error = 0, GaveWay = waiting.GaveWay + 1 }
+            : waiting with { Delay = delay, Error = result }, delay);
+    }
+
+    /// <summary>
+    /// The file lost its last name before its content was committed, and who looked it up before may be about to open it: it must not meet the version before.
+    /// </summary>
+    internal static bool IsAwaited(FileContent content) => content.IsDirty && content.Node.AnyLink is null && content.Node.Lookups > 0;
+
+    private void PutBack(Waiting waiting, TimeSpan delay)
+    {
         bool isTaken;
         lock (_gate)
         {
-            isTaken = _isStopping || content.IsQueued;
+            isTaken = _isStopping || waiting.Content.IsQueued;
             if (!isTaken)
             {
-                content.IsQueued = true;
-                Put(result == -(int)Errno.EAGAIN
-                    ? waiting with { Delay = TimeSpan.Zero, Error = 0, GaveWay = waiting.GaveWay + 1 }
-                    : waiting with { Delay = delay, Error = result }, delay);
+                waiting.Content.IsQueued = true;
+                Put(waiting, delay);
             }
         }
         if (isTaken)

@@ -32,7 +32,7 @@ internal readonly record struct SizeRecord
     /// <summary>Inode number that users see.</summary>
     internal ulong InodeNumber { get; init; }
 
-    /// <summary>Inode number, in the source, of the stored file that this is about.</summary>
+    /// <summary>What tells the stored file that this is about from every other (<see cref="SourceDevices.IdentityOf"/>): its inode number in the source.</summary>
     internal ulong StoredInodeNumber { get; init; }
 
     /// <summary>Length of the stored file that the size describes.</summary>
@@ -56,7 +56,7 @@ internal readonly record struct SizeRecord
     /// <summary>The version that the size describes has whole frames of zeros: to programs it is a sparse file.</summary>
     internal bool HasHoles { get; init; }
 
-    /// <summary>A record for the stored file that <paramref name="stat"/> shows.</summary>
+    /// <summary>A record for the stored file that <paramref name="stat"/> shows; <see cref="SourceDevices"/> makes those of a source.</summary>
     internal static SizeRecord For(in Statx stat, ulong inodeNumber, long logicalBytes, Timestamp birth = default) => new()
     {
         LogicalBytes = logicalBytes,
@@ -67,18 +67,18 @@ internal readonly record struct SizeRecord
         Birth = birth,
     };
 
-    /// <summary>A record that keeps a file's number while its size is not known for certain: it is damaged, or only another program's word says how long it is.</summary>
-    internal static SizeRecord OfNumber(in Statx stat, ulong inodeNumber, Timestamp birth) => For(stat, inodeNumber, 0, birth) with { StoredBytes = UnknownBytes };
+    /// <summary>The same without a size: the file is damaged, or only another program's word says how long it is.</summary>
+    internal SizeRecord WithoutSize() => this with { LogicalBytes = 0, StoredBytes = UnknownBytes };
 
     /// <summary>Only the number is recorded.</summary>
     internal bool HasNoSize => StoredBytes == UnknownBytes;
 
-    /// <summary>The record was written for this stored file, so that the inode number is its own and not that of the file it was copied from.</summary>
+    /// <summary>The record was written for this stored file, which is on the root's file system. <see cref="SourceDevices.IsOf"/> asks it of any.</summary>
     internal bool IsOf(in Statx stat) => StoredInodeNumber == stat.InodeNumber;
 
-    /// <summary>The size is that of the stored file which <paramref name="stat"/> shows.</summary>
+    /// <summary>The size is that of the stored file which <paramref name="stat"/> shows, where the record is that file's own.</summary>
     internal bool Describes(in Statx stat) =>
-        StoredBytes == stat.Size && (IsFresh ? IsOf(stat) : PackedTime.Pack(StoredModifyTime) == PackedTime.Pack(stat.ModifyTime.ToTimestamp()));
+        StoredBytes == stat.Size && (IsFresh || PackedTime.Pack(StoredModifyTime) == PackedTime.Pack(stat.ModifyTime.ToTimestamp()));
 
     internal void Write(Span<byte> record)
     {

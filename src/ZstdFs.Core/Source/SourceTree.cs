@@ -17,6 +17,7 @@ internal sealed class SourceTree : IDisposable
         if (result < 0 || !stat.IsDirectory)
             throw new SourceException(SourceProblem.Unusable, $"the source is not a folder that can be read ({(Errno)(-result)})");
         RootStat = stat;
+        Devices = new SourceDevices(stat);
         ReadOnly = readOnly || (SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0 && (statistics.Flags & StatFs.ReadOnly) != 0);
     }
 
@@ -25,6 +26,9 @@ internal sealed class SourceTree : IDisposable
 
     /// <summary>The root as it was when the source was opened.</summary>
     internal Statx RootStat { get; }
+
+    /// <summary>The file systems that it is made of.</summary>
+    internal SourceDevices Devices { get; }
 
     /// <summary>Nothing may be written.</summary>
     internal bool ReadOnly { get; }
@@ -124,5 +128,9 @@ internal sealed class SourceTree : IDisposable
         return ExtendedAttributes.Set(directory, storedName, SizeRecord.AttributeName, bytes, 0);
     }
 
-    public void Dispose() => Root.Dispose();
+    public void Dispose()
+    {
+        Devices.Dispose();
+        Root.Dispose();
+    }
 }

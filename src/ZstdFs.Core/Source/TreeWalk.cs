@@ -128,6 +128,8 @@ internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool one
                 visitor.Unreadable(level.Folder.PathOf(name.Bytes), (Errno)(-result));
             return false;
         }
+        if (!oneFileSystem)
+            source.Devices.Learn(level.Folder.Descriptor, name, stat);
         if (!stat.IsDirectory)
             return true;
         if ((!oneFileSystem || stat.Device == source.RootStat.Device) && visitor.Enters(level.Folder, name, stat))

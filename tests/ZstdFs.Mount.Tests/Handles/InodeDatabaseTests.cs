@@ -78,6 +78,9 @@ internal sealed class InodeDatabaseTests
     public void ManyFilesWalked_LeaveLittleMemory(string store)
     {
         TestMachine.RequireRoot("having the kernel forget");
+        // As a mount in the background has it, whatever the processor's caches are like.
+        Environment.SetEnvironmentVariable("DOTNET_GCgen0size", "400000");
+        Environment.SetEnvironmentVariable("MALLOC_ARENA_MAX", "1");
         using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["--inodes=" + store] }, source => Shell.Get($$"""
             cd '{{source}}'; printf x | zstd -q > x.zst
             python3 -c '
@@ -88,14 +91,18 @@ internal sealed class InodeDatabaseTests
                     shutil.copyfile("x.zst", "d%d/a name of some length %d.zst" % (d, f))
             '
             """, TimeSpan.FromMinutes(5)));
+        Environment.SetEnvironmentVariable("DOTNET_GCgen0size", null);
+        Environment.SetEnvironmentVariable("MALLOC_ARENA_MAX", null);
         Assert.That(Shell.Get($"find '{folder.Mount}' -type f -size -2 | wc -l", TimeSpan.FromMinutes(3)), Is.EqualTo((Files + 1).ToString(CultureInfo.InvariantCulture)));
         FileHandles.ForgetAll();
         long memory = 0;
         bool isSmall = Waiting.For(() => (memory = Memory(folder, "VmRSS")) < MemoryBoundKiB);
-        TestContext.Out.WriteLine($"{store}: {memory} KiB, at most {Memory(folder, "VmHWM")} KiB");
+        long most = Memory(folder, "VmHWM");
+        TestContext.Out.WriteLine($"{store}: {memory} KiB, at most {most} KiB");
         folder.Unmount();
         Shell.Get($"rm -rf '{folder.Source}'/*", TimeSpan.FromMinutes(5));
         Assert.That(isSmall, Is.True, () => $"{memory} KiB");
+        Assert.That(most, Is.LessThan(MemoryBoundKiB), "at its most");
     }
 
     private static long Memory(MountedFolder folder, string field) =>

@@ -10,14 +10,14 @@ internal static class TreeComparison
     private const string FolderFormat = @"%P\t%y %m %U:%G %T@\0";
 
     /// <summary>Fails with the first differences.</summary>
-    internal static void AssertEqual(string expected, string actual)
+    internal static void AssertEqual(string expected, string actual, ShellUser user = ShellUser.Same)
     {
         string difference = Shell.Run(
             $$"""
             list() { (cd "$1" && find . -mindepth 1 \( -type d -printf '{{FolderFormat}}' -o -printf '{{Format}}' \) | LC_ALL=C sort -z | tr '\0' '\n'); }
             diff -a <(list '{{expected}}') <(list '{{actual}}') | head -n 20
             diff -rq --no-dereference '{{expected}}' '{{actual}}' 2>&1 | grep -v ' is a fifo while \| is a socket while ' | head -n 20
-            """, Limit).Output;
+            """, Limit, user).Output;
         Assert.That(difference, Is.Empty, $"{expected} and {actual} differ");
     }
 

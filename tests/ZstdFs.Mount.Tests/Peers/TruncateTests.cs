@@ -3,7 +3,7 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Peers;
 
 /// <summary>A size set without a write, by every call that sets one.</summary>
-internal sealed class TruncateTests(Ground ground) : GroundTests(ground)
+internal sealed class TruncateTests(Ground ground) : ProgramTests(ground)
 {
     [TestCase("os.truncate('f', 500)", 500)]
     [TestCase("os.truncate('f', 0)", 0)]

@@ -3,7 +3,7 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Programs;
 
 /// <summary>Compilers, make and the programs that they make.</summary>
-internal sealed class BuildTests(Ground ground) : GroundTests(ground)
+internal sealed class BuildTests(Ground ground) : ProgramTests(ground)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 

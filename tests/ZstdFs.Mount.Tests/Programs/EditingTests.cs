@@ -3,7 +3,7 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Programs;
 
 /// <summary>The small tools that change a file in place or put a new one over it.</summary>
-internal sealed class EditingTests(Ground ground) : GroundTests(ground)
+internal sealed class EditingTests(Ground ground) : ProgramTests(ground)
 {
     [Test]
     public void SedInPlace_ReplacesAndKeepsMode()
@@ -38,7 +38,8 @@ internal sealed class EditingTests(Ground ground) : GroundTests(ground)
     [Test]
     public void Install_SetsModeOwnerAndTime()
     {
-        TestMachine.RequireRoot("owners");
+        if (IsForRootOnly("owners", "chown 12:34 refused"))
+            return;
         Bash("echo content > \"$outside/f\" && touch -d @1234567890.123456789 \"$outside/f\" && install -p -m 751 -o 12 -g 34 -D \"$outside/f\" to/g && install -m 600 \"$outside/f\" to/g2 && install -m 644 \"$outside/f\" to/g2");
         Assert.That(Bash("stat -c '%a %u:%g %.9Y' to/g && stat -c %a to/g2 && cat to/g to/g2"), Is.EqualTo("751 12:34 1234567890.123456789\n644\ncontent\ncontent"));
         AssertKept();

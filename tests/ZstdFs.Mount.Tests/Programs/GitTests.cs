@@ -3,7 +3,7 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Programs;
 
 /// <summary>git: objects written under other names and linked or renamed, packs read by mmap, an index compared by stat.</summary>
-internal sealed class GitTests(Ground ground) : GroundTests(ground)
+internal sealed class GitTests(Ground ground) : ProgramTests(ground)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 

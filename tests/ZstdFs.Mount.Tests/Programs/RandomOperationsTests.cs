@@ -3,7 +3,7 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Programs;
 
 /// <summary>Random reads, writes, truncations, mappings, syncs, closes and renames of one file, held against its content in memory.</summary>
-internal sealed class RandomOperationsTests(Ground ground) : GroundTests(ground)
+internal sealed class RandomOperationsTests(Ground ground) : ProgramTests(ground)
 {
     private const string Script =
         """

@@ -3,7 +3,7 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Programs;
 
 /// <summary>A database: locks, fsync, a journal, and in WAL mode an index that processes share by mmap.</summary>
-internal sealed class SqliteTests(Ground ground) : GroundTests(ground)
+internal sealed class SqliteTests(Ground ground) : ProgramTests(ground)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
