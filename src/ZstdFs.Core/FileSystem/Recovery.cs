@@ -141,6 +141,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             EarlyFrames? early = null;
             if (record.HasEarlyFrames)
                 result = EarlyFrames.Open(volume.Services, state, copy.Id, record.BaseLimit, out early);
+            else
+                // Begun after the copy was synchronised last: the copy has all of it still, and their name must be free.
+                _ = SystemCallsAt.Unlink(state.Working, new NativeName(copy.Id.OfEarlyFrames().Terminated()));
             FileDescriptor stored = null!;
             Statx stat = default;
             if (result >= 0)
