@@ -92,6 +92,9 @@ internal sealed class FileContent : IDisposable
         using ContentLock.Scope locked = _lock.Reading();
         Overlay.Load();
         int count = (int)Math.Clamp(LogicalBytes - offset, 0, destination.Length);
+        // The kernel may still believe in a length that was noted before the damage: answered with "end of file", it would show zeros up to there.
+        if (count < destination.Length && Overlay.EndDamage is { } damage)
+            throw damage.ToException();
         int result = Overlay.Read(offset, destination[..count]);
         return result < 0 ? result : count;
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -105,6 +106,9 @@ internal sealed class Overlay : IDisposable
             Volatile.Write(ref _isLoaded, true);
         }
     }
+
+    /// <summary>Why nobody knows where the content ends; null where it is known.</summary>
+    internal FrameDamage? EndDamage => IsDirty ? null : Base.EndDamage;
 
     /// <summary>Fills a destination that lies within the file. 0 or −errno.</summary>
     internal int Read(long offset, Span<byte> destination)
