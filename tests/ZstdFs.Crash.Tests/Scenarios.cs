@@ -47,7 +47,6 @@ internal static class Scenarios
         ("o-dsync-large", static (w, c) => w.WriteThrough("big", c.Next(0, 20_000), c.Next(1, 9000), OpenFlags.DataSync)),
         ("msync", static (w, c) => w.WriteMapped("b", c.Next(0, 1000), c.Next(1, 200))),
         ("msync-large", static (w, c) => w.WriteMapped("big", c.Next(0, 900_000), c.Next(1, 20_000))),
-        ("syncfs", static (w, _) => w.SynchronizeFileSystem()),
         ("fsync-of-folder", static (w, c) => { w.Write($"new{c.Next(1000)}", 3000); w.SynchronizeFolder(); }),
         ("fsync", static (w, _) => w.Synchronize("a")),
         ("fsync-large", static (w, _) => w.Synchronize("big")),
@@ -173,7 +172,7 @@ internal static class Scenarios
                 }
                 w.SynchronizeFolder($"d{i}");
             }
-            w.SynchronizeFileSystem();
+            w.SynchronizeAll();
             w.RenameFolder("d0", "d9");
             w.SynchronizeFolder();
         }),

@@ -92,14 +92,6 @@ internal sealed class Workload(string mount, History history, Random chance, Act
         history.NamesAreDurable(path);
     }
 
-    /// <summary>syncfs(2) of the mount.</summary>
-    internal void SynchronizeFileSystem()
-    {
-        using (FileDescriptor folder = OpenNative("", OpenFlags.ReadOnly | OpenFlags.Directory))
-            Assert.That(SystemCallsFile.SynchronizeFileSystem(folder), Is.Zero);
-        history.AllIsDurable();
-    }
-
     /// <summary>Overwrites a part of a file that was opened with O_SYNC or O_DSYNC: it is on disk when write(2) returns.</summary>
     internal void WriteThrough(string path, int offset, int bytes, int flag)
     {
