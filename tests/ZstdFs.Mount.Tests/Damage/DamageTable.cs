@@ -29,5 +29,9 @@ internal static class DamageTable
             Assert.That(text[from..end], Is.EqualTo(table.ToString()), "docs/damage.md tells something else");
     }
 
+    /// <summary>The tables have this row.</summary>
+    internal static void CheckRow(string name, string outcome) =>
+        Assert.That(File.ReadAllText(Path.Combine(Root(), "docs/damage.md")), Does.Contain($"| {name} | {outcome} |\n"), "docs/damage.md tells something else");
+
     private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../.."));
 }

@@ -18,7 +18,7 @@ internal sealed class HostileSourceTests
         new("255 bytes", "z(b'n' * 251 + b'.zst', b'long')", "read(b'n' * 251) == b'long'", "shows with 251 and reads"),
         new("not UTF-8", "z(b'\\xff\\xfe\\x80.zst', b'bytes')", "read(b'\\xff\\xfe\\x80') == b'bytes'", "shows and reads, byte for byte"),
         new("control characters, quotes, a backslash", "z(b'\\x1b[31m\\'\"\\\\.zst', b'red')", "read(b'\\x1b[31m\\'\"\\\\') == b'red'", "shows and reads"),
-        new("`..zst` and `...zst`", "z(b'..zst', b'dot'); z(b'...zst', b'dots')", "read(b'./../' + os.fsencode(os.path.basename(mount)) + b'/x.zst') == b'twice' and b'..' not in names and b'.' not in names", "not shown where the name would be `.` or `..`"),
+        new("`..zst` and `...zst`", "z(b'..zst', b'dot'); z(b'...zst', b'dots')", "b'..' not in names and b'.' not in names", "not shown where the name would be `.` or `..`"),
         new("a folder called `d.zst`", "os.mkdir('d.zst'); z(b'd.zst/f.zst', b'inside')", "read(b'd.zst/f') == b'inside'", "shows as the folder `d.zst`"),
         new("a fifo called `p.zst`", "os.mkfifo('p.zst')", "stat.S_ISFIFO(os.lstat(b'p.zst').st_mode)", "shows as itself"),
         new("a symbolic link `l.zst` to a stored file outside", "z(outside + b'/secret.zst', b'secret'); os.symlink(outside + b'/secret.zst', 'l.zst')", "os.readlink(b'l.zst') == outside + b'/secret.zst' and b'l' not in names", "shows as a link under its own name; never decoded"),
