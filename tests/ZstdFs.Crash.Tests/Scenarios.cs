@@ -1,4 +1,5 @@
 using ZstdFs.Crash.Tests.Histories;
+using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests;
 
@@ -34,6 +35,19 @@ internal static class Scenarios
             w.NoteOtherNames("base", name);
             w.Delete(name);
         }),
+        ("link-folder-fsync", static (w, c) => { string name = $"second{c.Next(1000)}"; w.Link("b", name); w.SynchronizeFolder(); w.Delete(name); }),
+        ("exchange", static (w, _) => w.Exchange("a", "b")),
+        ("exchange-large", static (w, _) => w.Exchange("big", "b")),
+        ("create-unnamed", static (w, c) => w.WriteUnnamed($"named{c.Next(1000)}", c.Next(1, 60_000))),
+        ("create-unnamed-large", static (w, c) => w.WriteUnnamed($"named{c.Next(1000)}", Workload.LargeBytes)),
+        ("create-in-folder", static (w, c) => { string folder = $"folder{c.Next(1000)}"; w.MakeFolder(folder); w.Write($"{folder}/f", 9000); w.SynchronizeFolder(folder); }),
+        ("rename-folder", static (w, c) => { string folder = $"folder{c.Next(1000)}"; w.MakeFolder(folder); w.Write($"{folder}/f", Workload.LargeBytes); w.RenameFolder(folder, folder + "-moved"); }),
+        ("attributes", static (w, _) => { w.SetAttributes("a"); w.Append("a", 2000); w.SetAttributes("a"); }),
+        ("o-sync", static (w, c) => w.WriteThrough("b", c.Next(0, 20_000), c.Next(1, 9000), OpenFlags.Sync)),
+        ("o-dsync-large", static (w, c) => w.WriteThrough("big", c.Next(0, 20_000), c.Next(1, 9000), OpenFlags.DataSync)),
+        ("msync", static (w, c) => w.WriteMapped("b", c.Next(0, 1000), c.Next(1, 200))),
+        ("msync-large", static (w, c) => w.WriteMapped("big", c.Next(0, 900_000), c.Next(1, 20_000))),
+        ("fsync-of-folder", static (w, c) => { w.Write($"new{c.Next(1000)}", 3000); w.SynchronizeFolder(); }),
         ("fsync", static (w, _) => w.Synchronize("a")),
         ("fsync-large", static (w, _) => w.Synchronize("big")),
         ("sync", static (w, _) => w.SynchronizeAll()),
@@ -104,6 +118,101 @@ internal static class Scenarios
                 w.Delete("db-journal");
             }
         }),
+        new("database-write-ahead", static (w, c) =>
+        {
+            w.Write("db", 100_000);
+            w.SynchronizeAll();
+            using (Workload.OpenFile log = w.Open("db-wal"))
+            {
+                for (int i = 0; i < 5; i++)
+                {
+                    log.Write(log.Length, 4120);
+                    log.Synchronize();
+                }
+            }
+            using (Workload.OpenFile db = w.Open("db"))
+            {
+                for (int i = 0; i < 5; i++)
+                    db.Write(4096 * c.Next(0, 20), 4096);
+                db.Synchronize();
+            }
+            w.Truncate("db-wal", 0);
+            w.Synchronize("db-wal");
+        }),
+        new("version-control-commit", static (w, c) =>
+        {
+            foreach (string folder in new[] { "objects", "objects/1f", "refs", "logs" })
+                w.MakeFolder(folder);
+            w.Write("refs/main", 41);
+            w.SynchronizeAll();
+            for (int i = 0; i < 3; i++)
+            {
+                w.Write("objects/1f/tmp_obj", c.Next(100, 20_000));
+                w.Synchronize("objects/1f/tmp_obj");
+                w.Link("objects/1f/tmp_obj", $"objects/1f/{i}");
+                w.Delete("objects/1f/tmp_obj");
+                w.Write("index.lock", 8000 + i);
+                w.Synchronize("index.lock");
+                w.Rename("index.lock", "index");
+                w.Append("logs/main", 150);
+                w.Write("refs/main.lock", 41);
+                w.Synchronize("refs/main.lock");
+                w.Rename("refs/main.lock", "refs/main");
+            }
+        }),
+        new("untar-with-folders", static (w, c) =>
+        {
+            for (int i = 0; i < 4; i++)
+            {
+                w.MakeFolder($"d{i}");
+                for (int j = 0; j < 4; j++)
+                {
+                    w.Write($"d{i}/file{j}", c.Next(0, 30_000));
+                    w.SetAttributes($"d{i}/file{j}");
+                }
+                w.SynchronizeFolder($"d{i}");
+            }
+            w.SynchronizeAll();
+            w.RenameFolder("d0", "d9");
+            w.SynchronizeFolder();
+        }),
+        new("compressed-while-written", static (w, _) =>
+        {
+            using (Workload.OpenFile file = w.Open("long"))
+            {
+                for (int i = 0; i < 36; i++)
+                {
+                    file.WriteCompressible(file.Length, 256 * 1024);
+                    if (i % 12 == 11)
+                        file.Synchronize();
+                }
+            }
+            w.SynchronizeAll();
+        }),
+        new("emptied-and-written-anew", static (w, c) =>
+        {
+            w.Write("settings", 30_000);
+            w.SynchronizeAll();
+            for (int i = 0; i < 4; i++)
+            {
+                w.Write("settings", i % 2 == 0 ? c.Next(1, 60_000) : Workload.LargeBytes);
+                if (i > 1)
+                    w.Synchronize("settings");
+            }
+        }),
+        new("save-by-exchange", static (w, c) =>
+        {
+            w.Write("document", 20_000);
+            w.SynchronizeAll();
+            for (int i = 0; i < 3; i++)
+            {
+                w.Write("document~", c.Next(1, 40_000));
+                w.Synchronize("document~");
+                w.Exchange("document", "document~");
+                w.SynchronizeFolder();
+                w.Delete("document~");
+            }
+        }),
         new("untar", static (w, c) =>
         {
             for (int i = 0; i < 15; i++)
@@ -134,7 +243,7 @@ internal static class Scenarios
     ];
 
     /// <summary>A small set that meets each of the three ways of a commit.</summary>
-    internal static IEnumerable<Scenario> Few => Programs.Where(static p => p.Name is "save-by-rename" or "append-log" or "hard-linked-backup" or "download");
+    internal static IEnumerable<Scenario> Few => Programs.Where(static p => p.Name is "save-by-rename" or "append-log" or "hard-linked-backup" or "download" or "compressed-while-written" or "version-control-commit");
 
     /// <summary>All of them: programs, each step alone, and chosen pairs and triples.</summary>
     internal static IEnumerable<Scenario> All
@@ -146,8 +255,8 @@ internal static class Scenarios
                 yield return program;
             foreach ((string, Action<Workload, Random>) step in Steps)
                 yield return Sequence([step]);
-            for (int i = 0; i < 30; i++)
-                yield return Sequence(chance.GetItems(Steps, i < 15 ? 2 : 3));
+            for (int i = 0; i < 60; i++)
+                yield return Sequence(chance.GetItems(Steps, i < 30 ? 2 : 3));
         }
     }
 

@@ -15,6 +15,7 @@ internal sealed class MountService(string source, string mountPoint, MountOption
     /// <summary>Returns when the mount is gone and everything is committed.</summary>
     internal ExitCode Run()
     {
+        NativeAllocator.KeepLittle();
         using MountPreflight checkedFolders = MountPreflight.Check(source, mountPoint, options);
         Folder from = checkedFolders.Source, onto = checkedFolders.MountPoint;
         // A signal that comes while the mount is being made must end it too.

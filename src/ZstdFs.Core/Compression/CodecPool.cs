@@ -22,6 +22,8 @@ internal sealed class CodecPool : IDisposable
 
     internal StreamBudget Streams { get; }
 
+    internal FrameBuffers Buffers { get; } = new();
+
     internal FrameEncoder RentEncoder(int level)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(level, FrameEncoder.LowestLevel);
@@ -46,10 +48,11 @@ internal sealed class CodecPool : IDisposable
     /// <summary>True where <paramref name="frame"/> decodes to exactly <paramref name="content"/>: what a commit asks before the old version goes.</summary>
     internal bool Matches(ReadOnlySpan<byte> frame, ReadOnlySpan<byte> content)
     {
+        using FrameBuffer decoded = Buffers.Rent(content.Length);
         FrameDecoder decoder = RentDecoder();
         try
         {
-            return decoder.Matches(frame, content);
+            return decoder.Matches(frame, content, decoded.AsSpan(content.Length));
         }
         finally
         {
@@ -60,6 +63,7 @@ internal sealed class CodecPool : IDisposable
     /// <summary>Frees what is idle. What is rented is freed by being returned and finalised.</summary>
     public void Dispose()
     {
+        Buffers.Dispose();
         while (_decoders.TryPop() is { } decoder)
             decoder.Dispose();
         foreach (BoundedStack<FrameEncoder> level in _encoders)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using ZstdFs.Core.Compression.Native;
 
@@ -21,22 +20,17 @@ internal sealed class FrameDecoder : IDisposable
         return _context.Decompress(frame, content);
     }
 
-    /// <summary>True where <paramref name="frame"/> decodes to exactly <paramref name="content"/>.</summary>
-    internal bool Matches(ReadOnlySpan<byte> frame, ReadOnlySpan<byte> content)
+    /// <summary>True where <paramref name="frame"/> decodes to exactly <paramref name="content"/>, in room of the same length.</summary>
+    internal bool Matches(ReadOnlySpan<byte> frame, ReadOnlySpan<byte> content, Span<byte> decoded)
     {
-        byte[] decoded = ArrayPool<byte>.Shared.Rent(Math.Max(content.Length, 1));
         try
         {
-            int length = Decompress(frame, decoded.AsSpan(0, content.Length));
-            return decoded.AsSpan(0, length).SequenceEqual(content);
+            int length = Decompress(frame, decoded[..content.Length]);
+            return decoded[..length].SequenceEqual(content);
         }
         catch (DamagedFrameException)
         {
             return false;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(decoded);
         }
     }
 

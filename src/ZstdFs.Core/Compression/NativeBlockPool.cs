@@ -22,29 +22,19 @@ internal readonly unsafe struct NativeBlock(void* address, int bytes)
 }
 
 /// <summary>
-/// Blocks in size classes (4 KiB, 6 KiB, 8 KiB, 12 KiB …: at most a third of a block is unused), together never more than the ceiling,
-/// whether in use or idle. Not thread-safe: its cache's lock guards it.
+/// Blocks of a few sizes, together never more than the ceiling, whether in use or idle. Not thread-safe: its cache's lock guards it.
 /// </summary>
 internal sealed class NativeBlockPool
 {
-    private const int SmallestBytes = 4096;
-
-    private readonly int[] _classBytes;
+    private readonly NativeBlockSizes _sizes;
     private readonly Stack<NativeBlock>[] _idle;
     private readonly long _ceilingBytes;
 
     internal NativeBlockPool(long ceilingBytes, int largestBytes)
     {
         _ceilingBytes = ceilingBytes;
-        var classes = new List<int>();
-        for (int size = SmallestBytes; classes.Count == 0 || classes[^1] < largestBytes; size *= 2)
-        {
-            classes.Add(size);
-            if (size < largestBytes)
-                classes.Add(size + size / 2);
-        }
-        _classBytes = [.. classes];
-        _idle = new Stack<NativeBlock>[_classBytes.Length];
+        _sizes = new NativeBlockSizes(largestBytes);
+        _idle = new Stack<NativeBlock>[_sizes.Count];
         for (int i = 0; i < _idle.Length; i++)
             _idle[i] = new Stack<NativeBlock>();
     }
@@ -55,10 +45,10 @@ internal sealed class NativeBlockPool
     /// <summary>A block of at least this many bytes. False where the ceiling forbids it: something in use has to be given back first.</summary>
     internal bool TryTake(int bytes, out NativeBlock block)
     {
-        int sizeClass = ClassOf(bytes);
+        int sizeClass = _sizes.ClassOf(bytes);
         if (_idle[sizeClass].TryPop(out block))
             return true;
-        int size = _classBytes[sizeClass];
+        int size = _sizes[sizeClass];
         while (AllocatedBytes + size > _ceilingBytes)
         {
             if (!FreeOneIdle())
@@ -69,7 +59,7 @@ internal sealed class NativeBlockPool
         return true;
     }
 
-    internal void Give(NativeBlock block) => _idle[ClassOf(block.Bytes)].Push(block);
+    internal void Give(NativeBlock block) => _idle[_sizes.ClassOf(block.Bytes)].Push(block);
 
     /// <summary>Hands all idle blocks back to the system.</summary>
     internal void FreeIdle()
@@ -88,11 +78,5 @@ internal sealed class NativeBlockPool
             return true;
         }
         return false;
-    }
-
-    private int ClassOf(int bytes)
-    {
-        int index = Array.BinarySearch(_classBytes, bytes);
-        return index >= 0 ? index : ~index;
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Compression;
@@ -72,11 +71,11 @@ internal sealed class StoredFileReader : IFrameSource, IDisposable
     void IFrameSource.DecodeFrame(int frame, Span<byte> content)
     {
         FrameExtent extent = _map[frame];
-        byte[] bytes = ArrayPool<byte>.Shared.Rent(Math.Max((int)extent.StoredBytes, 1));
+        using FrameBuffer bytes = _codecs.Buffers.Rent((int)extent.StoredBytes);
         FrameDecoder decoder = _codecs.RentDecoder();
         try
         {
-            Span<byte> stored = bytes.AsSpan(0, (int)extent.StoredBytes);
+            Span<byte> stored = bytes.AsSpan((int)extent.StoredBytes);
             int count = SystemCallsFile.Read(_stored, extent.StoredOffset, stored);
             if (count < 0)
                 throw new StorageException("reading a stored file", -count);
@@ -90,7 +89,6 @@ internal sealed class StoredFileReader : IFrameSource, IDisposable
         finally
         {
             _codecs.ReturnDecoder(decoder);
-            ArrayPool<byte>.Shared.Return(bytes);
         }
     }
 

@@ -6,7 +6,7 @@ namespace ZstdFs.Core.Compression;
 /// </summary>
 internal sealed class StreamBudget
 {
-    internal const long DefaultBytes = 256L << 20;
+    internal const long DefaultBytes = 32L << 20;
 
     // Guards all fields, and of the cursors: IsBusy, IsCounted, Age, and the decoder while they are not busy.
     private readonly Lock _gate = new();

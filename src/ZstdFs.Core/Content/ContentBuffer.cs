@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.Numerics;
+using ZstdFs.Core.Compression;
 
 namespace ZstdFs.Core.Content;
 
@@ -8,55 +8,53 @@ internal sealed class ContentBuffer(ContentServices services)
 {
     private const int SmallestBytes = 4096;
 
-    private byte[]? _bytes;
-    private int _reserved;
+    private FrameBuffer? _buffer;
+    private int _capacity;
 
-    internal bool IsUsed => _bytes is not null;
+    internal bool IsUsed => _capacity > 0;
 
-    /// <summary>The memory; zero behind the logical length.</summary>
-    internal Span<byte> Content => _bytes;
+    /// <summary>The memory; zero behind the logical length. Empty where none is used.</summary>
+    internal Span<byte> Content => _buffer is { } buffer ? buffer.AsSpan(_capacity) : default;
 
     /// <summary>Makes room for <paramref name="size"/> bytes; at first use reads <paramref name="length"/> bytes of what is below. False where the budget is used up.</summary>
     internal bool TryGrow(int size, int length, ReadBelow readBelow)
     {
-        if (_bytes is not null && _bytes.Length >= size)
+        if (_capacity >= size && IsUsed)
             return true;
         int capacity = Math.Max(SmallestBytes, (int)BitOperations.RoundUpToPowerOf2((uint)size));
-        if (!services.TryReserveBuffer(capacity - _reserved))
+        if (!services.TryReserveBuffer(capacity - _capacity))
             return false;
-        byte[] grown = ArrayPool<byte>.Shared.Rent(capacity);
+        FrameBuffer rented = services.Codecs.Buffers.Rent(capacity);
+        Span<byte> grown = rented.AsSpan(capacity);
         try
         {
-            if (_bytes is null)
-                readBelow(0, grown.AsSpan(0, length));
+            if (IsUsed)
+                Content[..length].CopyTo(grown);
             else
-                _bytes.AsSpan(0, length).CopyTo(grown);
+                readBelow(0, grown[..length]);
         }
         catch
         {
-            ArrayPool<byte>.Shared.Return(grown);
-            services.ReleaseBuffer(capacity - _reserved);
+            rented.Dispose();
+            services.ReleaseBuffer(capacity - _capacity);
             throw;
         }
-        grown.AsSpan(length).Clear();
-        if (_bytes is not null)
-            ArrayPool<byte>.Shared.Return(_bytes);
-        (_bytes, _reserved) = (grown, capacity);
+        grown[length..].Clear();
+        _buffer?.Dispose();
+        (_buffer, _capacity) = (rented, capacity);
         return true;
     }
 
     internal void Resize(int oldLength, int newLength)
     {
         if (newLength < oldLength)
-            _bytes.AsSpan(newLength, oldLength - newLength).Clear();
+            Content[newLength..oldLength].Clear();
     }
 
     internal void Release()
     {
-        if (_bytes is null)
-            return;
-        ArrayPool<byte>.Shared.Return(_bytes);
-        services.ReleaseBuffer(_reserved);
-        (_bytes, _reserved) = (null, 0);
+        _buffer?.Dispose();
+        services.ReleaseBuffer(_capacity);
+        (_buffer, _capacity) = (null, 0);
     }
 }

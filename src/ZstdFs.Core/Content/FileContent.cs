@@ -18,6 +18,8 @@ internal sealed class FileContent : IDisposable
 
     private readonly ContentServices _services;
     private readonly ContentLock _lock = new();
+    // Cut to nothing, and neither closed nor synchronised since. Guarded by the lock.
+    private bool _isEmptied;
     private int _refusal;
 
     internal FileContent(ContentServices services, Node node, StoredBase @base)
@@ -98,6 +100,9 @@ internal sealed class FileContent : IDisposable
         using ContentLock.Scope locked = _lock.Reading();
         Overlay.Load();
         int count = (int)Math.Clamp(LogicalBytes - offset, 0, destination.Length);
+        // The kernel may still believe in a length that was noted before the damage: answered with "end of file", it would show zeros up to there.
+        if (count < destination.Length && Overlay.EndDamage is { } damage)
+            throw damage.ToException();
         int result = Overlay.Read(offset, destination[..count]);
         return result < 0 ? result : count;
     }
@@ -121,7 +126,10 @@ internal sealed class FileContent : IDisposable
     internal int Truncate(long size)
     {
         using ContentLock.Scope locked = _lock.Writing();
-        return NoteRefusal(Overlay.Resize(size));
+        int result = NoteRefusal(Overlay.Resize(size));
+        if (result >= 0)
+            _isEmptied |= size == 0;
+        return result;
     }
 
     /// <summary>Makes a range read as zeros without changing the length (fallocate's PUNCH_HOLE and ZERO_RANGE).</summary>
@@ -203,7 +211,9 @@ internal sealed class FileContent : IDisposable
         using ContentLock.Scope locked = _lock.Writing();
         if (!IsDirty)
             return 0;
-        return _services.State is { WorkingCopiesSurvive: true } ? Overlay.Persist() : -(int)Errno.EOPNOTSUPP;
+        int result = _services.State is { WorkingCopiesSurvive: true } ? Overlay.Persist() : -(int)Errno.EOPNOTSUPP;
+        _isEmptied &= result < 0;
+        return result;
     }
 
     /// <summary>What was persisted is on disk when it returns 0.</summary>
@@ -278,6 +288,9 @@ internal sealed class FileContent : IDisposable
         {
             if (!IsDirty)
                 return 0;
+            // Of the content closed before nothing is left, and the new one has only begun: committed now, an empty file would take the place of the old version.
+            if (yields && _isEmptied && Handles.Writable > 0)
+                return -(int)Errno.EAGAIN;
             Outcome.NoteBegin();
             int result = committer.Build(this, yields, out StoredBase? next);
             Outcome.NoteEnd(result, isBackground);
@@ -288,6 +301,7 @@ internal sealed class FileContent : IDisposable
             _lock.BecomeExclusive();
             Overlay.Rebase(next);
             _refusal = 0;
+            _isEmptied = false;
             return 0;
         }
         catch (Exception e) when (ContentFault.IsExpected(e))

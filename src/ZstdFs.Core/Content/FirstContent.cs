@@ -1,4 +1,3 @@
-using System.Buffers;
 using ZstdFs.Core.Compression;
 using ZstdFs.Linux;
 
@@ -11,23 +10,17 @@ internal static class FirstContent
     {
         map = null!;
         int logicalBytes = (int)content.LogicalBytes;
-        byte[] frame = ArrayPool<byte>.Shared.Rent(FrameEncoder.BoundBytes(logicalBytes));
-        try
-        {
-            int length = StoredFileWriter.Compress(services, content.Level, content.BufferedContent, frame);
-            int result = SystemCallsFile.Write(stored, 0, frame.AsSpan(0, length));
-            if (result >= 0 && length < oldBytes)
-                result = SystemCallsFile.Truncate(stored, length);
-            if (result < 0)
-                return result;
-            var builder = new FrameMapBuilder(1);
-            builder.Add(0, length, logicalBytes);
-            map = builder.Build(length);
-            return 0;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(frame);
-        }
+        int room = FrameEncoder.BoundBytes(logicalBytes);
+        using FrameBuffer frame = services.Codecs.Buffers.Rent(room);
+        int length = StoredFileWriter.Compress(services, content.Level, content.BufferedContent, frame.AsSpan(room));
+        int result = SystemCallsFile.Write(stored, 0, frame.AsSpan(length));
+        if (result >= 0 && length < oldBytes)
+            result = SystemCallsFile.Truncate(stored, length);
+        if (result < 0)
+            return result;
+        var builder = new FrameMapBuilder(1);
+        builder.Add(0, length, logicalBytes);
+        map = builder.Build(length);
+        return 0;
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.ExceptionServices;
 using ZstdFs.Core.Compression;
 
@@ -17,7 +16,7 @@ internal sealed class FrameBatch(ContentServices services, Overlay content, Task
     {
         internal long Offset;
         internal int LogicalBytes;
-        internal byte[] Stored = [];
+        internal FrameBuffer? Stored;
         internal int StoredBytes;
         internal int Result;
         internal ExceptionDispatchInfo? Failure;
@@ -38,39 +37,38 @@ internal sealed class FrameBatch(ContentServices services, Overlay content, Task
         else if (_frames.Count > 1)
             Parallel.ForEach(_frames, new ParallelOptions { MaxDegreeOfParallelism = services.Options.Jobs, TaskScheduler = threads }, Compress);
         int result = 0;
+        ExceptionDispatchInfo? failure = null;
         foreach (PendingFrame frame in _frames)
         {
             if (result >= 0)
                 result = frame.Result;
-            frame.Failure?.Throw();
-            if (result >= 0)
-                result = writer.AppendFrame(frame.Stored.AsSpan(0, frame.StoredBytes), frame.LogicalBytes);
-            if (frame.Stored.Length > 0)
-                ArrayPool<byte>.Shared.Return(frame.Stored);
+            failure ??= frame.Failure;
+            if (result >= 0 && failure is null)
+                result = writer.AppendFrame(frame.Stored!.Value.AsSpan(frame.StoredBytes), frame.LogicalBytes);
+            frame.Stored?.Dispose();
         }
         _frames.Clear();
+        failure?.Throw();
         return result;
     }
 
     private void Compress(PendingFrame frame)
     {
-        byte[] logical = ArrayPool<byte>.Shared.Rent(frame.LogicalBytes);
-        frame.Stored = ArrayPool<byte>.Shared.Rent(FrameEncoder.BoundBytes(frame.LogicalBytes));
+        int room = FrameEncoder.BoundBytes(frame.LogicalBytes);
+        FrameBuffer stored = services.Codecs.Buffers.Rent(room);
+        frame.Stored = stored;
+        using FrameBuffer logical = services.Codecs.Buffers.Rent(frame.LogicalBytes);
         try
         {
-            Span<byte> bytes = logical.AsSpan(0, frame.LogicalBytes);
+            Span<byte> bytes = logical.AsSpan(frame.LogicalBytes);
             frame.Result = content.Read(frame.Offset, bytes);
             if (frame.Result >= 0)
-                frame.StoredBytes = StoredFileWriter.Compress(services, _level, bytes, frame.Stored);
+                frame.StoredBytes = StoredFileWriter.Compress(services, _level, bytes, stored.AsSpan(room));
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
         {
             // Thrown again on the thread that commits, as itself and not as one of an aggregate.
             frame.Failure = ExceptionDispatchInfo.Capture(e);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(logical);
         }
     }
 }

@@ -117,6 +117,9 @@ internal sealed class Overlay : IDisposable
         }
     }
 
+    /// <summary>Why nobody knows where the content ends; null where it is known.</summary>
+    internal FrameDamage? EndDamage => IsDirty ? null : Base.EndDamage;
+
     /// <summary>Fills a destination that lies within the file. 0 or −errno.</summary>
     internal int Read(long offset, Span<byte> destination) => _reader.Read(offset, destination);
 

@@ -60,6 +60,9 @@ internal sealed class StoredBase : IDisposable
 
     internal FrameMap Map => Reader.Map;
 
+    /// <summary>Why the frames end before the file does; null where they do not.</summary>
+    internal FrameDamage? EndDamage => _isFresh ? null : Reader.Map.Damage;
+
     /// <summary>What a file with a damaged end shows: at least one byte more than can be read, so that reading on meets the damage and not an end of file.</summary>
     internal static long SizeOf(FrameMap map) => map.Damage is null ? map.LogicalBytes : map.LogicalBytes + 1;
 

@@ -35,16 +35,10 @@ internal sealed class StoredFileWriter
     /// <summary>Compresses one frame and appends it.</summary>
     internal int Append(ReadOnlySpan<byte> content)
     {
-        byte[] frame = ArrayPool<byte>.Shared.Rent(FrameEncoder.BoundBytes(content.Length));
-        try
-        {
-            int length = Compress(_services, _services.Options.Level, content, frame);
-            return AppendFrame(frame.AsSpan(0, length), content.Length);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(frame);
-        }
+        int room = FrameEncoder.BoundBytes(content.Length);
+        using FrameBuffer frame = _services.Codecs.Buffers.Rent(room);
+        int length = Compress(_services, _services.Options.Level, content, frame.AsSpan(room));
+        return AppendFrame(frame.AsSpan(length), content.Length);
     }
 
     /// <summary>Compresses and verifies; the length of the frame.</summary>

@@ -146,7 +146,7 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
                 return _zeroFrame;
             byte[] zeros = new byte[options.FrameBytes], frame = new byte[PieceRoom];
             frame = frame[..worker.Encoder.Compress(zeros, frame)];
-            if (!worker.Decoder.Matches(frame, zeros))
+            if (!worker.Decoder.Matches(frame, zeros, new byte[zeros.Length]))
                 throw new FileLeftException(LeftReason.Failed, "a frame of zeros does not decode to zeros (check this machine's memory)");
             Volatile.Write(ref _zeroFrame, frame);
             return frame;

@@ -16,6 +16,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
 {
     private readonly RecoveryTargets _targets = new(volume);
     private readonly HashSet<ulong> _rewritten = [];
+    private readonly List<byte[]> _redone = [];
     private readonly IEventLog _log = volume.Services.Log;
 
     internal void Run()
@@ -31,6 +32,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             else if (RoleOf(name) is not (WorkingRole.Redo or WorkingRole.Early))
                 Report(name, Adopt(name));
         }
+        // Only now: a copy left beside a rewrite without its redo would look like one of a file that was changed behind our back.
+        foreach (byte[] name in _redone)
+            _ = SystemCallsAt.Unlink(state.Working, new NativeName(name));
         RemoveOrphans();
         if (state.DiscardedCopies > 0)
             _log.Warning($"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
@@ -103,7 +107,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 }
                 if (result < 0)
                     return result;
-                version.ForgetName();
+                _redone.Add(name);
                 _rewritten.Add(record.InodeNumber);
                 _log.Information($"{target.Text}: a commit that was interrupted is finished");
                 return 0;
@@ -141,6 +145,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             EarlyFrames? early = null;
             if (record.HasEarlyFrames)
                 result = EarlyFrames.Open(volume.Services, state, copy.Id, record.BaseLimit, out early);
+            else
+                // Begun after the copy was synchronised last: the copy has all of it still, and their name must be free.
+                _ = SystemCallsAt.Unlink(state.Working, new NativeName(copy.Id.OfEarlyFrames().Terminated()));
             FileDescriptor stored = null!;
             Statx stat = default;
             if (result >= 0)

@@ -12,6 +12,8 @@ internal sealed class History(Func<int> now)
         internal readonly List<(int Moment, int Version)> Durable = [];
         // From this version on, blocks that were written after an fsync and before the next may be there in part, as on ext4.
         internal int LooseFrom = int.MaxValue;
+        // The first version that the name as it is now has led to.
+        internal int NameFrom;
     }
 
     private sealed record Kept(int From, string[] Paths, byte[] Content)
@@ -31,7 +33,10 @@ internal sealed class History(Func<int> now)
     {
         foreach (Kept kept in _kept.Where(k => k.To == int.MaxValue && k.Paths.Contains(path)))
             kept.To = now();
-        Of(path).All.Add(content);
+        Versions versions = Of(path);
+        if (content is null != versions.All[^1] is null)
+            versions.NameFrom = versions.All.Count;
+        versions.All.Add(content);
     }
 
     /// <summary>The file is open, was synchronised, and is written to in place from here on.</summary>
@@ -46,6 +51,33 @@ internal sealed class History(Func<int> now)
         foreach (string path in _paths.Keys)
             IsDurable(path);
     }
+
+    /// <summary>What names there are was promised to survive, of each file any content that it has had under its name.</summary>
+    internal void NamesAreDurable(string folder)
+    {
+        foreach ((string path, Versions versions) in _paths)
+        {
+            if (Path.GetDirectoryName(path) == folder)
+                versions.Durable.Add((now(), versions.NameFrom));
+        }
+    }
+
+    /// <summary>Two names are about to change places: each leads to any version that the other's file may still be after a power cut, and both contents stay.</summary>
+    internal void AreExchanged(string one, string other)
+    {
+        byte[]?[] ofOne = Possible(one), ofOther = Possible(other);
+        foreach (string path in new[] { one, other })
+        {
+            byte[] content = Current(path)!;
+            bool isDurable = Oldest(Of(path), int.MaxValue) == Of(path).All.Count - 1;
+            foreach (byte[]? version in path == one ? ofOther : ofOne)
+                Becomes(path, version);
+            if (isDurable)
+                _kept.Add(new Kept(now(), [one, other], content));
+        }
+    }
+
+    private byte[]?[] Possible(string path) => [.. Of(path).All.Skip(Oldest(Of(path), int.MaxValue)).Where(static v => v is not null)];
 
     /// <summary>A rename is about to take a file from one name to the other: where its content was promised to survive, one of them has it at every moment.</summary>
     internal void IsRenamed(string from, string to)
@@ -67,9 +99,11 @@ internal sealed class History(Func<int> now)
         Versions file = Of(from);
         if (Current(to) is null)
         {
-            foreach (byte[]? version in file.All.Skip(Oldest(file, int.MaxValue)).Where(v => v is not null).ToArray())
+            foreach (byte[]? version in Possible(from))
                 Becomes(to, version);
         }
+        else
+            Of(to).NameFrom = Of(to).All.Count;
         Becomes(to, Current(from));
     }
 

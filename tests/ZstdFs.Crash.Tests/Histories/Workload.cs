@@ -1,3 +1,4 @@
+using System.Globalization;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Linux;
 
@@ -83,12 +84,83 @@ internal sealed class Workload(string mount, History history, Random chance, Act
         history.IsDurable(path);
     }
 
-    /// <summary>fsync(2) of the top folder: names as they are now.</summary>
-    internal void SynchronizeFolder()
+    /// <summary>fsync(2) of a folder: names as they are now.</summary>
+    internal void SynchronizeFolder(string path = "")
     {
-        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(mount)), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor folder), Is.GreaterThanOrEqualTo(0));
-        using (folder)
+        using (FileDescriptor folder = OpenNative(path, OpenFlags.ReadOnly | OpenFlags.Directory))
             Assert.That(SystemCallsFile.Synchronize(folder), Is.Zero);
+        history.NamesAreDurable(path);
+    }
+
+    /// <summary>Overwrites a part of a file that was opened with O_SYNC or O_DSYNC: it is on disk when write(2) returns.</summary>
+    internal void WriteThrough(string path, int offset, int bytes, int flag)
+    {
+        byte[] patch = Content(bytes);
+        history.Becomes(path, Patched(history.Current(path)!, offset, patch));
+        using FileDescriptor file = OpenNative(path, OpenFlags.ReadWrite | flag);
+        Assert.That(SystemCallsFile.Write(file, offset, patch), Is.Zero);
+        history.IsDurable(path);
+        history.IsWrittenAfterSync(path);
+    }
+
+    /// <summary>
+    /// Overwrites a part through a shared mapping, and calls msync(2). In a process of its own: a page fault that this one serves itself stops its garbage collector for ever.
+    /// </summary>
+    internal void WriteMapped(string path, int offset, int bytes)
+    {
+        byte[] patch = Content(bytes);
+        byte[] next = Patched(history.Current(path)!, offset, patch);
+        history.Becomes(path, next);
+        history.IsWrittenAfterSync(path);
+        const string Script = "import mmap, sys; f = open(sys.argv[1], 'r+b'); m = mmap.mmap(f.fileno(), 0); p = bytes.fromhex(sys.argv[3]); a = int(sys.argv[2]); m[a:a + len(p)] = p; m.flush()";
+        Ext4.Run("python3", "-c", Script, At(path), offset.ToString(CultureInfo.InvariantCulture), Convert.ToHexString(patch));
+        history.IsDurable(path);
+    }
+
+    /// <summary>A file that comes into being without a name (O_TMPFILE), is written, synchronised, and only then named (linkat).</summary>
+    internal void WriteUnnamed(string path, int bytes)
+    {
+        byte[] content = Content(bytes);
+        using FileDescriptor folder = OpenNative("", OpenFlags.PathOnly | OpenFlags.Directory);
+        Assert.That(SystemCallsAt.Open(folder, new NativeName(Ext4.Native(".")), OpenFlags.ReadWrite | OpenFlags.TemporaryFile, 0b110_100_100, out FileDescriptor file), Is.GreaterThanOrEqualTo(0));
+        using (file)
+        {
+            Assert.That(SystemCallsFile.Write(file, 0, content), Is.Zero);
+            Assert.That(SystemCallsFile.Synchronize(file), Is.Zero);
+            history.Becomes(path, content);
+            Assert.That(SystemCallsAt.Link(file, folder, new NativeName(Ext4.Native(path))), Is.Zero);
+        }
+    }
+
+    internal void Exchange(string one, string other)
+    {
+        history.AreExchanged(one, other);
+        using FileDescriptor folder = OpenNative("", OpenFlags.PathOnly | OpenFlags.Directory);
+        Assert.That(SystemCallsAt.Rename(folder, new NativeName(Ext4.Native(one)), folder, new NativeName(Ext4.Native(other)), RenameFlags.Exchange), Is.Zero);
+    }
+
+    internal void MakeFolder(string path) => Directory.CreateDirectory(At(path));
+
+    /// <summary>Renames a folder; every file below it comes to another path.</summary>
+    internal void RenameFolder(string from, string to)
+    {
+        foreach (string path in history.Paths.Where(p => p.StartsWith(from + '/', StringComparison.Ordinal) && Has(p)).ToArray())
+            history.IsRenamed(path, to + path[from.Length..]);
+        Directory.Move(At(from), At(to));
+    }
+
+    /// <summary>Attributes that are no content: mode and an extended attribute.</summary>
+    internal void SetAttributes(string path)
+    {
+        File.SetUnixFileMode(At(path), (UnixFileMode)chance.Next(0b110_000_000, 0b111_111_111));
+        using FileDescriptor file = OpenNative(path, OpenFlags.ReadWrite);
+        Assert.That(ExtendedAttributes.Set(file, new NativeName(Ext4.Native("user.note")), Content(chance.Next(1, 60)), 0), Is.Zero);
+    }
+
+    private FileDescriptor OpenNative(string path, int flags)
+    {
+        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(At(path))), flags, out FileDescriptor file), Is.GreaterThanOrEqualTo(0), path);
+        return file;
     }
 
     internal void SynchronizeAll()
@@ -150,6 +222,19 @@ internal sealed class Workload(string mount, History history, Random chance, Act
         internal void Write(int offset, int bytes)
         {
             byte[] patch = _workload.Content(bytes);
+            Write(offset, patch);
+        }
+
+        /// <summary>Of content that compresses to little, so that much of it fits on a small disk.</summary>
+        internal void WriteCompressible(int offset, int bytes)
+        {
+            byte[] patch = new byte[bytes];
+            _workload.Content(bytes / 16).CopyTo(patch, 0);
+            Write(offset, patch);
+        }
+
+        private void Write(int offset, byte[] patch)
+        {
             _content = Patched(_content, offset, patch);
             _file.Position = offset;
             _file.Write(patch);

@@ -14,7 +14,7 @@ namespace ZstdFs.Crash.Tests.Recovering;
 /// </summary>
 internal sealed class PowerCut : IDisposable
 {
-    private const int LongestContent = 4 * 1024 * 1024;
+    private const int LongestContent = 12 * 1024 * 1024;
 
     private readonly string _folder;
     private readonly string _device;

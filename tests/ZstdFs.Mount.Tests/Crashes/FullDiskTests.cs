@@ -1,3 +1,4 @@
+using ZstdFs.Mount.Tests.Damage;
 using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Crashes;
@@ -12,6 +13,14 @@ internal sealed class FullDiskTests
 {
     private const int SmallBytes = 20_000, LargeBytes = 4_000_000;
 
+    private static readonly Dictionary<int, string> ErrorNames = new()
+    {
+        [NativeFileException.NoSpace] = "ENOSPC",
+        [NativeFileException.QuotaExceeded] = "EDQUOT",
+        [NativeFileException.ReadOnly] = "EROFS",
+        [NativeFileException.Input] = "EIO",
+    };
+
     private readonly Dictionary<string, byte[]> _old = [];
     private readonly Dictionary<string, byte[]> _new = [];
     private readonly HashSet<string> _acknowledged = [];
@@ -24,7 +33,7 @@ internal sealed class FullDiskTests
     {
         using LoopImage image = LoopImage.Create(type, sizeMib);
         string filler = Path.Combine(image.Root, "filler");
-        Try(image, NativeFileException.NoSpace, () => Shell.Run($"cat /dev/zero > {filler}; for i in $(seq 200); do head -c 4096 /dev/zero >> {filler} || break; done; sync -f {image.Root}; for i in $(seq 50); do head -c 4096 /dev/zero >> {filler} || break; done"),
+        Try($"{type}, no block left", image, NativeFileException.NoSpace, () => Shell.Run($"cat /dev/zero > {filler}; for i in $(seq 200); do head -c 4096 /dev/zero >> {filler} || break; done; sync -f {image.Root}; for i in $(seq 50); do head -c 4096 /dev/zero >> {filler} || break; done"),
             () => File.Delete(filler));
     }
 
@@ -33,7 +42,7 @@ internal sealed class FullDiskTests
     {
         using LoopImage image = LoopImage.Create("ext4", 64, makeOptions: "-N 128");
         string folder = Path.Combine(image.Root, "taken");
-        Try(image, NativeFileException.NoSpace, () => Shell.Run($"mkdir {folder}; cd {folder}; for i in $(seq 200); do : > $i || break; done"), () => Directory.Delete(folder, recursive: true));
+        Try("ext4, no inode left", image, NativeFileException.NoSpace, () => Shell.Run($"mkdir {folder}; cd {folder}; for i in $(seq 200); do : > $i || break; done"), () => Directory.Delete(folder, recursive: true));
     }
 
     [Test]
@@ -42,7 +51,7 @@ internal sealed class FullDiskTests
         using LoopImage image = LoopImage.Create("btrfs", 256);
         string source = Path.Combine(image.Root, "source");
         Shell.Get($"btrfs quota enable '{image.Root}' && btrfs subvolume create '{source}'");
-        Try(image, NativeFileException.QuotaExceeded, () => Shell.Get($"sync -f '{source}'; btrfs quota rescan -w '{source}' >&2; btrfs qgroup limit 1M '{source}'"), () => Shell.Get($"btrfs quota disable '{image.Root}'"));
+        Try("btrfs, quota used up", image, NativeFileException.QuotaExceeded, () => Shell.Get($"sync -f '{source}'; btrfs quota rescan -w '{source}' >&2; btrfs qgroup limit 1M '{source}'"), () => Shell.Get($"btrfs quota disable '{image.Root}'"));
     }
 
     [Test]
@@ -52,10 +61,10 @@ internal sealed class FullDiskTests
         // What the kernel does after an error of the disk (errors=remount-ro), although files are open for writing.
         string sysfs = Shell.Get($"basename \"$(findmnt -no SOURCE '{image.Root}')\"");
         Shell.Get($"mount -o remount,errors=remount-ro '{image.Root}'");
-        Try(image, NativeFileException.ReadOnly, () => Shell.Get($"echo 1 > /sys/fs/ext4/{sysfs}/trigger_fs_error"), static () => { }, repair: image.Repair);
+        Try("ext4, made read-only by the kernel after an error", image, NativeFileException.ReadOnly, () => Shell.Get($"echo 1 > /sys/fs/ext4/{sysfs}/trigger_fs_error"), static () => { }, repair: image.Repair);
     }
 
-    private void Try(LoopImage image, int errno, Action fill, Action free, Action? repair = null)
+    private void Try(string row, LoopImage image, int errno, Action fill, Action free, Action? repair = null)
     {
         using MountedFolder folder = MountedFolder.Create(new MountSetup { SourceParent = image.Root });
         foreach ((string name, int bytes) in new[] { ("small", SmallBytes), ("large", LargeBytes), ("appended", SmallBytes), ("patched", LargeBytes), ("linked", SmallBytes), ("truncated", LargeBytes) })
@@ -80,6 +89,7 @@ internal sealed class FullDiskTests
         Check(folder, "after a kill");
         free();
         GoOn(folder);
+        DamageTable.CheckRow(row, $"refused with {ErrorNames[errno]}; nothing lost");
         TestContext.Out.WriteLine(string.Join('\n', _outcomes));
     }
 

@@ -1,0 +1,33 @@
+namespace ZstdFs.Core.Compression;
+
+/// <summary>The sizes that native blocks come in, 4 KiB, 6 KiB, 8 KiB, 12 KiB …: at most a third of a block is unused, and what was given back fits whoever asks next.</summary>
+internal sealed class NativeBlockSizes
+{
+    private const int SmallestBytes = 4096;
+
+    private readonly int[] _bytes;
+
+    internal NativeBlockSizes(int largestBytes)
+    {
+        var sizes = new List<int>();
+        for (int size = SmallestBytes; sizes.Count == 0 || sizes[^1] < largestBytes; size *= 2)
+        {
+            sizes.Add(size);
+            if (size < largestBytes)
+                sizes.Add(size + size / 2);
+        }
+        _bytes = [.. sizes];
+    }
+
+    internal int Count => _bytes.Length;
+
+    /// <summary>Bytes of the blocks of a class.</summary>
+    internal int this[int sizeClass] => _bytes[sizeClass];
+
+    /// <summary>The smallest class of at least this many bytes; <see cref="Count"/> where there is none.</summary>
+    internal int ClassOf(int bytes)
+    {
+        int index = Array.BinarySearch(_bytes, bytes);
+        return index >= 0 ? index : ~index;
+    }
+}
