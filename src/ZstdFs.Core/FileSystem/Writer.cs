@@ -1,11 +1,16 @@
 using System.Globalization;
+using System.Text;
 using ZstdFs.Fuse;
+using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>Who changes a file's content or owner, as far as set-id bits are concerned.</summary>
 internal readonly struct Writer
 {
+    // 65,536 groups are the most that Linux allows.
+    private const int LongestStatusBytes = 1024 * 1024;
+
     private readonly uint _userId;
     private readonly uint _groupId;
     private readonly uint _threadId;
@@ -30,16 +35,17 @@ internal readonly struct Writer
     {
         if (_userId == 0 || _groupId == groupId)
             return true;
-        try
+        string path = string.Create(CultureInfo.InvariantCulture, $"/proc/{_threadId}/status\0");
+        if (SystemCallsAt.Open(new NativeName(Encoding.ASCII.GetBytes(path)), OpenFlags.ReadOnly, out FileDescriptor status) < 0)
+            return false;
+        byte[] text = new byte[LongestStatusBytes];
+        int length;
+        using (status)
+            length = Math.Max(0, SystemCallsFile.Read(status, 0, text));
+        foreach (string line in Encoding.ASCII.GetString(text, 0, length).Split('\n'))
         {
-            foreach (string line in File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{_threadId}/status")))
-            {
-                if (line.StartsWith("Groups:", StringComparison.Ordinal))
-                    return line["Groups:".Length..].Split(' ', '\t').Contains(groupId.ToString(CultureInfo.InvariantCulture));
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
+            if (line.StartsWith("Groups:", StringComparison.Ordinal))
+                return line["Groups:".Length..].Split(' ', '\t').Contains(groupId.ToString(CultureInfo.InvariantCulture));
         }
         return false;
     }
