@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ZstdFs.Core.Compression;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -343,24 +342,13 @@ internal sealed class Overlay : IDisposable
     internal int MoveToLost()
     {
         int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
-        try
-        {
-            if (result >= 0)
-                result = Working!.Complete(Math.Min(BaseLimit, LogicalBytes), LogicalBytes, _readBelow);
-        }
-        catch (DamagedFrameException)
-        {
-            // What it was written over was written over itself: there are holes in its place.
-        }
         if (result >= 0)
-            result = Working!.MoveToLost();
+            result = Working!.CompleteAndMoveToLost(Math.Min(BaseLimit, LogicalBytes), LogicalBytes, _readBelow);
         if (result < 0)
             return result;
         _early?.ForgetName();
         // It is nobody's content any more that could be committed.
-        IsDirty = ReplacesBase = false;
-        DirtySince = 0;
-        _failure = -(int)Errno.ESTALE;
+        (IsDirty, ReplacesBase, DirtySince, _failure) = (false, false, 0, -(int)Errno.ESTALE);
         return 0;
     }
 
