@@ -59,13 +59,13 @@ internal sealed class FileContent : IDisposable
     internal bool IsDirty => Overlay.IsDirty;
 
     /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
-    internal long DirtySince => Overlay.DirtySince;
+    internal long DirtySince => Overlay.Changes.UnsafeSince;
 
     /// <summary>Modification time of the content that is not committed yet.</summary>
-    internal Timestamp ModifyTime => Overlay.ModifyTime;
+    internal Timestamp ModifyTime => Overlay.Changes.ModifyTime;
 
     /// <summary>When the content that is not committed yet was changed last.</summary>
-    internal Timestamp ChangeTime => Overlay.ChangeTime;
+    internal Timestamp ChangeTime => Overlay.Changes.ChangeTime;
 
     /// <summary>When the logical file was made.</summary>
     internal Timestamp Birth { get; init; }
@@ -222,7 +222,7 @@ internal sealed class FileContent : IDisposable
         using ContentLock.Scope locked = _lock.Committing();
         int result = IsDirty && Overlay.Working is not null ? Overlay.Synchronize() : SystemCallsFile.Synchronize(Base.Stored);
         if (result >= 0)
-            Overlay.DirtySince = 0;
+            Overlay.Changes.NoteSynchronized();
         return result;
     }
 
@@ -289,7 +289,7 @@ internal sealed class FileContent : IDisposable
             if (!IsDirty)
                 return 0;
             // Of the content closed before nothing is left, and the new one has only begun: committed now, an empty file would take the place of the old version.
-            if (yields && _isEmptied && Handles.Writable > 0)
+            if (isBackground && _isEmptied && Handles.Writable > 0)
                 return -(int)Errno.EAGAIN;
             Outcome.NoteBegin();
             int result = committer.Build(this, yields, out StoredBase? next);
@@ -320,7 +320,7 @@ internal sealed class FileContent : IDisposable
     {
         if (!yields)
             return SystemCallsFile.SynchronizeData(version);
-        (StoredBase from, long changes) = (Base, Overlay.Changes);
+        (StoredBase from, long changes) = (Base, Overlay.Changes.Count);
         _lock.PauseCommit();
         int result;
         try
@@ -331,7 +331,7 @@ internal sealed class FileContent : IDisposable
         {
             _lock.ResumeCommit();
         }
-        return result >= 0 && (Base != from || Overlay.Changes != changes) ? -(int)Errno.EAGAIN : result;
+        return result >= 0 && (Base != from || Overlay.Changes.Count != changes) ? -(int)Errno.EAGAIN : result;
     }
 
     /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>
@@ -375,16 +375,9 @@ internal sealed class FileContent : IDisposable
     internal bool TryRentStored(bool hasName, out DescriptorLease lease)
     {
         StoredBase current = Base;
-        lease = default;
-        try
-        {
-            lease = new DescriptorLease(current.Stored);
-        }
-        catch (ObjectDisposedException)
-        {
+        if (!current.TryRent(out lease))
             return false;
-        }
-        if (!hasName || current.Identity.InodeNumber == Published.InodeNumber && SystemCallsAt.Stat(current.Stored, out Statx stat) >= 0 && stat.LinkCount > 0)
+        if (!hasName || current.Identity.InodeNumber == Published.InodeNumber && current.TryStat(out _))
             return true;
         lease.Dispose();
         return false;
@@ -394,21 +387,12 @@ internal sealed class FileContent : IDisposable
     internal bool TryStat(out Statx stat, out long logicalBytes)
     {
         (stat, logicalBytes) = (default, 0);
-        if (!Overlay.IsLoaded)
+        StoredBase current = Base;
+        if (!Overlay.IsLoaded || !current.TryStat(out stat))
             return false;
-        try
-        {
-            StoredBase current = Base;
-            if (SystemCallsAt.Stat(current.Stored, out stat) < 0 || stat.LinkCount == 0)
-                return false;
-            logicalBytes = LogicalBytes;
-            // What somebody wrote into the stored file itself is not this content.
-            return IsDirty || StoredIdentity.Of(stat) == current.Identity;
-        }
-        catch (ObjectDisposedException)
-        {
-            return false;
-        }
+        logicalBytes = LogicalBytes;
+        // What somebody wrote into the stored file itself is not this content.
+        return IsDirty || StoredIdentity.Of(stat) == current.Identity;
     }
 
     /// <summary>Nobody has it open.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
@@ -23,7 +22,6 @@ internal sealed class Overlay : IDisposable
     private bool _isLoaded;
     private readonly EarlyCompression _early;
     private int _failure;
-    private readonly ContentTimes _times = new();
 
     internal Overlay(ContentServices services, Node node, StoredBase @base)
         : this(services, node, @base, early: null)
@@ -43,12 +41,12 @@ internal sealed class Overlay : IDisposable
     internal Overlay(ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
         : this(services, node, @base, early)
     {
-        (Working, LogicalBytes, IsDirty, MayHaveHoles, _isLoaded) = (left, logicalBytes, true, true, true);
+        (Working, LogicalBytes, MayHaveHoles, _isLoaded) = (left, logicalBytes, true, true);
         BaseLimit = Math.Min(left.Record.BaseLimit, logicalBytes);
         // The crash came when the length was to follow the limit, or the other way round.
         if (BaseLimit < left.Record.BaseLimit)
             _ = left.Limit(BaseLimit);
-        (_times.Modify, _times.Change) = (left.Record.ModifyTime, Timestamp.Now());
+        Changes.NoteLeft(left.Record.ModifyTime);
     }
 
     /// <summary>The committed version.</summary>
@@ -63,26 +61,16 @@ internal sealed class Overlay : IDisposable
     /// <summary>The length is known.</summary>
     internal bool IsLoaded => Volatile.Read(ref _isLoaded);
 
+    internal UncommittedChanges Changes { get; } = new();
+
     /// <summary>There is something to commit.</summary>
-    internal bool IsDirty { get; private set; }
-
-    /// <summary>Counts what changed the content, and its commits.</summary>
-    internal long Changes { get; private set; }
-
-    /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
-    internal long DirtySince { get; set; }
+    internal bool IsDirty => Changes.Exist;
 
     /// <summary>Emptied to be written anew, and neither closed nor synchronised since: until then the old version is the one that counts.</summary>
     internal bool ReplacesBase { get; private set; }
 
     /// <summary>Opened with O_TMPFILE, and not linked yet: it has no name, and may get one.</summary>
     internal bool IsUnnamed { get; set; }
-
-    /// <summary>Modification time of the content that is not committed yet.</summary>
-    internal Timestamp ModifyTime => _times.Modify;
-
-    /// <summary>When the content that is not committed yet was changed last.</summary>
-    internal Timestamp ChangeTime => _times.Change;
 
     /// <summary>Something was left out when it grew, or punched out.</summary>
     internal bool MayHaveHoles { get; private set; }
@@ -143,7 +131,7 @@ internal sealed class Overlay : IDisposable
             return Fail(result);
         MayHaveHoles |= offset > LogicalBytes;
         LogicalBytes = newSize;
-        Touch();
+        Changes.Note();
         _early.KeepPace();
         return 0;
     }
@@ -161,7 +149,7 @@ internal sealed class Overlay : IDisposable
         if (_buffer.IsUsed)
         {
             _buffer.Content[(int)offset..(int)end].Clear();
-            Touch();
+            Changes.Note();
             return 0;
         }
         // Up to the end of the file the last block counts as whole.
@@ -170,7 +158,7 @@ internal sealed class Overlay : IDisposable
         if (last - first < PunchedBytes || !Working!.TryPunch(first, last, BaseLimit))
             return WriteZeros(offset, end);
         MayHaveHoles = true;
-        Touch();
+        Changes.Note();
         result = WriteZeros(offset, first);
         return result < 0 ? result : WriteZeros(last, end);
     }
@@ -216,7 +204,7 @@ internal sealed class Overlay : IDisposable
         ReplacesBase = replaces;
         MayHaveHoles |= size > LogicalBytes;
         LogicalBytes = size;
-        Touch();
+        Changes.Note();
         return 0;
     }
 
@@ -243,7 +231,7 @@ internal sealed class Overlay : IDisposable
             InodeNumber = _node.Id,
             Base = Base.Identity,
             BaseLimit = _buffer.IsUsed ? 0 : BaseLimit,
-            ModifyTime = IsDirty ? ModifyTime : Base.Identity.ModifyTime,
+            ModifyTime = IsDirty ? Changes.ModifyTime : Base.Identity.ModifyTime,
             IsIncomplete = ReplacesBase,
         };
         int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
@@ -283,17 +271,8 @@ internal sealed class Overlay : IDisposable
         if (result < 0)
             return Fail(result);
         LogicalBytes = BaseLimit;
-        Touch();
+        Changes.Note();
         return taken;
-    }
-
-    private void Touch()
-    {
-        IsDirty = true;
-        Changes++;
-        if (DirtySince == 0)
-            DirtySince = Stopwatch.GetTimestamp();
-        _times.Modify = _times.Change = Timestamp.Now();
     }
 
     /// <summary>A write that failed in part leaves a working copy nobody can vouch for: a full disk may be retried, anything else not.</summary>
@@ -307,7 +286,7 @@ internal sealed class Overlay : IDisposable
     /// <summary>Somebody set the modification time: the base with another time is the same base.</summary>
     internal void NoteTimes(in StoredIdentity same, Timestamp modify)
     {
-        _times.Modify = modify;
+        Changes.ModifyTime = modify;
         Base.NoteTimes(same);
         if (Working is not null)
             _ = Working.WriteRecord(Working.Record with { Base = same, ModifyTime = modify });
@@ -318,7 +297,7 @@ internal sealed class Overlay : IDisposable
     {
         int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
         if (result >= 0)
-            result = Working!.WriteRecord(Working.Record with { ModifyTime = ModifyTime, IsIncomplete = false });
+            result = Working!.WriteRecord(Working.Record with { ModifyTime = Changes.ModifyTime, IsIncomplete = false });
         ReplacesBase &= result < 0;
         return result;
     }
@@ -349,17 +328,8 @@ internal sealed class Overlay : IDisposable
     internal int MoveToLost()
     {
         int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
-        try
-        {
-            if (result >= 0)
-                result = Working!.Complete(Math.Min(BaseLimit, LogicalBytes), LogicalBytes, _readBelow);
-        }
-        catch (DamagedFrameException)
-        {
-            // What it was written over was written over itself: there are holes in its place.
-        }
         if (result >= 0)
-            result = Working!.MoveToLost();
+            result = Working!.CompleteAndMoveToLost(Math.Min(BaseLimit, LogicalBytes), LogicalBytes, _readBelow);
         if (result < 0)
             return result;
         _early.ForgetName();
@@ -400,9 +370,8 @@ internal sealed class Overlay : IDisposable
 
     private void NoteClean()
     {
-        IsDirty = ReplacesBase = false;
-        DirtySince = 0;
-        Changes++;
+        ReplacesBase = false;
+        Changes.NoteClean();
     }
 
     /// <summary>An uncommitted working copy of a file that still has a name stays for the next mount; of a deleted one it goes.</summary>

@@ -1,4 +1,5 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -111,6 +112,35 @@ internal sealed class StoredBase : IDisposable
     {
         _reader?.Dispose();
         _services.Cache.Invalidate(_cacheId);
+    }
+
+    /// <summary>The stored file, kept open until the lease is disposed of. False where this version is closed already.</summary>
+    internal bool TryRent(out DescriptorLease lease)
+    {
+        lease = default;
+        try
+        {
+            lease = new DescriptorLease(Stored);
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Attributes of the stored file. False where it has no name any more, or this version is closed already.</summary>
+    internal bool TryStat(out Statx stat)
+    {
+        stat = default;
+        try
+        {
+            return SystemCallsAt.Stat(Stored, out stat) >= 0 && stat.LinkCount > 0;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
     }
 
     public void Dispose()

@@ -1,4 +1,5 @@
 using System.Buffers;
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -338,6 +339,20 @@ internal sealed class WorkingCopy : IDisposable
             result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Terminated()), lost, new NativeName(_name.Terminated()), 0);
         _hasName = result < 0;
         return result;
+    }
+
+    /// <summary>The same, with what it was written over put into it as far as that can still be read: where somebody wrote into that there are holes.</summary>
+    internal int CompleteAndMoveToLost(long baseLimit, long logicalBytes, ReadBelow below)
+    {
+        int result = 0;
+        try
+        {
+            result = Complete(baseLimit, logicalBytes, below);
+        }
+        catch (DamagedFrameException)
+        {
+        }
+        return result < 0 ? result : MoveToLost();
     }
 
     /// <summary>Its content is in the stored file now, or nobody wants it any more.</summary>

@@ -7,7 +7,7 @@ namespace ZstdFs.Mount.Tests.Handles;
 internal sealed class InodeDatabaseTests
 {
     private const int Files = 200_000;
-    private const long MemoryBoundKiB = 120 * 1024;
+    private const long MemoryBoundKiB = 120 * 1024, PeakBoundKiB = 160 * 1024; // afterwards; while the kernel knows all of them, or forgets them in one go
 
     private static readonly MountSetup RocksDb = new() { Options = ["--inodes=rocksdb"] };
 
@@ -102,7 +102,7 @@ internal sealed class InodeDatabaseTests
         folder.Unmount();
         Shell.Get($"rm -rf '{folder.Source}'/*", TimeSpan.FromMinutes(5));
         Assert.That(isSmall, Is.True, () => $"{memory} KiB");
-        Assert.That(most, Is.LessThan(MemoryBoundKiB), "at its most");
+        Assert.That(most, Is.LessThan(PeakBoundKiB), "at its most");
     }
 
     private static long Memory(MountedFolder folder, string field) =>

@@ -1,8 +1,7 @@
 namespace ZstdFs.Mount.Tests.Harness;
 
 /// <summary>One file system of each type for all tests that only need some of that type: making one takes as long as a test.</summary>
-[SetUpFixture]
-internal sealed class SharedImages
+internal static class SharedImages
 {
     private const int SizeMib = 2048;
 
@@ -16,8 +15,8 @@ internal sealed class SharedImages
         return image.Root;
     }
 
-    [OneTimeTearDown]
-    public static void Remove()
+    /// <summary>After the last test.</summary>
+    internal static void Remove()
     {
         foreach (LoopImage image in Images.Values)
             image.Dispose();

@@ -48,6 +48,12 @@ internal sealed class SystemCallTests(Ground ground) : GroundTests(ground)
     [TestCase("fallocate -d f", 2_000_000)]
     public void Fallocate_ChangesWhatItSays(string command, int size)
     {
+        if (FileSystem == "tmpfs" && !OnMount && command.Contains(" -z ", StringComparison.Ordinal))
+        {
+            // The one thing here that a mount can and its source's file system cannot.
+            Assert.That(TryBash($"head -c 2000000 /dev/urandom > f; {command}").Error, Does.Contain("upported"));
+            return;
+        }
         Bash($"head -c 2000000 /dev/urandom > f; cp f $outside/f; {command}; cd $outside; {command}; cmp f '{Folder}/f'");
         Assert.That(Bash("stat -c %s f"), Is.EqualTo($"{size}"));
         AssertKept();
