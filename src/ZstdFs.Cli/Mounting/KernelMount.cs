@@ -37,15 +37,26 @@ internal sealed class KernelMount : IDisposable
         }
     }
 
-    /// <summary>Serves until the mount is gone.</summary>
-    internal void Run(ZstdFileSystem fileSystem, IEventLog log)
+    /// <summary>
+    /// Serves until the mount is gone. <paramref name="onServing"/> is called once, from a thread of its own, when the kernel and the session have agreed on a
+    /// protocol: that mount(2) succeeded does not show it. The mount itself is not asked: a daemon that is killed while it waits for its own answer would hang with it.
+    /// </summary>
+    internal void Run(ZstdFileSystem fileSystem, IEventLog log, Action onServing)
     {
         using var session = new FuseSession(_mount.Device, fileSystem, new SessionOptions
         {
             OnFailure = fileSystem.ReportFailure,
             ExportSupport = true,
         });
-        session.Run();
+        session.Start();
+        var start = new Thread(() =>
+        {
+            if (session.WaitUntilServing(Timeout.InfiniteTimeSpan))
+                onServing();
+        }) { IsBackground = true, Name = "start" };
+        start.Start();
+        session.Join();
+        start.Join();
         // ENODEV is an unmount. Whatever else ended it, what is open still goes to disk.
         if (session.EndedBy != Errno.ENODEV)
             log.Warning($"the connection to the kernel ended without an unmount ({session.EndedBy})");

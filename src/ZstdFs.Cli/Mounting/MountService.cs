@@ -29,8 +29,7 @@ internal sealed class MountService(string source, string mountPoint, MountOption
             onto.Dispose();
             Directory.SetCurrentDirectory("/");
             ending.MountIsMade();
-            ServingProbe.Start(onto.Path, () => NoteServing(from, onto, fileSystem.ReadOnly));
-            mount.Run(fileSystem, log);
+            mount.Run(fileSystem, log, () => NoteServing(from, onto, fileSystem.ReadOnly));
         }
         ExitCode code = Drain(fileSystem, from);
         return _served || ending.WasAsked

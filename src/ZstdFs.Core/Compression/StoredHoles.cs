@@ -39,6 +39,9 @@ internal ref struct StoredHoles(FileDescriptor file, FrameMap map, ZeroFrames ze
         return isHole;
     }
 
+    /// <summary>Whether any frame is zeros.</summary>
+    internal bool Any() => map.MayHaveHoles && (Find(0, map.LogicalBytes, out long end) || end < map.LogicalBytes);
+
     private bool IsZeros(in FrameExtent frame)
     {
         if (!ZeroFrames.CanBeZeros(frame))

@@ -84,7 +84,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             if (result >= 0)
                 result = SystemCallsAt.Stat(stored, out stat);
             if (result >= 0)
-                result = WriteRecord(stored, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
+                result = WriteRecord(stored, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame, HasHoles = services.HasHoles(stored, map) });
             // As far as it came, it was we who changed the file.
             if (result >= 0 || SystemCallsAt.Stat(stored, out stat) >= 0)
                 content.NotePublished(stat);
@@ -142,7 +142,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
         if (result >= 0)
-            result = WriteRecord(file, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = map.MayHaveHoles });
+            result = WriteRecord(file, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = services.HasHoles(file, map) });
         // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
         if (result >= 0 && content.Overlay.Working is { } working)
             result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });

@@ -52,6 +52,13 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal int LevelOf(Node node, long logicalBytes) =>
         Rules is { } rules ? rules.LevelFor(node.LogicalPath().AsSpan().TrimStart((byte)'/'), logicalBytes, Options.Level) : Options.Level;
 
+    /// <summary>Whether a finished stored file has whole frames of zeros. Other tiny frames are looked into and told from those.</summary>
+    internal bool HasHoles(FileDescriptor file, FrameMap map)
+    {
+        using var holes = new StoredHoles(file, map, ZeroFrames);
+        return holes.Any();
+    }
+
     /// <summary>A number for one version of one file's content in the frame cache.</summary>
     internal ulong NextCacheId() => (ulong)Interlocked.Increment(ref _lastCacheId);
 

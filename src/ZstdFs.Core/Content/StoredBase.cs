@@ -29,7 +29,7 @@ internal sealed class StoredBase : IDisposable
         Identity = StoredIdentity.Of(stat);
         _isFresh = isFresh;
         _cacheId = services.NextCacheId();
-        HasHoles = map is { MayHaveHoles: true };
+        HasHoles = map is not null && services.HasHoles(file, map);
         if (map is not null)
             _reader = NewReader(map);
     }

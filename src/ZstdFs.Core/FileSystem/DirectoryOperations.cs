@@ -57,11 +57,11 @@ internal sealed class DirectoryOperations(Volume volume)
     private int Add(FileDescriptor descriptor, Node folder, out FuseOpenOut reply)
     {
         _ = SystemCallsAt.Stat(descriptor, out Statx stat);
-        reply = new FuseOpenOut
-        {
-            Handle = _handles.Add(new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat))),
-            OpenFlags = OpenReplyFlags.CacheDirectory,
-        };
+        reply = new FuseOpenOut { Handle = _handles.Add(new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat))) };
+        // Of two that list at once the kernel may keep what the one was told before a change as if it were from after it.
+        if (folder.Listings > 0)
+            return 0;
+        reply.OpenFlags = OpenReplyFlags.CacheDirectory;
         // The kernel takes a listing that it kept where the folder's modification time is the same, but that one is without attributes: it serves only as long as those
         // that came with it are good.
         if (Stopwatch.GetElapsedTime(folder.ListedAt) < volume.CacheTimeout && folder.ListedAt != 0)

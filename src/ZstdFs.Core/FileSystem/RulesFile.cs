@@ -14,10 +14,9 @@ internal static class RulesFile
     internal static LevelRules? Load(SourceTree source, string? path)
     {
         string name = path ?? InSource;
-        var terminated = new NativeName(Encoding.UTF8.GetBytes(name + "\0"));
         int result = path is null
-            ? SystemCallsAt.Open(source.Root, terminated, OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking, 0, out FileDescriptor file)
-            : SystemCallsAt.Open(terminated, OpenFlags.ReadOnly, out file);
+            ? OpenInSource(source, out FileDescriptor file)
+            : SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(path + "\0")), OpenFlags.ReadOnly, out file);
         if (path is null && result == -(int)Errno.ENOENT)
             return null;
         byte[] text = new byte[LevelRules.MaxBytes + 1];
@@ -36,5 +35,15 @@ internal static class RulesFile
         {
             throw new SourceException(SourceProblem.Unusable, e.Message);
         }
+    }
+
+    // Where the folder is not what it should be there are no rules: who opens it for the state says what is wrong.
+    private static int OpenInSource(SourceTree source, out FileDescriptor file)
+    {
+        file = null!;
+        if (source.OpenDirectory(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
+            return -(int)Errno.ENOENT;
+        using (folder)
+            return SystemCallsAt.Open(folder, new NativeName("rules\0"u8), OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking, 0, out file);
     }
 }

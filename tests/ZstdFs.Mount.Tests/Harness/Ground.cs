@@ -34,6 +34,9 @@ internal static class Grounds
     /// <summary>For cases of single calls: a part of the matrix by default.</summary>
     internal static IEnumerable<TestFixtureData> ForCalls => Data([.. Usual, .. Representative]);
 
+    /// <summary>For cases of single calls that an ordinary user may not make.</summary>
+    internal static IEnumerable<TestFixtureData> ForRootsCalls => ForCalls.Where(data => ((Ground)data.Arguments[0]!).User == ShellUser.Same);
+
     /// <summary>For what takes long: the machine's own file system alone.</summary>
     internal static IEnumerable<TestFixtureData> OnOwnFileSystem => Usual.Select(ground => new TestFixtureData(ground).SetArgDisplayNames(ground.ToString()));
 

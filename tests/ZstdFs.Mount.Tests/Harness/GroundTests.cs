@@ -6,6 +6,10 @@ namespace ZstdFs.Mount.Tests.Harness;
 [TestFixtureSource(typeof(Grounds), nameof(Grounds.ForCalls))]
 internal abstract class GroundTests(Ground ground) : GroundFixture(ground);
 
+/// <summary>As <see cref="GroundTests"/>, of calls that are root's alone.</summary>
+[TestFixtureSource(typeof(Grounds), nameof(Grounds.ForRootsCalls))]
+internal abstract class RootGroundTests(Ground ground) : GroundFixture(ground);
+
 /// <summary>Tests of programs that must do the same on a mount as in an ordinary folder.</summary>
 [TestFixtureSource(typeof(Grounds), nameof(Grounds.ForPrograms))]
 internal abstract class ProgramTests(Ground ground) : GroundFixture(ground);
