@@ -8,6 +8,7 @@ internal sealed class ContentLock
 {
     private int _readers;
     private bool _committing;
+    private bool _isPaused;
     private bool _exclusive;
     private int _waitingWriters;
 
@@ -34,10 +35,25 @@ internal sealed class ContentLock
         return new Scope(this, Mode.Commit);
     }
 
-    /// <summary>Lets others in, writers too, before the commit goes on with <see cref="ResumeCommit"/>. The holder of the commit mode only.</summary>
-    internal void PauseCommit() => ExitCommit();
+    /// <summary>Lets writers in until <see cref="ResumeCommit"/>, but no other commit, which would do all of it again. The holder of the commit mode only.</summary>
+    internal void PauseCommit()
+    {
+        lock (this)
+        {
+            _isPaused = true;
+            Monitor.PulseAll(this);
+        }
+    }
 
-    internal void ResumeCommit() => EnterCommit();
+    internal void ResumeCommit()
+    {
+        lock (this)
+        {
+            while (_exclusive)
+                Monitor.Wait(this);
+            _isPaused = false;
+        }
+    }
 
     private void EnterRead()
     {
@@ -63,7 +79,7 @@ internal sealed class ContentLock
         lock (this)
         {
             _waitingWriters++;
-            while (_exclusive || _committing || _readers > 0)
+            while (_exclusive || _committing && !_isPaused || _readers > 0)
                 Monitor.Wait(this);
             _waitingWriters--;
             _exclusive = true;
