@@ -75,6 +75,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         next = null;
         FileDescriptor stored = content.Base.Stored;
         int result = FirstContent.Write(services, content.Overlay, stored, old.Size, out FrameMap map);
+        bool hasHoles = services.HasHoles(stored, map);
         lock (content.Node.LinksGate)
         {
             // ModifyTime may be what utimens set a moment ago, so it is read under the gate.
@@ -84,13 +85,13 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             if (result >= 0)
                 result = SystemCallsAt.Stat(stored, out stat);
             if (result >= 0)
-                result = WriteRecord(stored, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame, HasHoles = services.HasHoles(stored, map) });
+                result = WriteRecord(stored, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame, HasHoles = hasHoles });
             // As far as it came, it was we who changed the file.
             if (result >= 0 || SystemCallsAt.Stat(stored, out stat) >= 0)
                 content.NotePublished(stat);
             if (result < 0)
                 return result;
-            next = content.Base.Rewritten(stat, map);
+            next = content.Base.Rewritten(stat, map, hasHoles);
             return 0;
         }
     }
@@ -135,6 +136,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     {
         next = null;
         FileDescriptor file = version.File;
+        bool hasHoles = services.HasHoles(file, map);
         int result = StoredAttributes.Copy(content.Base.Stored, file, old);
         if (result >= 0)
             result = SystemCallsFile.SetTimes(file, old.AccessTime.ToTimestamp(), content.ModifyTime);
@@ -142,7 +144,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
         if (result >= 0)
-            result = WriteRecord(file, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = services.HasHoles(file, map) });
+            result = WriteRecord(file, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = hasHoles });
         // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
         if (result >= 0 && content.Overlay.Working is { } working)
             result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });
@@ -161,7 +163,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         // The rename moved the change time.
         _ = SystemCallsAt.Stat(file, out stat);
         content.NotePublished(stat);
-        next = new StoredBase(services, version.Release(), stat, isFresh: false, map);
+        next = new StoredBase(services, version.Release(), stat, isFresh: false, map) { HasHoles = hasHoles };
         return 0;
     }
 
@@ -211,7 +213,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         version.DropRedo();
         _ = SystemCallsAt.Stat(target, out Statx stat);
         content.NotePublished(stat);
-        next = new StoredBase(services, target, stat, isFresh: false, map);
+        next = new StoredBase(services, target, stat, isFresh: false, map) { HasHoles = services.HasHoles(target, map) };
         return 0;
     }
 

@@ -29,7 +29,6 @@ internal sealed class StoredBase : IDisposable
         Identity = StoredIdentity.Of(stat);
         _isFresh = isFresh;
         _cacheId = services.NextCacheId();
-        HasHoles = map is not null && services.HasHoles(file, map);
         if (map is not null)
             _reader = NewReader(map);
     }
@@ -55,7 +54,7 @@ internal sealed class StoredBase : IDisposable
     internal bool IsFresh => _isFresh;
 
     /// <summary>Programs are told that it is sparse, and so ask where its holes are.</summary>
-    internal bool HasHoles { get; private init; }
+    internal bool HasHoles { get; init; }
 
     internal long LogicalBytes => _isFresh ? 0 : SizeOf(Reader.Map);
 
@@ -99,10 +98,10 @@ internal sealed class StoredBase : IDisposable
     internal void NoteTimes(StoredIdentity same) => Identity = same;
 
     /// <summary>The same open file with other content: it was written in place. This object gives up the file and must not be used any more.</summary>
-    internal StoredBase Rewritten(in Statx stat, FrameMap map)
+    internal StoredBase Rewritten(in Statx stat, FrameMap map, bool hasHoles = false)
     {
         CloseReader();
-        return new StoredBase(_services, Stored, stat, isFresh: false, map);
+        return new StoredBase(_services, Stored, stat, isFresh: false, map) { HasHoles = hasHoles };
     }
 
     /// <summary>The open file is somebody else's now. This object must not be used any more.</summary>
