@@ -62,17 +62,11 @@ def call(function, *arguments, user=ROOT):
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        os.close(reader)
-        status = 1
         try:
-            user.become()
-            answer = {"value": function(*arguments)}
-            status = 0
-        except BaseException:  # the parent shows it
-            answer = {"error": traceback.format_exc()}
-        with os.fdopen(writer, "w") as pipe:
-            json.dump(answer, pipe)
-        os._exit(status)
+            os.close(reader)
+            _answer(writer, function, arguments, user)
+        finally:  # whatever happens, even that nobody reads the answer any more: what the parent made is not this process's to take back
+            os._exit(0)
     os.close(writer)
     try:
         with os.fdopen(reader) as pipe:
@@ -83,6 +77,16 @@ def call(function, *arguments, user=ROOT):
     if "error" in answer:
         raise Failure(f"{function.__name__} failed:\n{answer['error']}")
     return answer["value"]
+
+
+def _answer(writer, function, arguments, user):
+    try:
+        user.become()
+        answer = {"value": function(*arguments)}
+    except BaseException:  # the parent shows it
+        answer = {"error": traceback.format_exc()}
+    with os.fdopen(writer, "w") as pipe:
+        json.dump(answer, pipe)
 
 
 @contextlib.contextmanager

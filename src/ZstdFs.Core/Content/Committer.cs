@@ -170,15 +170,11 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     /// <summary>To the folder's users no name changed, so its modification time must not either.</summary>
     private int RenameUnnoticed(FileDescriptor replaced, in Statx old, NewVersion version, Node folder, FileDescriptor parent, NativeName stored)
     {
-        lock (folderGates[folder])
+        using (folderGates.EnterUnnoticed(folder, parent))
         {
-            bool hasTime = SystemCallsAt.Stat(parent, out Statx before) >= 0;
             ProtectedFile.Mark mark = ProtectedFile.Lift(replaced, old);
             int result = mark.Result >= 0 ? version.RenameTo(parent, stored) : mark.Result;
             ProtectedFile.PutBack(mark, replaced, version.File, result >= 0);
-            // Who may not set the time of a folder that belongs to somebody else leaves it moved.
-            if (result >= 0 && hasTime)
-                _ = SystemCallsAt.SetTimes(parent, new NativeName(".\0"u8), Timestamp.Omit, before.ModifyTime.ToTimestamp());
             return result;
         }
     }

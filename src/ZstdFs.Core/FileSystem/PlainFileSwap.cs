@@ -142,7 +142,7 @@ internal sealed class PlainFileSwap(Volume volume)
             if (SystemCallsFile.Synchronize(folder) is < 0 and var failed)
                 converter.Withdraw(job, failed);
             else
-                Quietly(file.Link.Parent, folder, () => converter.Retire(job));
+                Retire(file.Link.Parent, job, converter);
             if (job.IsLeft && job.Published == 0)
                 node.Kind = NodeKind.Plain;
             else
@@ -159,20 +159,13 @@ internal sealed class PlainFileSwap(Volume volume)
     /// <summary>A listing that has begun would show the file twice, or not at all.</summary>
     private bool Publish(Node parent, SwapJob job, FileConverter converter)
     {
-        bool published = false;
-        Quietly(parent, job.Names[0].Folder.Descriptor, () => published = parent.Listings == 0 && converter.Publish(job));
-        return published;
+        using FolderGates.Unnoticed gate = volume.FolderGates.EnterUnnoticed(parent, job.Names[0].Folder.Descriptor);
+        return parent.Listings == 0 && converter.Publish(job);
     }
 
-    /// <summary>To the folder's users nothing happens in it.</summary>
-    private void Quietly(Node folder, FileDescriptor descriptor, Action change)
+    private void Retire(Node parent, SwapJob job, FileConverter converter)
     {
-        lock (volume.FolderGates[folder])
-        {
-            bool hasTime = SystemCallsAt.Stat(descriptor, out Statx before) >= 0;
-            change();
-            if (hasTime)
-                _ = SystemCallsFile.SetTimes(descriptor, Timestamp.Omit, before.ModifyTime.ToTimestamp());
-        }
+        using FolderGates.Unnoticed gate = volume.FolderGates.EnterUnnoticed(parent, job.Names[0].Folder.Descriptor);
+        converter.Retire(job);
     }
 }

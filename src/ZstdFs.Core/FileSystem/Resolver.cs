@@ -18,7 +18,7 @@ internal readonly record struct Resolved(NodeKind Kind, ulong Id, Statx Stat, lo
 }
 
 /// <summary>Finds what a logical name stands for, and its size and inode number.</summary>
-internal sealed class Resolver(ContentServices services)
+internal sealed class Resolver(ContentServices services, FolderGates folderGates)
 {
     private readonly PlainFiles _plainFiles = services.Options.PlainFiles;
 
@@ -62,14 +62,23 @@ internal sealed class Resolver(ContentServices services)
         name.CopyTo(buffer);
         buffer[name.Length] = 0;
         var native = new NativeName(buffer[..(name.Length + 1)]);
-        int result = SystemCallsAt.Stat(parent, native, out Statx stat);
-        if (result < 0)
-            return result;
+        int result;
+        ulong number;
+        Statx stat;
+        long look;
+        do
+        {
+            look = folderGates.Look();
+            result = SystemCallsAt.Stat(parent, native, out stat);
+            if (result < 0)
+                return result;
+            services.Source.Devices.Learn(parent, native, stat);
+            number = services.Source.Devices.NumberOf(stat);
+        }
+        while (stat.IsDirectory && !folderGates.TryShow(look, number, ref stat));
         // A regular file here is plain, unless its name makes it a stored file, which has another logical name.
         if (stat.IsRegular && (_plainFiles == PlainFiles.Ignore || StoredName.TryToLogical(name, out _)))
             return -(int)Errno.ENOENT;
-        services.Source.Devices.Learn(parent, native, stat);
-        ulong number = services.Source.Devices.NumberOf(stat);
         if (stat.IsRegular)
             result = services.Inspector.PlainNumber(parent, native, stat, out number);
         NodeKind kind = stat.IsDirectory ? NodeKind.Directory : stat.IsRegular ? NodeKind.Plain : NodeKind.Special;

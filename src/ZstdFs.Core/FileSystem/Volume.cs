@@ -32,7 +32,7 @@ internal sealed class Volume : IDisposable
         Privileges = new Privileges(this);
         NameJournal = state is null ? null : new NameJournal(source, state, log);
         PlainFiles = new PlainFileView(options.PlainFiles, log);
-        Resolver = new Resolver(Services);
+        Resolver = new Resolver(Services, FolderGates);
         if (options.PlainFiles == Core.PlainFiles.Convert && state is { KeepsRecords: true })
             Conversion = new BackgroundConversion(this, state);
         CacheTimeout = options.CacheTimeout;
@@ -213,7 +213,14 @@ internal sealed class Volume : IDisposable
         int result = -(int)Errno.ESTALE;
         if (node == Nodes.Root)
         {
-            result = SystemCallsAt.Stat(Source.Root, out Statx root);
+            Statx root;
+            long look;
+            do
+            {
+                look = FolderGates.Look();
+                result = SystemCallsAt.Stat(Source.Root, out root);
+            }
+            while (!FolderGates.TryShow(look, Nodes.Root.Id, ref root));
             resolved = new Resolved(NodeKind.Directory, root.InodeNumber, root, root.Size, root.Birth.ToTimestamp());
             return Math.Min(result, 0);
         }

@@ -186,6 +186,26 @@ internal sealed class RaceTests(Ground ground) : GroundFixture(ground)
             for name in os.listdir("."):
                 if name.startswith("last"): assert os.getxattr("f", name[4:]) == read(name), name
             """),
+        ("a folder's times against commit", """
+            os.mkdir("d")
+            save("d/f", content(0))
+            os.utime("d", ns=(1_000_000_001, 2_000_000_003))
+            def commits():
+                version = 0
+                while going():
+                    version += 1
+                    data = content(version)
+                    f = os.open("d/f", os.O_RDWR)
+                    os.pwrite(f, data, 0)
+                    os.ftruncate(f, len(data))
+                    os.close(f)
+                    if version % 4 == 0: os.sync()
+            def looks():
+                while going():
+                    os.chmod("d", 0o755)
+                    assert os.stat("d").st_mtime_ns == 2_000_000_003, "no name changed, and the folder's time did"
+            run(commits, looks, looks)
+            """),
     ];
 
     private static IEnumerable<TestCaseData> Cases()
