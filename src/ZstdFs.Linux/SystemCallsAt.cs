@@ -35,6 +35,14 @@ public static unsafe class SystemCallsAt
             return Owned(SystemCallResult.From(Libc.Open(p, flags | OpenFlags.CloseOnExec, 0)), out file);
     }
 
+    /// <summary>memfd_create(2): an empty file in memory, gone when it is closed. Its name is for who looks at the process.</summary>
+    public static int CreateMemoryFile(NativeName name, out FileDescriptor file)
+    {
+        const uint CloseOnExec = 1;
+        fixed (byte* p = name.Terminated)
+            return Owned(SystemCallResult.From(Libc.CreateMemoryFile(p, CloseOnExec)), out file);
+    }
+
     /// <summary>The file of a descriptor opened once more, through /proc: with other rights, or for an owner of its own. It needs no name.</summary>
     public static int Reopen(FileDescriptor file, int flags, out FileDescriptor reopened)
     {

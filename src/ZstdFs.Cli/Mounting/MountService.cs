@@ -29,7 +29,7 @@ internal sealed class MountService(string source, string mountPoint, MountOption
             onto.Dispose();
             Directory.SetCurrentDirectory("/");
             ending.MountIsMade();
-            mount.Run(fileSystem, log, () => NoteServing(from, onto, fileSystem.ReadOnly));
+            mount.Run(fileSystem, log, () => NoteServing(fileSystem, from, onto));
         }
         ExitCode code = Drain(fileSystem, from);
         return _served || ending.WasAsked
@@ -37,12 +37,13 @@ internal sealed class MountService(string source, string mountPoint, MountOption
             : throw new CommandFailure(ExitCode.FuseUnavailable, $"the mount on '{onto.Text}' ended before it served: the kernel's FUSE may be too old, 'dmesg' may tell");
     }
 
-    private void NoteServing(Folder from, Folder onto, bool readOnly)
+    private void NoteServing(ZstdFileSystem fileSystem, Folder from, Folder onto)
     {
         _served = true;
         KernelReadahead.Raise(onto.Path, options.FileSystem.FrameBytes);
         report.Serving(); // first: to the user who waits, success is silent
-        log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(readOnly ? ", read-only" : "")}");
+        log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(fileSystem.ReadOnly ? ", read-only" : "")}");
+        fileSystem.CheckItself();
     }
 
     private ZstdFileSystem Open(Folder from)

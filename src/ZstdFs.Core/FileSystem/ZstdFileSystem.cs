@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Content;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
@@ -71,6 +72,19 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         }
         return new ZstdFileSystem(volume, state);
     }
+
+    /// <summary>
+    /// Once the mount serves, and beside it: lets data of its own go the way that files do, so that a machine which cannot be trusted with them is heard of at once.
+    /// </summary>
+    public void CheckItself() => Task.Factory.StartNew(
+        () =>
+        {
+            if (new SelfCheck(_volume.Services).Run() is { } fault)
+                _volume.Services.Log.Error($"{fault}: this machine's memory, or its libzstd, must not be trusted");
+        },
+        CancellationToken.None,
+        TaskCreationOptions.None,
+        _volume.Services.Background);
 
     /// <summary>Commits what is left after the mount is gone. Returns 0 or −errno; what failed stays in its working copy.</summary>
     public int Drain()
