@@ -96,8 +96,8 @@ public abstract class FuseFileSystem
     /// <param name="handle">The open file.</param>
     /// <param name="offset">Logical offset in bytes.</param>
     /// <param name="data">What to write: part of the request buffer.</param>
-    /// <param name="killSuidSgid">FUSE_WRITE_KILL_SUIDGID: the write must clear set-id bits.</param>
-    public virtual int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid) => NotImplemented;
+    /// <param name="flags">What kind of write it is.</param>
+    public virtual int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) => NotImplemented;
 
     /// <summary>One close(2) of a descriptor; its result is close's. May come many times for one handle, or never (dup, fork, FOPEN_NOFLUSH).</summary>
     public virtual int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => NotImplemented;

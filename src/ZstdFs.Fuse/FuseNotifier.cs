@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using ZstdFs.Fuse.Session;
 using ZstdFs.Fuse.Transport;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
@@ -16,9 +17,10 @@ public sealed class FuseNotifier
     private const int LongestName = 255;
 
     private readonly IFuseDevice _device;
+    private readonly FuseSession _session;
     private volatile bool _canExpire;
 
-    internal FuseNotifier(IFuseDevice device) => _device = device;
+    internal FuseNotifier(IFuseDevice device, FuseSession session) => (_device, _session) = (device, session);
 
     /// <summary>HAS_EXPIRE_ONLY was settled.</summary>
     internal bool CanExpire { set => _canExpire = value; }
@@ -68,6 +70,14 @@ public sealed class FuseNotifier
         // A reply to request 0, which there is none of.
         MemoryMarshal.Write(message, new FuseOutHeader { Length = (uint)message.Length, Error = (int)code });
         MemoryMarshal.Write(message[FuseOutHeader.Bytes..], in body);
-        return _device.Write(message);
+        _session.NoteNotifying();
+        try
+        {
+            return _device.Write(message);
+        }
+        finally
+        {
+            _session.NoteNotified();
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using ZstdFs.Fuse.Transport;
 
@@ -14,7 +15,15 @@ internal sealed class FaultyDevice(IFuseDevice device) : IFuseDevice
 
     public int Read(Span<byte> message) => ReadErrors.TryDequeue(out int error) ? error : device.Read(message);
 
-    public int Write(ReadOnlySpan<byte> message) => WriteErrors.TryDequeue(out int error) ? error : device.Write(message);
+    /// <summary>Where it is set, notifications wait for it, as they do for pages that the kernel holds.</summary>
+    internal ManualResetEventSlim? HoldsNotifications { get; set; }
+
+    public int Write(ReadOnlySpan<byte> message)
+    {
+        if (BinaryPrimitives.ReadUInt64LittleEndian(message[8..]) == 0)
+            HoldsNotifications?.Wait();
+        return WriteErrors.TryDequeue(out int error) ? error : device.Write(message);
+    }
 
     public void WaitForInput(int timeoutMs) => device.WaitForInput(timeoutMs);
 }

@@ -115,7 +115,7 @@ internal sealed class MemoryFileSystem : FuseFileSystem
         }
     }
 
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid)
+    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags)
     {
         lock (_gate)
         {

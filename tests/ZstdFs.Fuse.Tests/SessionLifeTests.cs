@@ -93,6 +93,30 @@ internal sealed class SessionLifeTests
     }
 
     [Test]
+    public void ThreadsThatNotify_LeaveOneForTheRequestThatTheKernelWaitsFor()
+    {
+        // The kernel answers such a notification when it has the pages, and those it may have given to a read that nobody has answered yet.
+        using var released = new ManualResetEventSlim();
+        using var notifying = new CountdownEvent(3);
+        var fileSystem = new RecordingFileSystem();
+        using var kernel = new ScriptedKernel(fileSystem, new SessionOptions { Threads = 2, MaxThreads = 3 });
+        kernel.Init();
+        kernel.Device.HoldsNotifications = released;
+        fileSystem.Result = op =>
+        {
+            if (op != FuseOpcode.Unlink)
+                return 0;
+            notifying.Signal();
+            return fileSystem.Connection.Notifier.InvalidateInode(1, 0, 0);
+        };
+        for (int i = 0; i < 3; i++)
+            kernel.Send(FuseOpcode.Unlink, 1, "name\0"u8);
+        Assert.That(notifying.Wait(Patience), Is.True);
+        Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
+        released.Set();
+    }
+
+    [Test]
     public void Stop_WaitsForOpsUnderWay()
     {
         using var entered = new ManualResetEventSlim();

@@ -72,13 +72,14 @@ internal sealed class FileOperations(Volume volume)
         }
     }
 
-    internal int Write(ulong handle, long offset, ReadOnlySpan<byte> data, in Writer writer)
+    internal int Write(ulong handle, long offset, ReadOnlySpan<byte> data, in Writer writer, bool isFromPageCache)
     {
         switch (_handles.Find(handle))
         {
             case OpenFile { IsWritable: true } file:
                 volume.Privileges.Drop(file.Content, writer);
-                return file.IsDirect ? WriteDirectly(file.Content, offset, data) : Write(file.Content, offset, data);
+                // Pages that the kernel writes back are true already, and to drop them here would wait for this very write.
+                return file.IsDirect && !isFromPageCache ? WriteDirectly(file.Content, offset, data) : Write(file.Content, offset, data);
             case OpenPlainFile { IsWritable: true } plain:
                 int result = SystemCallsFile.Write(plain.File, offset, data);
                 return result < 0 ? result : data.Length;

@@ -54,7 +54,7 @@ internal static class FileOps
         ReadOnlySpan<byte> data = request.Body.Bytes(write.Size);
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        int written = Request.Count(request.FileSystem.Write(request.Context, request.Node, write.Handle, offset, data, write.KillSuidSgid), data.Length);
+        int written = Request.Count(request.FileSystem.Write(request.Context, request.Node, write.Handle, offset, data, write.WriteFlags), data.Length);
         return request.Answer(written, new FuseWriteOut { Size = (uint)Math.Max(0, written) });
     }
 

@@ -24,6 +24,7 @@ public sealed class FuseSession : IDisposable
     private DeviceLoop[] _loops = [];
     private int _running;
     private int _idle;
+    private int _notifying;
     private int _isInitClaimed;
     private int _endedBy;
     private volatile bool _isInitialized;
@@ -42,7 +43,7 @@ public sealed class FuseSession : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         (Device, FileSystem, Options) = (device, fileSystem, options);
-        _notifier = new FuseNotifier(device);
+        _notifier = new FuseNotifier(device, this);
     }
 
     /// <summary>
@@ -82,11 +83,27 @@ public sealed class FuseSession : IDisposable
     /// <summary>A thread has a request. Where it was the last that waited for one, another takes its place at the device.</summary>
     internal void NoteTaken()
     {
-        if (Interlocked.Decrement(ref _idle) > 0 || !_isInitialized || Options.Threads == 1)
+        if (Interlocked.Decrement(ref _idle) <= 0)
+            AddSpare();
+    }
+
+    /// <summary>A thread is about to wait for the kernel, which may wait for an answer to another request: there must be a thread to give it, however many wait so.</summary>
+    internal void NoteNotifying()
+    {
+        Interlocked.Increment(ref _notifying);
+        if (Volatile.Read(ref _idle) <= 0)
+            AddSpare();
+    }
+
+    internal void NoteNotified() => Interlocked.Decrement(ref _notifying);
+
+    private void AddSpare()
+    {
+        if (!_isInitialized || Options.Threads == 1)
             return;
         lock (_gate)
         {
-            if (_loops.Length >= Options.MaxThreads || _isStopping || _isDestroyed || Volatile.Read(ref _idle) > 0)
+            if (_loops.Length >= Options.MaxThreads + Volatile.Read(ref _notifying) || _isStopping || _isDestroyed || Volatile.Read(ref _idle) > 0)
                 return;
             var spare = new DeviceLoop(this, isSpare: true);
             Interlocked.Increment(ref _running);

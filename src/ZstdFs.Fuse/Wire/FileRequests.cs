@@ -42,12 +42,9 @@ internal struct FuseWriteIn
     internal ulong Handle;
     internal ulong Offset;
     internal uint Size;
-    internal uint WriteFlags;
+    internal WriteFlags WriteFlags;
     internal ulong LockOwner;
     internal uint Flags;
-
-    /// <summary>FUSE_WRITE_KILL_SUIDGID.</summary>
-    internal readonly bool KillSuidSgid => (WriteFlags & 4) != 0;
 }
 
 /// <summary><c>struct fuse_write_out</c>: WRITE and COPY_FILE_RANGE. 8 bytes.</summary>

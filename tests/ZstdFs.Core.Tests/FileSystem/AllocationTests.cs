@@ -77,7 +77,7 @@ internal sealed class AllocationTests : IEventLog
 
     private void Write(ulong node, ulong handle, long offset)
     {
-        if (_fileSystem.Write(_context, node, handle, offset, _data, killSuidSgid: true) != _data.Length)
+        if (_fileSystem.Write(_context, node, handle, offset, _data, WriteFlags.KillSuidSgid) != _data.Length)
             throw new InvalidOperationException("WRITE");
     }
 

@@ -67,7 +67,7 @@ internal sealed class RecordedDisk(byte[] content) : FuseFileSystem
         return count;
     }
 
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, bool killSuidSgid)
+    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags)
     {
         if (offset + data.Length > content.Length)
             return -(int)Errno.ENOSPC;

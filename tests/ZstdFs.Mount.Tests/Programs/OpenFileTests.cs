@@ -32,6 +32,36 @@ internal sealed class OpenFileTests(Ground ground) : GroundTests(ground)
         Bash("cmp f \"$outside/expected\"");
     }
 
+    [TestCase(8192)]
+    [TestCase(3_000_000)]
+    public void SharedMapping_BesideAHandleThatOnlyWrites_IsOneFileWithIt(int size)
+    {
+        // While somebody only writes, every handle goes past the kernel's pages; a mapping cannot.
+        Python(
+            $$"""
+            import mmap, os
+            size = {{size}}
+            writer = os.open("f", os.O_WRONLY | os.O_CREAT)
+            os.write(writer, b"a" * size)
+            fd = os.open("f", os.O_RDWR)
+            m = mmap.mmap(fd, size)
+            expected = bytearray(b"a" * size)
+            for i in range(50):
+                at, other = i * 37 % 4000, size - 4096 + i * 41 % 4000
+                m[at:at + 9] = expected[at:at + 9] = b"mapped%03d" % i
+                m.flush()
+                os.pwrite(writer, b"written%03d" % i, other)
+                expected[other:other + 10] = b"written%03d" % i
+                assert m[other:other + 10] == expected[other:other + 10], "the mapping is behind"
+                assert os.pread(fd, size, 0) == expected, "the file is behind"
+            m.close()
+            os.close(fd)
+            os.close(writer)
+            with open("f", "rb") as f: assert f.read() == expected
+            """);
+        AssertKept();
+    }
+
     [Test]
     public void PrivateMapping_LeavesTheFileAlone() => Python(
         """

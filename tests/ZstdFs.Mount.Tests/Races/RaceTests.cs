@@ -186,6 +186,38 @@ internal sealed class RaceTests(Ground ground) : GroundFixture(ground)
             for name in os.listdir("."):
                 if name.startswith("last"): assert os.getxattr("f", name[4:]) == read(name), name
             """),
+        ("shared mapping against write", """
+            save("f", bytes(3 * 4096))
+            def maps():
+                while going():
+                    f = os.open("f", os.O_RDWR)
+                    m = mmap.mmap(f, 2 * 4096)
+                    os.close(f)
+                    for i in range(20):
+                        mine = b"%08d" % random.randrange(10**8)
+                        m[100:108] = mine
+                        m.flush()
+                        assert read("f")[100:108] == mine == m[100:108], "the mapping's own bytes"
+                    m.close()
+            def writes():
+                while going():
+                    f = os.open("f", os.O_WRONLY)
+                    for i in range(20):
+                        mine = b"%08d" % random.randrange(10**8)
+                        os.pwrite(f, mine, 4096 + 200)
+                        assert read("f")[4296:4304] == mine, "the writer's own bytes"
+                    os.close(f)
+            def appends():
+                size = 3 * 4096
+                while going():
+                    f = os.open("f", os.O_WRONLY | os.O_APPEND)
+                    os.write(f, b"x" * (SPREAD // 100))
+                    size += SPREAD // 100
+                    os.close(f)
+                    assert os.stat("f").st_size == size
+                    if size > SPREAD * 100: size = 3 * 4096; os.truncate("f", size)
+            run(maps, writes, appends)
+            """),
         ("a folder's times against commit", """
             os.mkdir("d")
             save("d/f", content(0))
