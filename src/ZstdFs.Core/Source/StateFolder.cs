@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
@@ -205,9 +203,10 @@ internal sealed class StateFolder : IDisposable
         // Its first write may have been cut off with the power, which left nothing or zeros: no number was given then.
         if (length >= 0 && !state[..length].ContainsAnyExcept((byte)0))
         {
-            // Somewhere in 2^52 numbers: should the state of a source be lost, the numbers in its files will hardly be met again.
-            ulong start = FirstInodeNumber + BinaryPrimitives.ReadUInt32LittleEndian(RandomNumberGenerator.GetBytes(sizeof(uint))) * BlockOfNumbers;
-            return new StateRecord { SourceId = new Guid(RandomNumberGenerator.GetBytes(16)), ReservedUpTo = start, EndedWell = true };
+            // Somewhere in 2^52 numbers: should the state of a source be lost, the numbers in its files will hardly be met again. Nobody is to be kept from guessing them, so
+            // that OpenSSL, which the daemon would keep in memory for it, need not be asked.
+            ulong start = FirstInodeNumber + (ulong)Random.Shared.NextInt64(1L << 32) * BlockOfNumbers;
+            return new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = start, EndedWell = true };
         }
         return StateRecord.Read(state[..Math.Max(0, length)]);
     }
