@@ -12,8 +12,11 @@ public static class InodeFlags
 
     /// <summary>FS_IOC_FSGETXATTR: <c>struct fsxattr</c>, which says the same and more. Linux asks for it before it sets flags.</summary>
     public const uint GetExtendedCommand = 0x801c581f;
+    /// <summary>FS_IOC_FSSETXATTR.</summary>
+    public const uint SetExtendedCommand = 0x401c5820;
     /// <summary>Bytes of <c>struct fsxattr</c>.</summary>
     public const int ExtendedBytes = 28;
+    private const int ProjectOffset = 12; // fsx_projid, 32 bits
 
     /// <summary>FS_SYNC_FL.</summary>
     public const uint Synchronous = 0x8;
@@ -25,6 +28,11 @@ public static class InodeFlags
     public const uint NoDump = 0x40;
     /// <summary>FS_NOATIME_FL.</summary>
     public const uint NoAccessTime = 0x80;
+
+    /// <summary>FS_XFLAG_IMMUTABLE, in the first four bytes of <c>struct fsxattr</c>.</summary>
+    public const uint ExtendedImmutable = 0x8;
+    /// <summary>FS_XFLAG_APPEND.</summary>
+    public const uint ExtendedAppendOnly = 0x10;
 
     /// <summary>Reads the flags. The file must be open, not only as a path.</summary>
     public static int Get(FileDescriptor file, out uint flags)
@@ -45,5 +53,29 @@ public static class InodeFlags
         Span<byte> argument = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteUInt64LittleEndian(argument, flags);
         return Math.Min(SystemCallsFile.IoControl(file, SetCommand, argument), 0);
+    }
+
+    /// <summary>Sets what <c>struct fsxattr</c> says.</summary>
+    public static int SetExtended(FileDescriptor file, ReadOnlySpan<byte> value)
+    {
+        Span<byte> argument = stackalloc byte[ExtendedBytes];
+        value[..ExtendedBytes].CopyTo(argument);
+        return Math.Min(SystemCallsFile.IoControl(file, SetExtendedCommand, argument), 0);
+    }
+
+    /// <summary>
+    /// The second file gets the project id of the first, by which quotas are counted: into a folder that hands its own down only files with the same can be renamed and
+    /// linked (EXDEV). Returns 0 also where the file system has none.
+    /// </summary>
+    public static int CopyProject(FileDescriptor from, FileDescriptor to)
+    {
+        Span<byte> wanted = stackalloc byte[ExtendedBytes], present = stackalloc byte[ExtendedBytes];
+        if (GetExtended(from, wanted) < 0 || GetExtended(to, present) < 0)
+            return 0;
+        Span<byte> project = wanted.Slice(ProjectOffset, sizeof(uint)), own = present.Slice(ProjectOffset, sizeof(uint));
+        if (project.SequenceEqual(own))
+            return 0;
+        project.CopyTo(own);
+        return SetExtended(to, present);
     }
 }

@@ -51,6 +51,16 @@ internal sealed class RuleTakenOutTests
         }
     });
 
+    [Test]
+    public void NumbersNotSynchronisedBeforeTheyAreGiven_IsFound() => AssertLoss(".zstdfs/state", static (workload, _) =>
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            workload.Write("f" + i, 3000);
+            workload.Synchronize("f" + i);
+        }
+    });
+
     private static void AssertLoss(string notSynchronised, Action<Workload, Random> run)
     {
         using var cut = new PowerCut();

@@ -7,5 +7,12 @@ namespace ZstdFs.Mount.Tests;
 internal sealed class AfterAllTests
 {
     [OneTimeTearDown]
-    public static void RemoveImages() => SharedImages.Remove();
+    public static void RemoveFolders()
+    {
+        SharedImages.Remove();
+        string left = string.Join(' ', RunFolder.Remains.Where(entry => entry != TestMachine.SharedProgramFolder));
+        if (left.Length > 0)
+            TestContext.Error.WriteLine($"left behind by tests, and removed now: {left}");
+        RunFolder.Remove();
+    }
 }

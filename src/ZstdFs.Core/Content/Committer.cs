@@ -150,8 +150,8 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });
         if (result >= 0)
             result = RenameUnnoticed(content.Base.Stored, old, version, folder, parent, stored);
-        // A folder whose names must stay, or that somebody else owns, holds files all the same that may be written.
-        if (result is -(int)Errno.EPERM or -(int)Errno.EACCES && ProtectedFile.CheckWrite(old, appends: false) >= 0)
+        // A folder whose names must stay, that somebody else owns, or that takes files of one project alone, holds files all the same that may be written.
+        if (result is -(int)Errno.EPERM or -(int)Errno.EACCES or -(int)Errno.EXDEV && ProtectedFile.CheckWrite(old, appends: false) >= 0)
             return RewriteInPlace(content, version, parent, stored, old, map, out next);
         if (result < 0)
             return result;

@@ -4,7 +4,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>Owner, mode, extended attributes and ACLs of a stored file, which its next version takes over.</summary>
+/// <summary>Owner, mode, project, extended attributes and ACLs of a stored file, which its next version takes over.</summary>
 internal static class StoredAttributes
 {
     private const int LongestListBytes = 65536; // the kernel's limit for a list and for a value
@@ -15,6 +15,8 @@ internal static class StoredAttributes
     internal static int Copy(FileDescriptor from, FileDescriptor to, in Statx old)
     {
         int result = SystemCallsFile.ChangeOwner(to, old.UserId, old.GroupId);
+        // Who may not set it (in a user namespace) rewrites the file in place, where no rename needs it.
+        _ = InodeFlags.CopyProject(from, to);
         if (result >= 0)
             result = CopyExtended(from, to);
         return result < 0 ? result : SystemCallsFile.ChangeMode(to, (uint)(old.Mode & 0xFFF));

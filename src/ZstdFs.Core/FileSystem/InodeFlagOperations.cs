@@ -5,7 +5,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>chattr(1) and lsattr(1): the flags are those of what is in the source, which keeps to them itself. Who may set which, the kernel has seen to.</summary>
+/// <summary>chattr(1) and lsattr(1): the flags, and the project, are those of what is in the source, which keeps to them itself. Who may set which, the kernel has seen to.</summary>
 internal sealed class InodeFlagOperations(Volume volume)
 {
     internal int Get(ulong nodeId, Span<byte> output)
@@ -39,18 +39,8 @@ internal sealed class InodeFlagOperations(Volume volume)
     {
         if (input.Length < sizeof(uint))
             return -(int)Errno.EINVAL;
-        if (volume.IsReadOnly)
-            return -(int)Errno.EROFS;
         uint flags = BinaryPrimitives.ReadUInt32LittleEndian(input);
-        // What was written before is part of a file that cannot be changed any more.
-        if ((flags & (InodeFlags.Immutable | InodeFlags.AppendOnly)) != 0 && volume.Contents.Hold(nodeId) is { } held)
-        {
-            int committed = held.IsDirty ? held.Commit(volume.Committer, yields: false) : 0;
-            volume.Release(held);
-            if (committed < 0)
-                return committed;
-        }
-        int result = Open(nodeId, out Node node, out FileDescriptor file);
+        int result = Prepare(nodeId, (flags & (InodeFlags.Immutable | InodeFlags.AppendOnly)) != 0, out Node node, out FileDescriptor file);
         if (result < 0)
             return result;
         using (file)
@@ -61,6 +51,39 @@ internal sealed class InodeFlagOperations(Volume volume)
         }
         volume.InvalidateAttributes(nodeId);
         return result;
+    }
+
+    internal int SetExtended(ulong nodeId, ReadOnlySpan<byte> input)
+    {
+        if (input.Length < InodeFlags.ExtendedBytes)
+            return -(int)Errno.EINVAL;
+        uint flags = BinaryPrimitives.ReadUInt32LittleEndian(input);
+        int result = Prepare(nodeId, (flags & (InodeFlags.ExtendedImmutable | InodeFlags.ExtendedAppendOnly)) != 0, out Node node, out FileDescriptor file);
+        if (result < 0)
+            return result;
+        using (file)
+        {
+            lock (node.LinksGate)
+                result = InodeFlags.SetExtended(file, input);
+        }
+        volume.InvalidateAttributes(nodeId);
+        return result;
+    }
+
+    private int Prepare(ulong nodeId, bool protects, out Node node, out FileDescriptor file)
+    {
+        (node, file) = (null!, null!);
+        if (volume.IsReadOnly)
+            return -(int)Errno.EROFS;
+        // What was written before is part of a file that cannot be changed any more.
+        if (protects && volume.Contents.Hold(nodeId) is { } held)
+        {
+            int committed = held.IsDirty ? held.Commit(volume.Committer, yields: false) : 0;
+            volume.Release(held);
+            if (committed < 0)
+                return committed;
+        }
+        return Open(nodeId, out node, out file);
     }
 
     private int Open(ulong nodeId, out Node node, out FileDescriptor file)

@@ -131,8 +131,9 @@ internal sealed class NameOperations(Volume volume)
     private int MakeEmpty(FileDescriptor file, out ulong id, out Statx stat)
     {
         stat = default;
-        id = volume.Services.State!.AllocateInodeNumber();
-        int result = SystemCallsFile.Write(file, 0, volume.Services.EmptyFrame.Span);
+        int result = volume.Services.State!.TryAllocateInodeNumber(out id);
+        if (result >= 0)
+            result = SystemCallsFile.Write(file, 0, volume.Services.EmptyFrame.Span);
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
         if (result < 0)

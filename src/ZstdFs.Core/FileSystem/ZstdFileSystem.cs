@@ -261,6 +261,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
                 return _flags.GetExtended(node, output);
             case InodeFlags.SetCommand:
                 return _flags.Set(node, input);
+            case InodeFlags.SetExtendedCommand:
+                return _flags.SetExtended(node, input);
             case ControlCommands.Sync:
                 return ReadOnly ? 0 : _files.SynchronizeAll(openToo: true);
             case ControlCommands.Status when output.Length >= ControlCommands.StatusBytes:

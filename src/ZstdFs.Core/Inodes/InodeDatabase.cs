@@ -13,7 +13,7 @@ namespace ZstdFs.Core.Inodes;
 internal sealed class InodeDatabase : IInodeStore
 {
     private const int HeaderBytes = 2 * sizeof(ulong) + sizeof(int), RemovedMark = -1;
-    private const int FirstBufferBytes = 64 * 1024, LongestBufferBytes = 16 << 20, EnoughBytes = 1 << 20;
+    private const int MostWaitingBytes = 16 << 20, EnoughBytes = 1 << 20;
     private static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(100);
 
     private readonly FileDescriptor _folder;
@@ -23,15 +23,13 @@ internal sealed class InodeDatabase : IInodeStore
 
     // Guards what waits for the writer; a monitor, because it waits on it. Held for a copy of a few bytes.
     private readonly object _waitingGate = new();
-    private byte[] _waiting = new byte[FirstBufferBytes];
-    private int _waitingBytes;
+    private readonly WaitingRecords _waiting = new();
     private bool _isEnding;
     private bool _hasDropped;
 
     // Guards the database; held while it reads or writes. Order: before _waitingGate.
     private readonly Lock _databaseGate = new();
     private RocksDatabase? _database;
-    private byte[] _writing = new byte[FirstBufferBytes];
 
     private InodeDatabase(FileDescriptor folder, Guid source, IEventLog log)
     {
@@ -119,25 +117,20 @@ internal sealed class InodeDatabase : IInodeStore
         int needed = HeaderBytes + name.Length;
         lock (_waitingGate)
         {
-            if (_waitingBytes + needed > _waiting.Length)
+            int before = _waiting.Bytes;
+            if (before + needed > MostWaitingBytes)
             {
-                if (_waiting.Length >= LongestBufferBytes)
-                {
-                    // The disk is slower than the kernel forgets. What is missing is found by looking through the source.
-                    _hasDropped = true;
-                    return;
-                }
-                Array.Resize(ref _waiting, _waiting.Length * 2);
+                // The disk is slower than the kernel forgets. What is missing is found by looking through the source.
+                _hasDropped = true;
+                return;
             }
-            Span<byte> record = _waiting.AsSpan(_waitingBytes, needed);
+            Span<byte> record = _waiting.Add(needed);
             BinaryPrimitives.WriteUInt64LittleEndian(record, id);
             BinaryPrimitives.WriteInt32LittleEndian(record[sizeof(ulong)..], nameBytes);
             BinaryPrimitives.WriteUInt64LittleEndian(record[(sizeof(ulong) + sizeof(int))..], parent);
             name.CopyTo(record[HeaderBytes..]);
-            int before = _waitingBytes;
-            _waitingBytes += needed;
             // The first wakes the writer; many are not left to pile up.
-            if (before == 0 || before < EnoughBytes && _waitingBytes >= EnoughBytes)
+            if (before == 0 || before < EnoughBytes && before + needed >= EnoughBytes)
                 Monitor.Pulse(_waitingGate);
         }
     }
@@ -172,12 +165,12 @@ internal sealed class InodeDatabase : IInodeStore
         {
             lock (_waitingGate)
             {
-                while (_waitingBytes == 0 && !_isEnding)
+                while (_waiting.Bytes == 0 && !_isEnding)
                     Monitor.Wait(_waitingGate);
                 if (_isEnding)
                     return;
                 // More comes with it.
-                if (_waitingBytes < EnoughBytes)
+                if (_waiting.Bytes < EnoughBytes)
                     Monitor.Wait(_waitingGate, Delay);
             }
             lock (_databaseGate)
@@ -188,49 +181,48 @@ internal sealed class InodeDatabase : IInodeStore
     /// <summary>Caller holds the database's gate.</summary>
     private void WriteWaiting()
     {
-        int bytes;
+        ArraySegment<byte> block = default;
         bool hasDropped;
-        lock (_waitingGate)
+        do
         {
-            (_waiting, _writing) = (_writing, _waiting);
-            (bytes, _waitingBytes) = (_waitingBytes, 0);
-            (hasDropped, _hasDropped) = (_hasDropped, false);
-        }
-        if (hasDropped)
-            _log.Warning("the inode database could not keep up: some file handles will be found by looking through the source");
-        if (_database is not null && bytes > 0)
-        {
-            try
+            lock (_waitingGate)
             {
-                Write(_database, _writing.AsSpan(0, bytes));
+                if (block.Count > 0)
+                    _waiting.GiveBack(block);
+                block = _waiting.Take();
+                (hasDropped, _hasDropped) = (_hasDropped, false);
             }
-            catch (RocksException e)
-            {
-                Heal(e);
-            }
+            if (hasDropped)
+                _log.Warning("the inode database could not keep up: some file handles will be found by looking through the source");
+            Write(block);
         }
-        if (_writing.Length > FirstBufferBytes)
-            _writing = new byte[FirstBufferBytes];
+        while (block.Count > 0);
     }
 
-    private static void Write(RocksDatabase database, ReadOnlySpan<byte> records)
+    private void Write(ReadOnlySpan<byte> records)
     {
-        const int entriesInBatch = 4096;
-        Span<byte> key = stackalloc byte[sizeof(ulong)];
-        for (int entries = 1; records.Length > 0; entries++)
+        if (_database is null || records.IsEmpty)
+            return;
+        try
         {
-            BinaryPrimitives.WriteUInt64BigEndian(key, BinaryPrimitives.ReadUInt64LittleEndian(records));
-            int nameBytes = BinaryPrimitives.ReadInt32LittleEndian(records[sizeof(ulong)..]);
-            int length = HeaderBytes + Math.Max(0, nameBytes);
-            if (nameBytes == RemovedMark)
-                database.Delete(key);
-            else
-                database.Put(key, records[(sizeof(ulong) + sizeof(int))..length]);
-            records = records[length..];
-            if (entries % entriesInBatch == 0)
-                database.Write();
+            Span<byte> key = stackalloc byte[sizeof(ulong)];
+            while (records.Length > 0)
+            {
+                BinaryPrimitives.WriteUInt64BigEndian(key, BinaryPrimitives.ReadUInt64LittleEndian(records));
+                int nameBytes = BinaryPrimitives.ReadInt32LittleEndian(records[sizeof(ulong)..]);
+                int length = HeaderBytes + Math.Max(0, nameBytes);
+                if (nameBytes == RemovedMark)
+                    _database.Delete(key);
+                else
+                    _database.Put(key, records[(sizeof(ulong) + sizeof(int))..length]);
+                records = records[length..];
+            }
+            _database.Write();
         }
-        database.Write();
+        catch (RocksException e)
+        {
+            Heal(e);
+        }
     }
 
     private void Heal(RocksException reason)

@@ -42,7 +42,12 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     // It is the node itself: a lock of its own would take 48 bytes more for every file that the kernel knows.
     internal object LinksGate => this;
     private Link? _first;
-    private List<Link>? _others;
+    private NodeRarities? _rarities = kind == NodeKind.Directory ? new NodeRarities() : null;
+
+    /// <summary>What most nodes do without; made when something of it is set.</summary>
+    private NodeRarities Rarities => LazyInitializer.EnsureInitialized(ref _rarities);
+
+    private List<Link>? Others => _rarities?.OtherLinks;
 
     /// <summary>Node id, and the inode number that users see.</summary>
     internal ulong Id { get; } = id;
@@ -56,13 +61,33 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// <summary>Uses of the node that are not the kernel's: an open file, or a commit that waits. Guarded by the table's gate.</summary>
     internal int Pins { get; set; }
 
+    /// <summary>Set by the <see cref="NodeMap"/>.</summary>
+    internal ref Node? NextInMap => ref _nextInMap;
+    private Node? _nextInMap;
+
     /// <summary>Links of other nodes that name this folder as parent. Guarded by the table's gate.</summary>
-    internal int Children { get; set; }
+    internal int Children
+    {
+        get => _rarities?.Children ?? 0;
+        set => Rarities.Children = value;
+    }
 
     /// <summary>The folder's descriptor and place in the least-recently-used list. Guarded by the directory cache's gate.</summary>
-    internal FileDescriptor? Descriptor { get; set; }
-    public Node? Newer { get; set; }
-    public Node? Older { get; set; }
+    internal FileDescriptor? Descriptor
+    {
+        get => _rarities?.Descriptor;
+        set => Rarities.Descriptor = value;
+    }
+    public Node? Newer
+    {
+        get => _rarities?.Newer;
+        set => Rarities.Newer = value;
+    }
+    public Node? Older
+    {
+        get => _rarities?.Older;
+        set => Rarities.Older = value;
+    }
 
     /// <summary>A name under which the file is found, or null when it has none left.</summary>
     internal Link? AnyLink => Volatile.Read(ref _first);
@@ -71,16 +96,36 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// The stored file after its last name went, while the kernel still knows the node: an open that raced with the unlink finds it, as on any file system. Guarded
     /// by <see cref="LinksGate"/>.
     /// </summary>
-    internal FileDescriptor? Nameless { get; set; }
+    internal FileDescriptor? Nameless
+    {
+        get => _rarities?.Nameless;
+        set
+        {
+            if (value is not null || _rarities is not null)
+                Rarities.Nameless = value;
+        }
+    }
 
     /// <summary>Open handles on a plain file. Guarded by <see cref="LinksGate"/>.</summary>
-    internal int PlainHandles { get; set; }
+    internal int PlainHandles
+    {
+        get => _rarities?.PlainHandles ?? 0;
+        set => Rarities.PlainHandles = value;
+    }
 
     /// <summary>A plain file that cannot be converted; the log has said why.</summary>
-    internal bool StaysPlain { get; set; }
+    internal bool StaysPlain
+    {
+        get => _rarities?.StaysPlain ?? false;
+        set => Rarities.StaysPlain = value;
+    }
 
     /// <summary>Open listings of a folder. Guarded by the folder's gate.</summary>
-    internal int Listings { get; set; }
+    internal int Listings
+    {
+        get => _rarities?.Listings ?? 0;
+        set => Rarities.Listings = value;
+    }
 
     /// <summary>When a folder's listing that the kernel may have kept was begun, by Stopwatch; 0 before the first. Guarded by the folder's gate.</summary>
     internal long ListedAt
@@ -114,7 +159,7 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         if (first is not null && first.Is(parent, name))
             return true;
         lock (LinksGate)
-            return _others is not null && _others.FindIndexOf(parent, name) >= 0;
+            return Others is { } others && others.FindIndexOf(parent, name) >= 0;
     }
 
     /// <summary>Remembers a name. Returns the link that was dropped for it, if any. Caller holds <see cref="LinksGate"/>.</summary>
@@ -127,13 +172,13 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
             Volatile.Write(ref _first, link);
             return dropped;
         }
-        _others ??= [];
-        if (_others.Count == MaxLinks)
+        List<Link> others = Rarities.OtherLinks ??= [];
+        if (others.Count == MaxLinks)
         {
-            dropped = _others[0];
-            _others.RemoveAt(0);
+            dropped = others[0];
+            others.RemoveAt(0);
         }
-        _others.Add(link);
+        others.Add(link);
         return dropped;
     }
 
@@ -144,26 +189,26 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         if (first is not null && first.Is(parent, name))
         {
             Link? next = null;
-            if (_others is { Count: > 0 })
+            if (Others is { Count: > 0 } others)
             {
-                next = _others[^1];
-                _others.RemoveAt(_others.Count - 1);
+                next = others[^1];
+                others.RemoveAt(others.Count - 1);
             }
             Volatile.Write(ref _first, next);
             return first;
         }
-        int index = _others?.FindIndexOf(parent, name) ?? -1;
+        int index = Others?.FindIndexOf(parent, name) ?? -1;
         if (index < 0)
             return null;
-        Link removed = _others![index];
-        _others.RemoveAt(index);
+        Link removed = Others![index];
+        Others!.RemoveAt(index);
         return removed;
     }
 
     /// <summary>One known name after the other, for giving up their parents; null after the last. Caller holds <see cref="LinksGate"/>.</summary>
     internal Link? TakeLink()
     {
-        if (_others is { Count: > 0 } others)
+        if (Others is { Count: > 0 } others)
         {
             Link last = others[^1];
             others.RemoveAt(others.Count - 1);

@@ -13,9 +13,9 @@ internal sealed class NodeTable
     /// <summary>From so many nodes on their memory is worth giving back.</summary>
     private const int Many = 16 * 1024;
 
-    // Guards the dictionary, the most that were in it, and every node's Lookups and Children.
+    // Guards the map, the most that were in it, and every node's Lookups and Children.
     private readonly Lock _gate = new();
-    private readonly Dictionary<ulong, Node> _nodes = [];
+    private readonly NodeMap _nodes = new();
 
     private readonly IInodeStore _store;
     private readonly Action _onShrunk;
@@ -27,7 +27,7 @@ internal sealed class NodeTable
     {
         (_store, _onShrunk) = (store, onShrunk);
         Root = new Node(RootId, NodeKind.Directory) { Lookups = 1 };
-        _nodes.Add(RootId, Root);
+        _nodes.Add(Root);
     }
 
     internal Node Root { get; }
@@ -39,7 +39,7 @@ internal sealed class NodeTable
     {
         lock (_gate)
         {
-            foreach (Node node in _nodes.Values)
+            foreach (Node node in _nodes.All)
                 node.Nameless?.Dispose();
         }
     }
@@ -48,7 +48,7 @@ internal sealed class NodeTable
     internal Node? Find(ulong id)
     {
         lock (_gate)
-            return _nodes.GetValueOrDefault(id);
+            return _nodes.Find(id);
     }
 
     /// <summary>
@@ -64,17 +64,22 @@ internal sealed class NodeTable
     /// <param name="onlyName">The file has one link in the source, so that this name is its only one.</param>
     internal Node Acquire(ulong id, NodeKind kind, Node parent, ReadOnlySpan<byte> name, bool onlyName)
     {
-        Node node;
+        Node? node;
         lock (_gate)
         {
             long lookups = 0;
-            if (_nodes.TryGetValue(id, out node!) && node.Kind != kind && StateFolder.IsAllocated(id))
+            node = _nodes.Find(id);
+            if (node is not null && node.Kind != kind && StateFolder.IsAllocated(id))
                 node.Kind = kind;
             if (node is null || node.Kind != kind)
             {
-                lookups = node?.Lookups ?? 0;
+                if (node is not null)
+                {
+                    lookups = node.Lookups;
+                    _nodes.Remove(node);
+                }
                 node = new Node(id, kind);
-                _nodes[id] = node;
+                _nodes.Add(node);
                 _most = Math.Max(_most, _nodes.Count);
             }
             node.Lookups += lookups + 1;
@@ -89,7 +94,8 @@ internal sealed class NodeTable
     {
         lock (_gate)
         {
-            if (_nodes.TryGetValue(id, out Node? node))
+            Node? node = _nodes.Find(id);
+            if (node is not null)
                 node.Lookups++;
             return node;
         }
@@ -100,7 +106,7 @@ internal sealed class NodeTable
     {
         lock (_gate)
         {
-            foreach (Node node in _nodes.Values)
+            foreach (Node node in _nodes.All)
             {
                 if (node.AnyLink is { } link)
                     _store.Put(node.Id, new InodePlace(link.Parent.Id, link.Name));
@@ -137,7 +143,7 @@ internal sealed class NodeTable
     {
         lock (_gate)
         {
-            if (id == RootId || !_nodes.TryGetValue(id, out Node? node))
+            if (id == RootId || _nodes.Find(id) is not { } node)
                 return null;
             node.Lookups = Math.Max(0, node.Lookups - (long)lookups);
             return RemoveIfUnused(node) ? node : null;
@@ -150,7 +156,8 @@ internal sealed class NodeTable
         lock (_gate)
         {
             node.Pins++;
-            _nodes.TryAdd(node.Id, node);
+            if (_nodes.Find(node.Id) is null)
+                _nodes.Add(node);
         }
     }
 
@@ -178,9 +185,8 @@ internal sealed class NodeTable
     /// <summary>Caller holds the gate.</summary>
     private bool RemoveIfUnused(Node node)
     {
-        if (node.Lookups > 0 || node.Pins > 0 || node.Children > 0 || node == Root || !_nodes.TryGetValue(node.Id, out Node? current) || current != node)
+        if (node.Lookups > 0 || node.Pins > 0 || node.Children > 0 || node == Root || !_nodes.Remove(node))
             return false;
-        _nodes.Remove(node.Id);
         // Nobody reaches the node any more but an op that is just ending; its names need no gate.
         if (node.AnyLink is { } place)
             _store.Put(node.Id, new InodePlace(place.Parent.Id, place.Name));

@@ -3,7 +3,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Puts what belongs to a file besides its content on the file that takes its place: owner, mode, extended attributes, ACLs, times. One thread at a time.
+/// Puts what belongs to a file besides its content on the file that takes its place: owner, mode, project, extended attributes, ACLs, times. One thread at a time.
 /// </summary>
 internal sealed class AttributeCopier
 {
@@ -21,6 +21,8 @@ internal sealed class AttributeCopier
         int result = SystemCallsAt.Stat(to, out Statx now);
         if (result >= 0 && (now.UserId != stat.UserId || now.GroupId != stat.GroupId))
             result = SystemCallsFile.ChangeOwner(to, stat.UserId, stat.GroupId);
+        if (result >= 0)
+            result = InodeFlags.CopyProject(from, to);
         if (result >= 0)
             result = RemoveInherited(to, from);
         if (result >= 0)

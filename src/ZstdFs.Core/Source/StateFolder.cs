@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
@@ -16,6 +14,9 @@ internal sealed class StateFolder : IDisposable
     /// <summary>Numbers reserved by one write of the state file: what a crash may skip.</summary>
     private const ulong BlockOfNumbers = 1 << 16;
 
+    /// <summary>With so many left the next block is reserved, and tried again after so many more: a state file that cannot be written for a while stops nobody.</summary>
+    private const ulong FewNumbers = BlockOfNumbers / 2, NumbersBetweenAttempts = 256;
+
     private static NativeName InodesFolder => new("inodes\0"u8);
 
     private readonly SourceTree _source;
@@ -24,7 +25,7 @@ internal sealed class StateFolder : IDisposable
     private readonly bool _wasInterrupted;
     private readonly uint? _cutEpoch;
 
-    // Guards the record and the numbers. A write of the state file happens under it once in 65,536 creations.
+    // Guards the record and the numbers. A write of the state file happens under it once in 32,768 creations.
     private readonly Lock _gate = new();
     private StateRecord _record;
     private ulong _nextNumber;
@@ -34,6 +35,8 @@ internal sealed class StateFolder : IDisposable
         (_source, Folder, Working, _lock, _file) = (source, folder, working, lockFile, state);
         _record = ReadState();
         _nextNumber = _record.ReservedUpTo;
+        // On disk with the new epoch, before anything is served.
+        _record.ReservedUpTo += BlockOfNumbers;
         Guid boot = BootId.Current();
         _cutEpoch = _record.EndedWell || _record.Boot == boot ? null : _record.Epoch;
         _wasInterrupted = _record.BeginEpoch(boot);
@@ -130,19 +133,37 @@ internal sealed class StateFolder : IDisposable
     /// <summary>The folder <c>inodes</c>: the database of places, where one was asked for.</summary>
     internal int OpenInodes(out FileDescriptor inodes) => OpenOrMakeFolder(_source, Folder, InodesFolder, out inodes);
 
-    /// <summary>The next inode number for a file: never given twice, crashes included.</summary>
-    internal ulong AllocateInodeNumber()
+    /// <summary>The next inode number for a file: never given twice, crashes included, because it is reserved on disk before. Returns 0, or −errno where none can be reserved.</summary>
+    internal int TryAllocateInodeNumber(out ulong number)
     {
         lock (_gate)
         {
-            if (_nextNumber == _record.ReservedUpTo)
+            number = 0;
+            ulong left = _record.ReservedUpTo - _nextNumber;
+            if (left == 0 || left <= FewNumbers && left % NumbersBetweenAttempts == 0)
             {
-                // On disk before the first number of the block is used; a state file that cannot be written costs numbers, not uniqueness within this mount.
-                _record.ReservedUpTo += BlockOfNumbers;
-                _ = WriteState();
+                int result = ReserveNumbers();
+                if (result < 0 && left == 0)
+                    return result;
             }
-            return _nextNumber++;
+            number = _nextNumber++;
+            return 0;
         }
+    }
+
+    /// <summary>As <see cref="TryAllocateInodeNumber"/>, for whom an error is none of his answers.</summary>
+    /// <exception cref="IOException">The state file has not been writable for thousands of numbers.</exception>
+    internal ulong AllocateInodeNumber() =>
+        TryAllocateInodeNumber(out ulong number) is < 0 and var result ? throw new IOException($"no inode numbers can be reserved in .zstdfs/state ({(Errno)(-result)})") : number;
+
+    /// <summary>Caller holds the gate.</summary>
+    private int ReserveNumbers()
+    {
+        _record.ReservedUpTo += BlockOfNumbers;
+        int result = WriteState();
+        if (result < 0)
+            _record.ReservedUpTo -= BlockOfNumbers;
+        return result;
     }
 
     /// <summary>Everything that this mount wrote is on disk: nothing of it needs to be looked at with suspicion.</summary>
@@ -205,9 +226,10 @@ internal sealed class StateFolder : IDisposable
         // Its first write may have been cut off with the power, which left nothing or zeros: no number was given then.
         if (length >= 0 && !state[..length].ContainsAnyExcept((byte)0))
         {
-            // Somewhere in 2^52 numbers: should the state of a source be lost, the numbers in its files will hardly be met again.
-            ulong start = FirstInodeNumber + BinaryPrimitives.ReadUInt32LittleEndian(RandomNumberGenerator.GetBytes(sizeof(uint))) * BlockOfNumbers;
-            return new StateRecord { SourceId = new Guid(RandomNumberGenerator.GetBytes(16)), ReservedUpTo = start, EndedWell = true };
+            // Somewhere in 2^52 numbers: should the state of a source be lost, the numbers in its files will hardly be met again. Nobody is to be kept from guessing them, so
+            // that OpenSSL, which the daemon would keep in memory for it, need not be asked.
+            ulong start = FirstInodeNumber + (ulong)Random.Shared.NextInt64(1L << 32) * BlockOfNumbers;
+            return new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = start, EndedWell = true };
         }
         return StateRecord.Read(state[..Math.Max(0, length)]);
     }

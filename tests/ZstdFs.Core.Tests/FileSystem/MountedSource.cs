@@ -27,7 +27,15 @@ internal sealed class MountedSource : IDisposable, IEventLog
         Directory.CreateDirectory(Mount);
         if (prepare is not null)
             Shell($"cd \"$SRC\"; {prepare}");
-        Start();
+        try
+        {
+            Start();
+        }
+        catch
+        {
+            Directory.Delete(_folder, recursive: true);
+            throw;
+        }
     }
 
     internal string Source => Path.Combine(_folder, "source");

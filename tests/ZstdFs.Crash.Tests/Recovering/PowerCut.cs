@@ -67,6 +67,8 @@ internal sealed class PowerCut : IDisposable
             BootAnew(source);
             _trees.Add(Fingerprint(source));
             var log = new EventLines();
+            if (RepeatableNumber(source) is { } repeatable)
+                return $"{repeatable} has an inode number that will be given again";
             return Judge(source, history, moment, log) is { } wrong ? $"{wrong}\n{log}" : null;
         }
         finally
@@ -107,6 +109,24 @@ internal sealed class PowerCut : IDisposable
         record.Boot = Guid.NewGuid();
         record.Write(bytes);
         File.WriteAllBytes(file, bytes);
+    }
+
+    /// <summary>A stored file whose number the state on the same disk does not know as reserved.</summary>
+    private static string? RepeatableNumber(string source)
+    {
+        string state = Path.Combine(source, ".zstdfs/state");
+        byte[] bytes = File.Exists(state) ? File.ReadAllBytes(state) : [];
+        ulong reserved = bytes.AsSpan().ContainsAnyExcept((byte)0) ? StateRecord.Read(bytes).ReservedUpTo : 0;
+        foreach (string name in Names(source))
+        {
+            Succeed(SystemCallsAt.Open(new NativeName(Ext4.Native(Path.Combine(source, name + ".zst"))), OpenFlags.ReadOnly, out FileDescriptor file), "open", name);
+            using (file)
+            {
+                if (SourceTree.TryReadRecord(file, out SizeRecord record) && StateFolder.IsAllocated(record.InodeNumber) && record.InodeNumber >= reserved)
+                    return name;
+            }
+        }
+        return null;
     }
 
     private static string Fingerprint(string source)

@@ -7,7 +7,7 @@ namespace ZstdFs.Mount.Tests.Handles;
 internal sealed class InodeDatabaseTests
 {
     private const int Files = 200_000;
-    private const long MemoryBoundKiB = 120 * 1024, PeakBoundKiB = 160 * 1024; // afterwards; while the kernel knows all of them, or forgets them in one go
+    private const long MemoryBoundKiB = 80 * 1024, PeakBoundKiB = 120 * 1024; // afterwards; while the kernel knows all of them, or forgets them in one go
 
     private static readonly MountSetup RocksDb = new() { Options = ["--inodes=rocksdb"] };
 

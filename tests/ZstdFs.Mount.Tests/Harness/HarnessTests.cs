@@ -34,6 +34,30 @@ internal sealed class HarnessTests
         Assert.That(Shell.Get($"stat -f -c %T '{image.Root}'"), Does.StartWith(type[..3]));
     }
 
+    [Test]
+    public void FolderOfADeadRun_IsRemovedWithItsMounts_AndThatOfALiveOneStays()
+    {
+        string parent = TestMachine.CreateFolder();
+        (string live, FileStream liveLock) = RunFolder.Make(parent);
+        (string dead, FileStream deadLock) = RunFolder.Make(parent);
+        (string young, FileStream youngLock) = RunFolder.Make(parent);
+        try
+        {
+            Shell.Get($"touch -d '2 minutes ago' '{live}/lock' '{dead}/lock'; mkdir '{dead}/mount' && echo x > '{dead}/file'");
+            if (TestMachine.IsRoot)
+                Shell.Get($"mount -t tmpfs none '{dead}/mount' && mkdir '{dead}/mount/inner' && mount -t tmpfs none '{dead}/mount/inner' && echo x > '{dead}/mount/inner/file'");
+            deadLock.Dispose();
+            youngLock.Dispose();
+            RunFolder.RemoveDead(parent);
+            Assert.That(Directory.GetDirectories(parent), Is.EquivalentTo(new[] { live, young }));
+        }
+        finally
+        {
+            liveLock.Dispose();
+            Shell.Run($"umount '{dead}/mount/inner' '{dead}/mount' 2> /dev/null; rm -rf --one-file-system -- '{parent}'");
+        }
+    }
+
     // Whether an assertion fails, without failing this test.
     private static bool Isolated(Action assertion)
     {

@@ -8,6 +8,9 @@ internal static class TestMachine
     private static readonly Lazy<string> OwnProgram = new(FindProgram);
     private static readonly Lazy<string> SharedProgram = new(CopyProgram);
 
+    /// <summary>Where other users find the program, once one of them was to run it.</summary>
+    internal static string SharedProgramFolder => Path.Combine(RunFolder.Path, "program");
+
     internal static bool IsRoot => Environment.IsPrivilegedProcess;
 
     /// <summary>The <c>zstdfs</c> under test, where that user can read it.</summary>
@@ -16,14 +19,8 @@ internal static class TestMachine
     /// <summary>A new folder on a real file system (not tmpfs, unless the machine has nothing else), which every user may enter.</summary>
     internal static string CreateFolder()
     {
-        string parent = Environment.GetEnvironmentVariable("ZSTDFS_TEST_FOLDER") ?? "/var/tmp";
-        string folder = Directory.CreateTempSubdirectory("zstdfs-").FullName;
-        if (Path.GetDirectoryName(folder) != parent && Directory.Exists(parent))
-        {
-            Directory.Delete(folder);
-            folder = Path.Combine(parent, Path.GetFileName(folder));
-            Directory.CreateDirectory(folder);
-        }
+        string folder = Path.Combine(RunFolder.Path, Guid.NewGuid().ToString("n")[..8]);
+        Directory.CreateDirectory(folder);
         File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
         return folder;
     }
@@ -63,12 +60,12 @@ internal static class TestMachine
         return program;
     }
 
-    // The checkout may be in a folder that others cannot enter.
+    // The checkout may be in a folder that others cannot enter. The copy goes with the run's folder.
     private static string CopyProgram()
     {
-        string folder = CreateFolder();
+        string folder = SharedProgramFolder;
+        Directory.CreateDirectory(folder);
         Shell.Get($"cp -r '{Path.GetDirectoryName(OwnProgram.Value)}/.' '{folder}' && chmod -R a+rX '{folder}'");
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
         return Path.Combine(folder, "zstdfs");
     }
 }

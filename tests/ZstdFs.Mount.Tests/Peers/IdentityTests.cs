@@ -59,6 +59,48 @@ internal sealed class IdentityTests
         folder.Unmount();
     }
 
+    // Creates and writes the numbers down until the mount is gone.
+    private const string Creator =
+        """
+        import os, sys
+        os.mkdir(sys.argv[1])
+        with open(sys.argv[2], "w", buffering=1) as numbers:
+            try:
+                for i in range(1 << 20):
+                    file = os.open("%s/%d" % (sys.argv[1], i), os.O_CREAT | os.O_WRONLY)
+                    numbers.write("%d\n" % os.fstat(file).st_ino)
+                    os.close(file)
+            except OSError: pass
+        """;
+
+    [TestCase(3)]
+    [TestCase(12, Category = "Long")]
+    public void KilledWhileTheNextBlockOfNumbersIsReserved_NoneIsGivenTwice(int kills)
+    {
+        const int half = 1 << 15; // of a block: then the next is reserved
+        using MountedFolder folder = MountedFolder.Create();
+        var seen = new HashSet<string>();
+        var random = new Random(kills);
+        string log = folder.Source + "-numbers", creator = folder.Source + "-creator";
+        File.WriteAllText(creator, Creator);
+        for (int round = 0; round < kills; round++)
+        {
+            // Some die with their first numbers, or before.
+            int most = round % 3 == 0 ? random.Next(50) : half - 20 + random.Next(60);
+            using var process = System.Diagnostics.Process.Start("python3", [creator, $"{folder.Mount}/r{round}", log]);
+            Assert.That(Waiting.For(() => File.Exists(log) && new FileInfo(log).Length / 17 >= most, TimeSpan.FromMinutes(1)), Is.True, "it creates");
+            folder.Kill();
+            Assert.That(process.WaitForExit(TimeSpan.FromSeconds(20)), Is.True);
+            folder.Crash();
+            string[] given = [.. File.ReadLines(log)];
+            Assert.That(given.Where(number => !seen.Add(number)), Is.Empty, "given again");
+            // The next mount cannot learn of them from the files.
+            Shell.Get($"rm -rf '{folder.Source}/r{round}' '{log}'");
+            folder.Start();
+        }
+        folder.Unmount();
+    }
+
     [Test]
     public void LostState_KeepsTheFilesNumbers_AndGivesOthers()
     {

@@ -206,4 +206,40 @@ internal sealed class RenameTests(Ground ground) : GroundTests(ground)
         Remount();
         Assert.That(Bash("ls; cat f"), Is.EqualTo("f\np\ncontent"));
     }
+
+    [Test]
+    public void FlagsOfRename_AreKeptToOrRefused()
+    {
+        string told = Python(
+            """
+            import ctypes, os
+            libc = ctypes.CDLL(None, use_errno=True)
+            NOREPLACE, EXCHANGE, WHITEOUT = 1, 2, 4
+            def rename(what, old, new, flags):
+                result = libc.renameat2(-100, old, -100, new, flags)
+                print(what, os.strerror(ctypes.get_errno()) if result else "done")
+            for name in "fgo": open(name, "w").write(name)
+            rename("not over another", b"f", b"g", NOREPLACE)
+            rename("to a free name", b"f", b"h", NOREPLACE)
+            rename("with what is not there", b"h", b"none", EXCHANGE)
+            rename("both", b"h", b"g", NOREPLACE | EXCHANGE)
+            rename("whiteout and exchange", b"h", b"g", WHITEOUT | EXCHANGE)
+            rename("unknown", b"h", b"g", 64)
+            print(*sorted(os.listdir(".")), *(open(name).read() for name in "hgo"))
+            """);
+        Assert.That(told, Is.EqualTo(
+            """
+            not over another File exists
+            to a free name done
+            with what is not there No such file or directory
+            both Invalid argument
+            whiteout and exchange Invalid argument
+            unknown Invalid argument
+            g h o f g o
+            """));
+        // A whiteout is for an overlayfs that has its upper folder here: a mount is refused as one, as it is on every file system without them.
+        if (OnMount)
+            Assert.That(Python("import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\nassert libc.renameat2(-100, b'h', -100, b'g', 4)\nprint(os.strerror(ctypes.get_errno()), *sorted(os.listdir('.')), open('g').read())"), Is.EqualTo("Invalid argument g h o g"));
+        AssertKept();
+    }
 }

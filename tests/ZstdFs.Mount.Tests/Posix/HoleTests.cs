@@ -106,6 +106,8 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
     [Test]
     public void LengthBeyondWhatCanBeStored_IsRefusedAtOnce()
     {
+        if (!OnMount && FileSystem is "btrfs" or "xfs" or "tmpfs")
+            return; // Their files may be as long as offsets go.
         Python(
             """
             import errno, os
@@ -122,6 +124,8 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
     [Test]
     public void PunchedOutOfALargeFile_ReadsAsZerosNowAndAfterwards()
     {
+        if (!OnMount && FileSystem == "tmpfs")
+            return; // It has no FALLOC_FL_ZERO_RANGE.
         Bash("head -c 30000000 /dev/urandom > f; cp f $outside/f; sync f");
         Remount();
         Python(
@@ -185,8 +189,8 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
             result = libc.fallocate(fd, {{mode}}, ctypes.c_long(0), ctypes.c_long(8192))
             print(os.strerror(ctypes.get_errno()) if result else "done", os.fstat(fd).st_size)
             """);
-        // ext4 knows two of them.
-        if (OnMount || mode < 8)
+        // ext4 and xfs know two of them.
+        if (OnMount || mode < 8 || FileSystem is "btrfs" or "tmpfs")
             Assert.That(errno, Is.EqualTo("Operation not supported 65536"), name);
         else
             Assert.That(errno, Does.StartWith("done"), name);

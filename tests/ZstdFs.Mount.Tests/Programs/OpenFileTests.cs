@@ -169,4 +169,30 @@ internal sealed class OpenFileTests(Ground ground) : GroundTests(ground)
         Assert.That(Bash("LC_ALL=C sort -u log | wc -l; grep -cE '^[abcd] [0-9]+$' log"), Is.EqualTo("1200\n1200"));
         AssertKept();
     }
+
+    [Test]
+    public void AppendersOfLongRecords_EachRecordIsWholeAndInItsWritersOrder()
+    {
+        Python(
+            """
+            import os
+            writers, records, length = 6, 150, 10_007
+            for who in range(writers):
+                if os.fork() == 0:
+                    # Half of them through one descriptor, half opening anew.
+                    fd = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                    for n in range(records):
+                        record = (b"%d %d " % (who, n)).ljust(length - 1, b"x") + b"\n"
+                        assert os.write(fd, record) == length
+                        if who % 2:
+                            os.close(fd); fd = os.open("log", os.O_WRONLY | os.O_APPEND)
+                    os._exit(0)
+            for _ in range(writers): assert os.wait()[1] == 0
+            lines = open("log", "rb").read().split(b"\n")[:-1]
+            assert len(lines) == writers * records and {len(line) for line in lines} == {length - 1}
+            for who in range(writers):
+                assert [int(line.split(b" ")[1]) for line in lines if line.startswith(b"%d " % who)] == list(range(records))
+            """, TimeSpan.FromMinutes(2));
+        AssertKept();
+    }
 }

@@ -1,0 +1,76 @@
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Posix;
+
+/// <summary>open(2) with O_TMPFILE: a file that has no name until linkat(2) gives it one.</summary>
+internal sealed class UnnamedFileTests(Ground ground) : GroundTests(ground)
+{
+    private const string Calls =
+        """
+        import ctypes, errno, os
+        libc = ctypes.CDLL(None, use_errno=True)
+        AT_FDCWD, AT_SYMLINK_FOLLOW = -100, 0x400
+        def name(fd, path):
+            if libc.linkat(AT_FDCWD, b"/proc/self/fd/%d" % fd, AT_FDCWD, path.encode(), AT_SYMLINK_FOLLOW):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        def refused(code, call):
+            try: call(); raise AssertionError("done")
+            except OSError as e: assert e.errno == code, e
+        """;
+
+    [TestCase(20)]
+    [TestCase(3_000_000)]
+    public void UnnamedFile_IsWrittenAndThenGivenNames(int size)
+    {
+        Python(
+            $$"""
+            {{Calls}}
+            os.umask(0o027); os.mkdir("d")
+            content = os.urandom({{size}})
+            fd = os.open("d", os.O_TMPFILE | os.O_RDWR, 0o666)
+            assert os.write(fd, content) == len(content) and os.pread(fd, len(content), 0) == content
+            before = os.fstat(fd)
+            assert (before.st_nlink, before.st_size, before.st_mode & 0o7777) == (0, len(content), 0o640), before
+            assert os.listdir("d") == []
+            os.fsync(fd)
+            open("taken", "w").close()
+            refused(errno.EEXIST, lambda: name(fd, "taken"))
+            name(fd, "d/f")
+            after = os.stat("d/f")
+            assert (after.st_ino, after.st_nlink, after.st_size) == (before.st_ino, 1, len(content)), after
+            name(fd, "second")
+            assert os.fstat(fd).st_nlink == os.stat("second").st_nlink == 2
+            os.pwrite(fd, b"changed", 5)
+            content = content[:5] + b"changed" + content[12:]
+            assert open("second", "rb").read() == content
+            os.close(fd)
+            assert open("d/f", "rb").read() == open("second", "rb").read() == content
+            """);
+        AssertKept();
+    }
+
+    [TestCase(20)]
+    [TestCase(3_000_000)]
+    public void UnnamedFileNeverNamed_LeavesNothing(int size)
+    {
+        Python(
+            $$"""
+            {{Calls}}
+            fd = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_EXCL, 0o600)
+            os.write(fd, b"x" * {{size}})
+            refused(errno.ENOENT, lambda: name(fd, "f")) # O_EXCL: never
+            os.close(fd)
+            fd = os.open(".", os.O_TMPFILE | os.O_WRONLY, 0o600)
+            os.write(fd, b"x" * {{size}})
+            os.ftruncate(fd, {{size}} // 2)
+            assert os.fstat(fd).st_size == {{size}} // 2
+            os.close(fd)
+            refused(errno.EINVAL, lambda: os.open(".", os.O_TMPFILE | os.O_RDONLY))
+            assert os.listdir(".") == []
+            """);
+        Remount();
+        Assert.That(Bash("ls -A"), Is.Empty);
+        if (OnMount)
+            Assert.That(Shell.Get($"find '{Mounted.Source}' -name .zstdfs -prune -o -type f -print; ls -A '{Mounted.Source}/.zstdfs/working'"), Is.Empty);
+    }
+}
