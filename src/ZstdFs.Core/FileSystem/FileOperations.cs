@@ -22,9 +22,16 @@ internal sealed class FileOperations(Volume volume)
         OpenAccess access = AccessOf(flags);
         if (truncates && access == OpenAccess.Read)
             access = OpenAccess.ReadWrite;
-        int result = _opener.Open(nodeId, access, (flags & OpenFlags.Append) != 0 && !truncates, out OpenHandle handle, out bool isUnchanged);
+        int result = volume.Shares.Take(writer.UserId, access == OpenAccess.Read ? HandleShares.ToRead : HandleShares.ToWrite, out HandleShare share);
         if (result < 0)
             return result;
+        result = _opener.Open(nodeId, access, (flags & OpenFlags.Append) != 0 && !truncates, out OpenHandle handle, out bool isUnchanged);
+        if (result < 0)
+        {
+            volume.Shares.GiveBack(share);
+            return result;
+        }
+        handle.Share = share;
         if (truncates)
             result = Truncate(handle, 0, writer);
         if (result < 0)
@@ -38,6 +45,20 @@ internal sealed class FileOperations(Volume volume)
         return 0;
     }
 
+    /// <summary>A handle for a file just made, where <paramref name="result"/> says that it was. Returns the result.</summary>
+    internal int Register(int result, OpenFile file, in HandleShare share, out FuseOpenOut reply)
+    {
+        reply = default;
+        if (result < 0)
+        {
+            volume.Shares.GiveBack(share);
+            return result;
+        }
+        file.Share = share;
+        reply = Register(file);
+        return result;
+    }
+
     internal static OpenAccess AccessOf(int flags) => (flags & OpenFlags.AccessMask) switch
     {
         OpenFlags.ReadOnly => OpenAccess.Read,
@@ -46,7 +67,7 @@ internal sealed class FileOperations(Volume volume)
     };
 
     /// <summary>A handle for a file just opened. Read-only handles have nothing to flush.</summary>
-    internal FuseOpenOut Register(OpenHandle handle) => new()
+    private FuseOpenOut Register(OpenHandle handle) => new()
     {
         Handle = _handles.Add(handle),
         OpenFlags = (handle.IsWritable && handle is OpenFile ? OpenReplyFlags.None : OpenReplyFlags.NoFlush)
@@ -139,6 +160,7 @@ internal sealed class FileOperations(Volume volume)
 
     internal void Close(OpenHandle handle)
     {
+        volume.Shares.GiveBack(handle.Share);
         if (handle is OpenPlainFile plain)
         {
             plain.File.Dispose();

@@ -223,10 +223,15 @@ internal sealed class StateFolder : IDisposable
     private static int OpenOrMakeFolder(SourceTree source, FileDescriptor parent, NativeName name, out FileDescriptor folder)
     {
         int result = source.OpenListing(parent, name, out folder);
-        if (result != -(int)Errno.ENOENT)
-            return result;
-        result = SystemCallsAt.MakeDirectory(parent, name, 0b111_000_000);
-        return result < 0 ? result : source.OpenListing(parent, name, out folder);
+        if (result == -(int)Errno.ENOENT)
+        {
+            result = SystemCallsAt.MakeDirectory(parent, name, 0b111_000_000);
+            if (result >= 0)
+                result = source.OpenListing(parent, name, out folder);
+        }
+        if (result >= 0)
+            OwnFolder.Secure(source, folder, name);
+        return result;
     }
 
     private static int OpenOrCreate(FileDescriptor folder, NativeName name, out FileDescriptor file) =>
