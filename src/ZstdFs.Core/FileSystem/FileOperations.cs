@@ -253,7 +253,19 @@ internal sealed class FileOperations(Volume volume)
             volume.Release(content);
         }
         int below = volume.Source.Devices.Synchronize(), synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
+        if (synced < 0)
+            KeepInMemory();
         return first < 0 ? first : Math.Min(synced < 0 ? synced : below, 0);
+    }
+
+    /// <summary>What the disk just refused is in memory still: it is on its way again, so that the next mount finds it should this one end now.</summary>
+    private void KeepInMemory()
+    {
+        foreach (FileContent content in volume.Contents.HoldDirty())
+        {
+            content.KeepWholeIfIdle();
+            volume.Release(content);
+        }
     }
 
     /// <summary>truncate(2), with or without a handle.</summary>

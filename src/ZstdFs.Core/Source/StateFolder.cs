@@ -93,7 +93,7 @@ internal sealed class StateFolder : IDisposable
         var opened = new StateFolder(source, folder, working, lockFile, state);
         LockHolder.Write(lockFile);
         // What a killed daemon left in the page cache must not be lost to a power cut that this mount would then not suspect.
-        result = opened._wasInterrupted ? SystemCallsFile.SynchronizeFileSystem(folder) : 0;
+        result = opened._wasInterrupted ? opened.SynchronizeRemains() : 0;
         if (result >= 0 && opened._cutEpoch is { } cut)
             result = opened.DiscardedCopies = WorkingRemains.RemoveUnsynchronized(working, cut);
         if (result >= 0)
@@ -103,6 +103,16 @@ internal sealed class StateFolder : IDisposable
             return opened;
         opened.Dispose();
         return null;
+    }
+
+    private int SynchronizeRemains()
+    {
+        int result = SystemCallsFile.SynchronizeFileSystem(Folder);
+        if (result >= 0)
+            return result;
+        // The disk has refused something since. Each working copy will be asked for itself; any other file of the last mount is looked at with suspicion. A disk that still refuses says so again.
+        _record.SuspectLast();
+        return SystemCallsFile.SynchronizeFileSystem(Folder);
     }
 
     /// <summary>
