@@ -16,6 +16,9 @@ public static partial class FileAdvice
     /// <summary>Drops the file's clean pages: the next read comes from the disk.</summary>
     public static void DontNeed(FileDescriptor file) => _ = Advise(file, 0, 0, DontNeedAdvice);
 
+    /// <summary>Drops the clean pages of a part of it.</summary>
+    public static void DontNeed(FileDescriptor file, long offset, long bytes) => _ = Advise(file, offset, bytes, DontNeedAdvice);
+
     [LibraryImport("libc", EntryPoint = "posix_fadvise")]
     private static partial int Advise(FileDescriptor file, long offset, long length, int advice);
 }

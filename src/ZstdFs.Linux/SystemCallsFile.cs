@@ -102,6 +102,32 @@ public static unsafe class SystemCallsFile
     /// <summary>fdatasync(2): content and what is needed to read it back.</summary>
     public static int SynchronizeData(FileDescriptor file) => SystemCallResult.From(Libc.SynchronizeData(file));
 
+    /// <summary>
+    /// −EIO where something that the kernel wrote out by itself did not reach the disk, and this descriptor was not told so yet. Writes nothing, and waits for the first page at the most.
+    /// </summary>
+    public static int CheckWriteback(FileDescriptor file)
+    {
+        const uint WaitBefore = 1; // SYNC_FILE_RANGE_WAIT_BEFORE
+        int result = SystemCallResult.From(Libc.SynchronizeRange(file, 0, 1, WaitBefore));
+        // A file system that cannot tell.
+        return result is -(int)Errno.ENOSYS or -(int)Errno.EINVAL or -(int)Errno.EOPNOTSUPP ? 0 : result;
+    }
+
+    /// <summary>mincore(2): whether all of a range is in the page cache, so that reading it asks nothing of the disk. The offset is a multiple of a page.</summary>
+    public static bool IsCached(FileDescriptor file, long offset, int bytes)
+    {
+        const int PageBytes = 4096, Read = 1, Shared = 1;
+        nint address = Libc.Map(0, (nuint)bytes, Read, Shared, file, offset);
+        if (address == -1)
+            return false;
+        byte[] pages = new byte[(bytes + PageBytes - 1) / PageBytes];
+        int result;
+        fixed (byte* p = pages)
+            result = Libc.InCore(address, (nuint)bytes, p);
+        _ = Libc.Unmap(address, (nuint)bytes);
+        return result == 0 && Array.TrueForAll(pages, static page => (page & 1) != 0);
+    }
+
     /// <summary>syncfs(2) of the file system that <paramref name="file"/> is on.</summary>
     public static int SynchronizeFileSystem(FileDescriptor file) => SystemCallResult.From(Libc.SynchronizeFileSystem(file));
 

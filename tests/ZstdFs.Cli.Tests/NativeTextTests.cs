@@ -23,6 +23,7 @@ internal sealed class NativeTextTests
 
     [TestCase(new byte[] { 0x61, 0xff, 0x0a, 0x1b, 0x62 }, "a\\xff\\x0a\\x1bb")]
     [TestCase(new byte[] { 0xf0, 0x9f, 0x99, 0x82 }, "🙂")]
+    [TestCase(new byte[] { 0xe2, 0x80, 0xae, 0xe2, 0x80, 0xa8 }, "\\x202e\\x2028")]
     [TestCase(new byte[] { 0xe2, 0x82 }, "\\xe2\\x82")]
     public void Printable_IsOneLineThatATerminalDoesNotObey(byte[] bytes, string shown) =>
         Assert.That(NativeText.Printable(NativeText.Decode(bytes)), Is.EqualTo(shown));

@@ -19,6 +19,8 @@ internal sealed class FileLog : EventLog
                 Access = FileAccess.Write,
                 Share = FileShare.ReadWrite | FileShare.Delete,
                 BufferSize = 0,
+                // Errors name files.
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             });
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

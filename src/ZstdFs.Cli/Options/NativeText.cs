@@ -70,7 +70,7 @@ internal static class NativeText
     /// <summary>On one line and without anything that a terminal would obey.</summary>
     internal static string Printable(string text)
     {
-        if (!text.Any(c => char.IsControl(c) || char.IsSurrogate(c)))
+        if (!text.Any(static c => char.IsSurrogate(c) || IsObeyed(char.GetUnicodeCategory(c))))
             return text;
         var shown = new StringBuilder(text.Length);
         for (int i = 0; i < text.Length;)
@@ -80,7 +80,7 @@ internal static class NativeText
                 shown.Append(CultureInfo.InvariantCulture, $"\\x{(byte)text[i++]:x2}");
                 continue;
             }
-            if (Rune.IsControl(rune))
+            if (IsObeyed(Rune.GetUnicodeCategory(rune)))
                 shown.Append(CultureInfo.InvariantCulture, $"\\x{rune.Value:x2}");
             else
                 shown.Append(rune);
@@ -88,4 +88,8 @@ internal static class NativeText
         }
         return shown.ToString();
     }
+
+    // Control characters; and those that make what follows look as if it stood elsewhere, such as U+202E, or as a line of its own.
+    private static bool IsObeyed(UnicodeCategory category) =>
+        category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 }

@@ -27,6 +27,9 @@ internal sealed class CommitOutcome
             _untold = Error;
     }
 
+    /// <summary>What nobody waited for failed.</summary>
+    internal void NoteUntold(int error) => _untold = error;
+
     /// <summary>A commit that nobody waited for failed: told once, to whoever closes or synchronises the file next. 0 or −errno.</summary>
     internal int TakeUntoldError() => Interlocked.Exchange(ref _untold, 0);
 }

@@ -65,7 +65,10 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             result = version.Write(content, yields, isElsewhere ? folder.Descriptor : null, out map);
         // The data must be on disk before the name leads to it: rename alone may leave an empty file after a power cut.
         if (result >= 0)
-            result = content.SynchronizeVersion(version.File, yields);
+            result = version.Conclude(content.SynchronizeVersion(version.File, yields));
+        // What did not reach the disk meanwhile may have been read back as something else.
+        if (result >= 0)
+            result = content.Overlay.Check();
         return result < 0 ? result : Publish(content, version, map, out next);
     }
 

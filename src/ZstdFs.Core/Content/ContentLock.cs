@@ -35,6 +35,17 @@ internal sealed class ContentLock
         return new Scope(this, Mode.Commit);
     }
 
+    /// <summary>The same where nobody writes or commits at this moment; else nothing is held.</summary>
+    internal Scope TryCommitting(out bool isFree)
+    {
+        lock (this)
+        {
+            isFree = !_exclusive && !_committing;
+            _committing |= isFree;
+        }
+        return isFree ? new Scope(this, Mode.Commit) : default;
+    }
+
     /// <summary>Lets writers in until <see cref="ResumeCommit"/>, but no other commit, which would do all of it again. The holder of the commit mode only.</summary>
     internal void PauseCommit()
     {
@@ -119,6 +130,16 @@ internal sealed class ContentLock
         }
     }
 
+    /// <summary>Lets readers in again. The holder of the commit mode only.</summary>
+    internal void BecomeShared()
+    {
+        lock (this)
+        {
+            _exclusive = false;
+            Monitor.PulseAll(this);
+        }
+    }
+
     private void ExitCommit()
     {
         lock (this)
@@ -150,7 +171,7 @@ internal sealed class ContentLock
             else if (_mode == Mode.Write)
                 _lock.ExitWrite();
             else
-                _lock.ExitCommit();
+                _lock?.ExitCommit();
         }
     }
 }

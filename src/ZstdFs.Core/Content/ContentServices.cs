@@ -7,7 +7,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>What every open file's content shares: codecs, caches, the working folder, budgets.</summary>
-internal sealed class ContentServices(SourceTree source, StateFolder? state, FileSystemOptions options, IEventLog log) : IDisposable
+internal sealed class ContentServices(SourceTree source, StateFolder? state, FileSystemOptions options, BoundedLog log) : IDisposable
 {
     private long _lastCacheId;
     private long _lastTemporary;
@@ -20,7 +20,7 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal SourceTree Source { get; } = source;
     internal StateFolder? State { get; } = state;
     internal FileSystemOptions Options { get; } = options;
-    internal IEventLog Log { get; } = log;
+    internal BoundedLog Log { get; } = log;
     internal LevelRules? Rules { get; init; }
 
     /// <summary>For compressing in a commit that nobody waits for.</summary>

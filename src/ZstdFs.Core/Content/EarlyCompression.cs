@@ -89,6 +89,8 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
 
     internal int Synchronize() => _frames?.Synchronize() ?? 0;
 
+    internal DurableFile? Durable => _frames?.Durable;
+
     internal void ForgetName() => _frames?.ForgetName();
 
     internal void Discard()

@@ -14,12 +14,14 @@ internal sealed class EarlyFrames : IDisposable
     private readonly ContentServices _services;
     private readonly StateFolder _state;
     private readonly List<SeekTableEntry> _frames = [];
+    private readonly DurableFile _durable;
     private bool _nameIsDurable;
     private bool _isGivenAway;
 
     private EarlyFrames(ContentServices services, StateFolder state, WorkingName name, StoredBase content)
     {
         (_services, _state, Name, Content) = (services, state, name, content);
+        _durable = new DurableFile(content.Stored);
     }
 
     /// <summary>What they hold, to read.</summary>
@@ -110,13 +112,16 @@ internal sealed class EarlyFrames : IDisposable
     /// <summary>They are on disk when it returns 0, under their name.</summary>
     internal int Synchronize()
     {
-        int result = SystemCallsFile.Synchronize(File);
+        int result = _durable.Synchronize();
         if (result < 0 || _nameIsDurable)
             return result;
         result = SystemCallsFile.Synchronize(_state.Working);
         _nameIsDurable = result >= 0;
         return result;
     }
+
+    /// <summary>What the disk refused of them.</summary>
+    internal DurableFile Durable => _durable;
 
     /// <summary>Gives the open file away, to the version that it has become.</summary>
     internal FileDescriptor Release()

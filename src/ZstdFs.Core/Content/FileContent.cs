@@ -20,6 +20,8 @@ internal sealed class FileContent : IDisposable
     private readonly ContentLock _lock = new();
     // Cut to nothing, and neither closed nor synchronised since. Guarded by the lock.
     private bool _isEmptied;
+    // A version that did not reach the disk, and cannot be written again from here.
+    private StoredBase? _lost;
     private int _refusal;
 
     internal FileContent(ContentServices services, Node node, StoredBase @base)
@@ -220,10 +222,59 @@ internal sealed class FileContent : IDisposable
     internal int Synchronize()
     {
         using ContentLock.Scope locked = _lock.Committing();
-        int result = IsDirty && Overlay.Working is not null ? Overlay.Synchronize() : SystemCallsFile.Synchronize(Base.Stored);
+        int result = IsDirty && Overlay.Working is not null ? SynchronizeOverlay() : SynchronizeBase();
         if (result >= 0)
             Overlay.Changes.NoteSynchronized();
         return result;
+    }
+
+    private int SynchronizeOverlay()
+    {
+        int result = KeepWhole();
+        if (result >= 0)
+            result = Overlay.Synchronize();
+        // At once, while it is in memory.
+        if (result < 0)
+            _ = KeepWhole();
+        return result == -(int)Errno.ESTALE ? -(int)Errno.EIO : result;
+    }
+
+    private int SynchronizeBase()
+    {
+        if (_lost == Base)
+            return -(int)Errno.EIO;
+        var stored = new DurableFile(Base.Stored);
+        int result = stored.Synchronize();
+        if (result < 0)
+        {
+            _lock.BecomeExclusive();
+            stored.Repeat();
+            if (stored.IsLost)
+                _lost = Base;
+        }
+        return result;
+    }
+
+    /// <summary>What the disk refused of what was written is written again, while it is in memory: for content that nobody commits or synchronises at this moment.</summary>
+    internal void KeepWholeIfIdle()
+    {
+        using ContentLock.Scope locked = _lock.TryCommitting(out bool isFree);
+        if (isFree)
+            _ = KeepWhole();
+    }
+
+    /// <summary>The same for who commits. −ESTALE where some of it is gone.</summary>
+    private int KeepWhole()
+    {
+        if (Overlay.Check() >= 0)
+            return 0;
+        _lock.BecomeExclusive();
+        bool isWhole = Overlay.TryRepeat();
+        _lock.BecomeShared();
+        if (isWhole)
+            return 0;
+        _services.Log.Error($"{Node.AnyLink?.NativeName.ToString()}: the disk did not take all of what was written, and some of it is gone; the old version stays", "refused by the disk", Published.Version);
+        return -(int)Errno.ESTALE;
     }
 
     /// <summary>
@@ -292,7 +343,10 @@ internal sealed class FileContent : IDisposable
             if (isBackground && _isEmptied && Handles.Writable > 0)
                 return -(int)Errno.EAGAIN;
             Outcome.NoteBegin();
-            int result = committer.Build(this, yields, out StoredBase? next);
+            StoredBase? next = null;
+            int result = KeepWhole();
+            if (result >= 0)
+                result = committer.Build(this, yields, out next);
             Outcome.NoteEnd(result, isBackground);
             if (result == -(int)Errno.ESTALE)
                 MoveToLost();

@@ -65,6 +65,9 @@ internal sealed class NewVersion : IDisposable
         return result;
     }
 
+    /// <summary>It was synchronised, or could not be. Then a next attempt begins it anew, but for frames that were made early.</summary>
+    internal int Conclude(int result) => _adopted?.Durable.Conclude(result) ?? result;
+
     /// <summary>Whether a rename leads to the place of what <paramref name="stat"/> shows.</summary>
     internal bool CanReplace(in Statx stat) => SystemCallsAt.Stat(File, out Statx own) >= 0 && own.Device == stat.Device;
 

@@ -309,6 +309,17 @@ internal sealed class Overlay : IDisposable
         return result >= 0 && Working is not null ? Working.Synchronize() : result;
     }
 
+    /// <summary>−EIO where the disk refused some of what was written.</summary>
+    internal int Check() => Math.Min(_early.Durable?.Check() ?? 0, Working?.Durable.Check() ?? 0);
+
+    /// <summary>Writes again what the disk refused. False where that is gone. Nobody may read meanwhile.</summary>
+    internal bool TryRepeat()
+    {
+        _early.Durable?.Repeat();
+        Working?.Durable.Repeat();
+        return _early.Durable?.IsLost != true && Working?.Durable.IsLost != true;
+    }
+
     /// <summary>A file made with O_TMPFILE is about to get a name.</summary>
     internal int NoteNamed()
     {

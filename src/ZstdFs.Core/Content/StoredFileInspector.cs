@@ -159,7 +159,7 @@ internal sealed class StoredFileInspector(ContentServices services)
         FrameMap map = FrameScanner.ScanIntact(file, stat.Size).Map;
         if (map.Damage is { } damage)
         {
-            services.Log.Error($"{name.ToString()}: damaged at stored byte {damage.StoredOffset}: {damage.Reason}");
+            services.Log.Error($"{name.ToString()}: damaged at stored byte {damage.StoredOffset}: {damage.Reason}", "damage at its end", StoredIdentity.Of(stat).Version);
             isFinal = false;
         }
         return new LogicalSize(StoredBase.SizeOf(map), map.IsOneFrame);

@@ -17,6 +17,7 @@ internal sealed class WorkingCopy : IDisposable
 
     private readonly StateFolder _state;
     private readonly FileDescriptor _file;
+    private readonly DurableFile _durable;
     private readonly BlockMap _blocks = new();
     private readonly ZeroRanges _zeros = new();
     private WorkingCopyRecord _record;
@@ -27,6 +28,7 @@ internal sealed class WorkingCopy : IDisposable
     private WorkingCopy(StateFolder state, WorkingName name, FileDescriptor file, in WorkingCopyRecord record)
     {
         (_state, _name, _file, _record) = (state, name, file, record);
+        _durable = new DurableFile(file, _blocks);
     }
 
     internal BlockMap Blocks => _blocks;
@@ -69,7 +71,8 @@ internal sealed class WorkingCopy : IDisposable
         return result;
     }
 
-    /// <summary>Opens what an earlier mount left. −ENODATA where it says nothing about what it belongs to, −EBADMSG where that makes no sense.</summary>
+    /// <summary>Opens what an earlier mount left. −ENODATA where it says nothing about what it belongs to, −EBADMSG where that makes no sense, −ESTALE where the disk did not
+    /// take all of it: then it is in <c>.zstdfs/lost</c>.</summary>
     internal static int Open(ContentServices services, StateFolder state, ReadOnlySpan<byte> terminatedName, out WorkingCopy copy, out long logicalBytes)
     {
         copy = null!;
@@ -88,7 +91,12 @@ internal sealed class WorkingCopy : IDisposable
         }
         logicalBytes = stat.Size;
         copy = new WorkingCopy(state, name, file, record);
-        result = copy.LoadZeros();
+        // What a failing disk did not take counts as a hole already.
+        result = SystemCallsFile.SynchronizeData(file);
+        if (result < 0 && copy.MoveToLost() >= 0)
+            result = -(int)Errno.ESTALE;
+        if (result >= 0)
+            result = copy.LoadZeros();
         if (result >= 0)
             result = copy.LoadBlocks(logicalBytes);
         if (result < 0)
@@ -292,7 +300,7 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>Content, size and record are on disk when it returns 0.</summary>
     internal int Synchronize()
     {
-        int result = SystemCallsFile.Synchronize(_file);
+        int result = _durable.Synchronize();
         if (result < 0 || _nameIsDurable || !_hasName)
             return result;
         // Under its first name a power cut could have left any part of it. This one it gets when all of it is on disk.
@@ -302,6 +310,9 @@ internal sealed class WorkingCopy : IDisposable
         _nameIsDurable = result >= 0;
         return result;
     }
+
+    /// <summary>What the disk refused of it.</summary>
+    internal DurableFile Durable => _durable;
 
     /// <summary>Its file is about to get a name: the next mount must look for it.</summary>
     internal int NoteNamed()

@@ -24,7 +24,7 @@ internal sealed class DirectoryOperations(Volume volume)
 
     private readonly HandleTable<Listing> _handles = new();
 
-    private sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat, bool isElsewhere)
+    private sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat, bool isElsewhere, HandleShare share)
     {
         internal readonly Statx Stat = stat;
         internal readonly bool IsElsewhere = isElsewhere; // on another file system than the root
@@ -32,11 +32,23 @@ internal sealed class DirectoryOperations(Volume volume)
         internal readonly Lock Gate = new();
         internal readonly FileDescriptor Descriptor = descriptor;
         internal readonly Node Folder = folder;
-        internal readonly byte[] Entries = ArrayPool<byte>.Shared.Rent(EntriesBytes);
+        internal readonly HandleShare Share = share;
         internal int WithAttributes;
     }
 
-    internal int Open(ulong nodeId, out FuseOpenOut reply)
+    internal int Open(ulong nodeId, uint user, out FuseOpenOut reply)
+    {
+        reply = default;
+        int result = volume.Shares.Take(user, HandleShares.ToRead, out HandleShare share);
+        if (result < 0)
+            return result;
+        result = Open(nodeId, share, out reply);
+        if (result < 0)
+            volume.Shares.GiveBack(share);
+        return result;
+    }
+
+    private int Open(ulong nodeId, in HandleShare share, out FuseOpenOut reply)
     {
         reply = default;
         int result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
@@ -46,7 +58,7 @@ internal sealed class DirectoryOperations(Volume volume)
         {
             lock (volume.FolderGates[folder])
             {
-                result = volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) is < 0 and var failed ? failed : Add(descriptor, folder, out reply);
+                result = volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) is < 0 and var failed ? failed : Add(descriptor, folder, share, out reply);
                 if (result >= 0)
                     folder.Listings++;
             }
@@ -54,10 +66,10 @@ internal sealed class DirectoryOperations(Volume volume)
         return result;
     }
 
-    private int Add(FileDescriptor descriptor, Node folder, out FuseOpenOut reply)
+    private int Add(FileDescriptor descriptor, Node folder, in HandleShare share, out FuseOpenOut reply)
     {
         _ = SystemCallsAt.Stat(descriptor, out Statx stat);
-        reply = new FuseOpenOut { Handle = _handles.Add(new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat))) };
+        reply = new FuseOpenOut { Handle = _handles.Add(new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat), share)) };
         // Of two that list at once the kernel may keep what the one was told before a change as if it were from after it.
         if (folder.Listings > 0)
             return 0;
@@ -76,7 +88,7 @@ internal sealed class DirectoryOperations(Volume volume)
         if (_handles.Remove(handle) is not { } listing)
             return;
         listing.Descriptor.Dispose();
-        ArrayPool<byte>.Shared.Return(listing.Entries);
+        volume.Shares.GiveBack(listing.Share);
         lock (volume.FolderGates[listing.Folder])
             listing.Folder.Listings--;
     }
@@ -87,23 +99,35 @@ internal sealed class DirectoryOperations(Volume volume)
     {
         if (_handles.Find(handle) is not { } listing)
             return -(int)Errno.EBADF;
-        lock (listing.Gate)
+        // Not the listing's own: a user may keep thousands of them open.
+        byte[] entries = ArrayPool<byte>.Shared.Rent(EntriesBytes);
+        try
         {
-            long at = SystemCallsFile.Seek(listing.Descriptor, (long)offset, SeekWhence.Set);
-            if (at < 0)
-                return (int)at;
-            while (true)
+            lock (listing.Gate)
+                return Read(listing, offset, entries, ref writer);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(entries);
+        }
+    }
+
+    private int Read(Listing listing, ulong offset, byte[] entries, ref DirectoryWriter writer)
+    {
+        long at = SystemCallsFile.Seek(listing.Descriptor, (long)offset, SeekWhence.Set);
+        if (at < 0)
+            return (int)at;
+        while (true)
+        {
+            int filled = SystemCallsFile.ReadDirectory(listing.Descriptor, entries);
+            if (filled <= 0)
+                return filled;
+            for (int position = 0; position < filled;)
             {
-                int filled = SystemCallsFile.ReadDirectory(listing.Descriptor, listing.Entries);
-                if (filled <= 0)
-                    return filled;
-                for (int position = 0; position < filled;)
-                {
-                    ReadOnlySpan<byte> entry = listing.Entries.AsSpan(position, filled - position);
-                    position += BinaryPrimitives.ReadUInt16LittleEndian(entry[16..]);
-                    if (!TryWrite(listing, entry, ref writer))
-                        return 0;
-                }
+                ReadOnlySpan<byte> entry = entries.AsSpan(position, filled - position);
+                position += BinaryPrimitives.ReadUInt16LittleEndian(entry[16..]);
+                if (!TryWrite(listing, entry, ref writer))
+                    return 0;
             }
         }
     }

@@ -22,9 +22,16 @@ internal sealed class FileOperations(Volume volume)
         OpenAccess access = AccessOf(flags);
         if (truncates && access == OpenAccess.Read)
             access = OpenAccess.ReadWrite;
-        int result = _opener.Open(nodeId, access, (flags & OpenFlags.Append) != 0 && !truncates, out OpenHandle handle, out bool isUnchanged);
+        int result = volume.Shares.Take(writer.UserId, access == OpenAccess.Read ? HandleShares.ToRead : HandleShares.ToWrite, out HandleShare share);
         if (result < 0)
             return result;
+        result = _opener.Open(nodeId, access, (flags & OpenFlags.Append) != 0 && !truncates, out OpenHandle handle, out bool isUnchanged);
+        if (result < 0)
+        {
+            volume.Shares.GiveBack(share);
+            return result;
+        }
+        handle.Share = share;
         if (truncates)
             result = Truncate(handle, 0, writer);
         if (result < 0)
@@ -38,6 +45,20 @@ internal sealed class FileOperations(Volume volume)
         return 0;
     }
 
+    /// <summary>A handle for a file just made, where <paramref name="result"/> says that it was. Returns the result.</summary>
+    internal int Register(int result, OpenFile file, in HandleShare share, out FuseOpenOut reply)
+    {
+        reply = default;
+        if (result < 0)
+        {
+            volume.Shares.GiveBack(share);
+            return result;
+        }
+        file.Share = share;
+        reply = Register(file);
+        return result;
+    }
+
     internal static OpenAccess AccessOf(int flags) => (flags & OpenFlags.AccessMask) switch
     {
         OpenFlags.ReadOnly => OpenAccess.Read,
@@ -46,7 +67,7 @@ internal sealed class FileOperations(Volume volume)
     };
 
     /// <summary>A handle for a file just opened. Read-only handles have nothing to flush.</summary>
-    internal FuseOpenOut Register(OpenHandle handle) => new()
+    private FuseOpenOut Register(OpenHandle handle) => new()
     {
         Handle = _handles.Add(handle),
         OpenFlags = (handle.IsWritable && handle is OpenFile ? OpenReplyFlags.None : OpenReplyFlags.NoFlush)
@@ -140,6 +161,7 @@ internal sealed class FileOperations(Volume volume)
 
     internal void Close(OpenHandle handle)
     {
+        volume.Shares.GiveBack(handle.Share);
         if (handle is OpenPlainFile plain)
         {
             plain.File.Dispose();
@@ -232,7 +254,19 @@ internal sealed class FileOperations(Volume volume)
             volume.Release(content);
         }
         int below = volume.Source.Devices.Synchronize(), synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
+        if (synced < 0)
+            KeepInMemory();
         return first < 0 ? first : Math.Min(synced < 0 ? synced : below, 0);
+    }
+
+    /// <summary>What the disk just refused is in memory still: it is on its way again, so that the next mount finds it should this one end now.</summary>
+    private void KeepInMemory()
+    {
+        foreach (FileContent content in volume.Contents.HoldDirty())
+        {
+            content.KeepWholeIfIdle();
+            volume.Release(content);
+        }
     }
 
     /// <summary>truncate(2), with or without a handle.</summary>

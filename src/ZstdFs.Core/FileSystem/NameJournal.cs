@@ -161,7 +161,7 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
             if (result < 0)
                 log.Error($"{name}: a rename that was interrupted could not be finished ({(Errno)(-result)}): two files have one name, and only the stored one is shown");
             else
-                log.Information($"{name}: a rename that was interrupted is finished");
+                log.Information("a rename that was interrupted is finished");
         }
     }
 

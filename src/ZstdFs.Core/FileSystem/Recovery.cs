@@ -17,7 +17,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
     private readonly RecoveryTargets _targets = new(volume);
     private readonly HashSet<ulong> _rewritten = [];
     private readonly List<byte[]> _redone = [];
-    private readonly IEventLog _log = volume.Services.Log;
+    private int _adopted;
+    private readonly BoundedLog _log = volume.Services.Log;
 
     internal void Run()
     {
@@ -36,6 +37,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         foreach (byte[] name in _redone)
             _ = SystemCallsAt.Unlink(state.Working, new NativeName(name));
         RemoveOrphans();
+        // Nothing is wrong with these files, so that no line names them.
+        if (_redone.Count + _adopted > 0)
+            _log.Information($"{_redone.Count} commits that were interrupted are finished, and {_adopted} files that were written before the last mount ended are being committed");
         if (state.DiscardedCopies > 0)
             _log.Warning($"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
     }
@@ -63,7 +67,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
     private void Report(byte[] name, int result)
     {
         if (result < 0)
-            _log.Error($".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is kept, and the next mount tries again");
+            _log.Error(result == -(int)Errno.ESTALE
+                ? $"the disk did not take all of what was written before the last mount ended: what there is of it is kept as .zstdfs/lost/{Text(name)}"
+                : $".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is kept, and the next mount tries again");
     }
 
     private List<byte[]> Names()
@@ -109,7 +115,6 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                     return result;
                 _redone.Add(name);
                 _rewritten.Add(record.InodeNumber);
-                _log.Information($"{target.Text}: a commit that was interrupted is finished");
                 return 0;
             }
         }
@@ -164,7 +169,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             volume.Queue.Add(content, atOnce: true);
             _ = volume.Contents.Close(file);
             volume.Release(file.Content);
-            _log.Information($"{target.Text}: what was written before the last mount ended is being committed");
+            _adopted++;
             return 0;
         }
     }

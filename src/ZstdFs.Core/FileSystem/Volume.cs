@@ -19,7 +19,7 @@ internal sealed class Volume : IDisposable
     private readonly uint _timeoutNanoseconds;
     private readonly ReturnedMemory _returnedMemory = new();
 
-    internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, LevelRules? rules, IInodeStore inodes, IEventLog log)
+    internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, LevelRules? rules, IInodeStore inodes, BoundedLog log)
     {
         Inodes = inodes;
         Nodes = new NodeTable(inodes, _returnedMemory.Expect);
@@ -47,6 +47,7 @@ internal sealed class Volume : IDisposable
     internal DirectoryCache Directories { get; }
     internal FolderGates FolderGates { get; } = new();
     internal ContentTable Contents { get; }
+    internal HandleShares Shares { get; } = new(ResourceLimits.OpenFiles, Credentials.UserId);
     internal Committer Committer { get; }
     internal CommitQueue Queue { get; }
     internal WriteBack WriteBack { get; }

@@ -27,6 +27,8 @@ internal readonly struct Writer
 
     internal bool KeepsPrivileges { get; }
 
+    internal uint UserId => _userId;
+
     /// <summary>The caller owns what belongs to this user, and has no rights beyond that.</summary>
     internal bool IsOrdinaryOwner(uint ownerId) => _userId != 0 && _userId == ownerId;
 

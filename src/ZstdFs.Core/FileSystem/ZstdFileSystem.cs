@@ -46,11 +46,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <summary>Opens a source.</summary>
     /// <param name="root">The source's root folder, opened for reading before anything is mounted over it; owned from here on.</param>
     /// <param name="options">How to serve it.</param>
-    /// <param name="log">Where to say what an operator should know.</param>
+    /// <param name="events">Where to say what an operator should know.</param>
     /// <exception cref="SourceException">It cannot be served.</exception>
     /// <exception cref="InodeStoreException">The inode store that was asked for cannot be had.</exception>
-    public static ZstdFileSystem Open(FileDescriptor root, FileSystemOptions options, IEventLog log)
+    public static ZstdFileSystem Open(FileDescriptor root, FileSystemOptions options, IEventLog events)
     {
+        var log = new BoundedLog(events, TimeProvider.System);
         var source = new SourceTree(root, options.ReadOnly);
         LevelRules? rules = RulesFile.Load(source, options.RulesPath);
         options = MemoryShares.Apply(options);
@@ -173,17 +174,23 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
     {
-        int result = _names.Create(context, parent, name, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
-        reply = result < 0 ? default : _files.Register(file);
-        return result;
+        (entry, reply) = (default, default);
+        int result = _volume.Shares.Take(context.UserId, HandleShares.ToWrite, out HandleShare share);
+        if (result < 0)
+            return result;
+        result = _names.Create(context, parent, name, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
+        return _files.Register(result, file, share, out reply);
     }
 
     /// <inheritdoc/>
     public override int TemporaryFile(in RequestContext context, ulong parent, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
     {
-        int result = _names.CreateUnnamed(context, parent, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
-        reply = result < 0 ? default : _files.Register(file);
-        return result;
+        (entry, reply) = (default, default);
+        int result = _volume.Shares.Take(context.UserId, HandleShares.ToWrite, out HandleShare share);
+        if (result < 0)
+            return result;
+        result = _names.CreateUnnamed(context, parent, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
+        return _files.Register(result, file, share, out reply);
     }
 
     /// <inheritdoc/>
@@ -213,7 +220,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int SynchronizeFileSystem(in RequestContext context, ulong node) => ReadOnly ? 0 : _files.SynchronizeAll(openToo: false);
 
     /// <inheritdoc/>
-    public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) => _directories.Open(node, out reply);
+    public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) => _directories.Open(node, context.UserId, out reply);
 
     /// <inheritdoc/>
     public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset, ref DirectoryWriter writer) => _directories.Read(handle, offset, ref writer);
@@ -265,6 +272,9 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
                 return _flags.SetExtended(node, input);
             case ControlCommands.Sync:
                 return ReadOnly ? 0 : _files.SynchronizeAll(openToo: true);
+            // It names files that whoever asks may have no right to know of.
+            case ControlCommands.Status when context.UserId != 0 && context.UserId != Credentials.UserId:
+                return -(int)Errno.EPERM;
             case ControlCommands.Status when output.Length >= ControlCommands.StatusBytes:
                 MountStatus.Write(_volume, output);
                 return 0;

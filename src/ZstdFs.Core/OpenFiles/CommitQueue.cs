@@ -24,7 +24,7 @@ internal sealed class CommitQueue : IDisposable
     private readonly ContentTable _contents;
     private readonly Committer _committer;
     private readonly Action<Node> _forgotten;
-    private readonly IEventLog _log;
+    private readonly BoundedLog _log;
     private readonly Lock _startGate = new();
 
     // Guards the queue, the contents' IsQueued and the backlog. Nothing waits for I/O under it.
@@ -36,7 +36,7 @@ internal sealed class CommitQueue : IDisposable
 
     private sealed record Waiting(FileContent Content, long Bytes, TimeSpan Delay, int Error, int GaveWay = 0);
 
-    internal CommitQueue(ContentTable contents, Committer committer, IEventLog log, Action<Node> forgotten)
+    internal CommitQueue(ContentTable contents, Committer committer, BoundedLog log, Action<Node> forgotten)
     {
         (_contents, _committer, _log, _forgotten) = (contents, committer, log, forgotten);
     }
@@ -135,7 +135,7 @@ internal sealed class CommitQueue : IDisposable
         {
             delay = waiting.Delay == TimeSpan.Zero ? Pace : TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, waiting.Delay.Ticks * 2));
             if (result != waiting.Error)
-                _log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again");
+                _log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again", $"commit {(Errno)(-result)}", content.Published.Version);
         }
         PutBack(result == -(int)Errno.EAGAIN
             ? waiting with { Delay = TimeSpan.Zero, Error = 0, GaveWay = waiting.GaveWay + 1 }

@@ -20,6 +20,9 @@ internal abstract class OpenHandle(bool isWritable)
 {
     /// <summary>May write.</summary>
     internal bool IsWritable { get; } = isWritable;
+
+    /// <summary>What it takes of its user's share.</summary>
+    internal HandleShare Share { get; set; }
 }
 
 /// <summary>One open of a stored file.</summary>

@@ -96,7 +96,7 @@ internal sealed class StateFolder : IDisposable
         var opened = new StateFolder(source, folder, working, lockFile, state);
         LockHolder.Write(lockFile);
         // What a killed daemon left in the page cache must not be lost to a power cut that this mount would then not suspect.
-        result = opened._wasInterrupted ? SystemCallsFile.SynchronizeFileSystem(folder) : 0;
+        result = opened._wasInterrupted ? opened.SynchronizeRemains() : 0;
         if (result >= 0 && opened._cutEpoch is { } cut)
             result = opened.DiscardedCopies = WorkingRemains.RemoveUnsynchronized(working, cut);
         if (result >= 0)
@@ -106,6 +106,16 @@ internal sealed class StateFolder : IDisposable
             return opened;
         opened.Dispose();
         return null;
+    }
+
+    private int SynchronizeRemains()
+    {
+        int result = SystemCallsFile.SynchronizeFileSystem(Folder);
+        if (result >= 0)
+            return result;
+        // The disk has refused something since. Each working copy will be asked for itself; any other file of the last mount is looked at with suspicion. A disk that still refuses says so again.
+        _record.SuspectLast();
+        return SystemCallsFile.SynchronizeFileSystem(Folder);
     }
 
     /// <summary>
@@ -245,10 +255,15 @@ internal sealed class StateFolder : IDisposable
     private static int OpenOrMakeFolder(SourceTree source, FileDescriptor parent, NativeName name, out FileDescriptor folder)
     {
         int result = source.OpenListing(parent, name, out folder);
-        if (result != -(int)Errno.ENOENT)
-            return result;
-        result = SystemCallsAt.MakeDirectory(parent, name, 0b111_000_000);
-        return result < 0 ? result : source.OpenListing(parent, name, out folder);
+        if (result == -(int)Errno.ENOENT)
+        {
+            result = SystemCallsAt.MakeDirectory(parent, name, 0b111_000_000);
+            if (result >= 0)
+                result = source.OpenListing(parent, name, out folder);
+        }
+        if (result >= 0)
+            OwnFolder.Secure(source, folder, name);
+        return result;
     }
 
     private static int OpenOrCreate(FileDescriptor folder, NativeName name, out FileDescriptor file) =>

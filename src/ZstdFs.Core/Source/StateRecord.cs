@@ -40,6 +40,13 @@ internal struct StateRecord
         return interrupted;
     }
 
+    /// <summary>The disk refused some of what the mount before wrote.</summary>
+    internal void SuspectLast()
+    {
+        SuspectFrom = SuspectFrom == 0 ? Epoch - 1 : SuspectFrom;
+        SuspectTo = Epoch - 1;
+    }
+
     internal readonly void Write(Span<byte> bytes)
     {
         bytes[..Bytes].Clear();

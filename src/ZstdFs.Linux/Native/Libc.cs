@@ -72,6 +72,18 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "pread", SetLastError = true)]
     internal static partial nint ReadAt(FileDescriptor file, byte* buffer, nuint size, long offset);
 
+    [LibraryImport(Library, EntryPoint = "mmap", SetLastError = true)]
+    internal static partial nint Map(nint address, nuint bytes, int protection, int flags, FileDescriptor file, long offset);
+
+    [LibraryImport(Library, EntryPoint = "mincore", SetLastError = true)]
+    internal static partial int InCore(nint address, nuint bytes, byte* pages);
+
+    [LibraryImport(Library, EntryPoint = "munmap", SetLastError = true)]
+    internal static partial int Unmap(nint address, nuint bytes);
+
+    [LibraryImport(Library, EntryPoint = "sync_file_range", SetLastError = true)]
+    internal static partial int SynchronizeRange(FileDescriptor file, long offset, long bytes, uint flags);
+
     [LibraryImport(Library, EntryPoint = "pwrite", SetLastError = true)]
     internal static partial nint WriteAt(FileDescriptor file, byte* buffer, nuint size, long offset);
 

@@ -5,7 +5,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Crash.Tests.Disks;
 
 /// <summary>A folder with one file, <c>disk</c>, for a loop device to lie on: remembers every write and every flush in their order.</summary>
-internal sealed class RecordedDisk(byte[] content) : FuseFileSystem
+internal class RecordedDisk(byte[] content) : FuseFileSystem
 {
     private const ulong Root = 1, Disk = 2;
 

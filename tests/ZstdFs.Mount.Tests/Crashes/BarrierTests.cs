@@ -28,7 +28,14 @@ internal sealed class BarrierTests
             f = make('o-dsync', os.O_DSYNC); os.pwrite(f, data, 0)
             f = make('msync'); os.ftruncate(f, size); m = mmap.mmap(f, size); kept.append(m); m[:] = data; m.flush()
             f = make('again'); os.pwrite(f, b'x' * size, 0); os.fsync(f); os.pwrite(f, data, 0); os.fsync(f)
+            f = make('rwf-dsync'); os.pwritev(f, [data], 0, os.RWF_DSYNC)
+            f = make('rwf-sync'); os.pwritev(f, [data], 0, os.RWF_SYNC)
+            f = make('appended', os.O_APPEND | os.O_DSYNC); os.write(f, data[:1000]); os.write(f, data[1000:])
+            f = make('remapped'); os.pwrite(f, b'y' * size, 0); os.fsync(f); m = mmap.mmap(f, size); kept.append(m); m[:] = data; m.flush()
             f = make('patched'); os.pwrite(f, data, 0); os.fsync(f); os.pwrite(f, b'PATCH', 1000); os.fdatasync(f)
+        # A file that was stored before: its mapping is made durable, and no descriptor is open any more.
+        f = os.open('stored', os.O_RDWR); m = mmap.mmap(f, 3000000); os.close(f); kept.append(m); m[1000:1005] = b'PATCH'; m.flush()
+        os.rename('moved', 'folder-entry'); d = os.open('.', os.O_RDONLY); os.fsync(d)
         os.mkdir('folder'); kept.append(os.open('folder/named', os.O_RDWR | os.O_CREAT)); d = os.open('folder', os.O_RDONLY); os.fsync(d)
         print('done', flush=True)
         sys.stdin.read()
@@ -38,6 +45,9 @@ internal sealed class BarrierTests
     public void KillAfterEachBarrier_LosesNothingOfFilesThatAreStillOpen()
     {
         using MountedFolder folder = MountedFolder.Create();
+        File.WriteAllBytes(Path.Combine(folder.Mount, "stored"), Content(3_000_000));
+        File.WriteAllText(Path.Combine(folder.Mount, "moved"), "moved");
+        Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero);
         string script = Path.Combine(Path.GetDirectoryName(folder.Mount)!, "script.py");
         File.WriteAllText(script, Script);
         using (Process program = Process.Start(new ProcessStartInfo("python3", [script, folder.Mount]) { RedirectStandardInput = true, RedirectStandardOutput = true })!)
@@ -53,11 +63,15 @@ internal sealed class BarrierTests
         foreach (int size in new[] { 3000, 3_000_000 })
         {
             byte[] expected = Content(size);
-            foreach (string name in new[] { "fsync", "fdatasync", "o-sync", "o-dsync", "msync", "again" })
+            foreach (string name in new[] { "fsync", "fdatasync", "o-sync", "o-dsync", "msync", "again", "rwf-dsync", "rwf-sync", "appended", "remapped" })
                 Assert.That(File.ReadAllBytes(Path.Combine(folder.Mount, $"{name}-{size}")).AsSpan().SequenceEqual(expected), Is.True, () => $"{name} {size}\n{folder.Log}");
             "PATCH"u8.CopyTo(expected.AsSpan(1000));
             Assert.That(File.ReadAllBytes(Path.Combine(folder.Mount, $"patched-{size}")).AsSpan().SequenceEqual(expected), Is.True, () => $"patched {size}\n{folder.Log}");
         }
+        byte[] stored = Content(3_000_000);
+        "PATCH"u8.CopyTo(stored.AsSpan(1000));
+        Assert.That(File.ReadAllBytes(Path.Combine(folder.Mount, "stored")).AsSpan().SequenceEqual(stored), Is.True, () => folder.Log);
+        Assert.That(File.ReadAllText(Path.Combine(folder.Mount, "folder-entry")), Is.EqualTo("moved"));
         Assert.That(File.Exists(Path.Combine(folder.Mount, "folder/named")), Is.True);
         folder.Unmount();
         Shell.Get($"find '{folder.Source}' -name '*.zst' -print0 | xargs -0 -r zstd -qt");

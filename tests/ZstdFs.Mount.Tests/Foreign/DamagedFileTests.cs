@@ -26,4 +26,33 @@ internal sealed class DamagedFileTests
         Shell.Get($"echo new > '{folder.Mount}/bad-file' && cat '{folder.Mount}/bad-file' && rm '{folder.Mount}/bad-file'");
         folder.Unmount();
     }
+
+    /// <summary>Whoever may read a damaged file can read it as often as he likes: that must not fill the log's disk.</summary>
+    [Test]
+    public void DamagedRangeReadAThousandTimes_IsOneLine_AndAgainOneWhenTheFileChanged()
+    {
+        const string Make = "seq 500000 > p && { zstd -qc p; zstd -qc p; } > bad-file.zst && rm p && printf X | dd of=bad-file.zst bs=1 seek=250000 conv=notrunc status=none";
+        const string Read = """
+            import os, sys
+            os.chdir(sys.argv[1])
+            for i in range(1000):
+                f = os.open('bad-file', os.O_RDONLY)
+                os.posix_fadvise(f, 0, 0, os.POSIX_FADV_DONTNEED)
+                try: os.pread(f, 100, 3500000 + i * 3000); sys.exit('it reads')
+                except OSError as e: assert e.errno == 5
+                os.close(f)
+                try: os.stat('no\x1bfile%d' % i); sys.exit('it is there')
+                except FileNotFoundError: pass
+            """;
+        using MountedFolder folder = MountedFolder.Create(prepare: source => Shell.Get($"cd '{source}' && {Make}"));
+        string script = Path.Combine(Path.GetDirectoryName(folder.Mount)!, "script.py");
+        File.WriteAllText(script, Read);
+        Shell.Get($"python3 '{script}' '{folder.Mount}'");
+        Assert.That(Lines(folder), Is.EqualTo(1), folder.Log);
+        Shell.Get($"cd '{folder.Source}' && {Make} && cat '{folder.Mount}/bad-file' > /dev/null 2>&1 && exit 1; sleep 1.1; cat '{folder.Mount}/bad-file' > /dev/null 2>&1 && exit 1; exit 0");
+        Assert.That(Lines(folder), Is.EqualTo(2), folder.Log);
+        folder.Unmount();
+    }
+
+    private static int Lines(MountedFolder folder) => folder.Log.Split('\n').Count(static line => line.Contains("bad-file", StringComparison.Ordinal) || line.Contains("error", StringComparison.Ordinal));
 }

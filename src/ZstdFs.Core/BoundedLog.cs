@@ -1,0 +1,72 @@
+namespace ZstdFs.Core;
+
+/// <summary>
+/// The event log as ops use it. Who uses the mount can bring an event about as often as he likes, by reading a damaged file in a loop; so each is told once in a
+/// <see cref="Period"/>, and of all together no more than <see cref="MostEvents"/>: nobody fills the log's disk. What is told when a mount starts or ends comes here too.
+/// </summary>
+internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
+{
+    internal const int MostEvents = 500, LongestMessage = 2048;
+
+    internal static readonly TimeSpan Period = TimeSpan.FromHours(1);
+
+    private readonly Lock _gate = new(); // guards what follows
+    private readonly HashSet<(string Topic, ulong Version)> _told = [];
+    private long _began = clock.GetTimestamp();
+    private long _leftOut;
+
+    public void Information(string message)
+    {
+        if (IsNew(message, 0))
+            log.Information(Shorten(message));
+    }
+
+    public void Warning(string message)
+    {
+        if (IsNew(message, 0))
+            log.Warning(Shorten(message));
+    }
+
+    public void Error(string message)
+    {
+        if (IsNew(message, 0))
+            log.Error(Shorten(message));
+    }
+
+    /// <summary>An error about one version of a file. On the same topic there is no other line until the file is another version.</summary>
+    internal void Error(string message, string topic, ulong version)
+    {
+        if (IsNew(topic, version))
+            log.Error(Shorten(message));
+    }
+
+    private bool IsNew(string topic, ulong version)
+    {
+        long leftOut = 0;
+        bool isNew;
+        lock (_gate)
+        {
+            if (clock.GetElapsedTime(_began) >= Period)
+            {
+                (leftOut, _leftOut) = (_leftOut, 0);
+                _began = clock.GetTimestamp();
+                _told.Clear();
+            }
+            var key = (Shorten(topic), version);
+            isNew = !_told.Contains(key);
+            if (isNew && _told.Count == MostEvents)
+            {
+                isNew = false;
+                _leftOut++;
+            }
+            else if (isNew)
+                _told.Add(key);
+        }
+        if (leftOut > 0)
+            log.Warning($"there were {leftOut} events more than the {MostEvents} that are told in {Period.TotalHours:0} hour: they are left out");
+        return isNew;
+    }
+
+    // A path can be megabytes long. It stands at the front, and what happened at the end.
+    private static string Shorten(string message) => message.Length <= LongestMessage ? message : $"{message.AsSpan(0, LongestMessage / 2)} … {message.AsSpan(message.Length - LongestMessage / 2)}";
+}

@@ -1,0 +1,41 @@
+using System.Text;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>
+/// The folders below <c>.zstdfs</c> are ours alone: what lies in them tells a daemon, which may be root's, what to write where. Somebody else may have made them before we did.
+/// </summary>
+internal static class OwnFolder
+{
+    private const uint Permissions = 0xFFF, OwnersPermissions = 0b111_000_000, OthersWrite = 0b000_010_010;
+
+    /// <summary>Takes others' permissions away. A file system that keeps no modes leaves the folder as open as the source itself.</summary>
+    /// <exception cref="SourceException">It belongs to somebody else, or something in it does that its mode did not keep out.</exception>
+    internal static void Secure(SourceTree source, FileDescriptor folder, NativeName name)
+    {
+        if (SystemCallsAt.Stat(folder, out Statx stat) < 0)
+            return;
+        Require(source, stat, name.Bytes);
+        if ((stat.Mode & Permissions & ~OwnersPermissions) == 0)
+            return;
+        _ = SystemCallsFile.ChangeMode(folder, OwnersPermissions);
+        if ((stat.Mode & OthersWrite) == 0)
+            return;
+        var entries = new EntryReader(folder, new byte[32 * 1024]);
+        while (entries.MoveNext())
+        {
+            // A version that a commit had under way has its file's owner already. It is of no use to anybody.
+            bool isRemains = WorkingName.TryParse(entries.Name[..^1], out WorkingName working) && working.Role == WorkingRole.Version;
+            if (!isRemains && SystemCallsAt.Stat(folder, new NativeName(entries.Name), out Statx entry) >= 0)
+                Require(source, entry, entries.Name[..^1]);
+        }
+    }
+
+    /// <summary>It belongs to the daemon's user, or to the source's owner, who can do with the source as he likes anyway.</summary>
+    private static void Require(SourceTree source, in Statx stat, ReadOnlySpan<byte> name)
+    {
+        if (stat.UserId != Credentials.UserId && stat.UserId != source.RootStat.UserId)
+            throw new SourceException(SourceProblem.Unusable, $"'{Encoding.UTF8.GetString(name)}' in the source's .zstdfs belongs to user {stat.UserId}, who could have it write where he likes: look what it is, and remove it or chown it");
+    }
+}
