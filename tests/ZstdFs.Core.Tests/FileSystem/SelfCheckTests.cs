@@ -13,7 +13,7 @@ internal sealed class SelfCheckTests : IEventLog
         using var source = new TestSource();
         source.WithState((tree, state) =>
         {
-            using var services = new ContentServices(tree, state, new FileSystemOptions(), this);
+            using var services = new ContentServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
             Assert.That(new SelfCheck(services).Run(), Is.Null);
             Assert.That(services.Codecs.Buffers.RentedBytes, Is.Zero, "memory kept");
             Assert.That(Directory.GetFiles(Path.Combine(source.Path, ".zstdfs", "working")), Is.Empty);
@@ -26,7 +26,7 @@ internal sealed class SelfCheckTests : IEventLog
     {
         using var source = new TestSource();
         using var tree = new Core.Source.SourceTree(source.Open(), readOnly: true);
-        using var services = new ContentServices(tree, state: null, new FileSystemOptions(), this);
+        using var services = new ContentServices(tree, state: null, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
         Assert.That(new SelfCheck(services).Run(), Is.Null);
     }
 
@@ -38,7 +38,7 @@ internal sealed class SelfCheckTests : IEventLog
         using var source = new TestSource();
         source.WithState((tree, state) =>
         {
-            using var services = new ContentServices(tree, state, new FileSystemOptions(), this);
+            using var services = new ContentServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
             ulong next = services.NextCacheId() + 1;
             Assert.That(services.Cache.Prefetch(new FrameKey(next, frame), SelfCheck.PieceBytes, new OtherContent()));
             Assert.That(new SelfCheck(services).Run(), Does.Contain("does not read back"));
