@@ -174,6 +174,13 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/working")), Is.Not.Empty, "the working copy is kept");
         _source.Disk.RefusesWrites = false;
         Start();
+        // Should the kernel have tried once more between the daemon's end and the disk's recovery, nobody can tell which part is good.
+        if (_source.Log.ToString().Contains("the disk did not take all of what was written before the last mount ended", StringComparison.Ordinal))
+        {
+            Assert.That(Use.ReadAll("large", LargeBytes), Is.EqualTo(_old), "the old version");
+            Assert.That(Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/lost")), Has.Length.EqualTo(1));
+            return;
+        }
         AssertCommitsByItself("large", next);
         Assert.That(Stop(), Is.Zero);
     }

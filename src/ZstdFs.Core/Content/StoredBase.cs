@@ -16,6 +16,8 @@ internal sealed class StoredBase : IDisposable
     private readonly bool _isFresh;
     private readonly ulong _cacheId;
     private StoredFileReader? _reader;
+    // What its record said, which users were shown as its length; null where the frames were asked.
+    private long? Noted { get; init; }
 
     /// <param name="services">Shared services.</param>
     /// <param name="file">The open stored file; owned from here on.</param>
@@ -41,7 +43,7 @@ internal sealed class StoredBase : IDisposable
             FileAdvice.WillNeed(file, stat.Size - IndexBytes, IndexBytes);
             FileAdvice.WillNeed(file, 0, FirstBytes);
         }
-        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null) { HasHoles = facts.HasHoles };
+        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null) { HasHoles = facts.HasHoles, Noted = facts.IsFromRecord ? facts.LogicalBytes : null };
     }
 
     internal FileDescriptor Stored { get; }
@@ -88,8 +90,27 @@ internal sealed class StoredBase : IDisposable
             if (Volatile.Read(ref _reader) is { } reader)
                 return reader;
             lock (_gate)
-                return _reader ??= NewReader(FrameScanner.ScanIntact(Stored, Identity.Size).Map);
+            {
+                StoredFileReader built = _reader ?? NewReader(FrameScanner.ScanIntact(Stored, Identity.Size).Map);
+                if (Noted is { } noted && built.Map.Damage is null && built.Map.LogicalBytes != noted)
+                    Disown(noted, built);
+                Volatile.Write(ref _reader, built);
+                return built;
+            }
         }
+    }
+
+    /// <summary>
+    /// The record is of another content. Of the length that it says the kernel would cut a read off, or fill it up with zeros: so every read fails until the file is opened anew, and by then
+    /// the record says nothing of a length. The number in it stays the file's.
+    /// </summary>
+    private void Disown(long noted, StoredFileReader built)
+    {
+        if (_services.State is not null && SourceTree.TryReadRecord(Stored, out SizeRecord record))
+            _ = SourceTree.WriteRecord(Stored, record.WithoutSize());
+        long found = built.Map.LogicalBytes;
+        built.Dispose();
+        throw new DamagedFrameException($"the record says {noted} bytes, and the frames hold {found}");
     }
 
     private StoredFileReader NewReader(FrameMap map) => new(Stored, map, _cacheId, _services.Cache, _services.Codecs, _services.OpenSpillFile);

@@ -17,6 +17,9 @@ internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes
 {
     /// <summary>It is known to have whole frames of zeros.</summary>
     internal bool HasHoles { get; init; }
+
+    /// <summary>The record said so, and the frames were not asked.</summary>
+    internal bool IsFromRecord { get; init; }
 }
 
 /// <summary>
@@ -58,8 +61,10 @@ internal sealed class StoredFileInspector(ContentServices services)
     private bool IsTrusted(in SizeRecord record, in Statx stat, out StoredFacts facts)
     {
         Timestamp birth = record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth;
-        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles };
-        return _devices.IsOf(record, stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
+        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles, IsFromRecord = true };
+        // What is longer than an empty file's frame holds something, whoever calls it fresh: the frames tell what.
+        bool isAsItWasMade = !record.IsFresh || stat.Size == services.EmptyFrame.Length;
+        return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
     }
 
     private int InspectFrames(FileDescriptor file, NativeName name, ref Statx known, out StoredFacts facts)
