@@ -28,9 +28,12 @@ internal sealed class BackupTests
         folder.Unmount();
 
         // borg reads the file that changed last always again: another might have changed in the same moment.
-        int Read(string name) => Shell.Run($"{borg} create --list --filter AMC '{repository}::{name}' .", TimeSpan.FromMinutes(2)) is { ExitCode: 0 } result
-            ? result.Error.Split('\n').Count(line => line.Length > 2 && "AMC".Contains(line[0], StringComparison.Ordinal) && line[1] == ' ' && !line.EndsWith("newest", StringComparison.Ordinal))
-            : throw new AssertionException("borg failed");
+        int Read(string name)
+        {
+            ShellResult result = Shell.Run($"{borg} create --list --filter AMC '{repository}::{name}' .", TimeSpan.FromMinutes(2));
+            Assert.That(result.ExitCode, Is.Zero, result.ToString);
+            return result.Error.Split('\n').Count(line => line.Length > 2 && "AMC".Contains(line[0], StringComparison.Ordinal) && line[1] == ' ' && !line.EndsWith("newest", StringComparison.Ordinal));
+        }
     }
 
     [Test]

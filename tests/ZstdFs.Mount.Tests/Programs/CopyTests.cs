@@ -32,12 +32,14 @@ internal sealed class CopyTests(Ground ground) : ProgramTests(ground)
     {
         if (IsForRootOnly("owners", "chown 1234:4321 refused"))
             return;
+        // XFS shows root each ACL as an attribute of its own too, which rsync takes for one too many.
+        const string rsync = "rsync -aHAX --filter='-x system.*' --filter='-x trusted.SGI_ACL_*'";
         MakeTree();
-        Bash("rsync -aHAX \"$outside/tree/\" copy/", Limit);
-        Assert.That(Bash("rsync -aHAX --itemize-changes \"$outside/tree/\" copy/"), Is.Empty, "in again");
+        Bash($"{rsync} \"$outside/tree/\" copy/", Limit);
+        Assert.That(Bash($"{rsync} --itemize-changes \"$outside/tree/\" copy/"), Is.Empty, "in again");
         Remount();
-        Assert.That(Bash("rsync -aHAX --itemize-changes \"$outside/tree/\" copy/"), Is.Empty, "in again after a remount");
-        Assert.That(Bash("rsync -aHAX --checksum --itemize-changes copy/ \"$outside/tree/\""), Is.Empty, "out again");
+        Assert.That(Bash($"{rsync} --itemize-changes \"$outside/tree/\" copy/"), Is.Empty, "in again after a remount");
+        Assert.That(Bash($"{rsync} --checksum --itemize-changes copy/ \"$outside/tree/\""), Is.Empty, "out again");
     }
 
     [Test]
