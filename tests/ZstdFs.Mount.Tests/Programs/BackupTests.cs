@@ -19,7 +19,7 @@ internal sealed class BackupTests
         Assert.That(Read("one"), Is.EqualTo(Files + 1), "the first reads all");
         folder.Remount();
         Assert.That(Read("two"), Is.Zero, "after a remount");
-        Shell.Get($"cd '{folder.Mount}' && echo more >> d/17");
+        Rewrite(folder);
         AddNewest(folder);
         Assert.That(Read("three"), Is.EqualTo(1), "after one was rewritten");
         folder.Remount();
@@ -47,7 +47,7 @@ internal sealed class BackupTests
         Assert.That(Changed(), Is.EqualTo((Files + 2, 0)), "the first reads all");
         folder.Remount();
         Assert.That(Changed(), Is.EqualTo((0, 0)), "after a remount");
-        Shell.Get($"cd '{folder.Mount}' && echo more >> d/17");
+        Rewrite(folder);
         Assert.That(Changed(), Is.EqualTo((0, 1)), "after one was rewritten");
         folder.Remount();
         Assert.That(Changed(), Is.EqualTo((0, 0)));
@@ -70,6 +70,13 @@ internal sealed class BackupTests
         Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero);
         AddNewest(folder);
         return folder;
+    }
+
+    // The commit, which nobody waits for, moves the change time once more; in the middle of a backup that is a changed file.
+    private static void Rewrite(MountedFolder folder)
+    {
+        Shell.Get($"cd '{folder.Mount}' && echo more >> d/17");
+        Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero);
     }
 
     private static void AddNewest(MountedFolder folder) => Shell.Get($"sleep 1.1; date > '{folder.Mount}/newest'; sleep 0.1");
