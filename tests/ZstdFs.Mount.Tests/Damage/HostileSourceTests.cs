@@ -70,7 +70,7 @@ internal sealed class HostileSourceTests
     [Test]
     public void FolderSwappedForALink_TheDaemonNeverFollowsIt()
     {
-        using MountedFolder folder = MountedFolder.Prepared();
+        using MountedFolder folder = MountedFolder.Prepared(new MountSetup { Options = ["--cache-timeout=0"] }); // each open looks the folder up
         string outside = Directory.CreateDirectory(Path.Combine(Path.GetDirectoryName(folder.Mount)!, "outside")).FullName;
         const string Race = """
             import ctypes, threading, time
