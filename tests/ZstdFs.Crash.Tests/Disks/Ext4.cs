@@ -35,6 +35,15 @@ internal static class Ext4
     /// <summary>A loop device over a file.</summary>
     internal static string Attach(string file) => Run("losetup", "-f", "--show", file).Trim();
 
+    /// <summary>Nobody has it mounted, in whatever namespace.</summary>
+    internal static bool IsUnused(string device)
+    {
+        int result = SystemCallsAt.Open(new NativeName(Native(device)), OpenFlags.ReadOnly | OpenFlags.Exclusive, out FileDescriptor file);
+        if (result >= 0)
+            file.Dispose();
+        return result >= 0;
+    }
+
     internal static void Detach(string device) => Run("losetup", "-d", device);
 
     /// <summary>mount(2). Returns 0 or −errno.</summary>

@@ -17,7 +17,8 @@ internal sealed class PowerCut : IDisposable
     private const int LongestContent = 12 * 1024 * 1024;
 
     private readonly string _folder;
-    private readonly string _device;
+    private string _device;
+    private int _images;
     private readonly HashSet<ulong> _disks = [];
     private readonly HashSet<string> _trees = [];
 
@@ -25,11 +26,17 @@ internal sealed class PowerCut : IDisposable
     {
         _folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"zstdfs-crash-{Guid.NewGuid():n}");
         Directory.CreateDirectory(Point);
-        File.WriteAllBytes(Image, new byte[Ext4.Bytes]);
-        _device = Ext4.Attach(Image);
+        _device = NewDevice();
     }
 
-    private string Image => Path.Combine(_folder, "disk");
+    private string Image => Path.Combine(_folder, $"disk{_images}");
+
+    private string NewDevice()
+    {
+        _images++;
+        File.WriteAllBytes(Image, new byte[Ext4.Bytes]);
+        return Ext4.Attach(Image);
+    }
 
     private string Point => Path.Combine(_folder, "root");
 
@@ -56,6 +63,12 @@ internal sealed class PowerCut : IDisposable
 
     private string? Recover(byte[] disk, History history, int moment)
     {
+        // A process that made itself a mount namespace at a bad moment has the last state mounted still, and ext4 would go on with what it remembers of that.
+        if (!Ext4.IsUnused(_device))
+        {
+            Ext4.Detach(_device);
+            _device = NewDevice();
+        }
         using (var image = new FileStream(Image, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0))
             image.Write(disk);
         int result = Ext4.Mount(_device, Point);
