@@ -36,6 +36,9 @@ internal static class OwnFolder
     private static void Require(SourceTree source, in Statx stat, ReadOnlySpan<byte> name)
     {
         if (stat.UserId != Credentials.UserId && stat.UserId != source.RootStat.UserId)
-            throw new SourceException(SourceProblem.Unusable, $"'{Encoding.UTF8.GetString(name)}' in the source's .zstdfs belongs to user {stat.UserId}, who could have it write where he likes: look what it is, and remove it or chown it");
+        {
+            string place = name.SequenceEqual(StoredName.ReservedFolder) ? "its folder '.zstdfs'" : $"'{Encoding.UTF8.GetString(name)}' in its folder '.zstdfs'";
+            throw new SourceException(SourceProblem.Unusable, $"{place} belongs to user {stat.UserId}, and what is in it is trusted: look what it is, then remove it or chown it");
+        }
     }
 }
