@@ -11,8 +11,9 @@ namespace ZstdFs.Cli.Mounting;
 internal sealed class KernelMount : IDisposable
 {
     private readonly FuseMount _mount;
+    private readonly IdlePolling? _polling;
 
-    private KernelMount(FuseMount mount) => _mount = mount;
+    private KernelMount(FuseMount mount, IdlePolling? polling) => (_mount, _polling) = (mount, polling);
 
     /// <summary>Mounts on <paramref name="mountPoint"/>; whoever looks into it waits until <see cref="Run"/>.</summary>
     internal static KernelMount Create(Folder mountPoint, string source, MountOptions options, bool readOnly)
@@ -29,7 +30,7 @@ internal sealed class KernelMount : IDisposable
                 NoDev = options.NoDevices,
                 NoExec = options.NoExecute,
                 NoAtime = options.NoAccessTime,
-            }));
+            }), options.IdlePolls ? IdlePolling.Open() : null);
         }
         catch (FuseMountException e)
         {
@@ -47,6 +48,7 @@ internal sealed class KernelMount : IDisposable
         {
             OnFailure = fileSystem.ReportFailure,
             ExportSupport = true,
+            OnBurst = _polling is { } polling ? polling.Follow : null,
         });
         session.Start();
         var start = new Thread(() =>
@@ -80,5 +82,9 @@ internal sealed class KernelMount : IDisposable
         };
     }
 
-    public void Dispose() => _mount.Device.Dispose();
+    public void Dispose()
+    {
+        _mount.Device.Dispose();
+        _polling?.Dispose();
+    }
 }

@@ -25,6 +25,7 @@ internal static class MountOptionList
         ["nonempty"] = Flag(o => o with { NonEmpty = true }),
         ["fsname"] = (o, name, value) => o with { FileSystemName = OptionValue.Text(name, value) },
         ["subtype"] = (o, name, value) => o with { Subtype = OptionValue.Text(name, value) },
+        ["idle"] = (o, name, value) => o with { IdlePolls = OptionValue.IdlePolls(name, value) },
         ["level"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Level = OptionValue.Level(name, value) } },
         ["rules"] = (o, name, value) => o with { FileSystem = o.FileSystem with { RulesPath = OptionValue.Text(name, value) } },
         ["memory"] = (o, name, value) => o with { FileSystem = o.FileSystem with { MemoryBytes = OptionValue.MemoryBytes(name, value) } },

@@ -19,6 +19,8 @@ internal sealed record MountOptions
     internal bool NoAccessTime { get; init; }
     /// <summary>The mount point may hold files, which the mount hides.</summary>
     internal bool NonEmpty { get; init; }
+    /// <summary>Idle processors of a virtual machine wait awake while requests follow each other closely.</summary>
+    internal bool IdlePolls { get; init; } = true;
     /// <summary>First column of df and mount; the source's path where null.</summary>
     internal string? FileSystemName { get; init; }
     /// <summary>The type shown is "fuse." and this.</summary>

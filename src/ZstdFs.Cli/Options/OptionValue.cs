@@ -31,6 +31,13 @@ internal static class OptionValue
         _ => throw Wrong(option, text, "'ignore' (files without .zst are not shown; the default), 'show' or 'convert'"),
     };
 
+    internal static bool IdlePolls(string option, string? text) => text switch
+    {
+        "poll" => true,
+        "halt" => false,
+        _ => throw Wrong(option, text, "'poll' (while requests follow each other closely, idle processors of a virtual machine wait awake; the default) or 'halt'"),
+    };
+
     internal static TimeSpan Seconds(string option, string? text) =>
         double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds <= 86400
             ? TimeSpan.FromSeconds(seconds)

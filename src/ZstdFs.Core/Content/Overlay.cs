@@ -237,7 +237,8 @@ internal sealed class Overlay : IDisposable
         int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
         if (result < 0)
             return result;
-        result = working.Resize(0, LogicalBytes);
+        if (LogicalBytes > 0)
+            result = working.Resize(0, LogicalBytes);
         if (result >= 0 && _buffer.IsUsed)
             result = working.Write(0, _buffer.Content[..(int)LogicalBytes], LogicalBytes, static (_, rest) => rest.Clear());
         if (result >= 0)

@@ -24,6 +24,8 @@ internal sealed class WorkingCopy : IDisposable
     private WorkingName _name;
     private bool _nameIsDurable;
     private bool _hasName = true;
+    private bool _isUnlinked;
+    private bool _wasEmptied;
 
     private WorkingCopy(StateFolder state, WorkingName name, FileDescriptor file, in WorkingCopyRecord record)
     {
@@ -294,6 +296,7 @@ internal sealed class WorkingCopy : IDisposable
         int result = SystemCallsFile.Truncate(_file, newSize);
         if (result >= 0 && newSize < oldSize)
             _blocks.ClearFrom((newSize + BlockBytes - 1) / BlockBytes);
+        _wasEmptied |= newSize == 0;
         return result;
     }
 
@@ -336,7 +339,7 @@ internal sealed class WorkingCopy : IDisposable
     internal void ForgetName()
     {
         if (_hasName)
-            _ = SystemCallsAt.Unlink(_state.Working, new NativeName(_name.Terminated()));
+            _isUnlinked = SystemCallsAt.Unlink(_state.Working, new NativeName(_name.Terminated())) >= 0;
         _hasName = false;
     }
 
@@ -370,6 +373,10 @@ internal sealed class WorkingCopy : IDisposable
     internal void Discard()
     {
         ForgetName();
+        // ext4 takes a file that was emptied for one that is being replaced in place, and writes all of it to the disk at close (auto_da_alloc), even where it
+        // was removed. To empty one that was not, before it is removed for good, would be to say that its content is nothing.
+        if (_wasEmptied && _isUnlinked)
+            _ = SystemCallsFile.Truncate(_file, 0);
         Dispose();
     }
 

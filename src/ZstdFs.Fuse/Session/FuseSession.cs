@@ -21,6 +21,7 @@ public sealed class FuseSession : IDisposable
     private readonly ManualResetEventSlim _endedOrStopped = new();
 
     private readonly FuseNotifier _notifier;
+    private readonly BurstWatch? _bursts;
     private DeviceLoop[] _loops = [];
     private int _running;
     private int _idle;
@@ -44,6 +45,7 @@ public sealed class FuseSession : IDisposable
         options.Validate();
         (Device, FileSystem, Options) = (device, fileSystem, options);
         _notifier = new FuseNotifier(device, this);
+        _bursts = options.OnBurst is { } changed ? new BurstWatch(changed) : null;
     }
 
     /// <summary>
@@ -75,6 +77,7 @@ public sealed class FuseSession : IDisposable
             Volatile.Write(ref _loops, loops);
             foreach (DeviceLoop loop in loops)
                 StartThread(loop);
+            _bursts?.Start();
         }
     }
 
@@ -83,6 +86,7 @@ public sealed class FuseSession : IDisposable
     /// <summary>A thread has a request. Where it was the last that waited for one, another takes its place at the device.</summary>
     internal void NoteTaken()
     {
+        _bursts?.Note();
         if (Interlocked.Decrement(ref _idle) <= 0)
             AddSpare();
     }
@@ -164,6 +168,7 @@ public sealed class FuseSession : IDisposable
             if (_isDestroyed)
                 return;
             _isDestroyed = true;
+            _bursts?.Dispose();
             FileSystem.Destroyed();
         }
     }

@@ -37,6 +37,9 @@ public sealed record SessionOptions
     /// </summary>
     public Action<FuseOpcode, ulong, Exception>? OnFailure { get; init; }
 
+    /// <summary>Told true when requests begin to follow each other closely, and false when they no longer do, from a thread of its own. Must not throw.</summary>
+    public Action<bool>? OnBurst { get; init; }
+
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its bounds.</exception>
     internal void Validate()
     {
