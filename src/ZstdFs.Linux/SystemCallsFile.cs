@@ -113,6 +113,13 @@ public static unsafe class SystemCallsFile
         return result is -(int)Errno.ENOSYS or -(int)Errno.EINVAL or -(int)Errno.EOPNOTSUPP ? 0 : result;
     }
 
+    /// <summary>sync_file_range(2): starts writing a part of the file to the disk, and waits for nothing. What becomes of it the next sync tells.</summary>
+    public static void StartWriteback(FileDescriptor file, long offset, long bytes)
+    {
+        const uint Write = 2; // SYNC_FILE_RANGE_WRITE
+        _ = Libc.SynchronizeRange(file, offset, bytes, Write);
+    }
+
     /// <summary>mincore(2): whether all of a range is in the page cache, so that reading it asks nothing of the disk. The offset is a multiple of a page.</summary>
     public static bool IsCached(FileDescriptor file, long offset, int bytes)
     {

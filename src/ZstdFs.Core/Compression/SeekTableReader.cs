@@ -50,6 +50,9 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
         // With three entries or more, one that is wrong makes the lengths unequal.
         bool isRegular = map.HasEqualFrames && count > 2;
         int step = isRegular ? count - 1 : 1;
+        // Read from the disk while the first one is waited for.
+        if (isRegular)
+            FileAdvice.WillNeed(stored, map[count - 1].StoredOffset, FrameHeader.MaxBytes);
         for (int i = 0; i < count; i += step)
         {
             FrameExtent frame = map[i];

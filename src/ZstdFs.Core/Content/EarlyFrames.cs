@@ -81,12 +81,12 @@ internal sealed class EarlyFrames : IDisposable
     internal int Append(Overlay content, long end)
     {
         StoredFileWriter writer = Continue();
-        var batch = new FrameBatch(_services, content, TaskScheduler.Default);
+        using var frames = new FramePipeline(_services, content, TaskScheduler.Default);
         int result = 0;
         for (long offset = LogicalBytes; offset < end && result >= 0; offset += _services.Options.FrameBytes)
-            result = batch.Add(offset, _services.Options.FrameBytes, writer);
+            result = frames.Add(offset, _services.Options.FrameBytes, writer);
         if (result >= 0)
-            result = batch.Flush(writer);
+            result = frames.Flush(writer);
         return result < 0 ? result : TakeOver(writer);
     }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -20,8 +19,6 @@ internal sealed class FileContent : IDisposable
     private readonly ContentLock _lock = new();
     // Cut to nothing, and neither closed nor synchronised since. Guarded by the lock.
     private bool _isEmptied;
-    // A version that did not reach the disk, and cannot be written again from here.
-    private StoredBase? _lost;
     private int _refusal;
 
     internal FileContent(ContentServices services, Node node, StoredBase @base)
@@ -38,6 +35,7 @@ internal sealed class FileContent : IDisposable
     private FileContent(ContentServices services, Node node, Overlay overlay)
     {
         (_services, Node, Overlay, Published) = (services, node, overlay, overlay.Base.Identity);
+        OnDisk = new ContentOnDisk(services, this, _lock);
     }
 
     internal Node Node { get; }
@@ -76,6 +74,8 @@ internal sealed class FileContent : IDisposable
     internal HandleCounts Handles { get; } = new();
 
     internal CommitOutcome Outcome { get; } = new();
+
+    internal ContentOnDisk OnDisk { get; }
 
     /// <summary>Guarded by the queue of commits.</summary>
     internal bool IsQueued { get; set; }
@@ -218,65 +218,6 @@ internal sealed class FileContent : IDisposable
         return result;
     }
 
-    /// <summary>What was persisted is on disk when it returns 0.</summary>
-    internal int Synchronize()
-    {
-        using ContentLock.Scope locked = _lock.Committing();
-        int result = IsDirty && Overlay.Working is not null ? SynchronizeOverlay() : SynchronizeBase();
-        if (result >= 0)
-            Overlay.Changes.NoteSynchronized();
-        return result;
-    }
-
-    private int SynchronizeOverlay()
-    {
-        int result = KeepWhole();
-        if (result >= 0)
-            result = Overlay.Synchronize();
-        // At once, while it is in memory.
-        if (result < 0)
-            _ = KeepWhole();
-        return result == -(int)Errno.ESTALE ? -(int)Errno.EIO : result;
-    }
-
-    private int SynchronizeBase()
-    {
-        if (_lost == Base)
-            return -(int)Errno.EIO;
-        var stored = new DurableFile(Base.Stored);
-        int result = stored.Synchronize();
-        if (result < 0)
-        {
-            _lock.BecomeExclusive();
-            stored.Repeat();
-            if (stored.IsLost)
-                _lost = Base;
-        }
-        return result;
-    }
-
-    /// <summary>What the disk refused of what was written is written again, while it is in memory: for content that nobody commits or synchronises at this moment.</summary>
-    internal void KeepWholeIfIdle()
-    {
-        using ContentLock.Scope locked = _lock.TryCommitting(out bool isFree);
-        if (isFree)
-            _ = KeepWhole();
-    }
-
-    /// <summary>The same for who commits. −ESTALE where some of it is gone.</summary>
-    private int KeepWhole()
-    {
-        if (Overlay.Check() >= 0)
-            return 0;
-        _lock.BecomeExclusive();
-        bool isWhole = Overlay.TryRepeat();
-        _lock.BecomeShared();
-        if (isWhole)
-            return 0;
-        _services.Log.Error($"{Node.AnyLink?.NativeName.ToString()}: the disk did not take all of what was written, and some of it is gone; the old version stays", "refused by the disk", Published.Version);
-        return -(int)Errno.ESTALE;
-    }
-
     /// <summary>
     /// Content that a power cut must not take, because another file's goes for it: on disk when it returns 0. −EOPNOTSUPP where that takes a commit.
     /// </summary>
@@ -344,12 +285,12 @@ internal sealed class FileContent : IDisposable
                 return -(int)Errno.EAGAIN;
             Outcome.NoteBegin();
             StoredBase? next = null;
-            int result = KeepWhole();
+            int result = OnDisk.KeepWhole();
             if (result >= 0)
                 result = committer.Build(this, yields, out next);
             Outcome.NoteEnd(result, isBackground);
             if (result == -(int)Errno.ESTALE)
-                MoveToLost();
+                OnDisk.MoveToLost();
             if (result < 0 || next is null)
                 return result;
             _lock.BecomeExclusive();
@@ -390,27 +331,6 @@ internal sealed class FileContent : IDisposable
 
     /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>
     internal void LockOutReaders() => _lock.BecomeExclusive();
-
-    /// <summary>
-    /// The source has another version by now, which stays. What was written is kept as a plain file, and who has it open may go on reading it. The caller commits.
-    /// </summary>
-    private void MoveToLost()
-    {
-        _lock.BecomeExclusive();
-        try
-        {
-            int result = Overlay.MoveToLost();
-            string name = Overlay.Working is { } working ? Encoding.ASCII.GetString(working.Name) : "?";
-            if (result < 0)
-                _services.Log.Error($"what was written could not be kept as .zstdfs/lost/{name} ({(Errno)(-result)})");
-            else
-                _services.Log.Error($"what was written is kept as .zstdfs/lost/{name}");
-        }
-        catch (Exception e) when (ContentFault.IsExpected(e))
-        {
-            ContentFault.Report(e, this, _services.Log);
-        }
-    }
 
     /// <summary>The commit's new version has the name. The caller holds the node's gate.</summary>
     internal void NotePublished(in Statx stored)

@@ -15,6 +15,10 @@ internal sealed class SelfCheck(ContentServices services)
 
     private const int ChangeAt = 1000;
 
+    // RFC 8878: one byte, repeated as often as a block can hold.
+    private const byte Repeated = (byte)'z';
+    private const int BlockBytes = 128 * 1024, RepeatingBlock = 1 << 1, LastBlock = 1, BlockSizeAt = 3;
+
     private static ReadOnlySpan<byte> Change => "changed"u8;
 
     /// <summary>Null where all is well; what is not, else.</summary>
@@ -26,6 +30,10 @@ internal sealed class SelfCheck(ContentServices services)
             using FileContent several = Open(NewFile(), expected[..PieceBytes], expected[PieceBytes..]), one = Open(NewFile(), expected);
             if (!Holds(several, expected) || !Holds(one, expected))
                 return "what was compressed does not read back";
+            using FileContent giant = Open(NewGiant(), map: null);
+            byte[] first = new byte[PieceBytes];
+            if (giant.Read(0, first) != first.Length || first.AsSpan().ContainsAnyExcept(Repeated))
+                return "a frame too large for memory does not read back";
             // So small a file is changed in memory: nothing of this comes into the source.
             Change.CopyTo(expected.AsSpan(ChangeAt));
             if (one.Write(ChangeAt, Change) < 0)
@@ -73,6 +81,27 @@ internal sealed class SelfCheck(ContentServices services)
     private static FileDescriptor NewFile()
     {
         Require(SystemCallsAt.CreateMemoryFile(new NativeName("zstdfs\0"u8), out FileDescriptor file));
+        return file;
+    }
+
+    /// <summary>One frame that has to be decoded as a stream, in few bytes.</summary>
+    private FileDescriptor NewGiant()
+    {
+        int blocks = services.Cache.MaxFrameBytes / BlockBytes + 1;
+        using var frame = new MemoryStream();
+        using var writer = new BinaryWriter(frame);
+        writer.Write(FrameHeader.Magic);
+        writer.Write((byte)0b1010_0000); // four bytes say how much it holds, and all of that is the window
+        writer.Write(blocks * BlockBytes);
+        for (int block = 1; block <= blocks; block++)
+        {
+            int header = BlockBytes << BlockSizeAt | RepeatingBlock | (block == blocks ? LastBlock : 0);
+            writer.Write((ushort)header);
+            writer.Write((byte)(header >> 16));
+            writer.Write(Repeated);
+        }
+        FileDescriptor file = NewFile();
+        Require(SystemCallsFile.Write(file, 0, frame.ToArray()));
         return file;
     }
 

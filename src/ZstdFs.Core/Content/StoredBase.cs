@@ -8,7 +8,7 @@ namespace ZstdFs.Core.Content;
 /// <summary>One committed version of a stored file, open: never modified while anybody reads it through here. The frame index is built at first need.</summary>
 internal sealed class StoredBase : IDisposable
 {
-    private const int IndexBytes = 16 * 1024, FirstBytes = 128 * 1024;
+    private const int IndexBytes = 16 * 1024, FirstBytes = 192 * 1024;
 
     // Guards the building of the reader; held while the file is scanned, so that two first readers scan once. It is this file's own.
     private readonly Lock _gate = new();

@@ -10,10 +10,14 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class StoredFileWriter
 {
+    /// <summary>How much the disk is given to write while the next frames are made: a sync at the end then waits for little.</summary>
+    private const long WriteBehindBytes = 8 * 1024 * 1024;
+
     private readonly ContentServices _services;
     private readonly FileDescriptor _output;
     private readonly FrameMapBuilder _map = new();
     private readonly List<SeekTableEntry> _entries = [];
+    private long _givenToDisk;
 
     /// <param name="services">Shared services.</param>
     /// <param name="output">The file.</param>
@@ -23,6 +27,7 @@ internal sealed class StoredFileWriter
         (_services, _output) = (services, output);
         foreach (SeekTableEntry frame in before ?? [])
             Note((int)frame.StoredBytes, (int)frame.LogicalBytes);
+        _givenToDisk = StoredEnd;
     }
 
     /// <summary>The frames written so far.</summary>
@@ -65,6 +70,7 @@ internal sealed class StoredFileWriter
         int result = SystemCallsFile.Write(_output, StoredEnd, frame);
         if (result >= 0)
             Note(frame.Length, logicalBytes);
+        GiveToDisk();
         return result;
     }
 
@@ -104,7 +110,17 @@ internal sealed class StoredFileWriter
         int result = SystemCallsFile.CopyRange(from.Stored, start.StoredOffset, _output, StoredEnd, bytes);
         for (int i = first; result >= 0 && i < end; i++)
             Note((int)from.Map[i].StoredBytes, (int)from.Map[i].LogicalBytes);
+        GiveToDisk();
         return result;
+    }
+
+    // An error is the sync's to tell, at the end.
+    private void GiveToDisk()
+    {
+        if (StoredEnd - _givenToDisk < WriteBehindBytes)
+            return;
+        SystemCallsFile.StartWriteback(_output, _givenToDisk, StoredEnd - _givenToDisk);
+        _givenToDisk = StoredEnd;
     }
 
     /// <summary>Ends the file: a seek table where there are several frames. Returns its frames, or null and an error.</summary>

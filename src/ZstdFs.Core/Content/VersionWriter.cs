@@ -21,7 +21,7 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
     internal int Write(StoredFileWriter writer, out FrameMap map)
     {
         map = null!;
-        var batch = new FrameBatch(services, _overlay, yields ? services.Background : TaskScheduler.Default);
+        using var frames = new FramePipeline(services, _overlay, yields ? services.Background : TaskScheduler.Default);
         // Frames of what is below can be taken over where both are cut at the same places.
         StoredBase? reusable = _overlay.BaseLimit > _frameBytes && _extents.HasReusableFrames(_frameBytes) ? _overlay.Lower : null;
         int result = _size == 0 ? writer.Append(default) : 0;
@@ -32,7 +32,7 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
             int untouched = reusable is null ? 0 : _extents.CountUntouchedFrames(offset, _size, _frameBytes, _mostFrames);
             if (untouched > 0)
             {
-                result = batch.Flush(writer);
+                result = frames.Flush(writer);
                 int first = (int)(offset / _frameBytes);
                 if (result >= 0)
                     result = writer.CopyFrames(reusable!, first, first + untouched);
@@ -42,18 +42,18 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
             long zeroFrames = _extents.HoleBytes(offset) / _frameBytes;
             if (zeroFrames > 0)
             {
-                result = batch.Flush(writer);
+                result = frames.Flush(writer);
                 if (result >= 0)
                     result = writer.AppendZeros(zeroFrames, _frameBytes);
                 offset += zeroFrames * _frameBytes;
                 continue;
             }
             int count = (int)Math.Min(_frameBytes, _size - offset);
-            result = batch.Add(offset, count, writer);
+            result = frames.Add(offset, count, writer);
             offset += count;
         }
         if (result >= 0)
-            result = batch.Flush(writer);
+            result = frames.Flush(writer);
         return result < 0 ? result : writer.Finish(out map);
     }
 }

@@ -218,7 +218,7 @@ internal sealed class FileOperations(Volume volume)
                 result = content.Commit(volume.Committer, yields: false);
         }
         if (result >= 0)
-            result = content.Synchronize();
+            result = content.OnDisk.Synchronize();
         if (result >= 0)
             result = content.Outcome.TakeUntoldError();
         if (result < 0 || file.IsNameDurable || content.Node.AnyLink is not { } link)
@@ -264,7 +264,7 @@ internal sealed class FileOperations(Volume volume)
     {
         foreach (FileContent content in volume.Contents.HoldDirty())
         {
-            content.KeepWholeIfIdle();
+            content.OnDisk.KeepWholeIfIdle();
             volume.Release(content);
         }
     }

@@ -82,6 +82,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         {
             if (new SelfCheck(_volume.Services).Run() is { } fault)
                 _volume.Services.Log.Error($"{fault}: this machine's memory, or its libzstd, must not be trusted");
+            new FirstVisit(this).Run();
         },
         CancellationToken.None,
         TaskCreationOptions.None,

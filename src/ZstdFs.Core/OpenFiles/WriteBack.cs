@@ -31,9 +31,9 @@ internal sealed class WriteBack : IDisposable
         {
             foreach (FileContent content in _contents.HoldDirty())
             {
-                content.KeepWholeIfIdle();
+                content.OnDisk.KeepWholeIfIdle();
                 // An error is told to whoever closes or synchronises the file.
-                if (!_end.IsSet && IsDue(content) && content.Persist() >= 0 && content.Synchronize() is < 0 and var failed)
+                if (!_end.IsSet && IsDue(content) && content.Persist() >= 0 && content.OnDisk.Synchronize() is < 0 and var failed)
                     content.Outcome.NoteUntold(failed);
                 _release(content);
             }

@@ -7,7 +7,7 @@ namespace ZstdFs.Fuse.Session;
 internal sealed class BurstWatch(Action<bool> changed) : IDisposable
 {
     // So many within one tick of the coarse clock (1 to 4 ms) are a burst; fewer than so many within a look later, it is over.
-    private const int Beginning = 16, Continuing = 16;
+    private const int Beginning = 8, Continuing = 8;
     private const int LookMs = 10;
 
     // Not disposed of: after a stop a thread may come back from the device at any time.

@@ -1,0 +1,92 @@
+using System.Text;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>
+/// How one content gets to the disk, what becomes of what a failing disk does not take, and where what cannot be committed any more is kept. The content's lock is the
+/// <paramref name="gate"/>; who calls holds it for committing unless it says otherwise.
+/// </summary>
+internal sealed class ContentOnDisk(ContentServices services, FileContent content, ContentLock gate)
+{
+    // A version that did not reach the disk, and cannot be written again from here.
+    private StoredBase? _lost;
+
+    /// <summary>What was persisted is on disk when it returns 0. The lock is the callee's to take.</summary>
+    internal int Synchronize()
+    {
+        using ContentLock.Scope locked = gate.Committing();
+        int result = content.IsDirty && content.Overlay.Working is not null ? SynchronizeOverlay() : SynchronizeBase();
+        if (result >= 0)
+            content.Overlay.Changes.NoteSynchronized();
+        return result;
+    }
+
+    private int SynchronizeOverlay()
+    {
+        int result = KeepWhole();
+        if (result >= 0)
+            result = content.Overlay.Synchronize();
+        // At once, while it is in memory.
+        if (result < 0)
+            _ = KeepWhole();
+        return result == -(int)Errno.ESTALE ? -(int)Errno.EIO : result;
+    }
+
+    private int SynchronizeBase()
+    {
+        if (_lost == content.Base)
+            return -(int)Errno.EIO;
+        var stored = new DurableFile(content.Base.Stored);
+        int result = stored.Synchronize();
+        if (result < 0)
+        {
+            gate.BecomeExclusive();
+            stored.Repeat();
+            if (stored.IsLost)
+                _lost = content.Base;
+        }
+        return result;
+    }
+
+    /// <summary>What the disk refused of what was written is written again, while it is in memory: for content that nobody commits or synchronises at this moment.</summary>
+    internal void KeepWholeIfIdle()
+    {
+        using ContentLock.Scope locked = gate.TryCommitting(out bool isFree);
+        if (isFree)
+            _ = KeepWhole();
+    }
+
+    /// <summary>The same for who commits. −ESTALE where some of it is gone.</summary>
+    internal int KeepWhole()
+    {
+        if (content.Overlay.Check() >= 0)
+            return 0;
+        gate.BecomeExclusive();
+        bool isWhole = content.Overlay.TryRepeat();
+        gate.BecomeShared();
+        if (isWhole)
+            return 0;
+        services.Log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: the disk did not take all of what was written, and some of it is gone; the old version stays", "refused by the disk", content.Published.Version);
+        return -(int)Errno.ESTALE;
+    }
+
+    /// <summary>The source has another version by now, which stays. What was written is kept as a plain file, and who has it open may go on reading it.</summary>
+    internal void MoveToLost()
+    {
+        gate.BecomeExclusive();
+        try
+        {
+            int result = content.Overlay.MoveToLost();
+            string name = content.Overlay.Working is { } working ? Encoding.ASCII.GetString(working.Name) : "?";
+            if (result < 0)
+                services.Log.Error($"what was written could not be kept as .zstdfs/lost/{name} ({(Errno)(-result)})");
+            else
+                services.Log.Error($"what was written is kept as .zstdfs/lost/{name}");
+        }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            ContentFault.Report(e, content, services.Log);
+        }
+    }
+}
