@@ -33,10 +33,7 @@ internal sealed class IdlePolling : IDisposable
         {
             if (File.ReadAllText(IdleDriver).Trim() != GuestDriver || File.ReadAllText(GuestPollsNs).Trim() != "0")
                 return null;
-            var latency = new FileStream(LatencyDevice, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
-            var polling = new IdlePolling(latency);
-            polling.Ask(Whenever); // opened, it asks for 0 at once
-            return polling;
+            return new IdlePolling(new FileStream(LatencyDevice, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {

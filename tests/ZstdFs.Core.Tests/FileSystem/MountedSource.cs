@@ -53,6 +53,9 @@ internal sealed class MountedSource : IDisposable, IEventLog
     /// <summary>What `zstdfs sync` asks the daemon for.</summary>
     internal void Synchronize() => Assert.That(_fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Sync, 0, default, default), Is.Zero, "sync");
 
+    /// <summary>What a mount does by itself once it serves.</summary>
+    internal void Visit() => new FirstVisit(_fileSystem).Run();
+
     /// <summary>Opens the root's listing and closes it again. Returns how the kernel would treat it.</summary>
     internal OpenReplyFlags OpenListing()
     {

@@ -37,6 +37,7 @@ internal sealed class WrongUseTests
     [TestCase("mount --jobs 0 source mount", 2, "'--jobs'")]
     [TestCase("mount -o ro,frobnicate source mount", 2, "'frobnicate'")]
     [TestCase("mount -o level=99 source mount", 2, "'level'")]
+    [TestCase("mount -o idle=spin source mount", 2, "'idle'")]
     [TestCase("mount -o auto_unmount source mount", 2, "'auto_unmount'")]
     [TestCase("mount missing mount", 3, "'missing'")]
     [TestCase("mount file mount", 3, "'file'")]

@@ -1,0 +1,76 @@
+using System.Globalization;
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Programs;
+
+/// <summary>What a disk gets to write: the compressed content, and not the working copy that it was made of.</summary>
+[TestFixture("ext4")]
+[TestFixture("xfs")]
+[TestFixture("btrfs")]
+[CancelAfter(120_000)]
+internal sealed class DiskTrafficTests(string type)
+{
+    // Compresses to a small part of itself; larger than what is compressed in memory.
+    private const int FileMib = 96, MostWrittenMib = FileMib / 2;
+
+    private LoopImage _image = null!;
+    private MountedFolder _folder = null!;
+
+    [SetUp]
+    public void Mount()
+    {
+        _image = LoopImage.Create(type, 1024);
+        _folder = MountedFolder.Create(new MountSetup { SourceParent = _image.Root });
+    }
+
+    [TearDown]
+    public void Remove()
+    {
+        _folder.Dispose();
+        _image.Dispose();
+    }
+
+    [Test]
+    public void NewFile_ReachesTheDiskCompressedOnly() => AssertLittleIsWritten("cat");
+
+    // What an earlier content was emptied for is a replacement to ext4, which writes it out when it is closed.
+    [Test]
+    public void FileThatIsEmptiedAndWrittenAgain_ReachesTheDiskCompressedOnly()
+    {
+        Write("cat");
+        AssertLittleIsWritten("tac");
+    }
+
+    // The second truncation finds the first one's working copy.
+    [Test]
+    public void WorkingCopyThatIsEmptied_IsNotWrittenWhenItIsThrownAway()
+    {
+        Shell.Get($"yes first | head -c 8M > '{_folder.Mount}/file'; sync -f '{_image.Root}'");
+        AssertLittleIsWritten("cat");
+    }
+
+    private void AssertLittleIsWritten(string order)
+    {
+        Shell.Get($"sync -f '{_image.Root}'");
+        long before = WrittenMib();
+        Write(order);
+        long written = WrittenMib() - before;
+        TestContext.Out.WriteLine($"{written} MiB for a file of {FileMib} MiB");
+        Assert.That(written, Is.LessThan(MostWrittenMib));
+        Assert.That(Shell.Get($"zstd -dc '{_folder.Source}/file.zst' | tail -n 1"), Is.EqualTo(order == "cat" ? "999999" : "1"));
+    }
+
+    private void Write(string order)
+    {
+        Shell.Get($"for i in $(seq 14); do seq 999999; done | {order} > '{_folder.Mount}/file'");
+        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero, () => _folder.Log);
+        Shell.Get($"sync -f '{_image.Root}'");
+    }
+
+    private long WrittenMib()
+    {
+        const int SectorsInMib = 2048;
+        string sectors = Shell.Get($"awk '{{ print $7 }}' /sys/block/$(basename $(findmnt -n -o SOURCE '{_image.Root}'))/stat");
+        return long.Parse(sectors, CultureInfo.InvariantCulture) / SectorsInMib;
+    }
+}

@@ -1,0 +1,44 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Programs;
+
+/// <summary>What a busy mount asks of idle processors, by what the kernel says is asked of them in all: µs that a wake-up may take.</summary>
+[CancelAfter(60_000)]
+internal sealed class IdlePollingTests
+{
+    private const string Device = "/dev/cpu_dma_latency", Driver = "/sys/devices/system/cpu/cpuidle/current_driver", Polls = "/sys/module/haltpoll/parameters/guest_halt_poll_ns";
+    private static readonly TimeSpan Busy = TimeSpan.FromSeconds(1);
+
+    private static bool IsToBeAsked =>
+        Environment.ProcessorCount <= 8 && File.Exists(Driver) && File.ReadAllText(Driver).Trim() == "haltpoll" && File.ReadAllText(Polls).Trim() == "0";
+
+    [TestCase("idle=poll", true)]
+    [TestCase("idle=halt", false)]
+    public void BusyMount_AsksForPolling_AndAnIdleOneDoesNot(string option, bool asks)
+    {
+        TestMachine.RequireRoot("reading what is asked of idle processors");
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", $"cache_timeout=0,{option}"] });
+        File.WriteAllText($"{folder.Mount}/file", "content");
+        Assert.That(Waiting.For(() => Asked() > 0), "asked before anybody did anything");
+        long least = long.MaxValue;
+        for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < Busy;)
+        {
+            for (int i = 0; i < 100; i++)
+                File.GetLastWriteTimeUtc($"{folder.Mount}/file");
+            least = Math.Min(least, Asked());
+        }
+        Assert.That(least == 0, Is.EqualTo(asks && IsToBeAsked), $"asked for {least} µs");
+        Assert.That(Waiting.For(() => Asked() > 0), "still asked with nothing to do");
+    }
+
+    private static int Asked()
+    {
+        // The kernel answers with what is asked by all; who only reads asks for nothing.
+        using var device = new FileStream(Device, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 0);
+        Span<byte> microseconds = stackalloc byte[sizeof(int)];
+        device.ReadExactly(microseconds);
+        return BinaryPrimitives.ReadInt32LittleEndian(microseconds);
+    }
+}
