@@ -109,6 +109,14 @@ internal sealed class FileContent : IDisposable
         return result < 0 ? result : count;
     }
 
+    /// <summary>Decodes what is committed at this offset, for a reader that is expected there.</summary>
+    internal void Prefetch(long offset)
+    {
+        using ContentLock.Scope locked = _lock.Reading();
+        if (Overlay is { Working: null, IsBuffered: false })
+            Base.Prefetch(offset);
+    }
+
     /// <summary>The length, finding it out where need be.</summary>
     internal long LoadedBytes()
     {

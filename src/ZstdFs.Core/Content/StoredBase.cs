@@ -76,6 +76,13 @@ internal sealed class StoredBase : IDisposable
             throw new DamagedFrameException("the stored file holds less than its frames say");
     }
 
+    /// <summary>Decodes the frame at this offset into the cache, where there is one.</summary>
+    internal void Prefetch(long offset)
+    {
+        if (!_isFresh)
+            Reader.Prefetch(offset);
+    }
+
     /// <summary>Whether whole frames of zeros are at this offset, and where they, or what is none, end; at most <paramref name="limit"/>.</summary>
     internal bool IsHole(long offset, long limit, out long end)
     {

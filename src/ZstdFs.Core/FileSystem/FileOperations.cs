@@ -76,10 +76,18 @@ internal sealed class FileOperations(Volume volume)
 
     internal int Read(ulong handle, long offset, Span<byte> destination) => _handles.Find(handle) switch
     {
-        OpenFile file => Read(file.Content, offset, destination),
+        OpenFile file => ReadOn(file, offset, destination),
         OpenPlainFile plain => SystemCallsFile.Read(plain.File, offset, destination),
         _ => -(int)Errno.EBADF,
     };
+
+    private int ReadOn(OpenFile file, long offset, Span<byte> destination)
+    {
+        int count = Read(file.Content, offset, destination);
+        if (count > 0 && file.Content.LogicalBytes > volume.Services.Options.FrameBytes)
+            (file.Ahead ??= new ReadAhead(volume.Contents, file.Content, volume.Services.Options.FrameBytes, volume.Release)).Note(offset, count);
+        return count;
+    }
 
     private int Read(FileContent content, long offset, Span<byte> destination)
     {

@@ -46,6 +46,9 @@ internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDi
     /// <summary>close(2) was called on a copy of the descriptor with something to commit: there may be more of them.</summary>
     internal bool WasFlushed { get; set; }
 
+    /// <summary>Reads ahead of whoever reads through this; made with the first read.</summary>
+    internal ReadAhead? Ahead { get; set; }
+
     /// <summary>The name is on disk too since it was made or moved last.</summary>
     internal bool IsNameDurable { get; set; }
 }
