@@ -114,6 +114,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
     internal static partial int Lock(FileDescriptor file, int operation);
 
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint GetXattrAt(nint number, FileDescriptor directory, byte* path, nint flags, byte* name, AttributeRoom* room, nuint size);
+
     [LibraryImport(Library, EntryPoint = "lgetxattr", SetLastError = true)]
     internal static partial nint LGetXattr(byte* path, byte* name, byte* value, nuint size);
 
@@ -170,4 +173,13 @@ internal struct OpenHow
     internal ulong Flags;
     internal ulong Mode;
     internal ulong Resolve;
+}
+
+/// <summary><c>struct xattr_args</c>: where a value is, or goes.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct AttributeRoom
+{
+    internal byte* Value;
+    internal uint Size;
+    internal uint Flags;
 }
