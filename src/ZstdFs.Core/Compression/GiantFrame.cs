@@ -4,7 +4,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// One frame that is decoded as a stream into the spill file, as far as somebody has asked for. A read waits for its own bytes only.
+/// One frame that is decoded as a stream into the spill file, as far as somebody has asked for. A read waits for its own bytes only; while one thread writes what it has decoded, the
+/// next one goes on decoding.
 /// Its content is handed out before the frame's checksum, at its end, is known; from a failure on, the whole frame is damaged. Thread-safe.
 /// </summary>
 internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, StreamBudget budget, FileDescriptor? spill) : IDisposable
@@ -17,6 +18,10 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
     private readonly object _gate = new();
     private readonly FrameCursor _cursor = new(stored, extent, budget);
     // INVARIANT: the spill file holds the frame's content up to here, zeros as holes. Grows only.
+    private long _spilled;
+    // Steps that are in the spill file before their turn: where they begin, and how long they are.
+    private readonly Dictionary<long, int> _early = [];
+    // Up to here somebody has decoded, and spills. Goes back where that fails.
     private long _decoded;
     private bool _isDecoding;
     private DamagedFrameException? _damage;
@@ -49,9 +54,9 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
             while (true)
             {
                 ThrowIfDamaged();
-                if (_decoded >= end)
+                if (_spilled >= end)
                     return false;
-                if (!_isDecoding)
+                if (!_isDecoding && _decoded < end)
                     return _isDecoding = true;
                 Monitor.Wait(_gate);
             }
@@ -60,18 +65,40 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
 
     private void DecodeStep(FileDescriptor file)
     {
-        long start = _decoded;
-        int count = (int)Math.Min(StepBytes, extent.LogicalBytes - start);
-        DamagedFrameException? damage = null;
         byte[] buffer = ArrayPool<byte>.Shared.Rent(StepBytes);
         try
         {
-            Span<byte> content = buffer.AsSpan(0, count);
-            _cursor.Read(start, content);
-            Spill(file, start, content);
-            start += count;
-            if (start == extent.LogicalBytes)
-                _cursor.Dispose();
+            long start = Decode(buffer, out int count);
+            // A full disk is not the frame's fault: the next reader tries the same step again.
+            bool isSpilled = false;
+            try
+            {
+                Spill(file, start, buffer.AsSpan(0, count));
+                isSpilled = true;
+            }
+            finally
+            {
+                EndSpill(start, count, isSpilled);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Decodes the next step and lets somebody else begin with the one after it. Returns where it begins.</summary>
+    private long Decode(byte[] buffer, out int count)
+    {
+        long start = Volatile.Read(ref _decoded);
+        count = (int)Math.Min(StepBytes, extent.LogicalBytes - start);
+        DamagedFrameException? damage = null;
+        bool isDecoded = false;
+        try
+        {
+            _cursor.Read(start, buffer.AsSpan(0, count));
+            isDecoded = true;
+            return start;
         }
         catch (DamagedFrameException error)
         {
@@ -81,19 +108,30 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
         }
         finally
         {
-            // A full disk or a lack of memory is not the frame's fault: the next reader tries the same step again.
-            ArrayPool<byte>.Shared.Return(buffer);
-            EndStep(start, damage);
+            lock (_gate)
+            {
+                // A step before this one may have failed to be spilled meanwhile: then it is the next again.
+                if (isDecoded && _decoded == start)
+                    _decoded = start + count;
+                _damage ??= damage;
+                _isDecoding = false;
+                Monitor.PulseAll(_gate);
+            }
         }
     }
 
-    private void EndStep(long decoded, DamagedFrameException? damage)
+    private void EndSpill(long start, int count, bool isSpilled)
     {
         lock (_gate)
         {
-            _decoded = decoded;
-            _damage ??= damage;
-            _isDecoding = false;
+            if (!isSpilled)
+                _decoded = Math.Min(_decoded, start);
+            else if (start >= _spilled)
+                _early[start] = count;
+            while (_early.Remove(_spilled, out int next))
+                _spilled += next;
+            if (_spilled == extent.LogicalBytes && !_isDecoding)
+                _cursor.Dispose();
             Monitor.PulseAll(_gate);
         }
     }

@@ -79,6 +79,58 @@ internal sealed class GiantFrameTests
     }
 
     [Test]
+    [CancelAfter(60_000)]
+    public void Read_SpillFileFullMeanwhile_TellsSoAndGoesOnWhereThereIsRoom()
+    {
+        byte[] content = Samples.Text(12_000_000), stored = Samples.Frame(content);
+        string disk = Directory.CreateDirectory(Path.Combine(_folder.Path, "disk")).FullName;
+        _folder.Run($"mount -t tmpfs -o size=3m none '{disk}'");
+        try
+        {
+            FileDescriptor spill = _folder.Open(_folder.Write([], "disk/spill"), OpenFlags.ReadWrite);
+            using (var reader = new StoredFileReader(_folder.Open(stored), FrameScanner.Scan(_folder.Open(stored), stored.Length), 1, _folder.Cache, _folder.Codecs, () => spill))
+            {
+                // Those who decode the step after one that finds no room must not take it for granted.
+                Assert.That(ReadAll(reader, content), Is.GreaterThan(0), "nobody was told");
+                _folder.Run($"mount -o remount,size=64m '{disk}'");
+                Assert.That(ReadAll(reader, content), Is.Zero);
+            }
+        }
+        finally
+        {
+            _folder.Run($"umount '{disk}'");
+        }
+    }
+
+    /// <summary>Several threads read all, each beginning at another place. Returns how many reads found no room; what is read is right.</summary>
+    private static int ReadAll(StoredFileReader reader, byte[] content)
+    {
+        const int Threads = 6, PieceBytes = 200_000;
+        int refused = 0;
+        Task[] threads = [.. Enumerable.Range(0, Threads).Select(thread => Task.Factory.StartNew(() =>
+        {
+            byte[] buffer = new byte[PieceBytes];
+            int pieces = (content.Length + PieceBytes - 1) / PieceBytes;
+            for (int i = 0; i < pieces; i++)
+            {
+                int offset = (i + thread * pieces / Threads) % pieces * PieceBytes;
+                try
+                {
+                    int read = reader.Read(offset, buffer);
+                    if (!buffer.AsSpan(0, read).SequenceEqual(content.AsSpan(offset, read)))
+                        throw new InvalidDataException($"wrong at {offset}");
+                }
+                catch (StorageException e) when (e.Errno == Errno.ENOSPC)
+                {
+                    Interlocked.Increment(ref refused);
+                }
+            }
+        }, TaskCreationOptions.LongRunning))];
+        Task.WaitAll(threads);
+        return refused;
+    }
+
+    [Test]
     public void Read_MoreFramesThanTheBudgetHoldsDecodersFor_StaysWithinIt()
     {
         byte[] content = Samples.Text(20_000_000);
