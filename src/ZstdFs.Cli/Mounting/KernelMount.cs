@@ -55,7 +55,8 @@ internal sealed class KernelMount : IDisposable
         {
             if (session.WaitUntilServing(Timeout.InfiniteTimeSpan))
                 onServing();
-        }) { IsBackground = true, Name = "start" };
+        })
+        { IsBackground = true, Name = "start" };
         start.Start();
         session.Join();
         start.Join();

@@ -168,12 +168,12 @@ internal sealed class NameOperations(Volume volume)
             {
                 Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
                 lock (node.LinksGate)
-                lock (volume.FolderGates[newParent])
-                {
-                    bool isStored = node.Kind == NodeKind.Stored;
-                    result = SystemCallsAt.Link(from.Descriptor, isStored ? StoredName.Of(link.Bytes, oldBuffer) : link.NativeName,
-                        to.Descriptor, isStored ? StoredName.Of(newName.Bytes, newBuffer) : newName);
-                }
+                    lock (volume.FolderGates[newParent])
+                    {
+                        bool isStored = node.Kind == NodeKind.Stored;
+                        result = SystemCallsAt.Link(from.Descriptor, isStored ? StoredName.Of(link.Bytes, oldBuffer) : link.NativeName,
+                            to.Descriptor, isStored ? StoredName.Of(newName.Bytes, newBuffer) : newName);
+                    }
             }
             return result < 0 ? result : volume.LookUp(newParent, to.Descriptor, newName.Bytes, out entry);
         }

@@ -205,7 +205,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => _files.Read(handle, offset, destination);
 
     /// <inheritdoc/>
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) => 
+    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) =>
         _files.Write(handle, offset, data, new Writer(context, (flags & WriteFlags.KillSuidSgid) == 0), (flags & WriteFlags.FromPageCache) != 0);
 
     /// <inheritdoc/>
