@@ -50,11 +50,9 @@ internal sealed class FirstVisit(ZstdFileSystem fileSystem)
         if (fileSystem.Lookup(_visitor, Root, new NativeName(name), out FuseEntryOut entry) < 0 || entry.NodeId == 0)
             return;
         _ = fileSystem.GetAttributes(_visitor, entry.NodeId, FuseFileSystem.NoHandle, out _);
+        // Not even an empty read: it would look into the frames, and what it finds wrong there is for a reader to meet.
         if (fileSystem.Open(_visitor, entry.NodeId, OpenFlags.ReadOnly, killSuidSgid: false, out FuseOpenOut file) >= 0)
-        {
-            _ = fileSystem.Read(_visitor, entry.NodeId, file.Handle, 0, []);
             fileSystem.Release(_visitor, entry.NodeId, file.Handle, 0);
-        }
         fileSystem.Forget(entry.NodeId, 1);
     }
 }
