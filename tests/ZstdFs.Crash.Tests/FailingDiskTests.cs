@@ -100,8 +100,8 @@ internal sealed class FailingDiskTests : IDisposable
         AssertCommitsByItself("small", next);
     }
 
-    // Pages that Linux gave up writing it may drop any time, for want of memory or because they are cold: what they held is lost then, as promised, and kept apart. Once in some hundred runs
-    // that happens here, and this test is about the others.
+    // Pages that Linux gave up writing it may drop any time, for want of memory or because they are cold: what they held is lost then, as promised, and kept apart. That was seen once;
+    // this test is about the other times.
     [Test]
     [Retry(3)]
     public void CommitInTheBackgroundOnARefusingDisk_IsListedAndDoneLater()
