@@ -5,5 +5,6 @@ namespace ZstdFs.Fuse;
 /// <param name="Minor">Protocol minor version in use: the smaller of the kernel's and ours.</param>
 /// <param name="MaxWriteBytes">Longest WRITE, in bytes.</param>
 /// <param name="Flags">FUSE_* INIT flags in force.</param>
+/// <param name="KeepsPages">The kernel keeps a file's pages until it is told to drop them, whatever the modification time.</param>
 /// <param name="Notifier">Sends invalidations to the kernel.</param>
-public readonly record struct NegotiatedConnection(uint Major, uint Minor, uint MaxWriteBytes, ulong Flags, FuseNotifier Notifier);
+public readonly record struct NegotiatedConnection(uint Major, uint Minor, uint MaxWriteBytes, ulong Flags, bool KeepsPages, FuseNotifier Notifier);

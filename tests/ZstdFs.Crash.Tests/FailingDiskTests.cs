@@ -16,6 +16,8 @@ internal sealed class FailingDiskTests : IDisposable
 {
     private const int SmallBytes = 20_000, LargeBytes = 6_000_000, InputError = -(int)Errno.EIO;
 
+    private const string SomeIsGone = "large: the disk did not take all of what was written, and some of it is gone";
+
     private readonly FailingSource _source;
     private readonly byte[] _old = Content(LargeBytes, 1);
     private ZstdFileSystem? _fileSystem;
@@ -100,10 +102,10 @@ internal sealed class FailingDiskTests : IDisposable
         AssertCommitsByItself("small", next);
     }
 
-    // Pages that Linux gave up writing it may drop any time, for want of memory or because they are cold: what they held is lost then, as promised, and kept apart. That was seen once;
-    // this test is about the other times.
+    // Pages that Linux gave up writing count as clean, and a kernel that reclaims cold memory by itself (DAMON) drops some within seconds, with 23 GiB free: seen for 7 of 60 files of this size.
+    // Then the other promise is kept, and it is tried again.
     [Test]
-    [Retry(3)]
+    [Retry(5)]
     public void CommitInTheBackgroundOnARefusingDisk_IsListedAndDoneLater()
     {
         byte[] next = Content(LargeBytes + 5000, 4);
@@ -117,7 +119,13 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(Use.Synchronize(file), Is.EqualTo(InputError), "the next who synchronises it");
         _source.Disk.RefusesWrites = false;
         Assert.That(Use.Close(file), Is.EqualTo(InputError).Or.Zero);
-        AssertCommitsByItself("large", next);
+        Assert.That(Waiting(() => Use.Status().GetProperty("pending_files").GetInt32() == 0), Is.True, () => $"{Use.Status()}");
+        if (_source.Log.ToString().Contains(SomeIsGone, StringComparison.Ordinal))
+        {
+            AssertKeptApart("large", _old);
+            Assert.Fail("Linux dropped what the disk had refused, in this try");
+        }
+        AssertCommitted("large", next);
     }
 
     [Test]
@@ -154,16 +162,19 @@ internal sealed class FailingDiskTests : IDisposable
                     FileAdvice.DontNeed(opened);
             }
         }
+        DirectUse.Handle reader = Use.Open("large", OpenFlags.ReadOnly);
         Assert.That(Use.Close(file), Is.Zero);
         if (isStillInMemory)
         {
+            Use.Close(reader);
             AssertCommitsByItself("large", next);
             return;
         }
-        Assert.That(Waiting(() => _source.Log.ToString().Contains("large: the disk did not take all of what was written", StringComparison.Ordinal)), Is.True);
+        Assert.That(Waiting(() => _source.Log.ToString().Contains(SomeIsGone, StringComparison.Ordinal)), Is.True);
         Assert.That(Waiting(() => Use.Status().GetProperty("pending_files").GetInt32() == 0), Is.True);
-        Assert.That(StockZstd.Decompress(Path.Combine(_source.Source, "large.zst"), LargeBytes), Is.EqualTo(_old), "the old version");
-        Assert.That(Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/lost")), Has.Length.EqualTo(1));
+        AssertKeptApart("large", _old);
+        Assert.That(Use.ReadAll("large", LargeBytes), Is.EqualTo(_old), "who opens it from now on, though somebody has the lost one open");
+        Use.Close(reader);
     }
 
     [Test]
@@ -230,6 +241,13 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(status.GetProperty("files")[0].GetProperty("path").GetString(), Is.EqualTo(name));
         Assert.That(status.GetProperty("files")[0].GetProperty("error").GetString(), Is.EqualTo("EIO"));
         Assert.That(Waiting(() => _source.Log.ToString().Contains($"error: {name}: what was written is not committed yet (EIO)", StringComparison.Ordinal)), Is.True);
+    }
+
+    /// <summary>Content of which some is gone: the old version stays, and what there is of the new one is kept.</summary>
+    private void AssertKeptApart(string name, byte[] old)
+    {
+        Assert.That(StockZstd.Decompress(Path.Combine(_source.Source, name + ".zst"), old.Length), Is.EqualTo(old), "the old version");
+        Assert.That(Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/lost")), Has.Length.EqualTo(1));
     }
 
     private void AssertCommitsByItself(string name, byte[] content)

@@ -30,7 +30,7 @@ internal sealed class NegotiationTests
             Assert.That(settled.AllFlags.HasFlag(InitFlags.AtomicOpenTruncate | InitFlags.MaxPages), Is.True);
             Assert.That(settled.AllFlags.HasFlag(InitFlags.NoExportSupport), Is.EqualTo(offered >= 36), "flags2 exists from 7.36 on");
             Assert.That(kernel.Session.WaitUntilServing(Patience), Is.True);
-            Assert.That(fileSystem.Connection, Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, fileSystem.Connection.Notifier)));
+            Assert.That(fileSystem.Connection, Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, KeepsPages: false, fileSystem.Connection.Notifier)));
         }
         Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
     }
@@ -39,7 +39,7 @@ internal sealed class NegotiationTests
     public void EveryFlag_IsEitherTakenOrLeft()
     {
         InitFlags all = Enum.GetValues<InitFlags>().Aggregate((flags, flag) => flags | flag);
-        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl, InitFlags.ExportSupport, InitFlags.NoExportSupport];
+        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl, InitFlags.ExportSupport, InitFlags.NoExportSupport, InitFlags.ExplicitInvalidateData, InitFlags.AutoInvalidateData];
         using (Assert.EnterMultipleScope())
         {
             Assert.That(parts.Aggregate((flags, part) => flags | part), Is.EqualTo(all));
@@ -48,12 +48,13 @@ internal sealed class NegotiationTests
         }
     }
 
-    [TestCase(true, false), TestCase(false, true)]
-    public void OfEveryFlag_TheWantedOnesAreTaken(bool posixAcl, bool exportSupport)
+    [TestCase(true, false, false), TestCase(false, true, true)]
+    public void OfEveryFlag_TheWantedOnesAreTaken(bool posixAcl, bool exportSupport, bool keepsPages)
     {
-        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, PosixAcl = posixAcl, ExportSupport = exportSupport });
+        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, PosixAcl = posixAcl, ExportSupport = exportSupport, KeepsPages = keepsPages });
         Assert.That(kernel.Init().AllFlags,
-            Is.EqualTo(Negotiation.Wanted | (posixAcl ? InitFlags.PosixAcl : 0) | (exportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)));
+            Is.EqualTo(Negotiation.Wanted | (posixAcl ? InitFlags.PosixAcl : 0) | (exportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
+                | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData)));
     }
 
     [Test]

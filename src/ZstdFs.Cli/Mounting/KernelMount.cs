@@ -48,6 +48,7 @@ internal sealed class KernelMount : IDisposable
         {
             OnFailure = fileSystem.ReportFailure,
             ExportSupport = true,
+            KeepsPages = fileSystem.TellsOfChanges,
             OnBurst = _polling is { } polling ? polling.Follow : null,
         });
         session.Start();

@@ -78,6 +78,7 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
         try
         {
             int result = content.Overlay.MoveToLost();
+            content.NoteOutdated();
             string name = content.Overlay.Working is { } working ? Encoding.ASCII.GetString(working.Name) : "?";
             if (result < 0)
                 services.Log.Error($"what was written could not be kept as .zstdfs/lost/{name} ({(Errno)(-result)})");

@@ -93,12 +93,18 @@ internal sealed class FileContent : IDisposable
     internal bool CommitsCheaply =>
         Overlay.IsBuffered || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes;
 
+    /// <summary>The file's name leads to another version, which this one will not replace: it is only there for those who have it open.</summary>
+    internal bool IsOutdated { get; private set; }
+
     /// <summary>Somebody waits to write: a commit that nobody waits for gives way.</summary>
     internal bool HasWaitingWriters => _lock.HasWaitingWriters;
 
     /// <summary>Returns the count of bytes read, or −errno.</summary>
     internal int Read(long offset, Span<byte> destination)
     {
+        // What the kernel keeps of it is not for who opens the file from now on.
+        if (IsOutdated)
+            Node.NoteStalePages();
         using ContentLock.Scope locked = _lock.Reading();
         Overlay.Load();
         int count = (int)Math.Clamp(LogicalBytes - offset, 0, destination.Length);
@@ -249,7 +255,7 @@ internal sealed class FileContent : IDisposable
             return;
         Overlay.Revert();
         _refusal = 0;
-        Node.CachedVersion = 0;
+        Node.NoteStalePages();
         _services.Log.Error($"{Node.AnyLink?.NativeName.ToString()}: not all of its new content could be written; the old version stays");
     }
 
@@ -258,6 +264,13 @@ internal sealed class FileContent : IDisposable
     {
         using ContentLock.Scope locked = _lock.Writing();
         return Overlay.NoteNamed();
+    }
+
+    /// <summary>Another version has the name for good.</summary>
+    internal void NoteOutdated()
+    {
+        IsOutdated = true;
+        Node.NoteStalePages();
     }
 
     /// <summary>The last name is gone: nobody will look for what was written.</summary>
@@ -345,8 +358,7 @@ internal sealed class FileContent : IDisposable
     {
         StoredIdentity next = StoredIdentity.Of(stored);
         // The kernel's pages hold this content: the writes went through them.
-        if (Node.CachedVersion == Published.Version)
-            Node.CachedVersion = next.Version;
+        Node.KeepPages(Published.Version, next.Version);
         Published = next;
         _services.NotePublication();
     }

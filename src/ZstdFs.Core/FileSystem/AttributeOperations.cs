@@ -20,7 +20,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         attributes = default;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        return volume.GetAttributes(node, out attributes);
+        return volume.GetAttributes(node, isChanging: false, out attributes);
     }
 
     internal int Set(in RequestContext context, ulong nodeId, in FuseSetattrIn change, out FuseAttrOut attributes)
@@ -35,7 +35,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             result = files.Truncate(nodeId, (change.Valid & SetattrValid.Handle) != 0 ? change.Handle : FuseFileSystem.NoHandle, (long)change.Size, new Writer(context, (change.Valid & SetattrValid.KillSuidSgid) == 0));
         if (result >= 0)
             result = SetStored(node, change, new Writer(context, keepsPrivileges: false));
-        return result < 0 ? result : Get(nodeId, out attributes);
+        return result < 0 ? result : volume.GetAttributes(node, isChanging: true, out attributes);
     }
 
     private int SetStored(Node node, in FuseSetattrIn change, in Writer caller)
@@ -95,7 +95,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             : (change.Valid & SetattrValid.Mtime) != 0 ? new Timestamp(change.Mtime, change.MtimeNsec) : Timestamp.Omit;
         if (result < 0 || access == Timestamp.Omit && modify == Timestamp.Omit)
             return result;
-        return modify == Timestamp.Omit || node.Kind != NodeKind.Stored ? place.SetTimes(access, modify) : SetModifyTime(place, content, access, modify);
+        return modify == Timestamp.Omit || node.Kind != NodeKind.Stored ? place.SetTimes(access, modify) : SetModifyTime(place, node, content, access, modify);
     }
 
     /// <summary>
@@ -112,10 +112,11 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
     }
 
     /// <summary>The record holds only beside the modification time that it names. Of a file that is not committed it is written anew soon.</summary>
-    private static int SetModifyTime(in AttributePlace place, FileContent? content, Timestamp access, Timestamp modify)
+    private static int SetModifyTime(in AttributePlace place, Node node, FileContent? content, Timestamp access, Timestamp modify)
     {
         SizeRecord record = default;
-        bool keepsRecord = content is not { IsDirty: true } && place.TryReadRecord(out record) && !record.IsFresh && place.Stat(out Statx before) >= 0 && record.Describes(before);
+        Statx before = default;
+        bool keepsRecord = content is not { IsDirty: true } && place.TryReadRecord(out record) && !record.IsFresh && place.Stat(out before) >= 0 && record.Describes(before);
         int result = place.SetTimes(access, modify);
         Statx after = default;
         if (result >= 0)
@@ -123,8 +124,10 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         if (result < 0)
             return result;
         content?.NoteTimes(modify, after);
-        if (keepsRecord)
-            _ = place.WriteRecord(record with { StoredModifyTime = after.ModifyTime.ToTimestamp() });
+        if (!keepsRecord)
+            return 0;
+        node.KeepPages(StoredIdentity.Of(before).Version, StoredIdentity.Of(after).Version);
+        _ = place.WriteRecord(record with { StoredModifyTime = after.ModifyTime.ToTimestamp() });
         return 0;
     }
 

@@ -14,7 +14,7 @@ namespace ZstdFs.Core.FileSystem;
 /// Listings. Positions are the source's own, so that seekdir is right while the folder changes. Entries come with their attributes, so that who lists a folder
 /// and looks at each of its files needs no request for any of them.
 /// </summary>
-internal sealed class DirectoryOperations(Volume volume)
+internal sealed class DirectoryOperations(Volume volume, HandleTable<Listing> handles) : IDisposable
 {
     private const int EntryHeaderBytes = 19;
     private const int EntriesBytes = 32 * 1024;
@@ -22,18 +22,11 @@ internal sealed class DirectoryOperations(Volume volume)
     // Each makes a node, of which the kernel may keep as many as it has memory for: who lists a folder of millions may want their names only.
     private const int MostWithAttributes = 100_000;
 
-    private readonly HandleTable<Listing> _handles = new();
+    private readonly ListingExpiry _expiry = new(volume, handles);
 
-    private sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat, bool isElsewhere, HandleShare share)
+    internal DirectoryOperations(Volume volume)
+        : this(volume, new HandleTable<Listing>())
     {
-        internal readonly Statx Stat = stat;
-        internal readonly bool IsElsewhere = isElsewhere; // on another file system than the root
-
-        internal readonly Lock Gate = new();
-        internal readonly FileDescriptor Descriptor = descriptor;
-        internal readonly Node Folder = folder;
-        internal readonly HandleShare Share = share;
-        internal int WithAttributes;
     }
 
     internal int Open(ulong nodeId, uint user, out FuseOpenOut reply)
@@ -69,10 +62,12 @@ internal sealed class DirectoryOperations(Volume volume)
     private int Add(FileDescriptor descriptor, Node folder, in HandleShare share, out FuseOpenOut reply)
     {
         _ = SystemCallsAt.Stat(descriptor, out Statx stat);
-        reply = new FuseOpenOut { Handle = _handles.Add(new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat), share)) };
+        reply = new FuseOpenOut { Handle = handles.Add(new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat), share)) };
         // Of two that list at once the kernel may keep what the one was told before a change as if it were from after it.
-        if (folder.Listings > 0)
+        // Where nothing is to be kept at all, it would be for as long as the folder stays open.
+        if (folder.Listings > 0 || volume.CacheTimeout == TimeSpan.Zero)
             return 0;
+        _expiry.NoteOpened();
         reply.OpenFlags = OpenReplyFlags.CacheDirectory;
         // The kernel takes a listing that it kept where the folder's modification time is the same, but that one is without attributes: it serves only as long as those
         // that came with it are good.
@@ -85,7 +80,7 @@ internal sealed class DirectoryOperations(Volume volume)
 
     internal void Release(ulong handle)
     {
-        if (_handles.Remove(handle) is not { } listing)
+        if (handles.Remove(handle) is not { } listing)
             return;
         listing.Descriptor.Dispose();
         volume.Shares.GiveBack(listing.Share);
@@ -93,11 +88,11 @@ internal sealed class DirectoryOperations(Volume volume)
             listing.Folder.Listings--;
     }
 
-    internal int Synchronize(ulong handle) => _handles.Find(handle) is { } listing ? SystemCallsFile.Synchronize(listing.Descriptor) : -(int)Errno.EBADF;
+    internal int Synchronize(ulong handle) => handles.Find(handle) is { } listing ? SystemCallsFile.Synchronize(listing.Descriptor) : -(int)Errno.EBADF;
 
     internal int Read(ulong handle, ulong offset, ref DirectoryWriter writer)
     {
-        if (_handles.Find(handle) is not { } listing)
+        if (handles.Find(handle) is not { } listing)
             return -(int)Errno.EBADF;
         // Not the listing's own: a user may keep thousands of them open.
         byte[] entries = ArrayPool<byte>.Shared.Rent(EntriesBytes);
@@ -193,4 +188,6 @@ internal sealed class DirectoryOperations(Volume volume)
         logical = name;
         return volume.PlainFiles.IsShown(listing.Descriptor, listing.Folder, name);
     }
+
+    public void Dispose() => _expiry.Dispose();
 }

@@ -13,11 +13,11 @@ internal sealed class FileOpener(Volume volume)
     /// <param name="access">What the caller may do.</param>
     /// <param name="appends">Only to write at the end.</param>
     /// <param name="handle">The open file.</param>
-    /// <param name="isUnchanged">The kernel's cached pages are of this version.</param>
-    internal int Open(ulong nodeId, OpenAccess access, bool appends, out OpenHandle handle, out bool isUnchanged)
+    /// <param name="pages">What the kernel's pages of it are worth.</param>
+    internal int Open(ulong nodeId, OpenAccess access, bool appends, out OpenHandle handle, out KeptPages pages)
     {
         handle = null!;
-        isUnchanged = false;
+        pages = KeptPages.None;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
         if (access != OpenAccess.Read && volume.IsReadOnly)
@@ -28,7 +28,7 @@ internal sealed class FileOpener(Volume volume)
         {
             result = node.Kind switch
             {
-                NodeKind.Stored => OpenStored(node, link, access, appends, out handle, out isUnchanged),
+                NodeKind.Stored => OpenStored(node, link, access, appends, out handle, out pages),
                 NodeKind.Plain => OpenPlain(node, link, access, out handle),
                 _ => -(int)Errno.EOPNOTSUPP,
             };
@@ -71,10 +71,10 @@ internal sealed class FileOpener(Volume volume)
         }
     }
 
-    private int OpenStored(Node node, Link link, OpenAccess access, bool appends, out OpenHandle handle, out bool isUnchanged)
+    private int OpenStored(Node node, Link link, OpenAccess access, bool appends, out OpenHandle handle, out KeptPages pages)
     {
         handle = null!;
-        isUnchanged = false;
+        pages = KeptPages.None;
         // No commit moves the name while its version is compared with the open one.
         lock (node.LinksGate)
         {
@@ -108,9 +108,7 @@ internal sealed class FileOpener(Volume volume)
                 // Finding the size may have written a record, which moves the change time only.
                 handle = volume.Contents.Add(new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts)) { Birth = facts.Birth }, access);
             }
-            ulong version = ((OpenFile)handle).Content.Published.Version;
-            isUnchanged = node.CachedVersion == version;
-            node.CachedVersion = version;
+            pages = KernelPages.NoteOpened(node, ((OpenFile)handle).Content.Published.Version);
             return 0;
         }
     }

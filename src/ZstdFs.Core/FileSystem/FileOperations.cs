@@ -25,7 +25,7 @@ internal sealed class FileOperations(Volume volume)
         int result = volume.Shares.Take(writer.UserId, access == OpenAccess.Read ? HandleShares.ToRead : HandleShares.ToWrite, out HandleShare share);
         if (result < 0)
             return result;
-        result = _opener.Open(nodeId, access, (flags & OpenFlags.Append) != 0 && !truncates, out OpenHandle handle, out bool isUnchanged);
+        result = _opener.Open(nodeId, access, (flags & OpenFlags.Append) != 0 && !truncates, out OpenHandle handle, out KeptPages pages);
         if (result < 0)
         {
             volume.Shares.GiveBack(share);
@@ -39,8 +39,11 @@ internal sealed class FileOperations(Volume volume)
             Close(handle);
             return result;
         }
+        // Before the answer: another open must not find them.
+        if (pages == KeptPages.Stale)
+            volume.Pages.Drop(((OpenFile)handle).Content.Node);
         reply = Register(handle);
-        if (isUnchanged)
+        if (pages == KeptPages.Current)
             reply.OpenFlags |= OpenReplyFlags.KeepCache;
         return 0;
     }
@@ -197,7 +200,7 @@ internal sealed class FileOperations(Volume volume)
             return;
         }
         content.Revert();
-        volume.InvalidatePages(content.Node.Id, 0, 0);
+        volume.Pages.Drop(content.Node);
     }
 
     /// <summary>fsync(2): content, size and name are on disk when it returns 0.</summary>

@@ -44,6 +44,8 @@ internal sealed class NodeFinder(Volume volume)
         entry = result < 0 ? default : volume.Entry(node, resolved);
         if (result < 0)
             GiveBack(node);
+        else
+            volume.Pages.NoteShown(node, resolved.Stat);
         return result;
     }
 

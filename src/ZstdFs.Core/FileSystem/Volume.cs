@@ -32,6 +32,7 @@ internal sealed class Volume : IDisposable
         Privileges = new Privileges(this);
         NameJournal = state is null ? null : new NameJournal(source, state, log);
         PlainFiles = new PlainFileView(options.PlainFiles, log);
+        Pages = new KernelPages(this);
         Resolver = new Resolver(Services, FolderGates);
         if (options.PlainFiles == Core.PlainFiles.Convert && state is { KeepsRecords: true })
             Conversion = new BackgroundConversion(this, state);
@@ -53,6 +54,7 @@ internal sealed class Volume : IDisposable
     internal WriteBack WriteBack { get; }
     internal Privileges Privileges { get; }
     internal PlainFileView PlainFiles { get; }
+    internal KernelPages Pages { get; }
     /// <summary>For renames that take two steps; null where nothing can be renamed.</summary>
     internal NameJournal? NameJournal { get; }
     internal Resolver Resolver { get; }
@@ -123,6 +125,7 @@ internal sealed class Volume : IDisposable
                 break;
             entry = Entry(node, resolved);
         }
+        Pages.NoteShown(node, resolved.Stat);
         return 0;
     }
 
@@ -140,10 +143,15 @@ internal sealed class Volume : IDisposable
     /// <summary>A name that does not exist, for the kernel to remember.</summary>
     internal FuseEntryOut NegativeEntry() => new() { EntryValid = _timeoutSeconds, EntryValidNsec = _timeoutNanoseconds };
 
-    internal int GetAttributes(Node node, out FuseAttrOut attributes)
+    /// <param name="node">What is asked about.</param>
+    /// <param name="isChanging">It is the answer to a change, during which nothing may wait for the kernel.</param>
+    /// <param name="attributes">As they are.</param>
+    internal int GetAttributes(Node node, bool isChanging, out FuseAttrOut attributes)
     {
         attributes = new FuseAttrOut { AttrValid = _timeoutSeconds, AttrValidNsec = _timeoutNanoseconds };
-        int result = Gather(node, out _, out attributes.Attr);
+        int result = Gather(node, out Resolved resolved, out attributes.Attr);
+        if (result >= 0 && !isChanging)
+            Pages.NoteShown(node, resolved.Stat);
         return result;
     }
 
@@ -170,6 +178,8 @@ internal sealed class Volume : IDisposable
     {
         int result = Gather(node, out Resolved resolved, out FuseAttr attributes);
         Statx stored = resolved.Stat;
+        if (result >= 0)
+            Pages.NoteShown(node, stored);
         extended = new FuseStatxOut
         {
             AttrValid = _timeoutSeconds,

@@ -93,6 +93,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     {
         if (ReadOnly)
             return 0;
+        _directories.Dispose();
         _volume.Conversion?.Dispose();
         _finder.Stop();
         int result = _files.SynchronizeAll(openToo: true);
@@ -101,8 +102,18 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         return result;
     }
 
+    /// <summary>
+    /// Changes behind the mount's back are looked for and told: the kernel need not go by modification times. Not with plain files, which change so as a matter of course, and of which the
+    /// kernel should take a new length and drop the pages at once.
+    /// </summary>
+    public bool TellsOfChanges => _volume.Services.Options.PlainFiles == PlainFiles.Ignore;
+
     /// <inheritdoc/>
-    public override void Initialized(in NegotiatedConnection connection) => _volume.Notifier = connection.Notifier;
+    public override void Initialized(in NegotiatedConnection connection)
+    {
+        _volume.Notifier = connection.Notifier;
+        _volume.Pages.AreKept = connection.KeepsPages;
+    }
 
     /// <summary>
     /// Logs an op that ended in an exception, which its caller sees as EIO: by the file's path, and what an operator can expect to meet without a stack.
@@ -287,6 +298,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <summary>After <see cref="Drain"/>.</summary>
     public void Dispose()
     {
+        _directories.Dispose();
         _volume.Dispose();
         _state?.Dispose();
         _volume.Source.Dispose();

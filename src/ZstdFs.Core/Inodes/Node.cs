@@ -135,7 +135,18 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     }
 
     /// <summary>Version of the content whose pages the kernel may have kept; 0 where none. Of a folder it is <see cref="ListedAt"/>.</summary>
-    internal ulong CachedVersion { get; set; }
+    internal ulong CachedVersion
+    {
+        get => Volatile.Read(ref _cachedVersion);
+        set => Volatile.Write(ref _cachedVersion, value);
+    }
+    private ulong _cachedVersion;
+
+    /// <summary>The kernel may have kept pages of a version that is not the file's any more.</summary>
+    internal void NoteStalePages() => CachedVersion = ulong.MaxValue;
+
+    /// <summary>One version follows another, whose pages hold all of it, too.</summary>
+    internal void KeepPages(ulong version, ulong next) => Interlocked.CompareExchange(ref _cachedVersion, next, version);
 
     /// <summary>The path below the root, at this moment: logical names with slashes between. Empty where the node has no name.</summary>
     internal byte[] LogicalPath()

@@ -46,7 +46,7 @@ internal sealed class ContentTable(NodeTable nodes)
     {
         lock (_gate)
         {
-            return _contents.TryGetValue(node.Id, out FileContent? content) && (content.IsDirty || content.Published == StoredIdentity.Of(stat))
+            return _contents.TryGetValue(node.Id, out FileContent? content) && IsCurrent(content, StoredIdentity.Of(stat))
                 ? NewHandle(content, access)
                 : null;
         }
@@ -67,9 +67,12 @@ internal sealed class ContentTable(NodeTable nodes)
         bool isUsed;
         lock (_gate)
         {
-            isUsed = !(_contents.TryGetValue(content.Node.Id, out FileContent? other) && (other.IsDirty || other.Published == content.Published));
+            isUsed = !(_contents.TryGetValue(content.Node.Id, out FileContent? other) && IsCurrent(other, content.Published));
             if (isUsed)
+            {
                 _contents[content.Node.Id] = content;
+                other?.NoteOutdated();
+            }
             file = NewHandle(isUsed ? content : other!, access);
         }
         if (!isUsed)
@@ -79,6 +82,8 @@ internal sealed class ContentTable(NodeTable nodes)
         }
         return file;
     }
+
+    private static bool IsCurrent(FileContent content, in StoredIdentity published) => !content.IsOutdated && (content.IsDirty || content.Published == published);
 
     private static OpenFile NewHandle(FileContent content, OpenAccess access)
     {

@@ -11,14 +11,13 @@ internal static class Negotiation
     /// <summary>The oldest kernel that sends the layouts read here as they are (Linux 5.4).</summary>
     internal const uint OldestMinor = 31;
 
-    /// <summary>Every flag taken, with its reason. POSIX_ACL is an option, and so is either EXPORT_SUPPORT or NO_EXPORT_SUPPORT.</summary>
+    /// <summary>Every flag taken, with its reason. POSIX_ACL is an option, and so are EXPORT_SUPPORT or NO_EXPORT_SUPPORT, and EXPLICIT_INVAL_DATA or AUTO_INVAL_DATA.</summary>
     internal const InitFlags Wanted =
         InitFlags.AsyncRead                 // a sequential reader has several READs under way
         | InitFlags.AtomicOpenTruncate      // O_TRUNC comes with OPEN: no moment with an open, untruncated file
         | InitFlags.BigWrites               // writes of more than a page
         | InitFlags.DontMask                // default ACLs replace the umask: only the file system knows
         | InitFlags.HasIoctlDirectory       // ioctls of folders arrive
-        | InitFlags.AutoInvalidateData      // pages of a file that changed behind the mount's back go
         | InitFlags.DoReadDirPlus           // names and attributes in one round trip
         | InitFlags.AsyncDirectIo           // O_DIRECT in parallel
         | InitFlags.ParallelDirectoryOps    // lookups and listings of one folder in parallel
@@ -44,7 +43,6 @@ internal static class Negotiation
         | InitFlags.NoOpenSupport           // open files have state
         | InitFlags.NoOpenDirSupport        // open folders have state
         | InitFlags.HandleKillPriv          // V2 says which writes must clear the bits, this one does not
-        | InitFlags.ExplicitInvalidateData  // the opposite of AUTO_INVAL_DATA
         | InitFlags.MapAlignment            // for DAX
         | InitFlags.HasInodeDax             // for virtiofs
         | InitFlags.Submounts               // nodes of other devices are shown as one file system
@@ -72,7 +70,8 @@ internal static class Negotiation
 
     internal static FuseInitOut Settle(in FuseInitIn init, InitFlags offered, SessionOptions options)
     {
-        InitFlags flags = offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0) | (options.ExportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport));
+        InitFlags flags = offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0) | (options.ExportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
+            | (options.KeepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData));
         return new FuseInitOut
         {
             Major = Major,

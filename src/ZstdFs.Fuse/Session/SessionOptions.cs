@@ -26,6 +26,12 @@ public sealed record SessionOptions
     public bool PosixAcl { get; init; } = true;
 
     /// <summary>
+    /// The kernel keeps a file's pages until it is told to drop them (EXPLICIT_INVAL_DATA): the file system tells of what changed otherwise than through the mount before it tells
+    /// the new attributes. Otherwise it drops them all as soon as it sees another modification time, which each write through the mount makes.
+    /// </summary>
+    public bool KeepsPages { get; init; }
+
+    /// <summary>
     /// The file system finds nodes again that the kernel has forgotten: LOOKUP of "." and ".." by node id, with the generation given before. Otherwise file handles
     /// (name_to_handle_at, NFS) cannot be opened.
     /// </summary>

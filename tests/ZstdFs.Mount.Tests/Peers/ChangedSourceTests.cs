@@ -85,6 +85,30 @@ internal sealed class ChangedSourceTests(int timeoutSeconds)
     }
 
     [Test]
+    public void FolderThatIsKeptOpen_IsListedAsItIs()
+    {
+        Shell.Get($$"""
+            cd '{{_folder.Mount}}' && python3 - <<'END'
+            import ctypes, struct, subprocess, time
+            libc = ctypes.CDLL(None)
+            libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
+            libc.readdir.argtypes = libc.rewinddir.argtypes = [ctypes.c_void_p]
+            # Not Python's listdir, which asks for the folder's attributes each time.
+            folder = libc.opendir(b"d")
+            def names():
+                libc.rewinddir(folder)
+                while entry := libc.readdir(folder):
+                    yield ctypes.string_at(entry + 19).decode()
+            for i in range(3):
+                found = sorted(names())
+                assert found == sorted([".", "..", "below", "g"] + ["new%d" % n for n in range(i)]), found
+                subprocess.run("echo | zstd -q > '{{_folder.Source}}/d/new%d.zst'" % i, shell=True, check=True)
+                time.sleep({{timeoutSeconds}} * 2 + 0.2)
+            END
+            """);
+    }
+
+    [Test]
     public void ReplacedFolder_IsTheNewOne_AndItsPredecessorIsNotMistakenForIt()
     {
         LookAtAll();
