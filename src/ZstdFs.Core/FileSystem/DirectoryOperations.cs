@@ -14,7 +14,7 @@ namespace ZstdFs.Core.FileSystem;
 /// Listings. Positions are the source's own, so that seekdir is right while the folder changes. Entries come with their attributes, so that who lists a folder
 /// and looks at each of its files needs no request for any of them.
 /// </summary>
-internal sealed class DirectoryOperations(Volume volume, HandleTable<Listing> handles) : IDisposable
+internal sealed class DirectoryOperations(Volume volume) : IDisposable
 {
     private const int EntryHeaderBytes = 19;
     private const int EntriesBytes = 32 * 1024;
@@ -22,78 +22,112 @@ internal sealed class DirectoryOperations(Volume volume, HandleTable<Listing> ha
     // Each makes a node, of which the kernel may keep as many as it has memory for: who lists a folder of millions may want their names only.
     private const int MostWithAttributes = 100_000;
 
-    private readonly ListingExpiry _expiry = new(volume, handles);
+    private readonly HandleTable<Listing> _handles = new();
+    private readonly ListingExpiry _expiry = new(volume);
 
-    internal DirectoryOperations(Volume volume)
-        : this(volume, new HandleTable<Listing>())
-    {
-    }
+    /// <summary>
+    /// Folders are listed without being opened: the kernel then sends neither OPENDIR nor RELEASEDIR, and takes every listing that it kept, until that expires. Not with plain files: one is
+    /// not converted while its folder is being listed; and not where nothing is to be kept.
+    /// </summary>
+    internal bool IsStateless { get; set; }
 
     internal int Open(ulong nodeId, uint user, out FuseOpenOut reply)
     {
         reply = default;
+        // The kernel does not ask again.
+        if (IsStateless)
+            return -(int)Errno.ENOSYS;
         int result = volume.Shares.Take(user, HandleShares.ToRead, out HandleShare share);
         if (result < 0)
             return result;
-        result = Open(nodeId, share, out reply);
+        result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
+        if (result >= 0)
+        {
+            using (lease)
+            {
+                lock (volume.FolderGates[folder])
+                {
+                    result = Open(folder, lease.Descriptor, share, out Listing listing);
+                    if (result >= 0)
+                        reply = Register(listing);
+                }
+            }
+        }
         if (result < 0)
             volume.Shares.GiveBack(share);
         return result;
     }
 
-    private int Open(ulong nodeId, in HandleShare share, out FuseOpenOut reply)
+    private int Open(Node folder, FileDescriptor place, in HandleShare share, out Listing listing)
     {
-        reply = default;
-        int result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
+        listing = null!;
+        int result = volume.Source.OpenListing(place, new NativeName(".\0"u8), out FileDescriptor descriptor);
         if (result < 0)
             return result;
-        using (lease)
-        {
-            lock (volume.FolderGates[folder])
-            {
-                result = volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) is < 0 and var failed ? failed : Add(descriptor, folder, share, out reply);
-                if (result >= 0)
-                    folder.Listings++;
-            }
-        }
-        return result;
+        _ = SystemCallsAt.Stat(descriptor, out Statx stat);
+        listing = new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat), share);
+        return 0;
     }
 
-    private int Add(FileDescriptor descriptor, Node folder, in HandleShare share, out FuseOpenOut reply)
+    private FuseOpenOut Register(Listing listing)
     {
-        _ = SystemCallsAt.Stat(descriptor, out Statx stat);
-        reply = new FuseOpenOut { Handle = handles.Add(new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat), share)) };
+        var reply = new FuseOpenOut { Handle = _handles.Add(listing) };
+        Node folder = listing.Folder;
         // Of two that list at once the kernel may keep what the one was told before a change as if it were from after it.
+        bool isFirst = folder.Listings++ == 0;
         // Where nothing is to be kept at all, it would be for as long as the folder stays open.
-        if (folder.Listings > 0 || volume.CacheTimeout == TimeSpan.Zero)
-            return 0;
-        _expiry.NoteOpened();
+        if (!isFirst || volume.CacheTimeout == TimeSpan.Zero)
+            return reply;
         reply.OpenFlags = OpenReplyFlags.CacheDirectory;
-        // The kernel takes a listing that it kept where the folder's modification time is the same, but that one is without attributes: it serves only as long as those
-        // that came with it are good.
         if (Stopwatch.GetElapsedTime(folder.ListedAt) < volume.CacheTimeout && folder.ListedAt != 0)
             reply.OpenFlags |= OpenReplyFlags.KeepCache;
         else
             folder.ListedAt = Stopwatch.GetTimestamp();
-        return 0;
+        return reply;
     }
 
     internal void Release(ulong handle)
     {
-        if (handles.Remove(handle) is not { } listing)
+        if (_handles.Remove(handle) is not { } listing)
             return;
-        listing.Descriptor.Dispose();
+        listing.Dispose();
         volume.Shares.GiveBack(listing.Share);
         lock (volume.FolderGates[listing.Folder])
             listing.Folder.Listings--;
     }
 
-    internal int Synchronize(ulong handle) => handles.Find(handle) is { } listing ? SystemCallsFile.Synchronize(listing.Descriptor) : -(int)Errno.EBADF;
-
-    internal int Read(ulong handle, ulong offset, ref DirectoryWriter writer)
+    internal int Synchronize(ulong nodeId)
     {
-        if (handles.Find(handle) is not { } listing)
-            return -(int)Errno.EBADF;
+        int result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
+        // Of one that was removed nothing is left to be kept.
+        if (result < 0)
+            return folder is { AnyLink: null } ? 0 : result;
+        using (lease)
+            return volume.Source.SynchronizeFolder(lease.Descriptor);
+    }
+
+    internal int Read(ulong nodeId, ulong handle, ulong offset, ref DirectoryWriter writer)
+    {
+        if (_handles.Find(handle) is { } listing)
+            return Read(listing, offset, ref writer);
+        int result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
+        if (result < 0)
+            return result;
+        using (lease)
+            result = Open(folder, lease.Descriptor, share: default, out listing);
+        if (result < 0)
+            return result;
+        using (listing)
+            return Read(listing, offset, ref writer);
+    }
+
+    private int Read(Listing listing, ulong offset, ref DirectoryWriter writer)
+    {
+        if (offset == 0)
+        {
+            listing.Folder.ListedWithAttributes = 0;
+            _expiry.NoteBegun(listing.Folder);
+        }
         // Not the listing's own: a user may keep thousands of them open.
         byte[] entries = ArrayPool<byte>.Shared.Rent(EntriesBytes);
         try
@@ -146,9 +180,9 @@ internal sealed class DirectoryOperations(Volume volume, HandleTable<Listing> ha
             return true;
         if (!writer.HasRoomFor(logical.Length))
             return false;
-        if (writer.IsPlus && listing.WithAttributes < MostWithAttributes)
+        if (writer.IsPlus && listing.Folder.ListedWithAttributes < MostWithAttributes)
         {
-            listing.WithAttributes++;
+            listing.Folder.ListedWithAttributes++;
             // Gone since it was listed, or not shown: the name is left out.
             return volume.LookUp(listing.Folder, listing.Descriptor, logical, out FuseEntryOut found) < 0
                 || writer.TryAddPlus(logical, found, FileType.ToEntryType(found.Attr.Mode), next);

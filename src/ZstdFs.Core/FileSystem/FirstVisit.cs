@@ -22,13 +22,15 @@ internal sealed class FirstVisit(ZstdFileSystem fileSystem)
 
     internal void Run()
     {
-        if (fileSystem.OpenDirectory(_visitor, Root, OpenFlags.ReadOnly, out FuseOpenOut folder) < 0)
+        int opened = fileSystem.OpenDirectory(_visitor, Root, OpenFlags.ReadOnly, out FuseOpenOut folder);
+        if (opened is < 0 and not -(int)Errno.ENOSYS)
             return;
         byte[] entries = new byte[ListedBytes];
         var writer = new DirectoryWriter(entries, plus: false);
         int result = fileSystem.ReadDirectory(_visitor, Root, folder.Handle, 0, ref writer);
         int length = writer.BytesWritten;
-        fileSystem.ReleaseDirectory(_visitor, Root, folder.Handle);
+        if (opened >= 0)
+            fileSystem.ReleaseDirectory(_visitor, Root, folder.Handle);
         if (result >= 0 && FirstFile(entries.AsSpan(0, length)) is { } name)
             Visit(name);
     }

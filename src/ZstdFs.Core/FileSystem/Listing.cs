@@ -9,8 +9,8 @@ namespace ZstdFs.Core.FileSystem;
 /// <param name="folder">Its node.</param>
 /// <param name="stat">As it was when it was opened.</param>
 /// <param name="isElsewhere">On another file system than the root.</param>
-/// <param name="share">Of its user's open files.</param>
-internal sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat, bool isElsewhere, HandleShare share)
+/// <param name="share">Of its user's open files; none where it is open for one request.</param>
+internal sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat, bool isElsewhere, HandleShare share = default) : IDisposable
 {
     /// <summary>Guards the position.</summary>
     internal readonly Lock Gate = new();
@@ -20,9 +20,5 @@ internal sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat
     internal readonly bool IsElsewhere = isElsewhere;
     internal readonly HandleShare Share = share;
 
-    /// <summary>How many entries came with their attributes. Guarded by <see cref="Gate"/>.</summary>
-    internal int WithAttributes;
-
-    /// <summary>The folder's change time, as far as what the kernel keeps of the listing goes. For <see cref="ListingExpiry"/>.</summary>
-    internal Timestamp KeptFrom = stat.ChangeTime.ToTimestamp();
+    public void Dispose() => Descriptor.Dispose();
 }

@@ -1,64 +1,75 @@
+using System.Diagnostics;
 using ZstdFs.Core.Inodes;
-using ZstdFs.Core.OpenFiles;
-using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// Who keeps a folder open and reads it again from its beginning (rewinddir(3)) is answered by the kernel from what it kept, unasked. So while a folder is open it is looked at once in
-/// the cache timeout, and what the kernel kept of one that has changed in the source goes.
+/// What the kernel keeps of a listing goes when it is as old as the cache timeout. Until then it answers unasked whoever opens the folder, or rewinds it; after that, a change in the source
+/// would stay unseen, and the names would stand there without the attributes that came with them: a new listing, a request or two, is cheaper than a LOOKUP for each file.
 /// </summary>
 internal sealed class ListingExpiry : IDisposable
 {
-    private static readonly TimeSpan ShortestPeriod = TimeSpan.FromMilliseconds(100);
+    /// <summary>A shorter timeout is no use to anybody, and would cost more than it saves.</summary>
+    internal static readonly TimeSpan LeastAge = TimeSpan.FromMilliseconds(100);
 
     private readonly Volume _volume;
-    private readonly HandleTable<Listing> _listings;
-    private readonly TimeSpan _period;
+    private readonly long _age;
     private readonly Timer _timer;
-    private int _isRunning;
 
-    internal ListingExpiry(Volume volume, HandleTable<Listing> listings)
+    // Guards what is below: the folders whose listings may be kept, and when those must go, in that order. Each is there once.
+    private readonly Lock _gate = new();
+    private readonly Queue<(ulong Folder, long Due)> _kept = new();
+    private readonly HashSet<ulong> _known = [];
+    private bool _isAwaited;
+
+    internal ListingExpiry(Volume volume)
     {
-        (_volume, _listings) = (volume, listings);
-        _period = volume.CacheTimeout > ShortestPeriod ? volume.CacheTimeout : ShortestPeriod;
-        _timer = new Timer(static expiry => ((ListingExpiry)expiry!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _volume = volume;
+        _age = (long)(volume.CacheTimeout.TotalSeconds * Stopwatch.Frequency);
+        _timer = new Timer(static expiry => ((ListingExpiry)expiry!).DropOld(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>A listing that the kernel may keep was opened.</summary>
-    internal void NoteOpened()
+    /// <summary>A folder is about to be listed from its beginning.</summary>
+    internal void NoteBegun(Node folder)
     {
-        if (Volatile.Read(ref _isRunning) == 0 && Interlocked.Exchange(ref _isRunning, 1) == 0)
-            Await();
-    }
-
-    private void Await() => _timer.Change(_period, Timeout.InfiniteTimeSpan);
-
-    private void Look()
-    {
-        bool isAnyOpen = false;
-        foreach (Listing listing in _listings.All())
-        {
-            isAnyOpen = true;
-            if (_volume.Directories.Rent(listing.Folder, out DescriptorLease lease) < 0)
-                continue;
-            Timestamp changed;
-            using (lease)
-                changed = SystemCallsAt.Stat(lease.Descriptor, out Statx stat) >= 0 ? stat.ChangeTime.ToTimestamp() : default;
-            if (changed == listing.KeptFrom)
-                continue;
-            listing.KeptFrom = changed;
-            _volume.InvalidatePages(listing.Folder.Id, 0, 0);
-        }
-        if (isAnyOpen)
-        {
-            Await();
+        if (_age == 0)
             return;
+        lock (_gate)
+        {
+            if (!_known.Add(folder.Id))
+                return;
+            _kept.Enqueue((folder.Id, Stopwatch.GetTimestamp() + _age));
+            if (_isAwaited)
+                return;
+            _isAwaited = true;
+            _timer.Change(_volume.CacheTimeout, Timeout.InfiniteTimeSpan);
         }
-        Volatile.Write(ref _isRunning, 0);
-        // One that was opened meanwhile believed that it will be looked at.
-        if (_listings.All().Any())
-            NoteOpened();
+    }
+
+    private void DropOld()
+    {
+        while (TakeOld(out ulong folder))
+            _volume.InvalidatePages(folder, 0, 0);
+    }
+
+    /// <summary>The next one that is due. Where there is none, the timer goes off again when there will be.</summary>
+    private bool TakeOld(out ulong folder)
+    {
+        lock (_gate)
+        {
+            (folder, long due) = _kept.TryPeek(out (ulong, long) next) ? next : default;
+            long left = due - Stopwatch.GetTimestamp();
+            if (folder != 0 && left <= 0)
+            {
+                _known.Remove(folder);
+                _kept.Dequeue();
+                return true;
+            }
+            _isAwaited = folder != 0;
+            if (_isAwaited)
+                _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(left * 1000.0 / Stopwatch.Frequency)), Timeout.InfiniteTimeSpan);
+            return false;
+        }
     }
 
     public void Dispose()

@@ -35,16 +35,6 @@ internal sealed class HandleTable<T> where T : class
         return handle < (ulong)slots.Length ? Volatile.Read(ref slots[handle]) : null;
     }
 
-    /// <summary>Those that are open; one that is opened meanwhile may be left out.</summary>
-    internal IEnumerable<T> All()
-    {
-        foreach (T? value in Volatile.Read(ref _slots))
-        {
-            if (value is not null)
-                yield return value;
-        }
-    }
-
     internal T? Remove(ulong handle)
     {
         lock (_gate)
