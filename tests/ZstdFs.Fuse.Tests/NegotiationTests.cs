@@ -65,6 +65,14 @@ internal sealed class NegotiationTests
     }
 
     [Test]
+    public void PagesAreLeftToTheKernel_WhereWritesPastThemLeaveThemAsTheyWere()
+    {
+        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, KeepsPages = true });
+        InitFlags flags = kernel.Init(without: InitFlags.DirectIoAllowMmap).AllFlags;
+        Assert.That((flags.HasFlag(InitFlags.AutoInvalidateData), flags.HasFlag(InitFlags.ExplicitInvalidateData)), Is.EqualTo((true, false)));
+    }
+
+    [Test]
     public void NewerMajor_IsToldOurs_AndAsksAgain()
     {
         using var kernel = new ScriptedKernel(new RecordingFileSystem());

@@ -115,15 +115,19 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
     private static int SetModifyTime(in AttributePlace place, Node node, FileContent? content, Timestamp access, Timestamp modify)
     {
         SizeRecord record = default;
-        Statx before = default;
-        bool keepsRecord = content is not { IsDirty: true } && place.TryReadRecord(out record) && !record.IsFresh && place.Stat(out before) >= 0 && record.Describes(before);
-        int result = place.SetTimes(access, modify);
+        int result = place.Stat(out Statx before);
+        if (result < 0)
+            return result;
+        bool keepsRecord = content is not { IsDirty: true } && place.TryReadRecord(out record) && !record.IsFresh && record.Describes(before);
+        result = place.SetTimes(access, modify);
         Statx after = default;
         if (result >= 0)
             result = place.Stat(out after);
         if (result < 0)
             return result;
-        content?.NoteTimes(modify, after);
+        // Not where the file was changed in the source meanwhile: what is open is another version then, whatever its time.
+        if (content is not null && StoredIdentity.Of(before) == content.Published)
+            content.NoteTimes(modify, after);
         if (!keepsRecord)
             return 0;
         node.KeepPages(StoredIdentity.Of(before).Version, StoredIdentity.Of(after).Version);

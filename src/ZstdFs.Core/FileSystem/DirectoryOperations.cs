@@ -27,7 +27,7 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
 
     /// <summary>
     /// Folders are listed without being opened: the kernel then sends neither OPENDIR nor RELEASEDIR, and takes every listing that it kept, until that expires. Not with plain files: one is
-    /// not converted while its folder is being listed; and not where nothing is to be kept.
+    /// not converted while its folder is being listed; not where positions mean nothing to who opens the folder anew; and not where nothing is to be kept.
     /// </summary>
     internal bool IsStateless { get; set; }
 
@@ -124,10 +124,7 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
     private int Read(Listing listing, ulong offset, ref DirectoryWriter writer)
     {
         if (offset == 0)
-        {
             listing.Folder.ListedWithAttributes = 0;
-            _expiry.NoteBegun(listing.Folder);
-        }
         // Not the listing's own: a user may keep thousands of them open.
         byte[] entries = ArrayPool<byte>.Shared.Rent(EntriesBytes);
         try
@@ -138,6 +135,8 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
         finally
         {
             ArrayPool<byte>.Shared.Return(entries);
+            if (offset == 0)
+                _expiry.NoteBegun(listing.Folder);
         }
     }
 

@@ -41,7 +41,7 @@ internal sealed class FileOperations(Volume volume)
         }
         // Before the answer: another open must not find them.
         if (pages == KeptPages.Stale)
-            volume.Pages.Drop(((OpenFile)handle).Content.Node);
+            volume.Pages.DropFor(((OpenFile)handle).Content);
         reply = Register(handle);
         if (pages == KeptPages.Current)
             reply.OpenFlags |= OpenReplyFlags.KeepCache;

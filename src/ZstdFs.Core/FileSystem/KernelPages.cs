@@ -1,3 +1,4 @@
+using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -30,7 +31,7 @@ internal sealed class KernelPages(Volume volume)
         ulong cached = node.CachedVersion;
         if (cached == version)
             return KeptPages.Current;
-        // Until they are gone, whoever opens the file next must not keep them either.
+        // Until they are gone, whoever else opens the file must not keep them either.
         if (cached != 0)
             return KeptPages.Stale;
         node.CachedVersion = version;
@@ -46,16 +47,25 @@ internal sealed class KernelPages(Volume volume)
         if (!AreKept || node.Kind != NodeKind.Stored)
             return;
         ulong cached = node.CachedVersion;
-        if (cached != 0 && cached != StoredIdentity.Of(stat).Version && IsStale(node))
+        if (cached != 0 && cached != StoredIdentity.Of(stat).Version && !node.HasStalePages && IsStale(node))
             Drop(node);
     }
 
-    /// <summary>The kernel must read the whole file again.</summary>
+    /// <summary>The kernel must read the whole file again. What it reads then counts only for who opens the file after that: who has it open may read another version.</summary>
     internal void Drop(Node node)
     {
+        node.NoteDroppedPages();
         volume.InvalidatePages(node.Id, 0, 0);
-        // Not before: who opens it in between would be told to keep what is still there.
-        node.CachedVersion = 0;
+    }
+
+    /// <summary>The same for who has just opened a version, whose pages may be kept from now on.</summary>
+    internal void DropFor(FileContent opened)
+    {
+        ulong version;
+        lock (opened.Node.LinksGate)
+            version = opened.Published.Version;
+        Drop(opened.Node);
+        opened.Node.KeepPagesFromNowOn(version);
     }
 
     /// <summary>Looked at again where no commit can move the name: one that has just been published is a new version, and no change behind the mount's back.</summary>

@@ -9,17 +9,18 @@ namespace ZstdFs.Core.FileSystem;
 /// </summary>
 internal sealed class ListingExpiry : IDisposable
 {
-    /// <summary>A shorter timeout is no use to anybody, and would cost more than it saves.</summary>
+    /// <summary>With a shorter timeout more would be dropped than kept.</summary>
     internal static readonly TimeSpan LeastAge = TimeSpan.FromMilliseconds(100);
 
     private readonly Volume _volume;
     private readonly long _age;
+    private readonly long _deliveryTime = Stopwatch.Frequency / 10;
     private readonly Timer _timer;
 
-    // Guards what is below: the folders whose listings may be kept, and when those must go, in that order. Each is there once.
+    // Guards what is below: the folders whose listings may be kept, when each was begun last, and in which order they are looked at. Each is queued once.
     private readonly Lock _gate = new();
-    private readonly Queue<(ulong Folder, long Due)> _kept = new();
-    private readonly HashSet<ulong> _known = [];
+    private readonly Dictionary<ulong, long> _begun = [];
+    private readonly Queue<(ulong Folder, long Due)> _queue = new();
     private bool _isAwaited;
 
     internal ListingExpiry(Volume volume)
@@ -29,16 +30,20 @@ internal sealed class ListingExpiry : IDisposable
         _timer = new Timer(static expiry => ((ListingExpiry)expiry!).DropOld(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>A folder is about to be listed from its beginning.</summary>
+    /// <summary>The beginning of a folder's listing is about to be answered.</summary>
     internal void NoteBegun(Node folder)
     {
         if (_age == 0)
             return;
+        long now = Stopwatch.GetTimestamp();
         lock (_gate)
         {
-            if (!_known.Add(folder.Id))
+            // What the kernel makes of this answer may come after what it kept before was dropped.
+            bool isQueued = _begun.ContainsKey(folder.Id);
+            _begun[folder.Id] = now;
+            if (isQueued)
                 return;
-            _kept.Enqueue((folder.Id, Stopwatch.GetTimestamp() + _age));
+            _queue.Enqueue((folder.Id, now + _age));
             if (_isAwaited)
                 return;
             _isAwaited = true;
@@ -57,18 +62,23 @@ internal sealed class ListingExpiry : IDisposable
     {
         lock (_gate)
         {
-            (folder, long due) = _kept.TryPeek(out (ulong, long) next) ? next : default;
-            long left = due - Stopwatch.GetTimestamp();
-            if (folder != 0 && left <= 0)
+            _isAwaited = _queue.TryPeek(out (ulong Folder, long Due) next);
+            folder = next.Folder;
+            if (!_isAwaited)
+                return false;
+            long now = Stopwatch.GetTimestamp();
+            if (next.Due > now)
             {
-                _known.Remove(folder);
-                _kept.Dequeue();
-                return true;
+                _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling((next.Due - now) * 1000.0 / Stopwatch.Frequency)), Timeout.InfiniteTimeSpan);
+                return false;
             }
-            _isAwaited = folder != 0;
-            if (_isAwaited)
-                _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(left * 1000.0 / Stopwatch.Frequency)), Timeout.InfiniteTimeSpan);
-            return false;
+            _queue.Dequeue();
+            // The kernel may take a listing that was begun just now into what it keeps after this drop: that goes in its turn.
+            if (_begun[folder] + _deliveryTime > now)
+                _queue.Enqueue((folder, now + _age));
+            else
+                _begun.Remove(folder);
+            return true;
         }
     }
 

@@ -113,7 +113,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     {
         _volume.Notifier = connection.Notifier;
         _volume.Pages.AreKept = connection.KeepsPages;
-        _directories.IsStateless = connection is { KeepsPages: true, ListsUnopened: true } && _volume.CacheTimeout >= ListingExpiry.LeastAge;
+        _directories.IsStateless = connection is { KeepsPages: true, ListsUnopened: true } && _volume.Source.HasLastingPositions && _volume.CacheTimeout >= ListingExpiry.LeastAge;
     }
 
     /// <summary>

@@ -150,7 +150,18 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     private ulong _cachedVersion;
 
     /// <summary>The kernel may have kept pages of a version that is not the file's any more.</summary>
-    internal void NoteStalePages() => CachedVersion = ulong.MaxValue;
+    internal void NoteStalePages() => CachedVersion = StalePages;
+
+    /// <summary>The kernel is about to be told to drop them. What it keeps after that is of nobody knows which version.</summary>
+    internal void NoteDroppedPages() => CachedVersion = DroppedPages;
+
+    /// <summary>Whoever opens the file next must not keep its pages, and nobody needs to be told so again.</summary>
+    internal bool HasStalePages => CachedVersion >= DroppedPages;
+
+    /// <summary>The pages that the kernel was told to drop are gone, and none of an outdated version have come since.</summary>
+    internal void KeepPagesFromNowOn(ulong version) => KeepPages(DroppedPages, version);
+
+    private const ulong StalePages = ulong.MaxValue, DroppedPages = ulong.MaxValue - 1;
 
     /// <summary>One version follows another, whose pages hold all of it, too.</summary>
     internal void KeepPages(ulong version, ulong next) => Interlocked.CompareExchange(ref _cachedVersion, next, version);

@@ -112,6 +112,9 @@ internal sealed class ContentTable(NodeTable nodes)
         lock (_gate)
         {
             Count(file, -1);
+            // It may have mapped pages from before a write that is under way past them, and that drops pages again only where somebody can have some.
+            if (file.IsReadable && file.Content.Handles.DirectWriters > 0)
+                file.Content.Node.NoteStalePages();
             return file.IsWritable && file.Content.Handles.Writable == 0;
         }
     }

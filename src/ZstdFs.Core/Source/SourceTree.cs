@@ -18,7 +18,9 @@ internal sealed class SourceTree : IDisposable
             throw new SourceException(SourceProblem.Unusable, $"the source is not a folder that can be read ({(Errno)(-result)})");
         RootStat = stat;
         Devices = new SourceDevices(stat);
-        ReadOnly = readOnly || (SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0 && (statistics.Flags & StatFs.ReadOnly) != 0);
+        bool isKnown = SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0;
+        ReadOnly = readOnly || isKnown && (statistics.Flags & StatFs.ReadOnly) != 0;
+        HasLastingPositions = isKnown && statistics.Type is StatFs.Ext4 or StatFs.Xfs or StatFs.Btrfs;
     }
 
     /// <summary>The source's root folder.</summary>
@@ -29,6 +31,9 @@ internal sealed class SourceTree : IDisposable
 
     /// <summary>The file systems that it is made of.</summary>
     internal SourceDevices Devices { get; }
+
+    /// <summary>A position in a folder's listing is good for whoever opens the folder next, too. Of a merged overlayfs folder, for one, it is not.</summary>
+    internal bool HasLastingPositions { get; }
 
     /// <summary>Nothing may be written.</summary>
     internal bool ReadOnly { get; }

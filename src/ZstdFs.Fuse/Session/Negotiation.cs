@@ -70,8 +70,10 @@ internal static class Negotiation
 
     internal static FuseInitOut Settle(in FuseInitIn init, InitFlags offered, SessionOptions options)
     {
+        // Before Linux 6.6, which this flag came with, a write past the page cache leaves the pages as they were.
+        bool keepsPages = options.KeepsPages && (offered & InitFlags.DirectIoAllowMmap) != 0;
         InitFlags flags = offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0) | (options.ExportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
-            | (options.KeepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData));
+            | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData));
         return new FuseInitOut
         {
             Major = Major,

@@ -89,6 +89,27 @@ internal sealed class KeptPagesTests
     }
 
     [Test]
+    public void TouchedRightAfterAChangeInTheSource_AreGone_ThoughSomebodyHasTheOldVersionOpen()
+    {
+        using MountedFolder folder = Prepare();
+        Shell.Get($$"""
+            cd '{{folder.Mount}}' && python3 - <<'END'
+            import os, subprocess
+            old = open("f", "rb").read()
+            reader = os.open("f", os.O_RDONLY)
+            # Neither looks the file up again nor opens it: as far as the kernel knows, it is the one that it has kept.
+            subprocess.run("echo more | zstd -q >> '{{folder.Source}}/f.zst'", shell=True, check=True)
+            os.utime(reader)
+            for i in range(2):
+                assert open("f", "rb").read() == old + b"more\n", i
+                if i == 0: os.close(reader)
+            END
+            """);
+        folder.Remount();
+        Assert.That(Shell.Get($"tail -c 5 '{folder.Mount}/f'"), Is.EqualTo("more"));
+    }
+
+    [Test]
     public void EarlierVersionPutBackInTheSource_IsReadAsItIs_ThoughSomebodyReadsTheLaterOne()
     {
         using MountedFolder folder = Prepare();
