@@ -11,9 +11,6 @@ internal sealed class FrameStream : IDisposable
 {
     private const int InputBytes = 128 * 1024;
 
-    // The kernel's own read-ahead is as long as one input here, which the decoder waits for each time.
-    private const int AheadBytes = 1024 * 1024;
-
     private readonly FileDescriptor _stored;
     private readonly long _frameStart;
     private readonly long _frameEnd;
@@ -22,7 +19,6 @@ internal sealed class FrameStream : IDisposable
     private long _inputEnd;
     private int _inputAt;
     private int _inputLength;
-    private long _askedEnd;
 
     internal FrameStream(FileDescriptor stored, long storedOffset, long storedBytes, StreamDecoder decoder)
     {
@@ -95,16 +91,5 @@ internal sealed class FrameStream : IDisposable
         // Input that has run out is no error yet: the decoder may hold content that it had no room to put out.
         (_inputAt, _inputLength) = (0, count);
         _inputEnd += count;
-        AskAhead();
-    }
-
-    /// <summary>Has the disk go on while what is there is decoded; not for the first input, which may be all that somebody wants.</summary>
-    private void AskAhead()
-    {
-        if (_inputEnd - _frameStart <= InputBytes || _inputEnd + AheadBytes / 2 < _askedEnd || _askedEnd >= _frameEnd)
-            return;
-        long from = Math.Max(_askedEnd, _inputEnd);
-        _askedEnd = Math.Min(from + AheadBytes, _frameEnd);
-        FileAdvice.WillNeed(_stored, from, _askedEnd - from);
     }
 }

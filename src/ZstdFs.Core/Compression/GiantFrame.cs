@@ -10,8 +10,8 @@ namespace ZstdFs.Core.Compression;
 /// </summary>
 internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, StreamBudget budget, FileDescriptor? spill) : IDisposable
 {
-    // Short enough for the first bytes to come at once; then long enough for the hand-over between steps not to be felt.
-    private const int FirstStepBytes = 256 * 1024, StepBytes = 1024 * 1024;
+    // Short enough for the first bytes to come at once, long enough for the hand-over between steps not to be felt.
+    private const int StepBytes = 256 * 1024;
 
     // A monitor, not a Lock, because those wait on it who want bytes that somebody else decodes now. Guards the fields below it; the
     // cursor is used, without the lock, by whoever has set _isDecoding.
@@ -91,7 +91,7 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
     private long Decode(byte[] buffer, out int count)
     {
         long start = Volatile.Read(ref _decoded);
-        count = (int)Math.Min(start == 0 ? FirstStepBytes : StepBytes, extent.LogicalBytes - start);
+        count = (int)Math.Min(StepBytes, extent.LogicalBytes - start);
         DamagedFrameException? damage = null;
         bool isDecoded = false;
         try
