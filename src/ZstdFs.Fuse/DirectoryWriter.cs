@@ -26,8 +26,11 @@ public ref struct DirectoryWriter
     /// <summary>Bytes used so far.</summary>
     public int BytesWritten { get; private set; }
 
+    /// <summary>Bytes that are left.</summary>
+    public readonly int Room => _buffer.Length - BytesWritten;
+
     /// <summary>Whether an entry with a name of so many bytes still fits: to be asked before a lookup is counted for it.</summary>
-    public readonly bool HasRoomFor(int nameLength) => EntryBytes(nameLength, IsPlus) <= _buffer.Length - BytesWritten;
+    public readonly bool HasRoomFor(int nameLength) => EntryBytes(nameLength, IsPlus) <= Room;
 
     /// <summary>
     /// Adds an entry; in a READDIRPLUS reply it is one without a node, which the kernel looks up when it needs to. False, and nothing written, where it

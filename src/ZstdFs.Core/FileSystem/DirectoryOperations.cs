@@ -19,6 +19,9 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
     private const int EntryHeaderBytes = 19;
     private const int EntriesBytes = 32 * 1024;
 
+    // struct linux_dirent64 with a name of 255 bytes; and how much longer an entry is in a reply, which is most for names of one byte: 32 and 160 bytes for 24.
+    private const int LongestEntryBytes = 280, MostGrowth = 2, MostGrowthPlus = 7;
+
     // Each makes a node, of which the kernel may keep as many as it has memory for: who lists a folder of millions may want their names only.
     private const int MostWithAttributes = 100_000;
 
@@ -142,22 +145,45 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
 
     private int Read(Listing listing, ulong offset, byte[] entries, ref DirectoryWriter writer)
     {
-        long at = SystemCallsFile.Seek(listing.Descriptor, (long)offset, SeekWhence.Set);
-        if (at < 0)
-            return (int)at;
+        int result = GoTo(listing, offset);
+        if (result < 0)
+            return result;
         while (true)
         {
-            int filled = SystemCallsFile.ReadDirectory(listing.Descriptor, entries);
-            if (filled <= 0)
+            // No more than there is room for, whatever their names: what is read and not given would have to be gone back to.
+            int readable = writer.Room / (writer.IsPlus ? MostGrowthPlus : MostGrowth);
+            if (readable < LongestEntryBytes && writer.BytesWritten > 0)
+                break;
+            int filled = SystemCallsFile.ReadDirectory(listing.Descriptor, entries.AsSpan(0, Math.Clamp(readable, LongestEntryBytes, EntriesBytes)));
+            if (filled < 0)
                 return filled;
+            if (filled == 0)
+                break;
             for (int position = 0; position < filled;)
             {
                 ReadOnlySpan<byte> entry = entries.AsSpan(position, filled - position);
                 position += BinaryPrimitives.ReadUInt16LittleEndian(entry[16..]);
+                int before = writer.BytesWritten;
                 if (!TryWrite(listing, entry, ref writer))
                     return 0;
+                if (writer.BytesWritten > before)
+                    listing.Shown = BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]);
             }
         }
+        listing.IsAtShown = true;
+        return 0;
+    }
+
+    /// <summary>
+    /// Goes to where the caller is. Not where the descriptor is there already: on btrfs that would have the listing end later, behind what was renamed since, and who writes to each file
+    /// that is listed would never come to its end, because commits rename.
+    /// </summary>
+    private static int GoTo(Listing listing, ulong offset)
+    {
+        bool isThere = listing.IsAtShown && listing.Shown == offset;
+        // Until the reply is complete.
+        (listing.Shown, listing.IsAtShown) = (offset, false);
+        return isThere ? 0 : (int)Math.Min(0, SystemCallsFile.Seek(listing.Descriptor, (long)offset, SeekWhence.Set));
     }
 
     /// <summary>Writes an entry where it is one that the mount shows. False when the reply is full.</summary>

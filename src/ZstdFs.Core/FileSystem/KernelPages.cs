@@ -61,11 +61,10 @@ internal sealed class KernelPages(Volume volume)
     /// <summary>The same for who has just opened a version, whose pages may be kept from now on.</summary>
     internal void DropFor(FileContent opened)
     {
-        ulong version;
-        lock (opened.Node.LinksGate)
-            version = opened.Published.Version;
         Drop(opened.Node);
-        opened.Node.KeepPagesFromNowOn(version);
+        // Not the version from before: a commit may have followed it meanwhile.
+        lock (opened.Node.LinksGate)
+            opened.Node.KeepPagesFromNowOn(opened.Published.Version);
     }
 
     /// <summary>Looked at again where no commit can move the name: one that has just been published is a new version, and no change behind the mount's back.</summary>

@@ -20,5 +20,10 @@ internal sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat
     internal readonly bool IsElsewhere = isElsewhere;
     internal readonly HandleShare Share = share;
 
+    /// <summary>Position of the last entry that was given. Guarded by <see cref="Gate"/>.</summary>
+    internal ulong Shown;
+    /// <summary>The descriptor stands there, and nothing that it has passed is still to be given. Guarded by <see cref="Gate"/>.</summary>
+    internal bool IsAtShown = true;
+
     public void Dispose() => Descriptor.Dispose();
 }

@@ -75,7 +75,7 @@ internal sealed class ListingExpiry : IDisposable
             _queue.Dequeue();
             // The kernel may take a listing that was begun just now into what it keeps after this drop: that goes in its turn.
             if (_begun[folder] + _deliveryTime > now)
-                _queue.Enqueue((folder, now + _age));
+                _queue.Enqueue((folder, now + Math.Max(_age, _deliveryTime)));
             else
                 _begun.Remove(folder);
             return true;

@@ -141,13 +141,16 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         set => CachedVersion = (ulong)value;
     }
 
-    /// <summary>Version of the content whose pages the kernel may have kept; 0 where none. Of a folder it is <see cref="ListedAt"/>.</summary>
+    /// <summary>Version of the content whose pages the kernel may have kept; 0 where none, and see <see cref="HasStalePages"/>. Of a folder it is <see cref="ListedAt"/>.</summary>
     internal ulong CachedVersion
     {
         get => Volatile.Read(ref _cachedVersion);
         set => Volatile.Write(ref _cachedVersion, value);
     }
     private ulong _cachedVersion;
+
+    // No version of a file: what the kernel keeps must go; it was told so, and what it has kept since may be of any version.
+    private const ulong StalePages = ulong.MaxValue, DroppedPages = ulong.MaxValue - 1;
 
     /// <summary>The kernel may have kept pages of a version that is not the file's any more.</summary>
     internal void NoteStalePages() => CachedVersion = StalePages;
@@ -160,8 +163,6 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
 
     /// <summary>The pages that the kernel was told to drop are gone, and none of an outdated version have come since.</summary>
     internal void KeepPagesFromNowOn(ulong version) => KeepPages(DroppedPages, version);
-
-    private const ulong StalePages = ulong.MaxValue, DroppedPages = ulong.MaxValue - 1;
 
     /// <summary>One version follows another, whose pages hold all of it, too.</summary>
     internal void KeepPages(ulong version, ulong next) => Interlocked.CompareExchange(ref _cachedVersion, next, version);

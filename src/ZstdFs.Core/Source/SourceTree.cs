@@ -20,7 +20,7 @@ internal sealed class SourceTree : IDisposable
         Devices = new SourceDevices(stat);
         bool isKnown = SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0;
         ReadOnly = readOnly || isKnown && (statistics.Flags & StatFs.ReadOnly) != 0;
-        HasLastingPositions = isKnown && statistics.Type is StatFs.Ext4 or StatFs.Xfs or StatFs.Btrfs;
+        HasLastingPositions = isKnown && statistics.Type is StatFs.Ext4 or StatFs.Xfs;
     }
 
     /// <summary>The source's root folder.</summary>
@@ -32,7 +32,10 @@ internal sealed class SourceTree : IDisposable
     /// <summary>The file systems that it is made of.</summary>
     internal SourceDevices Devices { get; }
 
-    /// <summary>A position in a folder's listing is good for whoever opens the folder next, too. Of a merged overlayfs folder, for one, it is not.</summary>
+    /// <summary>
+    /// A position in a folder's listing is good for whoever opens the folder next, and the listing ends where it would have ended. A merged overlayfs folder counts its entries anew; on
+    /// btrfs whoever opens it later is shown what was renamed since, as a commit does, again at the end.
+    /// </summary>
     internal bool HasLastingPositions { get; }
 
     /// <summary>Nothing may be written.</summary>

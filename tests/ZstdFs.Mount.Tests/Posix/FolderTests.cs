@@ -61,6 +61,22 @@ internal sealed class FolderTests(Ground ground) : GroundTests(ground)
             """, TimeSpan.FromMinutes(4));
     }
 
+    /// <summary>A commit renames, and btrfs shows what was renamed again at the end.</summary>
+    [Test]
+    public void FilesRewrittenAsTheyAreListed_AreListedOnce() => Python("""
+        import os
+        os.mkdir("d")
+        names = ["d/%03d-%s" % (i, "n" * 100) for i in range(500)]
+        for name in names: open(name, "w").close()
+        listed = []
+        with os.scandir("d") as entries:
+            for entry in entries:
+                listed.append(entry.path)
+                assert len(listed) <= len(names), "it does not end"
+                with open(entry.path, "w") as f: f.write("rewritten")
+        assert sorted(listed) == names
+        """);
+
     [Test]
     public void WhatStays_IsListedOnceWhileOtherNamesComeAndGo()
     {
