@@ -6,6 +6,5 @@ namespace ZstdFs.Fuse;
 /// <param name="MaxWriteBytes">Longest WRITE, in bytes.</param>
 /// <param name="Flags">FUSE_* INIT flags in force.</param>
 /// <param name="KeepsPages">The kernel keeps a file's pages until it is told to drop them, whatever the modification time.</param>
-/// <param name="ListsUnopened">OPENDIR may be answered with ENOSYS: folders are listed without being opened from then on.</param>
 /// <param name="Notifier">Sends invalidations to the kernel.</param>
-public readonly record struct NegotiatedConnection(uint Major, uint Minor, uint MaxWriteBytes, ulong Flags, bool KeepsPages, bool ListsUnopened, FuseNotifier Notifier);
+public readonly record struct NegotiatedConnection(uint Major, uint Minor, uint MaxWriteBytes, ulong Flags, bool KeepsPages, FuseNotifier Notifier);

@@ -31,7 +31,4 @@ public struct StatFs
 
     /// <summary>ST_RDONLY.</summary>
     public const long ReadOnly = 1;
-
-    /// <summary>EXT4_SUPER_MAGIC, of ext2 and ext3 too; XFS_SUPER_MAGIC.</summary>
-    public const long Ext4 = 0xEF53, Xfs = 0x58465342;
 }

@@ -30,7 +30,7 @@ internal sealed class NegotiationTests
             Assert.That(settled.AllFlags.HasFlag(InitFlags.AtomicOpenTruncate | InitFlags.MaxPages), Is.True);
             Assert.That(settled.AllFlags.HasFlag(InitFlags.NoExportSupport), Is.EqualTo(offered >= 36), "flags2 exists from 7.36 on");
             Assert.That(kernel.Session.WaitUntilServing(Patience), Is.True);
-            Assert.That(fileSystem.Connection, Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, KeepsPages: false, settled.AllFlags.HasFlag(InitFlags.NoOpenDirSupport), fileSystem.Connection.Notifier)));
+            Assert.That(fileSystem.Connection, Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, KeepsPages: false, fileSystem.Connection.Notifier)));
         }
         Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
     }

@@ -28,18 +28,9 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
     private readonly HandleTable<Listing> _handles = new();
     private readonly ListingExpiry _expiry = new(volume);
 
-    /// <summary>
-    /// Folders are listed without being opened: the kernel then sends neither OPENDIR nor RELEASEDIR, and takes every listing that it kept, until that expires. Not with plain files: one is
-    /// not converted while its folder is being listed; not where positions mean nothing to who opens the folder anew; and not where nothing is to be kept.
-    /// </summary>
-    internal bool IsStateless { get; set; }
-
     internal int Open(ulong nodeId, uint user, out FuseOpenOut reply)
     {
         reply = default;
-        // The kernel does not ask again.
-        if (IsStateless)
-            return -(int)Errno.ENOSYS;
         int result = volume.Shares.Take(user, HandleShares.ToRead, out HandleShare share);
         if (result < 0)
             return result;
@@ -76,7 +67,7 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
     {
         var reply = new FuseOpenOut { Handle = _handles.Add(listing) };
         Node folder = listing.Folder;
-        // Of two that list at once the kernel may keep what the one was told before a change as if it were from after it.
+        // Who goes on with a listing is given what the kernel has kept meanwhile of another one, begun before a change, as if it were from after it.
         bool isFirst = folder.Listings++ == 0;
         // Where nothing is to be kept at all, it would be for as long as the folder stays open.
         if (!isFirst || volume.CacheTimeout == TimeSpan.Zero)
@@ -99,30 +90,10 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
             listing.Folder.Listings--;
     }
 
-    internal int Synchronize(ulong nodeId)
-    {
-        int result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
-        // Of one that was removed nothing is left to be kept.
-        if (result < 0)
-            return folder is { AnyLink: null } ? 0 : result;
-        using (lease)
-            return volume.Source.SynchronizeFolder(lease.Descriptor);
-    }
+    internal int Synchronize(ulong handle) => _handles.Find(handle) is { } listing ? SystemCallsFile.Synchronize(listing.Descriptor) : -(int)Errno.EBADF;
 
-    internal int Read(ulong nodeId, ulong handle, ulong offset, ref DirectoryWriter writer)
-    {
-        if (_handles.Find(handle) is { } listing)
-            return Read(listing, offset, ref writer);
-        int result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
-        if (result < 0)
-            return result;
-        using (lease)
-            result = Open(folder, lease.Descriptor, share: default, out listing);
-        if (result < 0)
-            return result;
-        using (listing)
-            return Read(listing, offset, ref writer);
-    }
+    internal int Read(ulong handle, ulong offset, ref DirectoryWriter writer) =>
+        _handles.Find(handle) is { } listing ? Read(listing, offset, ref writer) : -(int)Errno.EBADF;
 
     private int Read(Listing listing, ulong offset, ref DirectoryWriter writer)
     {

@@ -22,15 +22,13 @@ internal sealed class FirstVisit(ZstdFileSystem fileSystem)
 
     internal void Run()
     {
-        int opened = fileSystem.OpenDirectory(_visitor, Root, OpenFlags.ReadOnly, out FuseOpenOut folder);
-        if (opened is < 0 and not -(int)Errno.ENOSYS)
+        if (fileSystem.OpenDirectory(_visitor, Root, OpenFlags.ReadOnly, out FuseOpenOut folder) < 0)
             return;
         byte[] entries = new byte[ListedBytes];
         var writer = new DirectoryWriter(entries, plus: false);
         int result = fileSystem.ReadDirectory(_visitor, Root, folder.Handle, 0, ref writer);
         int length = writer.BytesWritten;
-        if (opened >= 0)
-            fileSystem.ReleaseDirectory(_visitor, Root, folder.Handle);
+        fileSystem.ReleaseDirectory(_visitor, Root, folder.Handle);
         if (result >= 0 && FirstFile(entries.AsSpan(0, length)) is { } name)
             Visit(name);
     }

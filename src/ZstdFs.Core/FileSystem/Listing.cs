@@ -9,8 +9,8 @@ namespace ZstdFs.Core.FileSystem;
 /// <param name="folder">Its node.</param>
 /// <param name="stat">As it was when it was opened.</param>
 /// <param name="isElsewhere">On another file system than the root.</param>
-/// <param name="share">Of its user's open files; none where it is open for one request.</param>
-internal sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat, bool isElsewhere, HandleShare share = default) : IDisposable
+/// <param name="share">Of its user's open files.</param>
+internal sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat, bool isElsewhere, HandleShare share) : IDisposable
 {
     /// <summary>Guards the position.</summary>
     internal readonly Lock Gate = new();

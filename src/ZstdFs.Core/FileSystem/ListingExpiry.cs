@@ -9,9 +9,6 @@ namespace ZstdFs.Core.FileSystem;
 /// </summary>
 internal sealed class ListingExpiry : IDisposable
 {
-    /// <summary>With a shorter timeout more would be dropped than kept.</summary>
-    internal static readonly TimeSpan LeastAge = TimeSpan.FromMilliseconds(100);
-
     private readonly Volume _volume;
     private readonly long _age;
     private readonly long _deliveryTime = Stopwatch.Frequency / 10;

@@ -113,7 +113,6 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     {
         _volume.Notifier = connection.Notifier;
         _volume.Pages.AreKept = connection.KeepsPages;
-        _directories.IsStateless = connection is { KeepsPages: true, ListsUnopened: true } && _volume.Source.HasLastingPositions && _volume.CacheTimeout >= ListingExpiry.LeastAge;
     }
 
     /// <summary>
@@ -236,13 +235,13 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) => _directories.Open(node, context.UserId, out reply);
 
     /// <inheritdoc/>
-    public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset, ref DirectoryWriter writer) => _directories.Read(node, handle, offset, ref writer);
+    public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset, ref DirectoryWriter writer) => _directories.Read(handle, offset, ref writer);
 
     /// <inheritdoc/>
     public override void ReleaseDirectory(in RequestContext context, ulong node, ulong handle) => _directories.Release(handle);
 
     /// <inheritdoc/>
-    public override int SynchronizeDirectory(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _directories.Synchronize(node);
+    public override int SynchronizeDirectory(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _directories.Synchronize(handle);
 
     /// <inheritdoc/>
     public override int StatFileSystem(in RequestContext context, ulong node, out FuseKstatfs statistics) => _attributes.StatFileSystem(node, out statistics);

@@ -18,9 +18,7 @@ internal sealed class SourceTree : IDisposable
             throw new SourceException(SourceProblem.Unusable, $"the source is not a folder that can be read ({(Errno)(-result)})");
         RootStat = stat;
         Devices = new SourceDevices(stat);
-        bool isKnown = SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0;
-        ReadOnly = readOnly || isKnown && (statistics.Flags & StatFs.ReadOnly) != 0;
-        HasLastingPositions = isKnown && statistics.Type is StatFs.Ext4 or StatFs.Xfs;
+        ReadOnly = readOnly || (SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0 && (statistics.Flags & StatFs.ReadOnly) != 0);
     }
 
     /// <summary>The source's root folder.</summary>
@@ -31,12 +29,6 @@ internal sealed class SourceTree : IDisposable
 
     /// <summary>The file systems that it is made of.</summary>
     internal SourceDevices Devices { get; }
-
-    /// <summary>
-    /// A position in a folder's listing is good for whoever opens the folder next, and the listing ends where it would have ended. A merged overlayfs folder counts its entries anew; on
-    /// btrfs whoever opens it later is shown what was renamed since, as a commit does, again at the end.
-    /// </summary>
-    internal bool HasLastingPositions { get; }
 
     /// <summary>Nothing may be written.</summary>
     internal bool ReadOnly { get; }

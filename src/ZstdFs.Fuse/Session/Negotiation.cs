@@ -24,7 +24,6 @@ internal static class Negotiation
         | InitFlags.AbortError              // an aborted connection is told from an unmount
         | InitFlags.MaxPages                // requests of 1 MiB
         | InitFlags.CacheSymlinks           // a target never changes: another one is another symlink
-        | InitFlags.NoOpenDirSupport        // folders can be listed without a round trip to open them
         | InitFlags.HandleKillPrivV2        // the file system clears set-id bits: no GETXATTR before every write
         | InitFlags.SetXattrExt             // an ACL that must clear the set-group-id bit says so
         | InitFlags.InitExt                 // flags2
@@ -42,6 +41,7 @@ internal static class Negotiation
         | InitFlags.WritebackCache          // the kernel then holds sizes and times to be its own: changes behind the mount's back do not show
         | InitFlags.ReadDirPlusAuto         // of a long folder only the beginning would have attributes, and the rest a request for each file
         | InitFlags.NoOpenSupport           // open files have state
+        | InitFlags.NoOpenDirSupport        // open folders have state; and of two that list at once, one must not be given what is kept
         | InitFlags.HandleKillPriv          // V2 says which writes must clear the bits, this one does not
         | InitFlags.MapAlignment            // for DAX
         | InitFlags.HasInodeDax             // for virtiofs
