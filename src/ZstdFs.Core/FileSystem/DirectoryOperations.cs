@@ -97,14 +97,16 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
 
     private int Read(Listing listing, ulong offset, ref DirectoryWriter writer)
     {
-        if (offset == 0)
-            listing.Folder.ListedWithAttributes = 0;
         // Not the listing's own: a user may keep thousands of them open.
         byte[] entries = ArrayPool<byte>.Shared.Rent(EntriesBytes);
         try
         {
             lock (listing.Gate)
+            {
+                if (offset == 0)
+                    listing.WithAttributes = 0;
                 return Read(listing, offset, entries, ref writer);
+            }
         }
         finally
         {
@@ -176,9 +178,9 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
             return true;
         if (!writer.HasRoomFor(logical.Length))
             return false;
-        if (writer.IsPlus && listing.Folder.ListedWithAttributes < MostWithAttributes)
+        if (writer.IsPlus && listing.WithAttributes < MostWithAttributes)
         {
-            listing.Folder.ListedWithAttributes++;
+            listing.WithAttributes++;
             // Gone since it was listed, or not shown: the name is left out.
             return volume.LookUp(listing.Folder, listing.Descriptor, logical, out FuseEntryOut found) < 0
                 || writer.TryAddPlus(logical, found, FileType.ToEntryType(found.Attr.Mode), next);

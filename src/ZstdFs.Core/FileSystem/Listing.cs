@@ -20,6 +20,9 @@ internal sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat
     internal readonly bool IsElsewhere = isElsewhere;
     internal readonly HandleShare Share = share;
 
+    /// <summary>How many entries came with their attributes since it was begun. Guarded by <see cref="Gate"/>.</summary>
+    internal int WithAttributes;
+
     /// <summary>Position of the last entry that was given. Guarded by <see cref="Gate"/>.</summary>
     internal ulong Shown;
     /// <summary>The descriptor stands there, and nothing that it has passed is still to be given. Guarded by <see cref="Gate"/>.</summary>

@@ -127,13 +127,6 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         set => Rarities.Listings = value;
     }
 
-    /// <summary>How many entries of the folder came with their attributes since it was listed from its beginning; about, where several list it at once.</summary>
-    internal int ListedWithAttributes
-    {
-        get => _rarities?.ListedWithAttributes ?? 0;
-        set => Rarities.ListedWithAttributes = value;
-    }
-
     /// <summary>When a folder's listing that the kernel may have kept was begun, by Stopwatch; 0 before the first. Guarded by the folder's gate.</summary>
     internal long ListedAt
     {

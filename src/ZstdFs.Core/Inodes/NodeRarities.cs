@@ -11,7 +11,6 @@ internal sealed class NodeRarities
     internal Node? Newer { get; set; }
     internal Node? Older { get; set; }
     internal int Listings { get; set; }
-    internal int ListedWithAttributes { get; set; }
     internal FileDescriptor? Nameless { get; set; }
     internal int PlainHandles { get; set; }
     internal bool StaysPlain { get; set; }
