@@ -7,4 +7,5 @@ namespace ZstdFs.Fuse;
 /// <param name="Flags">FUSE_* INIT flags in force.</param>
 /// <param name="KeepsPages">The kernel keeps a file's pages until it is told to drop them, whatever the modification time.</param>
 /// <param name="Notifier">Sends invalidations to the kernel.</param>
-public readonly record struct NegotiatedConnection(uint Major, uint Minor, uint MaxWriteBytes, ulong Flags, bool KeepsPages, FuseNotifier Notifier);
+/// <param name="BackingFiles">Files that the kernel serves by itself; null where it cannot, or need not.</param>
+public readonly record struct NegotiatedConnection(uint Major, uint Minor, uint MaxWriteBytes, ulong Flags, bool KeepsPages, FuseNotifier Notifier, BackingFiles? BackingFiles);

@@ -6,7 +6,7 @@ namespace ZstdFs.Linux;
 public static partial class FileLease
 {
     private const int SetLease = 1024, SetSignal = 10;  // F_SETLEASE, F_SETSIG
-    private const int ReadLease = 0, NoLease = 2;        // F_RDLCK, F_UNLCK
+    private const int ReadLease = 0, WriteLease = 1, NoLease = 2; // F_RDLCK, F_WRLCK, F_UNLCK
     private const int WindowChange = 28;                 // SIGWINCH: ignored where nobody asks for it; SIGIO would end the process
 
     /// <summary>
@@ -14,10 +14,22 @@ public static partial class FileLease
     /// lease released. −EAGAIN where somebody has it open for writing already, or mapped so; −EACCES where the file is another user's;
     /// −EINVAL where the file system knows no leases.
     /// </summary>
-    public static int TryTake(FileDescriptor file)
+    public static int TryTake(FileDescriptor file) => Take(file, ReadLease);
+
+    /// <summary>
+    /// Returns 0 where nobody else has the file open or mapped: nobody but who can open it by name will. The descriptor must be the only one to it here, and for writing.
+    /// −EAGAIN where somebody has; −EINVAL where the file system knows no leases.
+    /// </summary>
+    public static int CheckUnshared(FileDescriptor file)
+    {
+        int result = Take(file, WriteLease);
+        return result < 0 ? result : Release(file);
+    }
+
+    private static int Take(FileDescriptor file, int lease)
     {
         int result = SystemCallResult.From(Control(file, SetSignal, WindowChange));
-        return result < 0 ? result : SystemCallResult.From(Control(file, SetLease, ReadLease));
+        return result < 0 ? result : SystemCallResult.From(Control(file, SetLease, lease));
     }
 
     /// <summary>Gives the lease back.</summary>

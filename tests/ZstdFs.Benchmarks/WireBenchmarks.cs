@@ -89,5 +89,7 @@ public class WireBenchmarks
         public void WaitForInput(int timeoutMs)
         {
         }
+
+        public int Control(uint command, Span<byte> argument) => -(int)Errno.ENOTTY;
     }
 }

@@ -26,4 +26,6 @@ internal sealed class FaultyDevice(IFuseDevice device) : IFuseDevice
     }
 
     public void WaitForInput(int timeoutMs) => device.WaitForInput(timeoutMs);
+
+    public int Control(uint command, Span<byte> argument) => device.Control(command, argument);
 }

@@ -30,7 +30,7 @@ internal sealed class NegotiationTests
             Assert.That(settled.AllFlags.HasFlag(InitFlags.AtomicOpenTruncate | InitFlags.MaxPages), Is.True);
             Assert.That(settled.AllFlags.HasFlag(InitFlags.NoExportSupport), Is.EqualTo(offered >= 36), "flags2 exists from 7.36 on");
             Assert.That(kernel.Session.WaitUntilServing(Patience), Is.True);
-            Assert.That(fileSystem.Connection, Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, KeepsPages: false, fileSystem.Connection.Notifier)));
+            Assert.That(fileSystem.Connection, Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, KeepsPages: false, fileSystem.Connection.Notifier, BackingFiles: null)));
         }
         Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
     }
@@ -39,7 +39,7 @@ internal sealed class NegotiationTests
     public void EveryFlag_IsEitherTakenOrLeft()
     {
         InitFlags all = Enum.GetValues<InitFlags>().Aggregate((flags, flag) => flags | flag);
-        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl, InitFlags.ExportSupport, InitFlags.NoExportSupport, InitFlags.ExplicitInvalidateData, InitFlags.AutoInvalidateData];
+        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl, InitFlags.Passthrough, InitFlags.ExportSupport, InitFlags.NoExportSupport, InitFlags.ExplicitInvalidateData, InitFlags.AutoInvalidateData];
         using (Assert.EnterMultipleScope())
         {
             Assert.That(parts.Aggregate((flags, part) => flags | part), Is.EqualTo(all));
@@ -48,13 +48,15 @@ internal sealed class NegotiationTests
         }
     }
 
-    [TestCase(true, false, false), TestCase(false, true, true)]
-    public void OfEveryFlag_TheWantedOnesAreTaken(bool posixAcl, bool exportSupport, bool keepsPages)
+    [TestCase(true, false, false, true), TestCase(false, true, true, false)]
+    public void OfEveryFlag_TheWantedOnesAreTaken(bool posixAcl, bool exportSupport, bool keepsPages, bool passthrough)
     {
-        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, PosixAcl = posixAcl, ExportSupport = exportSupport, KeepsPages = keepsPages });
-        Assert.That(kernel.Init().AllFlags,
-            Is.EqualTo(Negotiation.Wanted | (posixAcl ? InitFlags.PosixAcl : 0) | (exportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
-                | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData)));
+        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, PosixAcl = posixAcl, ExportSupport = exportSupport, KeepsPages = keepsPages, Passthrough = passthrough });
+        FuseInitOut settled = kernel.Init();
+        Assert.That((settled.AllFlags, settled.MaxStackDepth), Is.EqualTo((
+            Negotiation.Wanted | (posixAcl ? InitFlags.PosixAcl : 0) | (exportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
+                | (passthrough ? InitFlags.Passthrough : 0) | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData),
+            passthrough ? 1u : 0u)));
     }
 
     [Test]

@@ -49,6 +49,7 @@ internal sealed class KernelMount : IDisposable
             OnFailure = fileSystem.ReportFailure,
             ExportSupport = true,
             KeepsPages = fileSystem.TellsOfChanges,
+            Passthrough = Credentials.IsRoot,
             OnBurst = _polling is { } polling ? polling.Follow : null,
         });
         session.Start();

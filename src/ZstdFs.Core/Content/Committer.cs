@@ -147,7 +147,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
         if (result >= 0)
-            result = WriteRecord(file, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = hasHoles });
+            result = WriteRecord(file, services.Source.Devices.RecordFor(stat, content.Node.Id, map.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = hasHoles });
         // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
         if (result >= 0 && content.Overlay.Working is { } working)
             result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });
@@ -192,7 +192,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         int result = services.Source.OpenWrite(parent, stored, out FileDescriptor target);
         if (result < 0)
             return result;
-        var rewrite = new InPlaceRewrite(services, content.Node.Id, content.LogicalBytes, content.ModifyTime, BirthOf(content, old));
+        var rewrite = new InPlaceRewrite(services, content.Node.Id, map.LogicalBytes, content.ModifyTime, BirthOf(content, old));
         result = InPlaceRewrite.Reserve(version.File, target, old);
         if (result >= 0)
             result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);

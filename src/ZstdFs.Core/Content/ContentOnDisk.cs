@@ -18,9 +18,12 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
         using ContentLock.Scope locked = gate.Committing();
         int result = content.IsDirty && content.Overlay.Working is not null ? SynchronizeOverlay() : SynchronizeBase();
         if (result >= 0)
-            content.Overlay.Changes.NoteSynchronized();
+            content.Overlay.NoteSynchronized();
         return result;
     }
+
+    /// <summary>A power cut does not take what is in the working copy when it returns 0. That takes a sync of it once.</summary>
+    internal int Secure() => content.Overlay.Working is { IsDurable: true } ? 0 : Synchronize();
 
     private int SynchronizeOverlay()
     {
@@ -62,6 +65,9 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
     {
         if (content.Overlay.Check() >= 0)
             return 0;
+        // Written again beside the kernel it could take the place of what is newer: it fails until the kernel is through.
+        if (content.Overlay.IsLent)
+            return -(int)Errno.EIO;
         gate.BecomeExclusive();
         bool isWhole = content.Overlay.TryRepeat();
         gate.BecomeShared();

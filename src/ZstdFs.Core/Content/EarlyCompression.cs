@@ -26,7 +26,7 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
 
     /// <summary>Everything below is early frames, or nothing is, and the next frame can follow.</summary>
     private bool CanGrow =>
-        _frames is null ? overlay.BaseLimit == 0 && !overlay.IsUnnamed : _frames.LogicalBytes == overlay.BaseLimit && overlay.BaseLimit % _frameBytes == 0;
+        !overlay.IsLent && (_frames is null ? overlay.BaseLimit == 0 && !overlay.IsUnnamed : _frames.LogicalBytes == overlay.BaseLimit && overlay.BaseLimit % _frameBytes == 0);
 
     /// <summary>After a write: moves some of the content, in the writer's own time, which so is slowed to what the disk has room for.</summary>
     internal void KeepPace()

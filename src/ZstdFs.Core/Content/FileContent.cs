@@ -55,6 +55,9 @@ internal sealed class FileContent : IDisposable
     /// <summary>Length in bytes.</summary>
     internal long LogicalBytes => Overlay.LogicalBytes;
 
+    /// <summary>The kernel reads and writes the content by itself.</summary>
+    internal bool IsLent => Overlay.IsLent;
+
     /// <summary>There is something to commit.</summary>
     internal bool IsDirty => Overlay.IsDirty;
 
@@ -62,10 +65,10 @@ internal sealed class FileContent : IDisposable
     internal long DirtySince => Overlay.Changes.UnsafeSince;
 
     /// <summary>Modification time of the content that is not committed yet.</summary>
-    internal Timestamp ModifyTime => Overlay.Changes.ModifyTime;
+    internal Timestamp ModifyTime => Overlay.ModifyTime;
 
     /// <summary>When the content that is not committed yet was changed last.</summary>
-    internal Timestamp ChangeTime => Overlay.Changes.ChangeTime;
+    internal Timestamp ChangeTime => Overlay.ChangeTime;
 
     /// <summary>When the logical file was made.</summary>
     internal Timestamp Birth { get; init; }
@@ -90,8 +93,8 @@ internal sealed class FileContent : IDisposable
     internal bool MayHaveCapabilities { get; set; } = true;
 
     /// <summary>A commit costs a close little: the content is small, or little of it was written over a small base.</summary>
-    internal bool CommitsCheaply =>
-        Overlay.IsBuffered || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes;
+    internal bool CommitsCheaply => !IsLent
+        && (Overlay.IsBuffered || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes);
 
     /// <summary>The file's name leads to another version, which this one will not replace: it is only there for those who have it open.</summary>
     internal bool IsOutdated { get; private set; }
@@ -204,6 +207,16 @@ internal sealed class FileContent : IDisposable
             _refusal = result;
         return result;
     }
+
+    /// <summary>Lends the working copy to the kernel, where nobody writes or commits at this moment. The caller sees to it that nobody has the file open.</summary>
+    internal bool TryLend()
+    {
+        using ContentLock.Scope locked = _lock.TryCommitting(out bool isFree);
+        return isFree && Overlay.Lending.TryBegin();
+    }
+
+    /// <summary>Keeps everybody out while the working copy is taken back from the kernel.</summary>
+    internal ContentLock.Scope TakingBack() => _lock.Writing();
 
     /// <summary>Keeps commits and writers out while the modification time is set, which is done under the node's gate: the content's lock comes first.</summary>
     internal ContentLock.Scope ChangingTimes() => _lock.Writing();

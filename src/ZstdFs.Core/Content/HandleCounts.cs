@@ -6,6 +6,9 @@ internal sealed class HandleCounts
     /// <summary>Open handles, and commits that wait.</summary>
     internal int Holds { get; set; }
 
+    /// <summary>Open handles.</summary>
+    internal int Open { get; set; }
+
     /// <summary>Handles that may write.</summary>
     internal int Writable { get; set; }
 
@@ -17,4 +20,7 @@ internal sealed class HandleCounts
 
     /// <summary>Handles that may write, past the kernel's pages.</summary>
     internal int DirectWriters { get; set; }
+
+    /// <summary>The kernel's number of the working copy that it serves all of them from; 0 where it does not.</summary>
+    internal int BackingId { get; set; }
 }

@@ -21,6 +21,8 @@ internal sealed class Overlay : IDisposable
     private readonly ReadBelow _readBelow;
     private bool _isLoaded;
     private readonly EarlyCompression _early;
+    private readonly Lending _lending;
+    private long _logicalBytes;
     private int _failure;
 
     internal Overlay(ContentServices services, Node node, StoredBase @base)
@@ -32,6 +34,7 @@ internal sealed class Overlay : IDisposable
     {
         (_services, _node, Base) = (services, node, @base);
         _early = new EarlyCompression(services, this, early);
+        _lending = new Lending(services, this);
         _buffer = new ContentBuffer(services);
         _reader = new OverlayReader(this);
         _readBelow = _reader.ReadBelow;
@@ -47,6 +50,8 @@ internal sealed class Overlay : IDisposable
         if (BaseLimit < left.Record.BaseLimit)
             _ = left.Limit(BaseLimit);
         Changes.NoteLeft(left.Record.ModifyTime);
+        if (IsLent)
+            Changes.NoteLent();
     }
 
     /// <summary>The committed version.</summary>
@@ -56,12 +61,22 @@ internal sealed class Overlay : IDisposable
     internal long BaseLimit { get; set; }
 
     /// <summary>Length in bytes.</summary>
-    internal long LogicalBytes { get; private set; }
+    internal long LogicalBytes
+    {
+        get => IsLent && _lending.TryGetLength(out long bytes) ? bytes : _logicalBytes;
+        private set => _logicalBytes = value;
+    }
 
     /// <summary>The length is known.</summary>
     internal bool IsLoaded => Volatile.Read(ref _isLoaded);
 
     internal UncommittedChanges Changes { get; } = new();
+
+    /// <summary>Modification time of what is not committed yet.</summary>
+    internal Timestamp ModifyTime => IsLent ? _lending.ModifyTime : Changes.ModifyTime;
+
+    /// <summary>When what is not committed yet was changed last.</summary>
+    internal Timestamp ChangeTime => IsLent ? _lending.ChangeTime : Changes.ChangeTime;
 
     /// <summary>There is something to commit.</summary>
     internal bool IsDirty => Changes.Exist;
@@ -87,6 +102,13 @@ internal sealed class Overlay : IDisposable
     internal int Level => _services.LevelOf(_node, LogicalBytes);
 
     internal bool IsBuffered => _buffer.IsUsed;
+
+    /// <summary>The kernel reads and writes the working copy by itself.</summary>
+    internal bool IsLent => _lending.IsUnderWay;
+
+    internal Lending Lending => _lending;
+
+    internal bool HasEarlyFrames => _early.Content is not null;
 
     /// <summary>The whole content of a buffered file, for the commit.</summary>
     internal ReadOnlySpan<byte> BufferedContent => _buffer.Content[..(int)LogicalBytes];
@@ -231,7 +253,7 @@ internal sealed class Overlay : IDisposable
             InodeNumber = _node.Id,
             Base = Base.Identity,
             BaseLimit = _buffer.IsUsed ? 0 : BaseLimit,
-            ModifyTime = IsDirty ? Changes.ModifyTime : Base.Identity.ModifyTime,
+            ModifyTime = IsDirty ? ModifyTime : Base.Identity.ModifyTime,
             IsIncomplete = ReplacesBase,
         };
         int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
@@ -289,6 +311,7 @@ internal sealed class Overlay : IDisposable
     {
         Changes.ModifyTime = modify;
         Base.NoteTimes(same);
+        _lending.NoteTimes(modify);
         if (Working is not null)
             _ = Working.WriteRecord(Working.Record with { Base = same, ModifyTime = modify });
     }
@@ -298,7 +321,7 @@ internal sealed class Overlay : IDisposable
     {
         int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
         if (result >= 0)
-            result = Working!.WriteRecord(Working.Record with { ModifyTime = Changes.ModifyTime, IsIncomplete = false });
+            result = Working!.WriteRecord(Working.Record with { ModifyTime = ModifyTime, IsIncomplete = false });
         ReplacesBase &= result < 0;
         return result;
     }
@@ -308,6 +331,20 @@ internal sealed class Overlay : IDisposable
     {
         int result = _early.Synchronize();
         return result >= 0 && Working is not null ? Working.Synchronize() : result;
+    }
+
+    internal void NoteSynchronized()
+    {
+        Changes.NoteSynchronized();
+        if (IsLent)
+            Changes.NoteLent();
+    }
+
+    /// <summary>The kernel wrote, and is through.</summary>
+    internal void NoteReturned(long logicalBytes)
+    {
+        LogicalBytes = logicalBytes;
+        MayHaveHoles = true;
     }
 
     /// <summary>−EIO where the disk refused some of what was written.</summary>
@@ -358,6 +395,12 @@ internal sealed class Overlay : IDisposable
         Base = next;
         if (old.Stored != next.Stored)
             old.Dispose();
+        // The kernel goes on with the working copy, which holds more by now, or will. Where this is not noted, the next mount tells by what the commit noted before.
+        if (IsLent)
+        {
+            _ = Working!.WriteRecord(Working.Record with { Base = next.Identity, CommittedInode = 0 });
+            return;
+        }
         BaseLimit = LogicalBytes;
         Clear();
     }

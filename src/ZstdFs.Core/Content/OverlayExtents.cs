@@ -30,6 +30,8 @@ internal readonly struct OverlayExtents(Overlay overlay)
         end = Size;
         if (overlay.IsBuffered)
             return false;
+        if (overlay.Working is { IsLent: true } lent)
+            return lent.IsHole(offset, out end);
         if (overlay.Working is { } working)
         {
             long block = offset / BlockMap.BlockBytes;
@@ -49,7 +51,7 @@ internal readonly struct OverlayExtents(Overlay overlay)
     /// <summary>How many bytes from this offset on are a hole of the overlay itself, whatever the base holds.</summary>
     internal long HoleBytes(long offset)
     {
-        if (overlay.Working is not { } working)
+        if (overlay.Working is not { IsLent: false } working)
             return 0;
         long at = offset;
         while (at < Size && !working.Blocks[at / BlockMap.BlockBytes])

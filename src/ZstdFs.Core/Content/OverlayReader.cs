@@ -16,6 +16,8 @@ internal sealed class OverlayReader(Overlay overlay)
             ReadBelow(offset, destination);
             return 0;
         }
+        if (working.IsLent)
+            return working.Read(offset, destination);
         while (!destination.IsEmpty)
         {
             long block = offset / BlockMap.BlockBytes;

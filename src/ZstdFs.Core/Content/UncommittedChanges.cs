@@ -49,6 +49,12 @@ internal sealed class UncommittedChanges
     /// <summary>All of it is on disk.</summary>
     internal void NoteSynchronized() => UnsafeSince = 0;
 
+    /// <summary>From now on nobody hears of writes: at any time there may be something that is not on disk.</summary>
+    internal void NoteLent() => UnsafeSince = Stopwatch.GetTimestamp();
+
+    /// <summary>What was written meanwhile is known.</summary>
+    internal void NoteReturned(Timestamp modify, Timestamp change) => (ModifyTime, ChangeTime) = (modify, change);
+
     /// <summary>There is nothing to commit any more.</summary>
     internal void NoteClean()
     {

@@ -43,6 +43,9 @@ internal sealed class WorkingCopy : IDisposable
 
     internal FileDescriptor File => _file;
 
+    /// <summary>The kernel writes to it without a word: see <see cref="Lending"/>.</summary>
+    internal bool IsLent => _record.IsLent;
+
     internal WorkingName Id => _name;
 
     /// <summary>Name in the working folder, for the log.</summary>
@@ -112,6 +115,11 @@ internal sealed class WorkingCopy : IDisposable
         // Space that was allocated when the machine stopped, and not written, counts as a hole only while nobody has it in the page cache: a backup that read
         // this file since would make zeros of it.
         FileAdvice.DontNeed(_file);
+        return SetBlocks(size);
+    }
+
+    private int SetBlocks(long size)
+    {
         for (long at = 0; at < size;)
         {
             long data = SystemCallsFile.Seek(_file, at, SeekWhence.Data);
@@ -124,6 +132,29 @@ internal sealed class WorkingCopy : IDisposable
             at = hole;
         }
         return 0;
+    }
+
+    /// <summary>The kernel wrote to it by itself and is through: what is no hole was written.</summary>
+    internal void FindBlocks(long size)
+    {
+        _blocks.ClearFrom(0);
+        // What the disk refused may look like a hole.
+        if (_durable.Check() < 0 || SetBlocks(size) < 0)
+            _blocks.Set(0, (size + BlockBytes - 1) / BlockBytes);
+    }
+
+    /// <summary>
+    /// It is lent no more. On disk the record goes on saying so until it is written next, with what it lies over by now: a next mount would ask who has it open.
+    /// </summary>
+    internal void NoteReturned(in StoredIdentity @base) => _record = _record with { IsLent = false, Base = @base, CommittedInode = 0 };
+
+    /// <summary>Whether its file has a hole here, and where that ends, or what is no hole does.</summary>
+    internal bool IsHole(long offset, out long end)
+    {
+        long data = SystemCallsFile.Seek(_file, offset, SeekWhence.Data);
+        bool isHole = data > offset || data == -(int)Errno.ENXIO;
+        end = data > offset ? data : isHole ? long.MaxValue : Math.Max(SystemCallsFile.Seek(_file, offset, SeekWhence.Hole), offset + 1);
+        return isHole;
     }
 
     /// <summary>Changes what the next mount would find. In a source that keeps no records nobody will look.</summary>
@@ -160,6 +191,8 @@ internal sealed class WorkingCopy : IDisposable
     /// </summary>
     internal int Write(long offset, ReadOnlySpan<byte> data, long size, ReadBelow readBelow)
     {
+        if (IsLent)
+            return Math.Min(SystemCallsFile.Write(_file, offset, data), 0);
         long end = offset + data.Length;
         long newSize = Math.Max(size, end);
         while (offset < end)
@@ -375,7 +408,7 @@ internal sealed class WorkingCopy : IDisposable
         ForgetName();
         // ext4 takes a file that was emptied for one that is being replaced in place, and writes all of it to the disk at close (auto_da_alloc), even where it
         // was removed. To empty one that was not, before it is removed for good, would be to say that its content is nothing.
-        if (_wasEmptied && _isUnlinked)
+        if (_wasEmptied && _isUnlinked && !IsLent)
             _ = SystemCallsFile.Truncate(_file, 0);
         Dispose();
     }

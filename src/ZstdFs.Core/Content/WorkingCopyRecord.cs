@@ -16,6 +16,7 @@ internal readonly record struct WorkingCopyRecord
     private const byte Version = 1;
     private const byte IncompleteFlag = 1;
     private const byte EarlyFramesFlag = 2;
+    private const byte LentFlag = 4;
 
     internal static NativeName AttributeName => new("user.zstdfs.working\0"u8);
 
@@ -43,6 +44,12 @@ internal readonly record struct WorkingCopyRecord
     /// <summary>The file was emptied to be written anew, and not closed since: the base is still what counts.</summary>
     internal bool IsIncomplete { get; init; }
 
+    /// <summary>
+    /// The kernel writes to it by itself, or did when the mount ended: all of the content is in it, as long as it is, and of its own modification time; and what it was committed into may
+    /// be older than it is.
+    /// </summary>
+    internal bool IsLent { get; init; }
+
     /// <summary>Modification time of the content.</summary>
     internal Timestamp ModifyTime { get; init; }
 
@@ -51,7 +58,7 @@ internal readonly record struct WorkingCopyRecord
         record[..Bytes].Clear();
         BinaryPrimitives.WriteUInt16LittleEndian(record, Magic);
         record[2] = Version;
-        record[3] = (byte)((IsIncomplete ? IncompleteFlag : 0) | (HasEarlyFrames ? EarlyFramesFlag : 0));
+        record[3] = (byte)((IsIncomplete ? IncompleteFlag : 0) | (HasEarlyFrames ? EarlyFramesFlag : 0) | (IsLent ? LentFlag : 0));
         BinaryPrimitives.WriteUInt64LittleEndian(record[8..], InodeNumber);
         BinaryPrimitives.WriteUInt64LittleEndian(record[16..], Base.InodeNumber);
         BinaryPrimitives.WriteInt64LittleEndian(record[24..], Base.Size);
@@ -80,6 +87,7 @@ internal readonly record struct WorkingCopyRecord
             IsIncomplete = (bytes[3] & IncompleteFlag) != 0,
             CommittedInode = BinaryPrimitives.ReadUInt64LittleEndian(bytes[64..]),
             HasEarlyFrames = (bytes[3] & EarlyFramesFlag) != 0,
+            IsLent = (bytes[3] & LentFlag) != 0,
         };
         return record.BaseLimit >= 0 && record.InodeNumber != 0;
     }

@@ -85,6 +85,9 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             result = DropPrivileges(place, caller, (change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) == 0);
         if (result >= 0 && (change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) != 0)
             result = place.ChangeOwner((change.Valid & SetattrValid.Uid) != 0 ? change.Uid : uint.MaxValue, (change.Valid & SetattrValid.Gid) != 0 ? change.Gid : uint.MaxValue);
+        // Nobody would take them away again at the next write.
+        if (content is { IsLent: true } && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
+            result = -(int)Errno.ETXTBSY;
         if (result >= 0 && (change.Valid & SetattrValid.Mode) != 0)
             result = place.ChangeMode(change.Mode & 0xFFF);
         if (content is not null)

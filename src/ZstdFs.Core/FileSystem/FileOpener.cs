@@ -12,9 +12,10 @@ internal sealed class FileOpener(Volume volume)
     /// <param name="nodeId">The file.</param>
     /// <param name="access">What the caller may do.</param>
     /// <param name="appends">Only to write at the end.</param>
+    /// <param name="mayLend">The kernel may serve it by itself.</param>
     /// <param name="handle">The open file.</param>
     /// <param name="pages">What the kernel's pages of it are worth.</param>
-    internal int Open(ulong nodeId, OpenAccess access, bool appends, out OpenHandle handle, out KeptPages pages)
+    internal int Open(ulong nodeId, OpenAccess access, bool appends, bool mayLend, out OpenHandle handle, out KeptPages pages)
     {
         handle = null!;
         pages = KeptPages.None;
@@ -28,7 +29,7 @@ internal sealed class FileOpener(Volume volume)
         {
             result = node.Kind switch
             {
-                NodeKind.Stored => OpenStored(node, link, access, appends, out handle, out pages),
+                NodeKind.Stored => OpenStored(node, link, access, appends, mayLend, out handle, out pages),
                 NodeKind.Plain => OpenPlain(node, link, access, out handle),
                 _ => -(int)Errno.EOPNOTSUPP,
             };
@@ -71,7 +72,7 @@ internal sealed class FileOpener(Volume volume)
         }
     }
 
-    private int OpenStored(Node node, Link link, OpenAccess access, bool appends, out OpenHandle handle, out KeptPages pages)
+    private int OpenStored(Node node, Link link, OpenAccess access, bool appends, bool mayLend, out OpenHandle handle, out KeptPages pages)
     {
         handle = null!;
         pages = KeptPages.None;
@@ -88,7 +89,7 @@ internal sealed class FileOpener(Volume volume)
                 stored.Dispose();
                 return result;
             }
-            OpenFile? shared = volume.Contents.TryShare(node, stat, access);
+            OpenFile? shared = volume.Contents.TryShare(node, stat, access, mayLend && Privileges.Of(stat) == 0);
             if (shared is not null)
             {
                 stored.Dispose();

@@ -25,7 +25,10 @@ internal sealed class FileOperations(Volume volume)
         int result = volume.Shares.Take(writer.UserId, access == OpenAccess.Read ? HandleShares.ToRead : HandleShares.ToWrite, out HandleShare share);
         if (result < 0)
             return result;
-        result = _opener.Open(nodeId, access, (flags & OpenFlags.Append) != 0 && !truncates, out OpenHandle handle, out KeptPages pages);
+        bool appends = (flags & OpenFlags.Append) != 0 && !truncates;
+        // What is likely to grow is better written through here, where it is compressed behind its writer should the disk be small.
+        bool mayLend = access != OpenAccess.WriteOnly && !truncates && !appends;
+        result = _opener.Open(nodeId, access, appends, mayLend, out OpenHandle handle, out KeptPages pages);
         if (result < 0)
         {
             volume.Shares.GiveBack(share);
@@ -39,13 +42,30 @@ internal sealed class FileOperations(Volume volume)
             Close(handle);
             return result;
         }
+        bool isServedByKernel = handle is OpenFile { BackingId: not 0 };
+        if (isServedByKernel)
+            result = PrepareForKernel((OpenFile)handle);
+        if (result < 0)
+        {
+            Close(handle);
+            return result;
+        }
         // Before the answer: another open must not find them.
-        if (pages == KeptPages.Stale)
+        if (pages == KeptPages.Stale && !isServedByKernel)
             volume.Pages.DropFor(((OpenFile)handle).Content);
         reply = Register(handle);
-        if (pages == KeptPages.Current)
+        if (pages == KeptPages.Current && !isServedByKernel)
             reply.OpenFlags |= OpenReplyFlags.KeepCache;
         return 0;
+    }
+
+    /// <summary>The kernel is about to serve it by itself.</summary>
+    private static int PrepareForKernel(OpenFile file)
+    {
+        // Nobody will read or change the pages that it keeps, and who opens the file after this must not find them.
+        file.Content.Node.NoteStalePages();
+        // It was lent to read, and not synchronised yet.
+        return file.IsWritable ? file.Content.OnDisk.Secure() : 0;
     }
 
     /// <summary>A handle for a file just made, where <paramref name="result"/> says that it was. Returns the result.</summary>
@@ -74,7 +94,9 @@ internal sealed class FileOperations(Volume volume)
     {
         Handle = _handles.Add(handle),
         OpenFlags = (handle.IsWritable && handle is OpenFile ? OpenReplyFlags.None : OpenReplyFlags.NoFlush)
-            | (handle is OpenFile { IsDirect: true } ? OpenReplyFlags.DirectIo : OpenReplyFlags.None),
+            | (handle is OpenFile { IsDirect: true } ? OpenReplyFlags.DirectIo : OpenReplyFlags.None)
+            | (handle is OpenFile { BackingId: not 0 } ? OpenReplyFlags.Passthrough : OpenReplyFlags.None),
+        BackingId = (handle as OpenFile)?.BackingId ?? 0,
     };
 
     internal int Read(ulong handle, long offset, Span<byte> destination) => _handles.Find(handle) switch
@@ -156,7 +178,7 @@ internal sealed class FileOperations(Volume volume)
         // The last close of all takes the old version back.
         if (content.CutShort is < 0 and var refusal)
             return refusal;
-        if (isLast && (content.CommitsCheaply || volume.Queue.BacklogBytes > volume.Services.Options.BacklogBytes))
+        if (isLast && (content.CommitsCheaply || volume.Queue.BacklogBytes > volume.Services.Options.BacklogBytes && !content.IsLent))
             return content.Commit(volume.Committer, yields: false);
         int result = content.Persist();
         if (result == -(int)Errno.EOPNOTSUPP)
@@ -186,7 +208,7 @@ internal sealed class FileOperations(Volume volume)
         {
             if (file.Content.Node.AnyLink is not null)
                 CommitLater(file.Content);
-            else if (CommitQueue.IsAwaited(file.Content))
+            else if (CommitQueue.IsAwaited(file.Content) || file.Content.IsLent)
                 volume.Queue.Add(file.Content, atOnce: false);
         }
         volume.Release(file.Content);
@@ -257,6 +279,7 @@ internal sealed class FileOperations(Volume volume)
         int first = 0;
         foreach (FileContent content in volume.Contents.HoldDirty())
         {
+            _ = volume.Contents.TryTakeBack(content, out _);
             int result = openToo || content.Handles.Writable == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = content.Commit(volume.Committer, yields: false);
@@ -285,7 +308,7 @@ internal sealed class FileOperations(Volume volume)
     {
         if (_handles.Find(handle) is { } open)
             return open.IsWritable ? Truncate(open, size, writer) : -(int)Errno.EINVAL;
-        int result = _opener.Open(nodeId, OpenAccess.WriteOnly, appends: false, out OpenHandle own, out _);
+        int result = _opener.Open(nodeId, OpenAccess.WriteOnly, appends: false, mayLend: false, out OpenHandle own, out _);
         if (result < 0)
             return result;
         result = Truncate(own, size, writer);

@@ -48,6 +48,7 @@ internal static class MountStatus
                 json.WriteString("path", Encoding.UTF8.GetString(content.Node.LogicalPath()));
                 json.WriteNumber("bytes", content.LogicalBytes);
                 json.WriteBoolean("open_for_writing", content.Handles.Writable > 0);
+                json.WriteBoolean("served_by_kernel", content.IsLent);
                 if (content.Outcome.Error < 0)
                     json.WriteString("error", ((Errno)(-content.Outcome.Error)).ToString());
                 json.WriteEndObject();

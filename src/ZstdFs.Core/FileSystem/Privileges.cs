@@ -55,6 +55,11 @@ internal sealed class Privileges(Volume volume)
         _ = ExtendedAttributes.Remove(content.Base.Stored, StoredAttributes.Capabilities);
     }
 
+    /// <summary>The set-id bits that a mode has: nobody would take them away from a file that the kernel writes by itself.</summary>
+    internal static uint Of(in Statx stat) => Of(stat.Mode);
+
+    internal static uint Of(uint mode) => mode & (SetUser | SetGroup);
+
     /// <summary>The mode without the bits that this writer takes away. Without execution for the group its bit has meant mandatory locking: members leave it.</summary>
     internal static uint Without(in Statx stat, in Writer writer)
     {

@@ -140,12 +140,14 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             return GiveUp(copy, logicalBytes, $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
         using (target)
         {
-            if (_rewritten.Contains(record.InodeNumber) || record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber)
+            bool isCommitted = _rewritten.Contains(record.InodeNumber) || record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber;
+            // What the kernel served by itself may have been written to after its commit.
+            if (isCommitted && !record.IsLent)
             {
                 copy.Discard();
                 return 0;
             }
-            if (target.Stat.InodeNumber != record.Base.InodeNumber || target.Stat.Size != record.Base.Size || target.Stat.ModifyTime.ToTimestamp() != record.Base.ModifyTime)
+            if (!isCommitted && (target.Stat.InodeNumber != record.Base.InodeNumber || target.Stat.Size != record.Base.Size || target.Stat.ModifyTime.ToTimestamp() != record.Base.ModifyTime))
                 return GiveUp(copy, logicalBytes, $"{target.Text} was changed in the source meanwhile");
             EarlyFrames? early = null;
             if (record.HasEarlyFrames)

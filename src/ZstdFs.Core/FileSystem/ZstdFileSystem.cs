@@ -113,6 +113,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     {
         _volume.Notifier = connection.Notifier;
         _volume.Pages.AreKept = connection.KeepsPages;
+        _volume.Contents.Passthrough = connection.BackingFiles is { } files ? new Passthrough(files) : null;
     }
 
     /// <summary>

@@ -17,8 +17,9 @@ internal sealed class CommitQueue : IDisposable
     // A file that is written to all the time is to be committed at last: then its writer waits, for the time that one commit takes.
     private const int MostGivingWay = 5;
 
-    /// <summary>Looks at whether the kernel has forgotten a file without a name.</summary>
+    /// <summary>Looks at whether the kernel has forgotten a file without a name, or nobody has one mapped any more.</summary>
     private static readonly TimeSpan ForgetPace = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestForgetPace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
     private readonly ContentTable _contents;
@@ -118,6 +119,11 @@ internal sealed class CommitQueue : IDisposable
     private void Commit(Waiting waiting)
     {
         FileContent content = waiting.Content;
+        if (!_contents.TryTakeBack(content, out bool isOpen))
+        {
+            AwaitReturn(waiting, isOpen);
+            return;
+        }
         int result = content.Commit(_committer, yields: waiting.GaveWay < MostGivingWay, isBackground: true);
         if (result >= 0 && IsAwaited(content))
         {
@@ -140,6 +146,19 @@ internal sealed class CommitQueue : IDisposable
         PutBack(result == -(int)Errno.EAGAIN
             ? waiting with { Delay = TimeSpan.Zero, Error = 0, GaveWay = waiting.GaveWay + 1 }
             : waiting with { Delay = delay, Error = result }, delay);
+    }
+
+    /// <summary>The kernel serves the file by itself still. Who closes it last puts it in here again; when the last mapping goes nobody says.</summary>
+    private void AwaitReturn(Waiting waiting, bool isOpen)
+    {
+        if (isOpen)
+        {
+            Release(waiting.Content);
+            return;
+        }
+        TimeSpan delay = TimeSpan.FromTicks(Math.Clamp(waiting.Delay.Ticks * 2, ForgetPace.Ticks, LongestForgetPace.Ticks));
+        // Nobody can be slowed until it is committed.
+        PutBack(waiting with { Bytes = 0, Delay = delay }, delay);
     }
 
     /// <summary>

@@ -12,6 +12,9 @@ internal sealed class ContentTable(NodeTable nodes)
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, FileContent> _contents = [];
 
+    /// <summary>How the kernel is given working copies to serve by itself; null where it cannot.</summary>
+    internal Passthrough? Passthrough { get; set; }
+
     /// <summary>Content of an open file, or null.</summary>
     internal FileContent? Find(ulong nodeId)
     {
@@ -42,12 +45,12 @@ internal sealed class ContentTable(NodeTable nodes)
     /// A further handle, where the content that is open is that of the version which the name leads to, or is not committed. The caller holds the node's
     /// gate, so that no commit moves the name meanwhile.
     /// </summary>
-    internal OpenFile? TryShare(Node node, in Statx stat, OpenAccess access)
+    internal OpenFile? TryShare(Node node, in Statx stat, OpenAccess access, bool mayLend)
     {
         lock (_gate)
         {
             return _contents.TryGetValue(node.Id, out FileContent? content) && IsCurrent(content, StoredIdentity.Of(stat))
-                ? NewHandle(content, access)
+                ? NewHandle(content, access, mayLend)
                 : null;
         }
     }
@@ -85,9 +88,12 @@ internal sealed class ContentTable(NodeTable nodes)
 
     private static bool IsCurrent(FileContent content, in StoredIdentity published) => !content.IsOutdated && (content.IsDirty || content.Published == published);
 
-    private static OpenFile NewHandle(FileContent content, OpenAccess access)
+    private OpenFile NewHandle(FileContent content, OpenAccess access, bool mayLend = false)
     {
-        var file = new OpenFile(content, access, isDirect: content.Handles.DirectWriters > 0 || access == OpenAccess.WriteOnly && content.Handles.Cached == 0);
+        int backingId = Passthrough?.Serve(content, access, mayLend) ?? 0;
+        // Whoever wrote through the kernel in an earlier mount may go on doing so.
+        bool isDirect = backingId == 0 && (content.IsLent || content.Handles.DirectWriters > 0 || access == OpenAccess.WriteOnly && content.Handles.Cached == 0);
+        var file = new OpenFile(content, access, isDirect, backingId);
         content.Handles.Holds++;
         Count(file, 1);
         return file;
@@ -96,17 +102,22 @@ internal sealed class ContentTable(NodeTable nodes)
     private static void Count(OpenFile file, int change)
     {
         HandleCounts handles = file.Content.Handles;
+        handles.Open += change;
         if (file.IsWritable)
             handles.Writable += change;
         if (file.IsReadable)
             handles.Readable += change;
+        if (file.BackingId != 0)
+            return;
         if (!file.IsDirect)
             handles.Cached += change;
         else if (file.IsWritable)
             handles.DirectWriters += change;
     }
 
-    /// <summary>Closes a handle, whose hold is still to be released. True when it was the last that may write: time to commit.</summary>
+    /// <summary>
+    /// Closes a handle, whose hold is still to be released. True when it was the last that may write, or of those that the kernel served by itself the last of all: time to commit.
+    /// </summary>
     internal bool Close(OpenFile file)
     {
         lock (_gate)
@@ -115,8 +126,28 @@ internal sealed class ContentTable(NodeTable nodes)
             // It may have mapped pages from before a write that is under way past them, and that drops pages again only where somebody can have some.
             if (file.IsReadable && file.Content.Handles.DirectWriters > 0)
                 file.Content.Node.NoteStalePages();
-            return file.IsWritable && file.Content.Handles.Writable == 0;
+            return file.Content.IsLent ? file.Content.Handles.Open == 0 : file.IsWritable && file.Content.Handles.Writable == 0;
         }
+    }
+
+    /// <summary>Takes a working copy back that is lent to the kernel. False where somebody has it open there, or has it mapped still.</summary>
+    /// <param name="content">What is held.</param>
+    /// <param name="isOpen">There will be a last close.</param>
+    internal bool TryTakeBack(FileContent content, out bool isOpen)
+    {
+        isOpen = false;
+        if (!content.IsLent)
+            return true;
+        using ContentLock.Scope alone = content.TakingBack();
+        lock (_gate)
+        {
+            isOpen = content.Handles.Open > 0;
+            if (isOpen || !content.Overlay.Lending.TryEnd())
+                return false;
+            Passthrough?.End(content);
+        }
+        content.Overlay.Lending.NoteEnded();
+        return true;
     }
 
     /// <summary>Gives up a handle or a hold; the content goes with the last. Returns the node where nothing refers to it any more.</summary>
@@ -128,6 +159,7 @@ internal sealed class ContentTable(NodeTable nodes)
                 return null;
             if (_contents.GetValueOrDefault(content.Node.Id) == content)
                 _contents.Remove(content.Node.Id);
+            Passthrough?.End(content);
         }
         content.Dispose();
         return nodes.Unpin(content.Node);

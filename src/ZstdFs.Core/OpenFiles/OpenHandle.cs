@@ -29,7 +29,8 @@ internal abstract class OpenHandle(bool isWritable)
 /// <param name="content">Shared by all who have the file open.</param>
 /// <param name="access">What it may do.</param>
 /// <param name="isDirect">The kernel neither keeps nor reads pages of it.</param>
-internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDirect) : OpenHandle(access != OpenAccess.Read)
+/// <param name="backingId">What the kernel serves it from by itself; 0 where its requests come here.</param>
+internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDirect, int backingId) : OpenHandle(access != OpenAccess.Read)
 {
     internal FileContent Content { get; } = content;
 
@@ -42,6 +43,9 @@ internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDi
     /// cache, and everybody is while somebody writes so.
     /// </summary>
     internal bool IsDirect { get; } = isDirect;
+
+    /// <summary>What the kernel serves it from by itself; 0 where its requests come here.</summary>
+    internal int BackingId { get; } = backingId;
 
     /// <summary>close(2) was called on a copy of the descriptor with something to commit: there may be more of them.</summary>
     internal bool WasFlushed { get; set; }

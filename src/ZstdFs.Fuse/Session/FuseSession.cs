@@ -200,7 +200,8 @@ public sealed class FuseSession : IDisposable
         FuseInitOut settled = Negotiation.Settle(init, offered, Options);
         Negotiated = settled.AllFlags;
         _notifier.CanExpire = (Negotiated & InitFlags.HasExpireOnly) != 0;
-        FileSystem.Initialized(new NegotiatedConnection(settled.Major, settled.Minor, settled.MaxWrite, (ulong)Negotiated, (Negotiated & InitFlags.ExplicitInvalidateData) != 0, _notifier));
+        FileSystem.Initialized(new NegotiatedConnection(settled.Major, settled.Minor, settled.MaxWrite, (ulong)Negotiated, (Negotiated & InitFlags.ExplicitInvalidateData) != 0,
+            _notifier, (Negotiated & InitFlags.Passthrough) != 0 ? new BackingFiles(Device) : null));
         _isInitialized = true;
         return request.Answer(0, settled);
     }

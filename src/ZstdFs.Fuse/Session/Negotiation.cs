@@ -11,7 +11,7 @@ internal static class Negotiation
     /// <summary>The oldest kernel that sends the layouts read here as they are (Linux 5.4).</summary>
     internal const uint OldestMinor = 31;
 
-    /// <summary>Every flag taken, with its reason. POSIX_ACL is an option, and so are EXPORT_SUPPORT or NO_EXPORT_SUPPORT, and EXPLICIT_INVAL_DATA or AUTO_INVAL_DATA.</summary>
+    /// <summary>Every flag taken, with its reason. POSIX_ACL and PASSTHROUGH are options, and so are EXPORT_SUPPORT or NO_EXPORT_SUPPORT, and EXPLICIT_INVAL_DATA or AUTO_INVAL_DATA.</summary>
     internal const InitFlags Wanted =
         InitFlags.AsyncRead                 // a sequential reader has several READs under way
         | InitFlags.AtomicOpenTruncate      // O_TRUNC comes with OPEN: no moment with an open, untruncated file
@@ -49,7 +49,6 @@ internal static class Negotiation
         | InitFlags.InitReserved            // reserved
         | InitFlags.SecurityContext         // labels are set by SETXATTR after the creation
         | InitFlags.CreateSupplementaryGroup // the kernel has checked the caller's groups already
-        | InitFlags.Passthrough             // needs backing files, registered with an ioctl that nothing here makes
         | InitFlags.HasResend               // a new server cannot take over handles
         | InitFlags.AllowIdmap              // owners would have to be mapped by the file system
         | InitFlags.OverIoUring             // dearer in memory than it saves
@@ -73,7 +72,7 @@ internal static class Negotiation
         // Before Linux 6.6, which this flag came with, a write past the page cache leaves the pages as they were.
         bool keepsPages = options.KeepsPages && (offered & InitFlags.DirectIoAllowMmap) != 0;
         InitFlags flags = offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0) | (options.ExportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
-            | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData));
+            | (options.Passthrough ? InitFlags.Passthrough : 0) | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData));
         return new FuseInitOut
         {
             Major = Major,
@@ -85,6 +84,8 @@ internal static class Negotiation
             CongestionThreshold = CongestedBackground,
             MaxWrite = options.MaxWriteBytes,
             TimeGranularityNs = 1,
+            // Backing files lie on file systems that are no stacks themselves.
+            MaxStackDepth = (flags & InitFlags.Passthrough) != 0 ? 1u : 0u,
             // It bounds READ too, which must not exceed the reply buffer.
             MaxPages = (ushort)(options.MaxWriteBytes / SessionOptions.PageBytes),
         };

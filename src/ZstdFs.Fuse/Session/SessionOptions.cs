@@ -32,6 +32,12 @@ public sealed record SessionOptions
     public bool KeepsPages { get; init; }
 
     /// <summary>
+    /// The file system may have the kernel read and write files of its own (<see cref="BackingFiles"/>), which takes CAP_SYS_ADMIN and Linux 6.9. To other file systems stacked on it the mount
+    /// counts as a stack then.
+    /// </summary>
+    public bool Passthrough { get; init; }
+
+    /// <summary>
     /// The file system finds nodes again that the kernel has forgotten: LOOKUP of "." and ".." by node id, with the generation given before. Otherwise file handles
     /// (name_to_handle_at, NFS) cannot be opened.
     /// </summary>

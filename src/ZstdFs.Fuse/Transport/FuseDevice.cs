@@ -45,4 +45,16 @@ internal sealed class FuseDevice(FileDescriptor descriptor) : IFuseDevice
             // The read that follows says so.
         }
     }
+
+    public int Control(uint command, Span<byte> argument)
+    {
+        try
+        {
+            return SystemCallsFile.IoControl(descriptor, command, argument);
+        }
+        catch (ObjectDisposedException)
+        {
+            return -(int)Errno.EBADF;
+        }
+    }
 }

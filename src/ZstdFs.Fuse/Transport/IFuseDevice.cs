@@ -14,4 +14,7 @@ internal interface IFuseDevice
 
     /// <summary>Waits until a read would not have to, or the time is up.</summary>
     void WaitForInput(int timeoutMs);
+
+    /// <summary>ioctl(2). Returns what the kernel answers.</summary>
+    int Control(uint command, Span<byte> argument);
 }

@@ -1,0 +1,116 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>
+/// A working copy that is lent to the kernel, which reads, writes and maps it by itself for whoever has the file open (FUSE passthrough). Nobody here hears of what is written then, so length,
+/// modification time and holes are the working copy's own; and it stays what everybody reads until nobody has it open or mapped: a mapping goes on after the last close. Changed under the
+/// content's lock; attributes are read beside it.
+/// </summary>
+internal sealed class Lending(ContentServices services, Overlay overlay)
+{
+    /// <summary>A longer part of the disk's free room is not lent: only what is written through here can be compressed behind its writer.</summary>
+    private const int LargestShare = 16;
+
+    // Of the working copy, when it was lent or its times set last: another one tells that the kernel has written.
+    private Timestamp _knownTime;
+    private Statx _returned;
+
+    /// <summary>The kernel may read and write the working copy at any time.</summary>
+    internal bool IsUnderWay => overlay.Working is { IsLent: true };
+
+    /// <summary>
+    /// All of the content is in the working copy, where a next mount would find it, and on a disk that has room. To write to it takes that it was synchronised once: O_SYNC and msync(2) will go to
+    /// it without a word, and must find one that a power cut does not take.
+    /// </summary>
+    internal bool CanBegin(bool toWrite) =>
+        overlay is { IsDirty: true, BaseLimit: 0, ReplacesBase: false, IsUnnamed: false, HasEarlyFrames: false } && overlay.Working is { IsLent: false } working
+        && (working.IsDurable || !toWrite) && services.State is { WorkingCopiesSurvive: true } && HasRoom(working.File, overlay.LogicalBytes);
+
+    private static bool HasRoom(FileDescriptor file, long bytes) =>
+        SystemCallsFile.StatFileSystem(file, out StatFs room) >= 0 && room.BlocksAvailable * (ulong)room.FragmentSize / LargestShare > (ulong)bytes;
+
+    /// <summary>Whoever holds the content's lock for committing may lend it. The next mount is told before the kernel is.</summary>
+    internal bool TryBegin()
+    {
+        if (!CanBegin(toWrite: false))
+            return false;
+        WorkingCopy working = overlay.Working!;
+        Timestamp modify = overlay.Changes.ModifyTime;
+        // Nobody could be told later that it is over where the file system knows no leases.
+        if (working.Durable.Check() < 0 || FileLease.CheckUnshared(working.File) < 0 || SetTimes(working, modify) < 0
+            || working.WriteRecord(working.Record with { IsLent = true, ModifyTime = modify }) < 0)
+            return false;
+        overlay.Changes.NoteLent();
+        return true;
+    }
+
+    private int SetTimes(WorkingCopy working, Timestamp modify)
+    {
+        int result = SystemCallsFile.SetTimes(working.File, Timestamp.Omit, modify);
+        // As fine as the file system keeps it.
+        if (result >= 0 && (result = SystemCallsAt.Stat(working.File, out Statx stat)) >= 0)
+            _knownTime = stat.ModifyTime.ToTimestamp();
+        return result;
+    }
+
+    /// <summary>
+    /// Ends it where nobody has the working copy open or mapped, and nobody can begin to. The record stays as it is: a next mount would ask again. The caller is alone with the content, and calls
+    /// <see cref="NoteEnded"/> when others may open the file again, before they may read it.
+    /// </summary>
+    internal bool TryEnd()
+    {
+        if (overlay.Working is not { IsLent: true } working)
+            return true;
+        if (FileLease.CheckUnshared(working.File) < 0 || SystemCallsAt.Stat(working.File, out _returned) < 0)
+            return false;
+        working.NoteReturned(overlay.Base.Identity);
+        return true;
+    }
+
+    /// <summary>Takes over what the kernel wrote.</summary>
+    internal void NoteEnded()
+    {
+        overlay.Working!.FindBlocks(_returned.Size);
+        overlay.Changes.NoteReturned(_returned.ModifyTime.ToTimestamp(), ChangeTimeOf(_returned));
+        overlay.NoteReturned(_returned.Size);
+    }
+
+    /// <summary>Length in bytes. False where it was taken back and committed meanwhile.</summary>
+    internal bool TryGetLength(out long bytes)
+    {
+        bool isKnown = TryStat(out Statx stat);
+        bytes = stat.Size;
+        return isKnown;
+    }
+
+    /// <summary>Modification time.</summary>
+    internal Timestamp ModifyTime => TryStat(out Statx stat) ? stat.ModifyTime.ToTimestamp() : overlay.Changes.ModifyTime;
+
+    /// <summary>When it was changed last. That it was lent, or described anew for the next mount, is no change.</summary>
+    internal Timestamp ChangeTime => TryStat(out Statx stat) ? ChangeTimeOf(stat) : overlay.Changes.ChangeTime;
+
+    private Timestamp ChangeTimeOf(in Statx stat) =>
+        stat.ModifyTime.ToTimestamp() != _knownTime && stat.ChangeTime.ToTimestamp() > overlay.Changes.ChangeTime ? stat.ChangeTime.ToTimestamp() : overlay.Changes.ChangeTime;
+
+    /// <summary>Somebody set the modification time.</summary>
+    internal void NoteTimes(Timestamp modify)
+    {
+        if (IsUnderWay)
+            _ = SetTimes(overlay.Working!, modify);
+    }
+
+    private bool TryStat(out Statx stat)
+    {
+        stat = default;
+        try
+        {
+            return overlay.Working is { } working && SystemCallsAt.Stat(working.File, out stat) >= 0;
+        }
+        catch (ObjectDisposedException)
+        {
+            // It was committed meanwhile.
+            return false;
+        }
+    }
+}
