@@ -43,8 +43,9 @@ internal sealed class FileOperations(Volume volume)
             return result;
         }
         bool isServedByKernel = handle is OpenFile { BackingId: not 0 };
-        if (isServedByKernel)
-            result = PrepareForKernel((OpenFile)handle);
+        // It was lent to read, and may not be synchronised yet. The kernel drops the pages that it has kept by itself, and keeps no others.
+        if (isServedByKernel && handle.IsWritable)
+            result = ((OpenFile)handle).Content.OnDisk.Secure();
         if (result < 0)
         {
             Close(handle);
@@ -57,15 +58,6 @@ internal sealed class FileOperations(Volume volume)
         if (pages == KeptPages.Current && !isServedByKernel)
             reply.OpenFlags |= OpenReplyFlags.KeepCache;
         return 0;
-    }
-
-    /// <summary>The kernel is about to serve it by itself.</summary>
-    private static int PrepareForKernel(OpenFile file)
-    {
-        // Nobody will read or change the pages that it keeps, and who opens the file after this must not find them.
-        file.Content.Node.NoteStalePages();
-        // It was lent to read, and not synchronised yet.
-        return file.IsWritable ? file.Content.OnDisk.Secure() : 0;
     }
 
     /// <summary>A handle for a file just made, where <paramref name="result"/> says that it was. Returns the result.</summary>

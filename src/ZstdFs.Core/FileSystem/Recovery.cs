@@ -168,8 +168,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             Node node = target.TakeNode();
             var content = new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, target.Facts), copy, early, logicalBytes) { Birth = target.Facts.Birth };
             OpenFile file = volume.Contents.Add(content, OpenAccess.Read);
-            volume.Queue.Add(content, atOnce: true);
+            // One that is lent is let go of by the queue while somebody has it open.
             _ = volume.Contents.Close(file);
+            volume.Queue.Add(content, atOnce: true);
             volume.Release(file.Content);
             _adopted++;
             return 0;

@@ -7,7 +7,7 @@ internal static class LentFile
 {
     /// <summary>Python; needs PROGRAM, MOUNT and SOURCE.</summary>
     internal static string Script(MountedFolder folder) => $$"""
-        import errno, json, mmap, os, random, signal, subprocess, sys, time
+        import ctypes, errno, json, mmap, os, random, signal, subprocess, sys, time
         PROGRAM, MOUNT, SOURCE = "{{TestMachine.Program(ShellUser.Same)}}", "{{folder.Mount}}", "{{folder.Source}}"
         os.chdir(MOUNT)
 
@@ -18,8 +18,10 @@ internal static class LentFile
         def working(): return os.listdir(SOURCE + "/.zstdfs/working")
 
         def write_whole(name, content, synced=True):
-            fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
             assert os.write(fd, content) == len(content)
+            # The kernel keeps these pages.
+            assert os.pread(fd, len(content), 0) == content
             if synced: os.fsync(fd)
             os.close(fd)
 
@@ -43,6 +45,26 @@ internal static class LentFile
             try: call(*arguments)
             except OSError as e: assert e.errno == code, e
             else: raise AssertionError("it is not refused")
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+        libc.msync.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+
+        class Mapping:
+            "As C has it: mmap.mmap keeps a descriptor of its own open."
+            def __init__(self, fd):
+                self.size = os.fstat(fd).st_size
+                self.address = libc.mmap(None, self.size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, fd, 0)
+                assert self.address not in (None, ctypes.c_void_p(-1).value)
+                self.content = (ctypes.c_char * self.size).from_address(self.address)
+            def __len__(self): return self.size
+            def __getitem__(self, at): return self.content[at]
+            def __setitem__(self, at, what): self.content[at] = what
+            def __bytes__(self): return self.content[:]
+            def flush(self): assert libc.msync(self.address, self.size, 4) == 0
+            def close(self): assert libc.munmap(self.address, self.size) == 0
 
         CONTENT = random.Random(1).randbytes(600_000) + b"text " * 300_000
 

@@ -70,6 +70,7 @@ internal sealed class PassthroughTests(string type)
             assert os.pread(source, 100_000, 0) == expected[500_000:600_000]
             os.utime("f", ns=(10**18, 10**18 + 5)); assert os.stat("f").st_mtime_ns == 10**18 + 5
             put(3, b"later"); assert abs(os.stat("f").st_mtime - time.time()) < 60
+            put(len(CONTENT) + 1_000_000, b"far behind " * 1000)
             time.sleep(1.1)
             assert is_lent("f") and working()
             modified = os.stat("f").st_mtime_ns
@@ -87,8 +88,7 @@ internal sealed class PassthroughTests(string type)
     {
         Run("""
             fd = lend(CONTENT)
-            size = len(CONTENT)
-            m = mmap.mmap(fd, size)
+            m = Mapping(fd)
             os.close(fd)
             m[5:10] = b"first"
             time.sleep(1.5)
@@ -122,7 +122,7 @@ internal sealed class PassthroughTests(string type)
             expected = bytearray(CONTENT)
             os.pwrite(fd, b"before", 100); expected[100:106] = b"before"
             if {{(synced ? 1 : 0)}}: sync(); assert stored()[100:106] == b"before"
-            m = mmap.mmap(fd, 0)
+            m = Mapping(fd)
             os.kill(status()["daemon"], signal.SIGKILL)
             time.sleep(0.2)
             # This is the kernel's own doing, and shows that it is.
@@ -178,7 +178,7 @@ internal sealed class PassthroughTests(string type)
     {
         Run("""
             fd = lend(CONTENT)
-            m = mmap.mmap(fd, 0)
+            m = Mapping(fd)
             os.close(fd)
             os.kill(status()["daemon"], signal.SIGKILL)
             time.sleep(0.2)
@@ -251,7 +251,7 @@ internal sealed class PassthroughTests(string type)
             os.pwrite(fd, b"still here", 0)
             assert os.pread(fd, len(CONTENT), 0) == b"still here" + CONTENT[10:]
             assert os.fstat(fd).st_size == len(CONTENT) and os.fstat(fd).st_nlink == 0
-            m = mmap.mmap(fd, 0)
+            m = Mapping(fd)
             os.close(fd)
             time.sleep(1.5)
             m[10:20] = b"and mapped"

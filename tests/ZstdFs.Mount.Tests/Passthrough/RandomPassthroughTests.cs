@@ -42,7 +42,7 @@ internal sealed class RandomPassthroughTests
             def close():
                 if handles: os.close(handles.pop(dice.randrange(len(handles)))[0])
             def maps_it():
-                if writable() and model and len(maps) < 3: maps.append(mmap.mmap(dice.choice(writable()), len(model)))
+                if writable() and model and len(maps) < 3: maps.append(Mapping(dice.choice(writable())))
             def unmap():
                 if maps: maps.pop(dice.randrange(len(maps))).close()
             def look():
