@@ -149,8 +149,8 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = WriteRecord(file, services.Source.Devices.RecordFor(stat, content.Node.Id, map.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = hasHoles });
         // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
-        if (result >= 0 && content.Overlay.Working is { } working)
-            result = working.WriteRecord(working.Record with { CommittedInode = stat.InodeNumber });
+        if (result >= 0)
+            result = NoteCommitted(content, stat.InodeNumber);
         if (result >= 0)
             result = RenameUnnoticed(content.Base.Stored, old, version, folder, parent, stored);
         // A folder whose names must stay, that somebody else owns, or that takes files of one project alone, holds files all the same that may be written.
@@ -197,8 +197,8 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (result >= 0)
             result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);
         // From here on the redo stands for what the working copy holds, until it is gone because the target does.
-        if (result >= 0 && content.Overlay.Working is { } working)
-            result = working.WriteRecord(working.Record with { CommittedInode = old.InodeNumber });
+        if (result >= 0)
+            result = NoteCommitted(content, old.InodeNumber);
         if (result >= 0)
         {
             content.LockOutReaders();
@@ -214,6 +214,15 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         content.NotePublished(stat);
         next = new StoredBase(services, target, stat, isFresh: false, map) { HasHoles = services.HasHoles(target, map) };
         return 0;
+    }
+
+    private static int NoteCommitted(FileContent content, ulong inodeNumber)
+    {
+        if (content.Overlay.Working is not { } working)
+            return 0;
+        int result = working.WriteRecord(working.Record with { CommittedInode = inodeNumber });
+        // A lent one stays the file's content: what the kernel's users synchronise in it from now on, without a word, a next mount must not take for somebody else's.
+        return result >= 0 && working.IsLent ? working.Synchronize() : result;
     }
 
     private static Timestamp BirthOf(FileContent content, in Statx old) =>

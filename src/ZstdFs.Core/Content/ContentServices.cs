@@ -19,6 +19,9 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
 
     internal SourceTree Source { get; } = source;
     internal StateFolder? State { get; } = state;
+
+    /// <summary>Kept free while the kernel writes by itself.</summary>
+    internal DiskReserve Reserve { get; } = new(source, state);
     internal FileSystemOptions Options { get; } = options;
     internal BoundedLog Log { get; } = log;
     internal LevelRules? Rules { get; init; }
@@ -110,5 +113,6 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
         Cache.Dispose();
         Codecs.Dispose();
         Background.Dispose();
+        Reserve.Dispose();
     }
 }

@@ -208,12 +208,8 @@ internal sealed class FileContent : IDisposable
         return result;
     }
 
-    /// <summary>Lends the working copy to the kernel, where nobody writes or commits at this moment. The caller sees to it that nobody has the file open.</summary>
-    internal bool TryLend()
-    {
-        using ContentLock.Scope locked = _lock.TryCommitting(out bool isFree);
-        return isFree && Overlay.Lending.TryBegin();
-    }
+    /// <summary>Keeps commits and writers out while it is lent to the kernel. Nothing is held where one of them is under way.</summary>
+    internal ContentLock.Scope TryLending(out bool isFree) => _lock.TryCommitting(out isFree);
 
     /// <summary>Keeps everybody out while the working copy is taken back from the kernel.</summary>
     internal ContentLock.Scope TakingBack() => _lock.Writing();
@@ -322,6 +318,8 @@ internal sealed class FileContent : IDisposable
             int result = OnDisk.KeepWhole();
             if (result >= 0)
                 result = committer.Build(this, yields, out next);
+            if (result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && TryMakeRoom())
+                result = committer.Build(this, yields, out next);
             Outcome.NoteEnd(result, isBackground);
             if (result == -(int)Errno.ESTALE)
                 OnDisk.MoveToLost();
@@ -339,6 +337,17 @@ internal sealed class FileContent : IDisposable
             Outcome.NoteEnd(result, isBackground);
             return result;
         }
+    }
+
+    /// <summary>What the kernel wrote by itself was not compressed behind its writer.</summary>
+    private bool TryMakeRoom()
+    {
+        if (!Overlay.Lending.WasUnderWay || IsLent)
+            return false;
+        _lock.BecomeExclusive();
+        bool isMade = Overlay.TryMakeRoom();
+        _lock.BecomeShared();
+        return isMade;
     }
 
     /// <summary>

@@ -9,6 +9,9 @@ internal sealed class HandleCounts
     /// <summary>Open handles.</summary>
     internal int Open { get; set; }
 
+    /// <summary>Another version is the one that is opened by now.</summary>
+    internal bool AreOfAnEarlierVersion { get; set; }
+
     /// <summary>Handles that may write.</summary>
     internal int Writable { get; set; }
 

@@ -14,7 +14,10 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
 
     // Of the working copy, when it was lent or its times set last: another one tells that the kernel has written.
     private Timestamp _knownTime;
-    private Statx _returned;
+    private long _returnedBytes;
+    // What an earlier mount lent may have been.
+    private bool _mayBeWritten = true;
+    private long _committedChanges = -1;
 
     /// <summary>The kernel may read and write the working copy at any time.</summary>
     internal bool IsUnderWay => overlay.Working is { IsLent: true };
@@ -24,24 +27,32 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
     /// it without a word, and must find one that a power cut does not take.
     /// </summary>
     internal bool CanBegin(bool toWrite) =>
-        overlay is { IsDirty: true, BaseLimit: 0, ReplacesBase: false, IsUnnamed: false, HasEarlyFrames: false } && overlay.Working is { IsLent: false } working
+        overlay is { IsDirty: true, BaseLimit: 0, ReplacesBase: false, IsUnnamed: false, HasEarlyFrames: false, HasFailed: false } && overlay.Working is { IsLent: false } working
         && (working.IsDurable || !toWrite) && services.State is { WorkingCopiesSurvive: true } && HasRoom(working.File, overlay.LogicalBytes);
 
     private static bool HasRoom(FileDescriptor file, long bytes) =>
         SystemCallsFile.StatFileSystem(file, out StatFs room) >= 0 && room.BlocksAvailable * (ulong)room.FragmentSize / LargestShare > (ulong)bytes;
 
-    /// <summary>Whoever holds the content's lock for committing may lend it. The next mount is told before the kernel is.</summary>
+    /// <summary>Some handle on it could write, or a mapping can, since it was lent.</summary>
+    internal bool MayBeWritten => IsUnderWay && Volatile.Read(ref _mayBeWritten);
+
+    /// <summary>It was lent, and what the kernel wrote may be more than the disk had room for.</summary>
+    internal bool WasUnderWay { get; private set; }
+
+    /// <summary>A handle that can write is about to be given out. For who holds the gate of the table of contents.</summary>
+    internal void NoteWriter() => Volatile.Write(ref _mayBeWritten, true);
+
+    /// <summary>Whoever holds the content's lock for committing, and finds that it <see cref="CanBegin"/>, may lend it. The next mount is told before the kernel is.</summary>
     internal bool TryBegin()
     {
-        if (!CanBegin(toWrite: false))
-            return false;
         WorkingCopy working = overlay.Working!;
         Timestamp modify = overlay.Changes.ModifyTime;
         // Nobody could be told later that it is over where the file system knows no leases.
-        if (working.Durable.Check() < 0 || FileLease.CheckUnshared(working.File) < 0 || SetTimes(working, modify) < 0
+        if (!services.Reserve.TryTake() || working.Durable.Check() < 0 || FileLease.CheckUnshared(working.File) < 0 || SetTimes(working, modify) < 0
             || working.WriteRecord(working.Record with { IsLent = true, ModifyTime = modify }) < 0)
             return false;
         overlay.Changes.NoteLent();
+        (_mayBeWritten, _committedChanges) = (false, -1);
         return true;
     }
 
@@ -62,19 +73,29 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
     {
         if (overlay.Working is not { IsLent: true } working)
             return true;
-        if (FileLease.CheckUnshared(working.File) < 0 || SystemCallsAt.Stat(working.File, out _returned) < 0)
+        if (FileLease.CheckUnshared(working.File) < 0 || SystemCallsAt.Stat(working.File, out Statx stat) < 0)
             return false;
-        working.NoteReturned(overlay.Base.Identity);
+        // Attributes are read beside this: these count from the moment on at which it is no longer lent.
+        Timestamp modify = stat.ModifyTime.ToTimestamp();
+        overlay.Changes.NoteReturned(modify, ChangeTimeOf(stat));
+        overlay.NoteReturned(_returnedBytes = stat.Size);
+        working.NoteReturned(overlay.Base.Identity, modify);
+        WasUnderWay = true;
         return true;
     }
 
     /// <summary>Takes over what the kernel wrote.</summary>
     internal void NoteEnded()
     {
-        overlay.Working!.FindBlocks(_returned.Size);
-        overlay.Changes.NoteReturned(_returned.ModifyTime.ToTimestamp(), ChangeTimeOf(_returned));
-        overlay.NoteReturned(_returned.Size);
+        // It was only read since a commit made a version of it.
+        if (!_mayBeWritten && _committedChanges == overlay.Changes.Count)
+            overlay.NoteCommitted();
+        else
+            overlay.Working!.FindBlocks(_returnedBytes);
     }
+
+    /// <summary>A commit made a version of it, while the kernel goes on with it.</summary>
+    internal void NoteCommitted() => _committedChanges = MayBeWritten ? -1 : overlay.Changes.Count;
 
     /// <summary>Length in bytes. False where it was taken back and committed meanwhile.</summary>
     internal bool TryGetLength(out long bytes)
@@ -105,7 +126,8 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
         stat = default;
         try
         {
-            return overlay.Working is { } working && SystemCallsAt.Stat(working.File, out stat) >= 0;
+            // Taken back meanwhile, it may be emptied to be removed.
+            return overlay.Working is { } working && SystemCallsAt.Stat(working.File, out stat) >= 0 && working.IsLent;
         }
         catch (ObjectDisposedException)
         {

@@ -108,6 +108,9 @@ internal sealed class Overlay : IDisposable
 
     internal Lending Lending => _lending;
 
+    /// <summary>A write failed in part, and nobody can vouch for what is in the working copy.</summary>
+    internal bool HasFailed => _failure < 0;
+
     internal bool HasEarlyFrames => _early.Content is not null;
 
     /// <summary>The whole content of a buffered file, for the commit.</summary>
@@ -399,10 +402,28 @@ internal sealed class Overlay : IDisposable
         if (IsLent)
         {
             _ = Working!.WriteRecord(Working.Record with { Base = next.Identity, CommittedInode = 0 });
+            _lending.NoteCommitted();
             return;
         }
+        NoteCommitted();
+    }
+
+    /// <summary>The base holds all of it.</summary>
+    internal void NoteCommitted()
+    {
         BaseLimit = LogicalBytes;
         Clear();
+    }
+
+    /// <summary>Compresses what it can within the working copy's own room, where the disk has none for the next version. False where nothing came of it.</summary>
+    internal bool TryMakeRoom()
+    {
+        _services.Reserve.Release();
+        long before = BaseLimit;
+        while (_early.Move() > 0)
+        {
+        }
+        return BaseLimit > before;
     }
 
     /// <summary>Forgets what was written: the base is the file again.</summary>

@@ -51,8 +51,10 @@ internal readonly struct OverlayExtents(Overlay overlay)
     /// <summary>How many bytes from this offset on are a hole of the overlay itself, whatever the base holds.</summary>
     internal long HoleBytes(long offset)
     {
-        if (overlay.Working is not { IsLent: false } working)
+        if (overlay.Working is not { } working)
             return 0;
+        if (working.IsLent)
+            return working.IsHole(offset, out long lentEnd) ? Math.Min(lentEnd, Size) - offset : 0;
         long at = offset;
         while (at < Size && !working.Blocks[at / BlockMap.BlockBytes])
         {

@@ -146,7 +146,7 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>
     /// It is lent no more. On disk the record goes on saying so until it is written next, with what it lies over by now: a next mount would ask who has it open.
     /// </summary>
-    internal void NoteReturned(in StoredIdentity @base) => _record = _record with { IsLent = false, Base = @base, CommittedInode = 0 };
+    internal void NoteReturned(in StoredIdentity @base, Timestamp modify) => _record = _record with { IsLent = false, Base = @base, CommittedInode = 0, ModifyTime = modify };
 
     /// <summary>Whether its file has a hole here, and where that ends, or what is no hole does.</summary>
     internal bool IsHole(long offset, out long end)
@@ -160,12 +160,16 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>Changes what the next mount would find. In a source that keeps no records nobody will look.</summary>
     internal int WriteRecord(in WorkingCopyRecord record)
     {
+        if (_state.WorkingCopiesSurvive)
+        {
+            Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
+            record.Write(bytes);
+            int result = ExtendedAttributes.Set(_file, WorkingCopyRecord.AttributeName, bytes, 0);
+            if (result < 0)
+                return result;
+        }
         _record = record;
-        if (!_state.WorkingCopiesSurvive)
-            return 0;
-        Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
-        record.Write(bytes);
-        return ExtendedAttributes.Set(_file, WorkingCopyRecord.AttributeName, bytes, 0);
+        return 0;
     }
 
     /// <summary>Where the next mount looks first. Without the hint it looks through the whole source.</summary>

@@ -47,6 +47,8 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return 0;
         // The content's lock comes before the node's gate.
         FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
+        if (held is not null && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
+            TakeBackSoon(held);
         bool changesTime = held is not null && (change.Valid & (SetattrValid.Mtime | SetattrValid.MtimeNow)) != 0;
         try
         {
@@ -58,6 +60,14 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             if (held is not null)
                 volume.Release(held);
         }
+    }
+
+    /// <summary>close(2) returns before the kernel lets go of the file: whoever gives it set-id bits right after it is not to be refused.</summary>
+    private void TakeBackSoon(FileContent content)
+    {
+        const int Looks = 50, PauseMs = 2;
+        for (int look = 0; look < Looks && !volume.Contents.TryTakeBack(content, out _) && content.Overlay.Lending.MayBeWritten; look++)
+            Thread.Sleep(PauseMs);
     }
 
     private int SetStored(Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
@@ -86,7 +96,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         if (result >= 0 && (change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) != 0)
             result = place.ChangeOwner((change.Valid & SetattrValid.Uid) != 0 ? change.Uid : uint.MaxValue, (change.Valid & SetattrValid.Gid) != 0 ? change.Gid : uint.MaxValue);
         // Nobody would take them away again at the next write.
-        if (content is { IsLent: true } && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
+        if (result >= 0 && content is { Overlay.Lending.MayBeWritten: true } && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
             result = -(int)Errno.ETXTBSY;
         if (result >= 0 && (change.Valid & SetattrValid.Mode) != 0)
             result = place.ChangeMode(change.Mode & 0xFFF);

@@ -89,11 +89,20 @@ internal sealed class FileOpener(Volume volume)
                 stored.Dispose();
                 return result;
             }
-            OpenFile? shared = volume.Contents.TryShare(node, stat, access, mayLend && Privileges.Of(stat) == 0);
+            FileContent? lent = volume.Contents.Lend(node, stat, access, mayLend && Privileges.Of(stat) == 0);
+            OpenFile? shared = volume.Contents.TryShare(node, stat, access);
+            if (lent is not null)
+                volume.Release(lent);
             if (shared is not null)
             {
                 stored.Dispose();
                 handle = shared;
+            }
+            else if (volume.Contents.IsServedByKernel(node))
+            {
+                stored.Dispose();
+                volume.Services.Log.Error($"{link.NativeName.ToString()}: changed in the source while a program has it open; opens fail until that is closed", "busy", node.Id);
+                return -(int)Errno.EBUSY;
             }
             else
             {

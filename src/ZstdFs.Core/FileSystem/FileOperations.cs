@@ -1,5 +1,4 @@
 using ZstdFs.Core.Content;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
@@ -7,7 +6,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>Ops on open files.</summary>
-internal sealed class FileOperations(Volume volume)
+internal sealed class FileOperations(Volume volume, SyncOperations syncs)
 {
     private const int CopyBytes = 1024 * 1024;
 
@@ -27,7 +26,8 @@ internal sealed class FileOperations(Volume volume)
             return result;
         bool appends = (flags & OpenFlags.Append) != 0 && !truncates;
         // What is likely to grow is better written through here, where it is compressed behind its writer should the disk be small.
-        bool mayLend = access != OpenAccess.WriteOnly && !truncates && !appends;
+        // And of fcntl(F_SETFL), by which O_DIRECT is taken away for the rest of a file, the kernel tells nobody.
+        bool mayLend = access != OpenAccess.WriteOnly && !truncates && !appends && (flags & OpenFlags.Direct) == 0;
         result = _opener.Open(nodeId, access, appends, mayLend, out OpenHandle handle, out KeptPages pages);
         if (result < 0)
         {
@@ -45,7 +45,11 @@ internal sealed class FileOperations(Volume volume)
         bool isServedByKernel = handle is OpenFile { BackingId: not 0 };
         // It was lent to read, and may not be synchronised yet. The kernel drops the pages that it has kept by itself, and keeps no others.
         if (isServedByKernel && handle.IsWritable)
+        {
+            // Nobody will hear of the first write.
+            volume.Privileges.Drop(((OpenFile)handle).Content, writer.Unannounced);
             result = ((OpenFile)handle).Content.OnDisk.Secure();
+        }
         if (result < 0)
         {
             Close(handle);
@@ -217,83 +221,13 @@ internal sealed class FileOperations(Volume volume)
         volume.Pages.Drop(content.Node);
     }
 
-    /// <summary>fsync(2): content, size and name are on disk when it returns 0.</summary>
-    internal int Synchronize(ulong handle)
+    /// <summary>fsync(2).</summary>
+    internal int Synchronize(ulong handle) => _handles.Find(handle) switch
     {
-        switch (_handles.Find(handle))
-        {
-            case OpenFile file:
-                return Synchronize(file);
-            case OpenPlainFile plain:
-                return SystemCallsFile.Synchronize(plain.File);
-            default:
-                return -(int)Errno.EBADF;
-        }
-    }
-
-    private int Synchronize(OpenFile file)
-    {
-        FileContent content = file.Content;
-        int result = 0;
-        if (content.IsDirty)
-        {
-            // The first content of a small file costs no more in its place than in a working copy.
-            result = content.Overlay.IsBuffered && content.Base.IsFresh ? content.Commit(volume.Committer, yields: false) : content.Persist();
-            if (result == -(int)Errno.EOPNOTSUPP)
-                result = content.Commit(volume.Committer, yields: false);
-        }
-        if (result >= 0)
-            result = content.OnDisk.Synchronize();
-        if (result >= 0)
-            result = content.Outcome.TakeUntoldError();
-        if (result < 0 || file.IsNameDurable || content.Node.AnyLink is not { } link)
-            return result;
-        result = SynchronizeFolder(link.Parent);
-        file.IsNameDurable = result >= 0 && link == content.Node.AnyLink;
-        return result;
-    }
-
-    private int SynchronizeFolder(Node folder)
-    {
-        int result = volume.Directories.Rent(folder, out DescriptorLease lease);
-        if (result < 0)
-            return result;
-        using (lease)
-            return volume.Source.SynchronizeFolder(lease.Descriptor);
-    }
-
-    /// <summary>
-    /// Everything written so far is on disk when it returns 0, and in its stored file; where <paramref name="openToo"/> is false, what is open for writing stays in
-    /// working copies. The first error is returned, the rest is tried all the same.
-    /// </summary>
-    internal int SynchronizeAll(bool openToo)
-    {
-        int first = 0;
-        foreach (FileContent content in volume.Contents.HoldDirty())
-        {
-            _ = volume.Contents.TryTakeBack(content, out _);
-            int result = openToo || content.Handles.Writable == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
-            if (result == -(int)Errno.EOPNOTSUPP)
-                result = content.Commit(volume.Committer, yields: false);
-            if (first == 0)
-                first = Math.Min(result, 0);
-            volume.Release(content);
-        }
-        int below = volume.Source.Devices.Synchronize(), synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
-        if (synced < 0)
-            KeepInMemory();
-        return first < 0 ? first : Math.Min(synced < 0 ? synced : below, 0);
-    }
-
-    /// <summary>What the disk just refused is in memory still: it is on its way again, so that the next mount finds it should this one end now.</summary>
-    private void KeepInMemory()
-    {
-        foreach (FileContent content in volume.Contents.HoldDirty())
-        {
-            content.OnDisk.KeepWholeIfIdle();
-            volume.Release(content);
-        }
-    }
+        OpenFile file => syncs.Synchronize(file),
+        OpenPlainFile plain => SystemCallsFile.Synchronize(plain.File),
+        _ => -(int)Errno.EBADF,
+    };
 
     /// <summary>truncate(2), with or without a handle.</summary>
     internal int Truncate(ulong nodeId, ulong handle, long size, in Writer writer)

@@ -78,7 +78,9 @@ internal sealed class InodeFlagOperations(Volume volume)
         // What was written before is part of a file that cannot be changed any more.
         if (protects && volume.Contents.Hold(nodeId) is { } held)
         {
-            int committed = held.IsDirty ? held.Commit(volume.Committer, yields: false) : 0;
+            _ = volume.Contents.TryTakeBack(held, out _);
+            // What is written without a word cannot be kept out.
+            int committed = held.Overlay.Lending.MayBeWritten ? -(int)Errno.ETXTBSY : held.IsDirty ? held.Commit(volume.Committer, yields: false) : 0;
             volume.Release(held);
             if (committed < 0)
                 return committed;

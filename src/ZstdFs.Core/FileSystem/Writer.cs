@@ -25,6 +25,15 @@ internal readonly struct Writer
     /// <summary>The kernel did not say whether the caller may keep set-id bits.</summary>
     internal static Writer Unknown(in RequestContext context) => new(context, context.UserId == 0);
 
+    private Writer(in Writer other, bool keepsPrivileges)
+    {
+        this = other;
+        KeepsPrivileges = keepsPrivileges;
+    }
+
+    /// <summary>The same caller, who may write without a further word.</summary>
+    internal Writer Unannounced => new(this, _userId == 0);
+
     internal bool KeepsPrivileges { get; }
 
     internal uint UserId => _userId;

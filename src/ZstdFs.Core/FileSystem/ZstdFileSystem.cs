@@ -21,6 +21,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     private readonly RemoveOperations _removals;
     private readonly RenameOperations _renames;
     private readonly FileOperations _files;
+    private readonly SyncOperations _syncs;
     private readonly DirectoryOperations _directories;
     private readonly AttributeOperations _attributes;
     private readonly NodeFinder _finder;
@@ -33,7 +34,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         _names = new NameOperations(volume);
         _removals = new RemoveOperations(volume);
         _renames = new RenameOperations(volume);
-        _files = new FileOperations(volume);
+        _syncs = new SyncOperations(volume);
+        _files = new FileOperations(volume, _syncs);
         _directories = new DirectoryOperations(volume);
         _finder = new NodeFinder(volume);
         _flags = new InodeFlagOperations(volume);
@@ -96,7 +98,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         _directories.Dispose();
         _volume.Conversion?.Dispose();
         _finder.Stop();
-        int result = _files.SynchronizeAll(openToo: true);
+        int result = _syncs.SynchronizeAll(openToo: true);
         if (result >= 0)
             _state!.NoteEndedWell();
         return result;
@@ -230,7 +232,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Synchronize(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _files.Synchronize(handle);
 
     /// <inheritdoc/>
-    public override int SynchronizeFileSystem(in RequestContext context, ulong node) => ReadOnly ? 0 : _files.SynchronizeAll(openToo: false);
+    public override int SynchronizeFileSystem(in RequestContext context, ulong node) => ReadOnly ? 0 : _syncs.SynchronizeAll(openToo: false);
 
     /// <inheritdoc/>
     public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) => _directories.Open(node, context.UserId, out reply);
@@ -284,7 +286,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             case InodeFlags.SetExtendedCommand:
                 return _flags.SetExtended(node, input);
             case ControlCommands.Sync:
-                return ReadOnly ? 0 : _files.SynchronizeAll(openToo: true);
+                return ReadOnly ? 0 : _syncs.SynchronizeAll(openToo: true);
             // It names files that whoever asks may have no right to know of.
             case ControlCommands.Status when context.UserId != 0 && context.UserId != Credentials.UserId:
                 return -(int)Errno.EPERM;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
@@ -11,6 +12,9 @@ internal sealed class ContentTable(NodeTable nodes)
     // Guards the dictionary and every content's handle counts. Closing a content happens outside it.
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, FileContent> _contents = [];
+
+    // Handles on versions that others have replaced, by node id: the kernel has one way to a file, whichever version of it.
+    private readonly Dictionary<ulong, int> _earlierHandles = [];
 
     /// <summary>How the kernel is given working copies to serve by itself; null where it cannot.</summary>
     internal Passthrough? Passthrough { get; set; }
@@ -45,12 +49,12 @@ internal sealed class ContentTable(NodeTable nodes)
     /// A further handle, where the content that is open is that of the version which the name leads to, or is not committed. The caller holds the node's
     /// gate, so that no commit moves the name meanwhile.
     /// </summary>
-    internal OpenFile? TryShare(Node node, in Statx stat, OpenAccess access, bool mayLend)
+    internal OpenFile? TryShare(Node node, in Statx stat, OpenAccess access)
     {
         lock (_gate)
         {
             return _contents.TryGetValue(node.Id, out FileContent? content) && IsCurrent(content, StoredIdentity.Of(stat))
-                ? NewHandle(content, access, mayLend)
+                ? NewHandle(content, access)
                 : null;
         }
     }
@@ -75,6 +79,7 @@ internal sealed class ContentTable(NodeTable nodes)
             {
                 _contents[content.Node.Id] = content;
                 other?.NoteOutdated();
+                NoteReplaced(other);
             }
             file = NewHandle(isUsed ? content : other!, access);
         }
@@ -88,9 +93,49 @@ internal sealed class ContentTable(NodeTable nodes)
 
     private static bool IsCurrent(FileContent content, in StoredIdentity published) => !content.IsOutdated && (content.IsDirty || content.Published == published);
 
-    private OpenFile NewHandle(FileContent content, OpenAccess access, bool mayLend = false)
+    /// <summary>
+    /// Before a file is opened by its name: where all of its content is in a working copy, and nobody has it open, the kernel may serve it by itself. The caller holds the node's gate, so that nobody else
+    /// opens it meanwhile. Returns what is held until <see cref="Release"/>, or null.
+    /// </summary>
+    /// <param name="node">The file.</param>
+    /// <param name="stat">The version that its name leads to.</param>
+    /// <param name="access">What it is opened for.</param>
+    /// <param name="mayBegin">It may be lent for this.</param>
+    internal FileContent? Lend(Node node, in Statx stat, OpenAccess access, bool mayBegin)
     {
-        int backingId = Passthrough?.Serve(content, access, mayLend) ?? 0;
+        if (Passthrough is not { } passthrough)
+            return null;
+        FileContent? content;
+        lock (_gate)
+        {
+            if (!_contents.TryGetValue(node.Id, out content) || !IsCurrent(content, StoredIdentity.Of(stat)) || !mayBegin && !content.IsLent
+                || content.Handles is not { Open: 0, BackingId: 0 } || _earlierHandles.ContainsKey(node.Id))
+                return null;
+            content.Handles.Holds++;
+        }
+        int id = passthrough.Lend(content, mayBegin, toWrite: access != OpenAccess.Read);
+        lock (_gate)
+        {
+            // The queue may have taken it back meanwhile.
+            if (content is { IsLent: true, Handles.Open: 0 })
+                (content.Handles.BackingId, id) = (id, 0);
+        }
+        passthrough.Close(id);
+        return content;
+    }
+
+    /// <summary>Somebody has a version open that the kernel serves by itself: it has no other way to the file until that is closed.</summary>
+    internal bool IsServedByKernel(Node node)
+    {
+        lock (_gate)
+            return _contents.TryGetValue(node.Id, out FileContent? content) && content.Handles is { BackingId: not 0, Open: > 0 };
+    }
+
+    private OpenFile NewHandle(FileContent content, OpenAccess access)
+    {
+        int backingId = content.Handles.BackingId;
+        if (content.IsLent && access != OpenAccess.Read)
+            content.Overlay.Lending.NoteWriter();
         // Whoever wrote through the kernel in an earlier mount may go on doing so.
         bool isDirect = backingId == 0 && (content.IsLent || content.Handles.DirectWriters > 0 || access == OpenAccess.WriteOnly && content.Handles.Cached == 0);
         var file = new OpenFile(content, access, isDirect, backingId);
@@ -99,10 +144,29 @@ internal sealed class ContentTable(NodeTable nodes)
         return file;
     }
 
-    private static void Count(OpenFile file, int change)
+    private void NoteReplaced(FileContent? earlier)
+    {
+        if (earlier is null)
+            return;
+        earlier.Handles.AreOfAnEarlierVersion = true;
+        if (earlier.Handles.Open > 0)
+            CountEarlier(earlier.Node.Id, earlier.Handles.Open);
+    }
+
+    private void CountEarlier(ulong nodeId, int change)
+    {
+        ref int count = ref CollectionsMarshal.GetValueRefOrAddDefault(_earlierHandles, nodeId, out _);
+        count += change;
+        if (count == 0)
+            _earlierHandles.Remove(nodeId);
+    }
+
+    private void Count(OpenFile file, int change)
     {
         HandleCounts handles = file.Content.Handles;
         handles.Open += change;
+        if (handles.AreOfAnEarlierVersion)
+            CountEarlier(file.Content.Node.Id, change);
         if (file.IsWritable)
             handles.Writable += change;
         if (file.IsReadable)
@@ -130,6 +194,12 @@ internal sealed class ContentTable(NodeTable nodes)
         }
     }
 
+    private void StopServing(FileContent content)
+    {
+        Passthrough?.Close(content.Handles.BackingId);
+        content.Handles.BackingId = 0;
+    }
+
     /// <summary>Takes a working copy back that is lent to the kernel. False where somebody has it open there, or has it mapped still.</summary>
     /// <param name="content">What is held.</param>
     /// <param name="isOpen">There will be a last close.</param>
@@ -144,7 +214,7 @@ internal sealed class ContentTable(NodeTable nodes)
             isOpen = content.Handles.Open > 0;
             if (isOpen || !content.Overlay.Lending.TryEnd())
                 return false;
-            Passthrough?.End(content);
+            StopServing(content);
         }
         content.Overlay.Lending.NoteEnded();
         return true;
@@ -159,7 +229,7 @@ internal sealed class ContentTable(NodeTable nodes)
                 return null;
             if (_contents.GetValueOrDefault(content.Node.Id) == content)
                 _contents.Remove(content.Node.Id);
-            Passthrough?.End(content);
+            StopServing(content);
         }
         content.Dispose();
         return nodes.Unpin(content.Node);

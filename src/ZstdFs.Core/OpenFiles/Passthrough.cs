@@ -4,47 +4,40 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.OpenFiles;
 
-/// <summary>
-/// Files that the kernel serves by itself: a content that is wholly in a working copy, because it is not committed yet, is lent to it with the first handle, and each further handle is
-/// served so too. For who holds the gate of the table of contents.
-/// </summary>
+/// <summary>Gives working copies to the kernel, which then serves the files that they are the content of by itself.</summary>
 internal sealed class Passthrough(BackingFiles files)
 {
-    private bool _isRefused;
+    private volatile bool _isRefused;
 
-    /// <summary>The backing file for one more handle on a content; 0 where its requests come here.</summary>
-    /// <param name="content">What is opened.</param>
-    /// <param name="access">What the handle may do.</param>
-    /// <param name="mayBegin">It may be lent for this handle.</param>
-    internal int Serve(FileContent content, OpenAccess access, bool mayBegin)
+    /// <summary>
+    /// Lends what nobody has open, where nobody writes or commits at this moment. Returns the kernel's number of the working copy; 0 where it is not lent.
+    /// </summary>
+    /// <param name="content">What is about to be opened. The caller sees to it that nobody else opens it meanwhile.</param>
+    /// <param name="mayBegin">It may be lent, where it is not already, as after a crash.</param>
+    /// <param name="toWrite">It will be written to.</param>
+    internal int Lend(FileContent content, bool mayBegin, bool toWrite)
     {
-        HandleCounts handles = content.Handles;
-        // The kernel has one way to a file, for all who have it open.
-        if (handles.BackingId != 0 || handles.Open > 0 || _isRefused)
-            return handles.BackingId;
-        bool isLent = content.IsLent;
-        if (!isLent && !(mayBegin && content.Overlay.Lending.CanBegin(access != OpenAccess.Read)))
+        using ContentLock.Scope locked = content.TryLending(out bool isFree);
+        Lending lending = content.Overlay.Lending;
+        if (!isFree || _isRefused || !lending.IsUnderWay && !(mayBegin && lending.CanBegin(toWrite)))
             return 0;
         int id = files.Open(content.Overlay.Working!.File);
         if (id <= 0)
         {
             // No right to it here, or no such file system: the next one would be refused too.
-            _isRefused = id is -(int)Errno.EPERM or -(int)Errno.ELOOP or -(int)Errno.EOPNOTSUPP or -(int)Errno.ENOTTY;
+            _isRefused |= id is -(int)Errno.EPERM or -(int)Errno.ELOOP or -(int)Errno.EOPNOTSUPP or -(int)Errno.ENOTTY;
             return 0;
         }
-        if (!isLent && !content.TryLend())
-        {
-            _ = files.Close(id);
-            return 0;
-        }
-        return handles.BackingId = id;
+        if (lending.IsUnderWay || lending.TryBegin())
+            return id;
+        _ = files.Close(id);
+        return 0;
     }
 
-    /// <summary>The content is not lent any more.</summary>
-    internal void End(FileContent content)
+    /// <summary>The kernel needs this one no more.</summary>
+    internal void Close(int id)
     {
-        if (content.Handles.BackingId != 0)
-            _ = files.Close(content.Handles.BackingId);
-        content.Handles.BackingId = 0;
+        if (id != 0)
+            _ = files.Close(id);
     }
 }

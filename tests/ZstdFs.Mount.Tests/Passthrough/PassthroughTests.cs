@@ -71,6 +71,8 @@ internal sealed class PassthroughTests(string type)
             os.utime("f", ns=(10**18, 10**18 + 5)); assert os.stat("f").st_mtime_ns == 10**18 + 5
             put(3, b"later"); assert abs(os.stat("f").st_mtime - time.time()) < 60
             put(len(CONTENT) + 1_000_000, b"far behind " * 1000)
+            assert os.copy_file_range(fd, source, 11_000, len(CONTENT) + 1_000_000, 0) == 11_000
+            assert os.pread(source, 11_000, 0) == b"far behind " * 1000
             time.sleep(1.1)
             assert is_lent("f") and working()
             modified = os.stat("f").st_mtime_ns
@@ -232,8 +234,12 @@ internal sealed class PassthroughTests(string type)
             refused(errno.ETXTBSY, os.chmod, "f", 0o4755)
             os.chmod("f", 0o755)
             os.close(fd)
-            wait_for(lambda: not status()["pending_files"])
             os.chmod("f", 0o4755)
+            fd = lend(CONTENT, os.O_RDONLY, name="read")
+            os.chmod("read", 0o4755)
+            os.close(fd)
+            wait_for(lambda: not status()["pending_files"])
+            assert os.stat(SOURCE + "/read.zst").st_mode & 0o7777 == 0o4755
             for i in range(2):
                 with open("f", "r+b") as f: f.truncate(0); f.write(CONTENT); os.fsync(f.fileno())
                 os.chmod("f", 0o4755)
@@ -282,6 +288,102 @@ internal sealed class PassthroughTests(string type)
             assert stored() == block * 50
             """);
         AssertStaysAfterRemount();
+    }
+
+    [Test]
+    public void DiskFull_WhatFitsCompressed_IsCommitted()
+    {
+        Run("""
+            fd = lend(CONTENT)
+            block = b"".join(b"%d compresses well, " % number for number in random.Random(3).choices(range(1000), k=60_000))[:1 << 20]
+            at = 0
+            try:
+                while True: at += os.pwrite(fd, block, at)
+            except OSError as e: assert e.errno == errno.ENOSPC, e
+            size = os.fstat(fd).st_size
+            os.close(fd)
+            wait_for(lambda: not status()["pending_files"], 90)
+            assert os.stat("f").st_size == size > 300 << 20
+            assert subprocess.run(f"zstd -qdc '{SOURCE}/f.zst' | cmp - f", shell=True).returncode == 0
+            with open("f", "rb") as f:
+                while size:
+                    assert f.read(1 << 20) == block[:size]
+                    size -= min(size, 1 << 20)
+            """);
+        AssertStaysAfterRemount();
+    }
+
+    [Test]
+    public void MadeImmutableByOneWhoOpensItToRead_ItIsCommittedBefore()
+    {
+        if (type == "tmpfs")
+            Assert.Pass("it has no such flag");
+        Run("""
+            for i in range(2): write_whole("f", CONTENT)
+            subprocess.run(["chattr", "+i", "f"], check=True)
+            try:
+                sync()
+                assert stored() == CONTENT
+                wait_for(lambda: not working())
+            finally: subprocess.run(["chattr", "-i", "f"], check=True)
+            fd = lend(CONTENT)
+            assert subprocess.run(["chattr", "+i", "f"], stderr=subprocess.DEVNULL).returncode != 0
+            os.close(fd)
+            """);
+        AssertStaysAfterRemount();
+    }
+
+    [Test]
+    public void SparseAndLong_ACommitBesideItTakesNoLongerForIt()
+    {
+        Run("""
+            fd = lend(CONTENT)
+            os.ftruncate(fd, 20 << 30)
+            begin = time.time()
+            sync()
+            assert time.time() - begin < 15, time.time() - begin
+            os.ftruncate(fd, len(CONTENT))
+            os.close(fd)
+            sync()
+            assert stored() == CONTENT
+            """);
+        AssertStaysAfterRemount();
+    }
+
+    [Test]
+    public void VersionThatAnotherHasOpenInAnotherWay_IsNotServedSo()
+    {
+        Run("""
+            write_whole("f", b"old " * 700_000)
+            sync()
+            reader = os.open("f", os.O_RDONLY)
+            os.pread(reader, 100, 0)
+            # In place: the same inode.
+            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'", shell=True, check=True)
+            assert open("f").read() == "new\n"
+            for attempt in range(3):
+                for i in range(2): write_whole("f", CONTENT)
+                with open("f", "r+b") as f: assert f.read() == CONTENT; assert not is_lent("f")
+            os.close(reader)
+            os.close(lend(CONTENT))
+            """);
+    }
+
+    [Test]
+    public void ChangedInPlaceInTheSource_OpensWaitUntilTheOldVersionIsClosed()
+    {
+        Run("""
+            fd = lend(CONTENT)
+            sync()
+            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'", shell=True, check=True)
+            os.pwrite(fd, b"lost", 0)
+            assert subprocess.run([PROGRAM, "sync", MOUNT]).returncode != 0
+            refused(errno.EBUSY, os.open, "f", os.O_RDONLY)
+            os.close(fd)
+            wait_for(lambda: not any(f["path"] == "f" for f in status()["files"]))
+            assert open("f").read() == "new\n"
+            assert len(os.listdir(SOURCE + "/.zstdfs/lost")) == 1
+            """);
     }
 
     [Test]

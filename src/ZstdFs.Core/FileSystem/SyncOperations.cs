@@ -1,0 +1,75 @@
+using ZstdFs.Core.Content;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.OpenFiles;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>How what was written gets to the disk when somebody waits for it: one file's, or everybody's.</summary>
+internal sealed class SyncOperations(Volume volume)
+{
+    /// <summary>fsync(2): content, size and name are on disk when it returns 0.</summary>
+    internal int Synchronize(OpenFile file)
+    {
+        FileContent content = file.Content;
+        int result = 0;
+        if (content.IsDirty)
+        {
+            // The first content of a small file costs no more in its place than in a working copy.
+            result = content.Overlay.IsBuffered && content.Base.IsFresh ? content.Commit(volume.Committer, yields: false) : content.Persist();
+            if (result == -(int)Errno.EOPNOTSUPP)
+                result = content.Commit(volume.Committer, yields: false);
+        }
+        if (result >= 0)
+            result = content.OnDisk.Synchronize();
+        if (result >= 0)
+            result = content.Outcome.TakeUntoldError();
+        if (result < 0 || file.IsNameDurable || content.Node.AnyLink is not { } link)
+            return result;
+        result = SynchronizeFolder(link.Parent);
+        file.IsNameDurable = result >= 0 && link == content.Node.AnyLink;
+        return result;
+    }
+
+    private int SynchronizeFolder(Node folder)
+    {
+        int result = volume.Directories.Rent(folder, out DescriptorLease lease);
+        if (result < 0)
+            return result;
+        using (lease)
+            return volume.Source.SynchronizeFolder(lease.Descriptor);
+    }
+
+    /// <summary>
+    /// Everything written so far is on disk when it returns 0, and in its stored file; where <paramref name="openToo"/> is false, what is open for writing stays in
+    /// working copies. The first error is returned, the rest is tried all the same.
+    /// </summary>
+    internal int SynchronizeAll(bool openToo)
+    {
+        int first = 0;
+        foreach (FileContent content in volume.Contents.HoldDirty())
+        {
+            _ = volume.Contents.TryTakeBack(content, out _);
+            int result = openToo || content.Handles.Writable == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
+            if (result == -(int)Errno.EOPNOTSUPP)
+                result = content.Commit(volume.Committer, yields: false);
+            if (first == 0)
+                first = Math.Min(result, 0);
+            volume.Release(content);
+        }
+        int below = volume.Source.Devices.Synchronize(), synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
+        if (synced < 0)
+            KeepInMemory();
+        return first < 0 ? first : Math.Min(synced < 0 ? synced : below, 0);
+    }
+
+    /// <summary>What the disk just refused is in memory still: it is on its way again, so that the next mount finds it should this one end now.</summary>
+    private void KeepInMemory()
+    {
+        foreach (FileContent content in volume.Contents.HoldDirty())
+        {
+            content.OnDisk.KeepWholeIfIdle();
+            volume.Release(content);
+        }
+    }
+}
