@@ -220,7 +220,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     {
         if (content.Overlay.Working is not { } working)
             return 0;
-        int result = working.WriteRecord(working.Record with { CommittedInode = inodeNumber });
+        int result = working.WriteRecord(working.Record with { Base = content.Base.Identity, CommittedInode = inodeNumber });
         // A lent one stays the file's content: what the kernel's users synchronise in it from now on, without a word, a next mount must not take for somebody else's.
         return result >= 0 && working.IsLent ? working.Synchronize() : result;
     }

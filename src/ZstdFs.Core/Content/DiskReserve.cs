@@ -9,7 +9,9 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class DiskReserve(SourceTree source, StateFolder? state) : IDisposable
 {
-    private const long Bytes = 8 * 1024 * 1024;
+    /// <summary>What does not compress at all, too, is moved in steps of that.</summary>
+    private const long Bytes = EarlyPace.StepBytes + 2 * 1024 * 1024;
+
     private const uint OwnerOnly = 0b110_000_000;
 
     private readonly Lock _gate = new(); // guards the file
@@ -32,15 +34,17 @@ internal sealed class DiskReserve(SourceTree source, StateFolder? state) : IDisp
         }
     }
 
-    /// <summary>Gives it to who needs it now.</summary>
-    internal void Release()
+    /// <summary>Gives it to who needs it now. False where there was none.</summary>
+    internal bool Release()
     {
         lock (_gate)
         {
+            bool isHeld = _file is not null;
             _file?.Dispose();
             _file = null;
+            return isHeld;
         }
     }
 
-    public void Dispose() => Release();
+    public void Dispose() => _ = Release();
 }

@@ -54,6 +54,8 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
             result = _frames!.Append(overlay, end);
         if (result >= 0)
             result = GiveUp(start, end);
+        if (result < 0 && _frames is { LogicalBytes: 0 })
+            Discard();
         return result < 0 ? result : end - start;
     }
 

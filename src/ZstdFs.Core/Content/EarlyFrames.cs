@@ -87,7 +87,7 @@ internal sealed class EarlyFrames : IDisposable
             result = frames.Add(offset, _services.Options.FrameBytes, writer);
         if (result >= 0)
             result = frames.Flush(writer);
-        return result < 0 ? result : TakeOver(writer);
+        return result < 0 ? GiveUpRest(result) : TakeOver(writer);
     }
 
     /// <summary>Adds frames of another file as they are: inside the kernel, by reference where the file system shares extents.</summary>
@@ -95,7 +95,14 @@ internal sealed class EarlyFrames : IDisposable
     {
         StoredFileWriter writer = Continue();
         int result = writer.CopyFrames(from, first, end);
-        return result < 0 ? result : TakeOver(writer);
+        return result < 0 ? GiveUpRest(result) : TakeOver(writer);
+    }
+
+    /// <summary>Where the disk is full, what was written in vain must not fill it.</summary>
+    private int GiveUpRest(int result)
+    {
+        _ = SystemCallsFile.Truncate(File, Content.Map.StoredBytes);
+        return result;
     }
 
     private int TakeOver(StoredFileWriter writer)

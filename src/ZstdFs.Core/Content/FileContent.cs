@@ -310,6 +310,9 @@ internal sealed class FileContent : IDisposable
         {
             if (!IsDirty)
                 return 0;
+            // It was opened again since the queue looked, and writes to it would not be noticed.
+            if (isBackground && IsLent)
+                return -(int)Errno.EAGAIN;
             // Of the content closed before nothing is left, and the new one has only begun: committed now, an empty file would take the place of the old version.
             if (isBackground && _isEmptied && Handles.Writable > 0)
                 return -(int)Errno.EAGAIN;
@@ -344,9 +347,15 @@ internal sealed class FileContent : IDisposable
     {
         if (!Overlay.Lending.WasUnderWay || IsLent)
             return false;
-        _lock.BecomeExclusive();
-        bool isMade = Overlay.TryMakeRoom();
-        _lock.BecomeShared();
+        bool isMade = _services.Reserve.Release(), isMoved = true;
+        while (isMoved)
+        {
+            // Readers come in between.
+            _lock.BecomeExclusive();
+            isMoved = Overlay.TryMakeRoom();
+            _lock.BecomeShared();
+            isMade |= isMoved;
+        }
         return isMade;
     }
 

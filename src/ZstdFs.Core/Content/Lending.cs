@@ -18,6 +18,7 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
     // What an earlier mount lent may have been.
     private bool _mayBeWritten = true;
     private long _committedChanges = -1;
+    private bool _isCommitted;
 
     /// <summary>The kernel may read and write the working copy at any time.</summary>
     internal bool IsUnderWay => overlay.Working is { IsLent: true };
@@ -42,6 +43,14 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
     /// <summary>A handle that can write is about to be given out. For who holds the gate of the table of contents.</summary>
     internal void NoteWriter() => Volatile.Write(ref _mayBeWritten, true);
 
+    /// <summary>Nobody has it open through the mount, and nobody is about to: where nobody has it mapped either, nobody can write to it any more who could before. For who holds the content's lock.</summary>
+    internal void ForgetWriters()
+    {
+        if (!MayBeWritten || FileLease.CheckUnshared(overlay.Working!.File) < 0)
+            return;
+        (_mayBeWritten, _committedChanges) = (false, -1);
+    }
+
     /// <summary>Whoever holds the content's lock for committing, and finds that it <see cref="CanBegin"/>, may lend it. The next mount is told before the kernel is.</summary>
     internal bool TryBegin()
     {
@@ -49,11 +58,19 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
         Timestamp modify = overlay.Changes.ModifyTime;
         // Nobody could be told later that it is over where the file system knows no leases.
         if (!services.Reserve.TryTake() || working.Durable.Check() < 0 || FileLease.CheckUnshared(working.File) < 0 || SetTimes(working, modify) < 0
-            || working.WriteRecord(working.Record with { IsLent = true, ModifyTime = modify }) < 0)
+            || !TryNote(working, modify))
             return false;
         overlay.Changes.NoteLent();
         (_mayBeWritten, _committedChanges) = (false, -1);
         return true;
+    }
+
+    private bool TryNote(WorkingCopy working, Timestamp modify)
+    {
+        bool isNoted = working.WriteRecord(working.Record with { IsLent = true, ModifyTime = modify }) >= 0;
+        if (!isNoted)
+            working.NoteReturned(overlay.Base.Identity, modify);
+        return isNoted;
     }
 
     private int SetTimes(WorkingCopy working, Timestamp modify)
@@ -75,6 +92,7 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
             return true;
         if (FileLease.CheckUnshared(working.File) < 0 || SystemCallsAt.Stat(working.File, out Statx stat) < 0)
             return false;
+        _isCommitted = !_mayBeWritten && _committedChanges == overlay.Changes.Count;
         // Attributes are read beside this: these count from the moment on at which it is no longer lent.
         Timestamp modify = stat.ModifyTime.ToTimestamp();
         overlay.Changes.NoteReturned(modify, ChangeTimeOf(stat));
@@ -88,7 +106,7 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
     internal void NoteEnded()
     {
         // It was only read since a commit made a version of it.
-        if (!_mayBeWritten && _committedChanges == overlay.Changes.Count)
+        if (_isCommitted)
             overlay.NoteCommitted();
         else
             overlay.Working!.FindBlocks(_returnedBytes);
@@ -117,8 +135,11 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
     /// <summary>Somebody set the modification time.</summary>
     internal void NoteTimes(Timestamp modify)
     {
-        if (IsUnderWay)
-            _ = SetTimes(overlay.Working!, modify);
+        if (!IsUnderWay)
+            return;
+        _ = SetTimes(overlay.Working!, modify);
+        // The version that a commit made has another time, and a record that is about that one.
+        _committedChanges = -1;
     }
 
     private bool TryStat(out Statx stat)

@@ -415,16 +415,8 @@ internal sealed class Overlay : IDisposable
         Clear();
     }
 
-    /// <summary>Compresses what it can within the working copy's own room, where the disk has none for the next version. False where nothing came of it.</summary>
-    internal bool TryMakeRoom()
-    {
-        _services.Reserve.Release();
-        long before = BaseLimit;
-        while (_early.Move() > 0)
-        {
-        }
-        return BaseLimit > before;
-    }
+    /// <summary>Compresses a part within the working copy's own room, where the disk has none for the next version. False where nothing came of it.</summary>
+    internal bool TryMakeRoom() => _early.Move() > 0;
 
     /// <summary>Forgets what was written: the base is the file again.</summary>
     internal void Revert()

@@ -53,7 +53,11 @@ internal sealed class UncommittedChanges
     internal void NoteLent() => UnsafeSince = Stopwatch.GetTimestamp();
 
     /// <summary>What was written meanwhile is known.</summary>
-    internal void NoteReturned(Timestamp modify, Timestamp change) => (ModifyTime, ChangeTime) = (modify, change);
+    internal void NoteReturned(Timestamp modify, Timestamp change)
+    {
+        (ModifyTime, ChangeTime) = (modify, change);
+        Count++;
+    }
 
     /// <summary>There is nothing to commit any more.</summary>
     internal void NoteClean()

@@ -160,16 +160,12 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>Changes what the next mount would find. In a source that keeps no records nobody will look.</summary>
     internal int WriteRecord(in WorkingCopyRecord record)
     {
-        if (_state.WorkingCopiesSurvive)
-        {
-            Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
-            record.Write(bytes);
-            int result = ExtendedAttributes.Set(_file, WorkingCopyRecord.AttributeName, bytes, 0);
-            if (result < 0)
-                return result;
-        }
         _record = record;
-        return 0;
+        if (!_state.WorkingCopiesSurvive)
+            return 0;
+        Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
+        record.Write(bytes);
+        return ExtendedAttributes.Set(_file, WorkingCopyRecord.AttributeName, bytes, 0);
     }
 
     /// <summary>Where the next mount looks first. Without the hint it looks through the whole source.</summary>

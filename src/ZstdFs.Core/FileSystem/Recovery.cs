@@ -149,10 +149,13 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             }
             if (!isCommitted && (target.Stat.InodeNumber != record.Base.InodeNumber || target.Stat.Size != record.Base.Size || target.Stat.ModifyTime.ToTimestamp() != record.Base.ModifyTime))
                 return GiveUp(copy, logicalBytes, $"{target.Text} was changed in the source meanwhile");
+            // The version that it was committed into is what it lies over by now. Before the redo goes that says so.
+            if (isCommitted)
+                result = copy.WriteRecord(record with { Base = StoredIdentity.Of(target.Stat), CommittedInode = 0 });
             EarlyFrames? early = null;
-            if (record.HasEarlyFrames)
+            if (result >= 0 && record.HasEarlyFrames)
                 result = EarlyFrames.Open(volume.Services, state, copy.Id, record.BaseLimit, out early);
-            else
+            else if (result >= 0)
                 // Begun after the copy was synchronised last: the copy has all of it still, and their name must be free.
                 _ = SystemCallsAt.Unlink(state.Working, new NativeName(copy.Id.OfEarlyFrames().Terminated()));
             FileDescriptor stored = null!;

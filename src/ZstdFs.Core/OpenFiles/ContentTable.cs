@@ -106,21 +106,25 @@ internal sealed class ContentTable(NodeTable nodes)
         if (Passthrough is not { } passthrough)
             return null;
         FileContent? content;
+        int present;
         lock (_gate)
         {
             if (!_contents.TryGetValue(node.Id, out content) || !IsCurrent(content, StoredIdentity.Of(stat)) || !mayBegin && !content.IsLent
-                || content.Handles is not { Open: 0, BackingId: 0 } || _earlierHandles.ContainsKey(node.Id))
+                || content.Handles.Open > 0 || _earlierHandles.ContainsKey(node.Id))
                 return null;
             content.Handles.Holds++;
+            present = content.Handles.BackingId;
         }
-        int id = passthrough.Lend(content, mayBegin, toWrite: access != OpenAccess.Read);
+        int id = passthrough.Lend(content, present, mayBegin, toWrite: access != OpenAccess.Read);
         lock (_gate)
         {
             // The queue may have taken it back meanwhile.
             if (content is { IsLent: true, Handles.Open: 0 })
                 (content.Handles.BackingId, id) = (id, 0);
         }
-        passthrough.Close(id);
+        // What was there before was closed by who took it back.
+        if (id != present)
+            passthrough.Close(id);
         return content;
     }
 
@@ -209,6 +213,9 @@ internal sealed class ContentTable(NodeTable nodes)
         if (!content.IsLent)
             return true;
         using ContentLock.Scope alone = content.TakingBack();
+        // Somebody else did, and may have committed it since.
+        if (!content.IsLent)
+            return true;
         lock (_gate)
         {
             isOpen = content.Handles.Open > 0;

@@ -13,13 +13,19 @@ internal sealed class Passthrough(BackingFiles files)
     /// Lends what nobody has open, where nobody writes or commits at this moment. Returns the kernel's number of the working copy; 0 where it is not lent.
     /// </summary>
     /// <param name="content">What is about to be opened. The caller sees to it that nobody else opens it meanwhile.</param>
+    /// <param name="present">The number that it has already; 0 where none.</param>
     /// <param name="mayBegin">It may be lent, where it is not already, as after a crash.</param>
     /// <param name="toWrite">It will be written to.</param>
-    internal int Lend(FileContent content, bool mayBegin, bool toWrite)
+    internal int Lend(FileContent content, int present, bool mayBegin, bool toWrite)
     {
         using ContentLock.Scope locked = content.TryLending(out bool isFree);
         Lending lending = content.Overlay.Lending;
-        if (!isFree || _isRefused || !lending.IsUnderWay && !(mayBegin && lending.CanBegin(toWrite)))
+        if (!isFree)
+            return present;
+        lending.ForgetWriters();
+        if (present != 0 && lending.IsUnderWay)
+            return present;
+        if (_isRefused || !lending.IsUnderWay && !(mayBegin && lending.CanBegin(toWrite)))
             return 0;
         int id = files.Open(content.Overlay.Working!.File);
         if (id <= 0)

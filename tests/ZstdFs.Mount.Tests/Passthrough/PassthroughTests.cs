@@ -327,8 +327,13 @@ internal sealed class PassthroughTests(string type)
                 wait_for(lambda: not working())
             finally: subprocess.run(["chattr", "-i", "f"], check=True)
             fd = lend(CONTENT)
+            os.pwrite(fd, b"written", 0)
             assert subprocess.run(["chattr", "+i", "f"], stderr=subprocess.DEVNULL).returncode != 0
             os.close(fd)
+            # As soon as the kernel has let go of it.
+            wait_for(lambda: subprocess.run(["chattr", "+i", "f"], stderr=subprocess.DEVNULL).returncode == 0, 5)
+            try: sync(); assert stored() == b"written" + CONTENT[7:]
+            finally: subprocess.run(["chattr", "-i", "f"], check=True)
             """);
         AssertStaysAfterRemount();
     }
