@@ -46,8 +46,10 @@ internal static class StatusCommand
         var table = new TextTable("file", "bytes", "state");
         foreach (JsonElement file in root.GetProperty("files").EnumerateArray())
         {
-            string state = file.TryGetProperty("error", out JsonElement error) ? error.GetString()! 
-                : file.GetProperty("open_for_writing").GetBoolean() ? "open" : file.GetProperty("served_by_kernel").GetBoolean() ? "open or mapped" : "waiting";
+            string state = file.TryGetProperty("error", out JsonElement error) ? error.GetString()!
+                : file.GetProperty("open_for_writing").GetBoolean() ? "open"
+                : file.GetProperty("served_by_kernel").GetBoolean() ? "open or mapped"
+                : "waiting";
             table.Add(Options.NativeText.Printable(file.GetProperty("path").GetString()!), TextTable.Number(file.GetProperty("bytes").GetInt64()), state);
         }
         table.Write(Console.Out);
