@@ -1,8 +1,17 @@
-# Sourced, after setup.bash, by the commands that run the program. build_program sets $program, and builds it when the sources changed.
+# Sourced, after setup.bash, by the commands that run the program. build_program sets $program, and builds it when the sources changed;
+# for the instruction set $set where that is not empty, else for this machine's processor.
 
-# Every state of the sources has a build folder of its own, named after it. So a running mount keeps the files it started from, whatever is built
-# later, and a build that is there needs no right to write here.
-state=$(cd "$root" && find src Directory.Build.props Directory.Packages.props global.json -type f -printf '%p %s %T@\n' | LC_ALL=C sort | sha256sum)
+# Every state of the sources has a build folder of its own, named after it. So a running mount keeps the files it started from,
+# whatever is built later, and a build that is there needs no right to write here. The linker and the processor are part of the
+# state: once there is a linker the program becomes the native one, and it is built for one kind of processor.
+what_a_build_depends_on() {
+    find src Directory.* global.json -type f -printf '%p %s %T@\n' | LC_ALL=C sort
+    command -v gcc || true
+    grep -m1 -ow avx2 /proc/cpuinfo || true
+    echo "${set:=}"
+}
+
+state=$(cd "$root" && what_a_build_depends_on | sha256sum)
 builds=$root/artifacts/run
 build=$builds/${state:0:16}
 
@@ -26,13 +35,14 @@ build() {
     [ -x "$build/zstdfs" ] && { exec 9>&-; return; }
     find_dotnet
     prepare_dotnet
-    say "building (once; a minute at most)"
-    local new=$builds/.new log=$builds/.log
+    say "building (once; two minutes at most)"
+    local new=$builds/.new log=$builds/.log begin=$SECONDS
     rm -rf -- "$new"
-    if ! "$dotnet" publish "$root/src/ZstdFs.Cli" -c Release -o "$new" --nologo -v quiet > "$log" 2>&1 < /dev/null 9>&-; then
+    if ! make_with_dotnet "$log" publish "$root/src/ZstdFs.Cli" -c Release -o "$new" --nologo -v quiet ${set:+-p:IlcInstructionSet="$set"} 9>&-; then
         cat "$log" >&2
         fail 1 "the build failed: the lines above say why"
     fi
+    say "built in $((SECONDS - begin)) s: $form, $(du -sh --apparent-size "$new" | cut -f1)"
     mv -- "$new" "$build"
     remove_old_builds
     exec 9>&-   # a daemon must not hold the lock

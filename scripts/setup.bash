@@ -15,7 +15,7 @@ fail() { # code message…
 has_library() {
     local folder
     for folder in /lib /usr/lib /lib64 /usr/lib64 /usr/local/lib /lib/*-linux-* /usr/lib/*-linux-*; do
-        [ -e "$folder/$1" ] && return 0
+        compgen -G "$folder/$1" > /dev/null && return 0
     done
     return 1
 }
@@ -28,24 +28,27 @@ is_there() { # what the third column of scripts/packages names
     esac
 }
 
-# Installs what is missing of the packages for the given uses ("run", "test", "bench").
+# Installs what is missing of the packages for the given uses ("run", "native", "test", "bench").
 install_missing() {
-    local package use proof missing=()
+    local package use proof missing=() shown=()
     while read -r package use proof; do
         [[ $package == '#'* || -z $package || " $* " != *" $use "* ]] && continue
-        is_there "$proof" || missing+=("$package")
+        is_there "$proof" && continue
+        missing+=("$package")
+        [[ $package == *[^a-z0-9.+-]* ]] && package="'$package'"
+        shown+=("$package")
     done < "$root/scripts/packages"
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then
-        fail 5 "needs what these Debian packages hold; install them (as root: apt-get install ${missing[*]})"
+        fail 5 "needs what these Debian packages hold; install them (as root: apt-get install ${shown[*]})"
     fi
-    say "installing ${missing[*]}"
+    say "installing ${shown[*]}"
     local log
     log=$(mktemp)
     if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } > "$log" 2>&1 < /dev/null; then
         tail -n 20 "$log" >&2
         rm -f "$log"
-        fail 5 "could not install ${missing[*]}: the lines above say why"
+        fail 5 "could not install ${shown[*]}: the lines above say why"
     fi
     rm -f "$log"
 }
@@ -78,6 +81,34 @@ prepare_dotnet() {
         mkdir -p "$root/artifacts/home"
         export HOME=$root/artifacts/home
     fi
+}
+
+# Runs dotnet with these arguments, its output in the log, so that zstdfs becomes the native program where that can be made; else the form that needs the
+# .NET runtime. Sets $form, says on the screen what it fell back to and why. Status: dotnet's.
+make_with_dotnet() { # log, arguments…
+    local log=$1 why=
+    : > "$log"
+    shift
+    form=native
+    if ! is_there gcc || ! is_there lib:crt1.o; then
+        if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then
+            why="there is no linker (as root: apt-get install gcc libc6-dev)"
+        elif ! (install_missing native); then
+            why="there is no linker, and none could be installed"
+        fi
+    fi
+    if [ -z "$why" ]; then
+        "$dotnet" "$@" -p:ProgramForm=native > "$log" 2>&1 < /dev/null && return
+        grep -q 'error NU1' "$log" || return
+        why="the packages of its compiler cannot be had"
+    fi
+    if [ "${CI:-}" = true ]; then
+        say "the native program is required here, and $why"
+        return 1
+    fi
+    say "making the program that needs the .NET runtime and starts more slowly: for the native one $why"
+    form=readytorun
+    "$dotnet" "$@" -p:ProgramForm=readytorun > "$log" 2>&1 < /dev/null
 }
 
 allow_mounts_by_users() {

@@ -3,11 +3,8 @@ using ZstdFs.Cli;
 using ZstdFs.Cli.Commands;
 using ZstdFs.Cli.Options;
 
-string[] words = NativeText.Arguments(args);
-// mount.fuse, which mount(8) and fstab use, runs "zstdfs SOURCE MOUNTPOINT -o …" without a command.
-if (words is [['/', ..], ..])
-    words = ["mount", .. words];
-
+if (MountHelperCall.Translate(MountHelperCall.CalledAs(), NativeText.Arguments(args)) is not { } words)
+    return (int)ExitCode.Success;
 ParseResult parsed = ZstdFsCommand.Create().Parse(words);
 try
 {

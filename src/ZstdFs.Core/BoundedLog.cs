@@ -8,12 +8,16 @@ internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
 {
     internal const int MostEvents = 500, LongestMessage = 2048;
 
+    /// <summary>In every line that tells of an exception which nothing was prepared for.</summary>
+    internal const string UnexpectedWords = "unexpected, a fault of zstdfs";
+
     internal static readonly TimeSpan Period = TimeSpan.FromHours(1);
 
     private readonly Lock _gate = new(); // guards what follows
     private readonly HashSet<(string Topic, ulong Version)> _told = [];
     private long _began = clock.GetTimestamp();
     private long _leftOut;
+    private long _unexpectedFailures;
 
     public void Information(string message)
     {
@@ -38,6 +42,21 @@ internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
     {
         if (IsNew(topic, version))
             log.Error(Shorten(message));
+    }
+
+    /// <summary>Exceptions that nothing was prepared for: each is a fault of this program.</summary>
+    internal long UnexpectedFailures => Interlocked.Read(ref _unexpectedFailures);
+
+    /// <summary>Counts an exception that nothing was prepared for, and tells of it; of the first one always.</summary>
+    /// <param name="where">What was under way: a file and an operation, or a thread's work.</param>
+    /// <param name="exception">What ended it.</param>
+    internal void Unexpected(string where, Exception exception)
+    {
+        string message = $"{where}: {UnexpectedWords}: {exception}";
+        if (Interlocked.Increment(ref _unexpectedFailures) == 1)
+            log.Error(Shorten(message));
+        else
+            Error(message);
     }
 
     private bool IsNew(string topic, ulong version)

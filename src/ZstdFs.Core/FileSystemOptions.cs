@@ -20,6 +20,17 @@ public enum InodeStore
     RocksDb,
 }
 
+/// <summary>What compresses and decodes.</summary>
+public enum CodecChoice
+{
+    /// <summary>libzstd where it can be loaded, otherwise the codec inside.</summary>
+    Auto,
+    /// <summary>The machine's libzstd.so.1.</summary>
+    Native,
+    /// <summary>The codec inside, which needs nothing of the machine.</summary>
+    Managed,
+}
+
 /// <summary>How one mount behaves.</summary>
 public sealed record FileSystemOptions
 {
@@ -27,6 +38,12 @@ public sealed record FileSystemOptions
     public const int MinFrameBytes = 64 * 1024;
     /// <summary>Largest frame size, in bytes.</summary>
     public const int MaxFrameBytes = 16 * 1024 * 1024;
+
+    /// <summary>What the mount was asked for, as one list of options: told to who asks for its status, and not looked at otherwise.</summary>
+    public string MountedWith { get; init; } = "";
+
+    /// <summary>What compresses and decodes.</summary>
+    public CodecChoice Codec { get; init; }
 
     /// <summary>zstd level, −7 to 22.</summary>
     public int Level { get; init; } = 3;
@@ -39,6 +56,15 @@ public sealed record FileSystemOptions
 
     /// <summary>What happens to plain files.</summary>
     public PlainFiles PlainFiles { get; init; } = PlainFiles.Ignore;
+
+    /// <summary>Reading moves access times, where the source's file system keeps them.</summary>
+    public bool KeepsAccessTimes { get; init; } = true;
+
+    /// <summary>
+    /// Each read moves them, and not only one that relatime's rule names. The mount that the root belongs to has to be
+    /// strict as well.
+    /// </summary>
+    public bool HasStrictAccessTimes { get; init; }
 
     /// <summary>Nothing is written to the source.</summary>
     public bool ReadOnly { get; init; }
@@ -63,6 +89,15 @@ public sealed record FileSystemOptions
 
     /// <summary>Decoded frames kept in memory, in bytes.</summary>
     public long FrameCacheBytes { get; init; } = 32 * 1024 * 1024;
+
+    /// <summary>Smallest <see cref="MaxWindowBytes"/>: what zstd itself decodes unasked.</summary>
+    public const long MinWindowBytes = 128L * 1024 * 1024;
+
+    /// <summary>Largest <see cref="MaxWindowBytes"/>: no zstd makes a larger window.</summary>
+    public const long HighestWindowBytes = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>Largest window of a frame that is decoded: a frame with a long one takes so much memory while it is read.</summary>
+    public long MaxWindowBytes { get; init; } = MinWindowBytes;
 
     /// <summary>Content of small files being written that may be held in memory, in bytes, all files together; beyond it they go to working copies.</summary>
     public long WriteBufferBytes { get; init; } = 16 * 1024 * 1024;

@@ -7,6 +7,9 @@ namespace ZstdFs.Linux;
 /// </summary>
 public static unsafe class ExtendedAttributes
 {
+    /// <summary>XATTR_CREATE: −EEXIST where the file has the attribute.</summary>
+    public const int CreateOnly = 1;
+
     private const nint GetAtNumber = 464, NoFollow = 0x100; // getxattrat(2), AT_SYMLINK_NOFOLLOW
 
     private static volatile bool _knowsNoGetAt;
@@ -41,12 +44,19 @@ public static unsafe class ExtendedAttributes
         }
     }
 
-    /// <summary>Value of the attribute of an open file.</summary>
+    /// <summary>Value of the attribute of an open file; O_PATH will do.</summary>
     public static int Get(FileDescriptor file, NativeName name, Span<byte> value)
     {
         fixed (byte* n = name.Terminated)
         fixed (byte* v = value)
-            return (int)SystemCallResult.From((long)Libc.FGetXattr(file, n, v, (nuint)value.Length));
+        {
+            int result = (int)SystemCallResult.From((long)Libc.FGetXattr(file, n, v, (nuint)value.Length));
+            if (result != -(int)Errno.EBADF)
+                return result;
+            Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];
+            fixed (byte* path = ProcPath.Of(file, default, buffer))
+                return (int)SystemCallResult.From((long)Libc.GetXattr(path, n, v, (nuint)value.Length));
+        }
     }
 
     /// <summary>Sets the attribute of <paramref name="file"/> in <paramref name="directory"/>; <paramref name="flags"/> are XATTR_*.</summary>
@@ -59,12 +69,19 @@ public static unsafe class ExtendedAttributes
             return SystemCallResult.From(Libc.LSetXattr(path, n, v, (nuint)value.Length, flags));
     }
 
-    /// <summary>Sets the attribute of an open file.</summary>
+    /// <summary>Sets the attribute of an open file; O_PATH will do.</summary>
     public static int Set(FileDescriptor file, NativeName name, ReadOnlySpan<byte> value, int flags)
     {
         fixed (byte* n = name.Terminated)
         fixed (byte* v = value)
-            return SystemCallResult.From(Libc.FSetXattr(file, n, v, (nuint)value.Length, flags));
+        {
+            int result = SystemCallResult.From(Libc.FSetXattr(file, n, v, (nuint)value.Length, flags));
+            if (result != -(int)Errno.EBADF)
+                return result;
+            Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];
+            fixed (byte* path = ProcPath.Of(file, default, buffer))
+                return SystemCallResult.From(Libc.SetXattr(path, n, v, (nuint)value.Length, flags));
+        }
     }
 
     /// <summary>NUL-ended names of the attributes of <paramref name="file"/> in <paramref name="directory"/>. Returns their length in all.</summary>
@@ -76,11 +93,18 @@ public static unsafe class ExtendedAttributes
             return (int)SystemCallResult.From((long)Libc.LListXattr(path, n, (nuint)names.Length));
     }
 
-    /// <summary>NUL-ended names of the attributes of an open file.</summary>
+    /// <summary>NUL-ended names of the attributes of an open file; O_PATH will do.</summary>
     public static int List(FileDescriptor file, Span<byte> names)
     {
         fixed (byte* n = names)
-            return (int)SystemCallResult.From((long)Libc.FListXattr(file, n, (nuint)names.Length));
+        {
+            int result = (int)SystemCallResult.From((long)Libc.FListXattr(file, n, (nuint)names.Length));
+            if (result != -(int)Errno.EBADF)
+                return result;
+            Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];
+            fixed (byte* path = ProcPath.Of(file, default, buffer))
+                return (int)SystemCallResult.From((long)Libc.ListXattr(path, n, (nuint)names.Length));
+        }
     }
 
     /// <summary>Removes the attribute of <paramref name="file"/> in <paramref name="directory"/>.</summary>
@@ -92,10 +116,17 @@ public static unsafe class ExtendedAttributes
             return SystemCallResult.From(Libc.LRemoveXattr(path, n));
     }
 
-    /// <summary>Removes the attribute of an open file.</summary>
+    /// <summary>Removes the attribute of an open file; O_PATH will do.</summary>
     public static int Remove(FileDescriptor file, NativeName name)
     {
         fixed (byte* n = name.Terminated)
-            return SystemCallResult.From(Libc.FRemoveXattr(file, n));
+        {
+            int result = SystemCallResult.From(Libc.FRemoveXattr(file, n));
+            if (result != -(int)Errno.EBADF)
+                return result;
+            Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];
+            fixed (byte* path = ProcPath.Of(file, default, buffer))
+                return SystemCallResult.From(Libc.RemoveXattr(path, n));
+        }
     }
 }

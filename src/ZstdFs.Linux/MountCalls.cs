@@ -13,6 +13,8 @@ public static unsafe partial class MountCalls
     public const ulong NoDev = 4;
     /// <summary>MS_NOEXEC.</summary>
     public const ulong NoExec = 8;
+    /// <summary>MS_NOSYMFOLLOW.</summary>
+    public const ulong NoSymFollow = 256;
     /// <summary>MS_NOATIME.</summary>
     public const ulong NoAtime = 1024;
     /// <summary>MNT_DETACH: unmount lazily.</summary>
@@ -32,11 +34,60 @@ public static unsafe partial class MountCalls
             return SystemCallResult.From(NativeMount(s, t, y, (nuint)flags, d));
     }
 
+    /// <summary>mount(2) with MS_REMOUNT: <paramref name="flags"/> replace those that the mount and its file system have. Access times stay as they are.</summary>
+    public static int Remount(NativeName target, ulong flags)
+    {
+        const ulong RemountFlag = 32; // MS_REMOUNT
+        fixed (byte* nothing = "none\0"u8)
+        fixed (byte* t = target.Terminated)
+            return SystemCallResult.From(NativeMount(nothing, t, nothing, (nuint)(flags | RemountFlag), null));
+    }
+
     /// <summary>umount2(2).</summary>
     public static int Unmount(NativeName target, int flags)
     {
         fixed (byte* t = target.Terminated)
             return SystemCallResult.From(NativeUnmount(t, flags));
+    }
+
+    /// <summary>open_tree(2) with OPEN_TREE_CLONE: a copy of a mount that is on no path and goes with its descriptor. Needs CAP_SYS_ADMIN.</summary>
+    public static int CopyOf(NativeName target, out FileDescriptor copy)
+    {
+        const int OpenTreeNumber = 428;
+        const int CurrentFolder = -100; // AT_FDCWD
+        const uint Clone = 1;           // OPEN_TREE_CLONE
+        fixed (byte* t = target.Terminated)
+        {
+            int result = SystemCallResult.From((int)NativeOpenTree(OpenTreeNumber, CurrentFolder, t, Clone | CloseOnExec));
+            copy = result >= 0 ? new FileDescriptor(result) : null!;
+            return result;
+        }
+    }
+
+    /// <summary>
+    /// A folder through a copy of its mount, and of those below it, whose access times move at each read. Needs
+    /// CAP_SYS_ADMIN, and Linux 5.12 for mount_setattr(2).
+    /// </summary>
+    public static int WithStrictAccessTimes(FileDescriptor folder, out FileDescriptor copy)
+    {
+        const int OpenTreeNumber = 428, SetAttributesNumber = 442;
+        const uint Clone = 1, Recursive = 0x8000, EmptyPath = 0x1000; // OPEN_TREE_CLONE, AT_RECURSIVE, AT_EMPTY_PATH
+        copy = null!;
+        byte nothing = 0;
+        // MOUNT_ATTR_STRICTATIME in the place of what MOUNT_ATTR__ATIME covers, and no MOUNT_ATTR_NODIRATIME.
+        var attributes = new MountAttributes { Set = 0x20, Clear = 0x70 | 0x80 };
+        int result = SystemCallResult.From(
+            (int)NativeOpenTreeAt(OpenTreeNumber, folder, &nothing, Clone | Recursive | EmptyPath | CloseOnExec));
+        if (result < 0)
+            return result;
+        var tree = new FileDescriptor(result);
+        result = SystemCallResult.From((int)NativeSetAttributes(
+            SetAttributesNumber, tree, &nothing, Recursive | EmptyPath, &attributes, (nuint)sizeof(MountAttributes)));
+        // open_tree(2) gives a descriptor that can be looked through only.
+        if (result >= 0)
+            result = SystemCallsAt.Open(tree, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out copy);
+        tree.Dispose();
+        return result;
     }
 
     /// <summary>Two connected descriptors that carry whole messages (SOCK_SEQPACKET), closed on exec.</summary>
@@ -103,11 +154,29 @@ public static unsafe partial class MountCalls
         private readonly int _flags;
     }
 
+    /// <summary>struct mount_attr.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 32)]
+    private struct MountAttributes
+    {
+        internal ulong Set;
+        internal ulong Clear;
+    }
+
     [LibraryImport("libc", EntryPoint = "mount", SetLastError = true)]
     private static partial int NativeMount(byte* source, byte* target, byte* type, nuint flags, byte* data);
 
     [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true)]
     private static partial int NativeUnmount(byte* target, int flags);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint NativeOpenTree(nint number, int directory, byte* path, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint NativeOpenTreeAt(nint number, FileDescriptor folder, byte* path, nuint flags);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint NativeSetAttributes(
+        nint number, FileDescriptor tree, byte* path, nuint flags, MountAttributes* attributes, nuint size);
 
     [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
     private static partial int NativeSocketPair(int domain, int type, int protocol, int* pair);

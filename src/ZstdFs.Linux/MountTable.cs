@@ -10,6 +10,9 @@ namespace ZstdFs.Linux;
 /// <param name="SuperOptions">Options of the file system itself, such as "rw,user_id=0".</param>
 public sealed record MountEntry(ReadOnlyMemory<byte> MountPoint, string Device, string FileSystemType, ReadOnlyMemory<byte> Source, string SuperOptions)
 {
+    /// <summary>Options of this mount alone, such as "rw,nosuid".</summary>
+    public string Options { get; init; } = "";
+
     /// <summary>The FUSE mount's owner (<c>user_id=</c>); null for other file systems.</summary>
     public uint? UserId
     {
@@ -25,11 +28,24 @@ public sealed record MountEntry(ReadOnlyMemory<byte> MountPoint, string Device, 
     }
 }
 
-/// <summary>What is mounted where: /proc/self/mountinfo, see proc_pid_mountinfo(5).</summary>
+/// <summary>What is mounted where: /proc/PID/mountinfo, see proc_pid_mountinfo(5).</summary>
 public static class MountTable
 {
     /// <summary>All mounts in the order in which they were made visible: of several on one point the last is on top.</summary>
     public static IReadOnlyList<MountEntry> Read() => Parse(File.ReadAllBytes("/proc/self/mountinfo"));
+
+    /// <summary>The mounts that another process sees; none where it is gone, or does not let this one look.</summary>
+    public static IReadOnlyList<MountEntry> ReadOf(int process)
+    {
+        try
+        {
+            return Parse(File.ReadAllBytes($"/proc/{process}/mountinfo"));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
 
     /// <summary>The topmost mount whose root is exactly <paramref name="path"/>, an absolute path without symlinks; null where none is.</summary>
     public static MountEntry? Find(ReadOnlySpan<byte> path)
@@ -57,7 +73,7 @@ public static class MountTable
             string[] left = Encoding.Latin1.GetString(line[..separator]).Split(' ');
             string[] right = Encoding.Latin1.GetString(line[(separator + 3)..]).Split(' ');
             if (left.Length >= 6 && right.Length >= 3)
-                mounts.Add(new MountEntry(Unescape(left[4]), left[2], right[0], Unescape(right[1]), right[2]));
+                mounts.Add(new MountEntry(Unescape(left[4]), left[2], right[0], Unescape(right[1]), right[2]) { Options = left[5] });
         }
         return mounts;
     }

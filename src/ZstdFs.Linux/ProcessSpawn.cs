@@ -65,12 +65,12 @@ public static unsafe class ProcessSpawn
         return result;
     }
 
-    /// <summary>An environment variable of the processes started from here on, where it is not set already. .NET's own change does not reach them.</summary>
-    public static void SetDefaultVariable(NativeName name, NativeName value)
+    /// <summary>Whether any process may still read what is written to this end of a pipe.</summary>
+    public static bool HasReader(SafeFileHandle writing)
     {
-        fixed (byte* n = name.Terminated)
-        fixed (byte* v = value.Terminated)
-            _ = LibcProcess.SetEnvironment(n, v, 0);
+        const short Error = 8; // POLLERR
+        var descriptor = new PollDescriptor { Number = (int)writing.DangerousGetHandle() };
+        return LibcProcess.Poll(&descriptor, 1, 0) <= 0 || (descriptor.Returned & Error) == 0;
     }
 
     private static int Start(NativeName path, IReadOnlyList<byte[]> arguments, NativeName output, int passed)

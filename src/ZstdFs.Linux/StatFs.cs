@@ -31,4 +31,7 @@ public struct StatFs
 
     /// <summary>ST_RDONLY.</summary>
     public const long ReadOnly = 1;
+
+    /// <summary>ST_NOATIME.</summary>
+    public const long NoAccessTime = 1024;
 }

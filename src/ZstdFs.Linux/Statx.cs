@@ -74,6 +74,9 @@ public struct StatxTimestamp
 
     /// <summary>The same moment as a <c>struct timespec</c>.</summary>
     public readonly Timestamp ToTimestamp() => new(Seconds, Nanoseconds);
+
+    /// <summary>The same moment as that of a <c>struct timespec</c>.</summary>
+    public static StatxTimestamp Of(Timestamp time) => new() { Seconds = time.Seconds, Nanoseconds = (uint)time.Nanoseconds };
 }
 
 /// <summary><c>struct timespec</c>: seconds since 1970 and nanoseconds, or one of utimensat's special values.</summary>

@@ -29,10 +29,13 @@ public static unsafe class SystemCallsAt
     }
 
     /// <summary>open(2) of a path in this process's own name space: for what is not below a source.</summary>
-    public static int Open(NativeName path, int flags, out FileDescriptor file)
+    public static int Open(NativeName path, int flags, out FileDescriptor file) => Open(path, flags, 0, out file);
+
+    /// <summary>The same with the mode of a file that it makes.</summary>
+    public static int Open(NativeName path, int flags, uint mode, out FileDescriptor file)
     {
         fixed (byte* p = path.Terminated)
-            return Owned(SystemCallResult.From(Libc.Open(p, flags | OpenFlags.CloseOnExec, 0)), out file);
+            return Owned(SystemCallResult.From(Libc.Open(p, flags | OpenFlags.CloseOnExec, mode)), out file);
     }
 
     /// <summary>memfd_create(2): an empty file in memory, gone when it is closed. Its name is for who looks at the process.</summary>
@@ -138,6 +141,10 @@ public static unsafe class SystemCallsAt
         fixed (byte* buffer = target)
             return (int)SystemCallResult.From((long)Libc.ReadLinkAt(directory, p, buffer, (nuint)target.Length));
     }
+
+    /// <summary>Where an open file or folder is by the kernel's word: bytes written, or −errno. The path says "(deleted)" at its end where it has no name.</summary>
+    public static int PathOf(FileDescriptor file, Span<byte> path) =>
+        ReadLink(file, new NativeName(ProcPath.Of(file, default, stackalloc byte[ProcPath.MaxBytes])), path);
 
     /// <summary>fchownat(2); uint.MaxValue leaves that one as it is.</summary>
     public static int ChangeOwner(FileDescriptor directory, NativeName name, uint user, uint group)

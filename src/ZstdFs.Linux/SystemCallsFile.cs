@@ -120,19 +120,21 @@ public static unsafe class SystemCallsFile
         _ = Libc.SynchronizeRange(file, offset, bytes, Write);
     }
 
-    /// <summary>mincore(2): whether all of a range is in the page cache, so that reading it asks nothing of the disk. The offset is a multiple of a page.</summary>
-    public static bool IsCached(FileDescriptor file, long offset, int bytes)
+    /// <summary>
+    /// mincore(2): 1 where all of a range is in the page cache, so that reading it asks nothing of the disk, 0 where not all of it is, or −errno. The offset is a multiple of a page.
+    /// </summary>
+    public static int IsCached(FileDescriptor file, long offset, int bytes)
     {
         const int PageBytes = 4096, Read = 1, Shared = 1;
         nint address = Libc.Map(0, (nuint)bytes, Read, Shared, file, offset);
         if (address == -1)
-            return false;
+            return SystemCallResult.From(-1);
         byte[] pages = new byte[(bytes + PageBytes - 1) / PageBytes];
         int result;
         fixed (byte* p = pages)
-            result = Libc.InCore(address, (nuint)bytes, p);
+            result = SystemCallResult.From(Libc.InCore(address, (nuint)bytes, p));
         _ = Libc.Unmap(address, (nuint)bytes);
-        return result == 0 && Array.TrueForAll(pages, static page => (page & 1) != 0);
+        return result < 0 ? result : Array.TrueForAll(pages, static page => (page & 1) != 0) ? 1 : 0;
     }
 
     /// <summary>syncfs(2) of the file system that <paramref name="file"/> is on.</summary>
@@ -144,8 +146,16 @@ public static unsafe class SystemCallsFile
     /// <summary>lseek(2). Returns the new offset.</summary>
     public static long Seek(FileDescriptor file, long offset, int whence) => SystemCallResult.From(Libc.Seek(file, offset, whence));
 
-    /// <summary>fchmod(2).</summary>
-    public static int ChangeMode(FileDescriptor file, uint mode) => SystemCallResult.From(Libc.ChangeMode(file, mode));
+    /// <summary>fchmod(2); O_PATH will do.</summary>
+    public static int ChangeMode(FileDescriptor file, uint mode)
+    {
+        int result = SystemCallResult.From(Libc.ChangeMode(file, mode));
+        if (result != -(int)Errno.EBADF)
+            return result;
+        Span<byte> path = stackalloc byte[ProcPath.MaxBytes];
+        fixed (byte* p = ProcPath.Of(file, default, path))
+            return SystemCallResult.From(Libc.ChangeMode(p, mode));
+    }
 
     /// <summary>fchown(2); uint.MaxValue leaves that one as it is.</summary>
     public static int ChangeOwner(FileDescriptor file, uint user, uint group)
@@ -154,11 +164,26 @@ public static unsafe class SystemCallsFile
             return SystemCallResult.From(Libc.ChangeOwnerAt(file, p, user, group, 0x1000));
     }
 
-    /// <summary>futimens(3).</summary>
+    /// <summary>
+    /// fcntl(2): reading through this descriptor moves the access time no more. −EPERM where the file is another
+    /// user's. The descriptor's other flags that can be changed are cleared.
+    /// </summary>
+    public static int KeepAccessTime(FileDescriptor file)
+    {
+        const int SetFlags = 4; // F_SETFL
+        return SystemCallResult.From(Libc.Control(file, SetFlags, OpenFlags.NoAccessTime));
+    }
+
+    /// <summary>futimens(3); O_PATH will do.</summary>
     public static int SetTimes(FileDescriptor file, Timestamp access, Timestamp modify)
     {
         Timestamp* times = stackalloc Timestamp[2] { access, modify };
-        return SystemCallResult.From(Libc.SetTimes(file, times));
+        int result = SystemCallResult.From(Libc.SetTimes(file, times));
+        if (result != -(int)Errno.EBADF)
+            return result;
+        Span<byte> path = stackalloc byte[ProcPath.MaxBytes];
+        fixed (byte* p = ProcPath.Of(file, default, path))
+            return SystemCallResult.From(Libc.SetTimesAt(file, p, times, 0));
     }
 
     /// <summary>getdents64(2): the next entries of an open folder. Returns the bytes filled; 0 at the end.</summary>

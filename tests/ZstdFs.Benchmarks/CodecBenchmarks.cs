@@ -1,13 +1,14 @@
 using BenchmarkDotNet.Attributes;
+using ZstdFs.Core;
 using ZstdFs.Core.Compression;
 
 namespace ZstdFs.Benchmarks;
 
-/// <summary>One frame, in and out of libzstd: what a commit and a read are made of.</summary>
+/// <summary>One frame, in and out of a codec: what a commit and a read are made of.</summary>
 [MemoryDiagnoser]
 public class CodecBenchmarks : IDisposable
 {
-    private readonly FrameDecoder _decoder = new();
+    private FrameDecoder _decoder = null!;
     private FrameEncoder _encoder = null!;
     private byte[] _content = [], _frame = [], _decoded = [];
     private int _length;
@@ -15,13 +16,18 @@ public class CodecBenchmarks : IDisposable
     [Params(4096, 512 * 1024)]
     public int Bytes { get; set; }
 
+    [Params(CodecChoice.Native, CodecChoice.Managed)]
+    public CodecChoice Codec { get; set; }
+
     [Params(1, 3, 9)]
     public int Level { get; set; }
 
     [GlobalSetup]
     public void MakeFrame()
     {
-        (_encoder, _content, _decoded) = (new FrameEncoder(Level), SampleText.Of(Bytes), new byte[Bytes]);
+        var codec = Core.Compression.Codecs.Codec.Of(Codec);
+        _decoder = new FrameDecoder(codec);
+        (_encoder, _content, _decoded) = (new FrameEncoder(codec, Level), SampleText.Of(Bytes), new byte[Bytes]);
         _frame = new byte[FrameEncoder.BoundBytes(Bytes)];
         _length = _encoder.Compress(_content, _frame);
     }

@@ -9,12 +9,13 @@ internal sealed class MountOptionListTests
     [Test]
     public void EveryOwnOption_IsTaken()
     {
-        MountOptions options = MountOptionList.Apply(new(), "ro,allow_other,noexec,noatime,nonempty,fsname=a\\,b,subtype=s,level=-7,frame_size=1M,plain=show,cache_timeout=0.5,log_file=/l,jobs=4,rules=/r,memory=64M");
+        MountOptions options = MountOptionList.Apply(new(), "ro,allow_other,noexec,noatime,nosymfollow,nonempty,fsname=a\\,b,subtype=s,level=-7,frame_size=1M,plain=show,cache_timeout=0.5,log_file=/l,jobs=4,rules=/r,memory=64M");
         Assert.Multiple(() =>
         {
             Assert.That(options.FileSystem, Is.EqualTo(new FileSystemOptions
             {
                 ReadOnly = true,
+            KeepsAccessTimes = false,
                 Level = -7,
                 FrameBytes = 1 << 20,
                 PlainFiles = PlainFiles.Show,
@@ -29,6 +30,7 @@ internal sealed class MountOptionListTests
                 AllowOther = true,
                 NoExecute = true,
                 NoAccessTime = true,
+                NoSymlinkFollowing = true,
                 NonEmpty = true,
                 FileSystemName = "a,b",
                 Subtype = "s",
@@ -42,7 +44,7 @@ internal sealed class MountOptionListTests
 
     [Test]
     public void WordsOfFstab_ChangeNothing() =>
-        Assert.That(MountOptionList.Apply(new(), "defaults,async,_netdev,noauto,auto,user,users,nofail,relatime,x-systemd.automount,x-gvfs-show,default_permissions,,"), Is.EqualTo(new MountOptions()));
+        Assert.That(MountOptionList.Apply(new(), "defaults,async,_netdev,noauto,auto,user,users,nofail,strictatime,relatime,lazytime,symfollow,x-systemd.automount,x-gvfs-show,default_permissions,,"), Is.EqualTo(new MountOptions()));
 
     [TestCase("inodes=lru", InodeStore.Recent, 16384, null)]
     [TestCase("inodes=rocksdb:/p,inodes=lru:5", InodeStore.Recent, 5, null)]

@@ -32,6 +32,19 @@ internal sealed class BoundedLogTests
     }
 
     [Test]
+    public void UnexpectedFailure_IsCounted_AndTheFirstIsToldHoweverMuchWasToldBefore()
+    {
+        for (int i = 0; i < 2 * BoundedLog.MostEvents; i++)
+            _log.Error($"f{i}: damaged");
+        _lines.Clear();
+        for (int i = 0; i < 3; i++)
+            _log.Unexpected("g: Read failed", new InvalidOperationException("why"));
+        Assert.That(_log.UnexpectedFailures, Is.EqualTo(3));
+        Assert.That(_lines, Has.Count.EqualTo(1));
+        Assert.That(_lines[0], Does.Contain("g: Read failed").And.Contain(BoundedLog.UnexpectedWords).And.Contain("why"));
+    }
+
+    [Test]
     public void SameEvent_IsToldOnceInAnHour()
     {
         for (int i = 0; i < 1000; i++)

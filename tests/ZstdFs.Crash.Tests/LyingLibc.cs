@@ -6,19 +6,20 @@ namespace ZstdFs.Crash.Tests;
 
 /// <summary>
 /// Takes a rule of order out of the program that is tested, without a line for it in the program: its fsync and fdatasync do nothing for chosen files. It gets its
-/// C library from here, before its first call.
+/// C library from here, before its first call; <see cref="Faults.FailingCalls"/> has single calls of it fail.
 /// </summary>
 [SetUpFixture]
 public sealed unsafe class LyingLibc
 {
-    private static nint Library;
+    /// <summary>The C library of the program that is tested, and only of that: the tests' own calls are the runtime's.</summary>
+    internal static nint Library { get; private set; }
 
     /// <summary>Puts the library in place.</summary>
     [OneTimeSetUp]
     public void Build()
     {
         string library = Path.Combine(Path.GetTempPath(), $"lying-libc-{Environment.ProcessId}.so");
-        using (Process compiler = Process.Start("gcc", ["-O1", "-shared", "-fPIC", "-o", library, Path.Combine(AppContext.BaseDirectory, "lying-libc.c")]))
+        using (Process compiler = Process.Start("gcc", ["-O1", "-shared", "-fPIC", "-o", library, Path.Combine(AppContext.BaseDirectory, "lying-libc.c"), Path.Combine(AppContext.BaseDirectory, "failing-libc.c")]))
         {
             compiler.WaitForExit();
             Assert.That(compiler.ExitCode, Is.Zero, "gcc");

@@ -229,6 +229,29 @@ internal static class Scenarios
             }
             w.Rename("part", "download");
         }),
+        new("exchanged-with-folder", static (w, _) =>
+        {
+            w.MakeFolder("folder");
+            w.Write("folder/f", 9000);
+            w.Write("file", 12_000);
+            w.SynchronizeAll();
+            w.ExchangeWithFolder("file", "folder", "f");
+            w.Append("folder", 3000);
+            w.Write("other", 7000);
+        }),
+        new("cut-and-grown", static (w, c) =>
+        {
+            w.Write("table", Workload.LargeBytes);
+            w.SynchronizeAll();
+            using (Workload.OpenFile file = w.Open("table"))
+            {
+                // What is cut off was written over the stored version, which is not to show again.
+                file.Write(1_200_000, 600_000);
+                file.SetLength(c.Next(1_000_000, 1_500_000));
+                file.Write(file.Length + 100_000, 8000);
+            }
+            w.SynchronizeAll();
+        }),
         new("hard-linked-backup", static (w, c) =>
         {
             w.Write("today", 40_000);

@@ -1,15 +1,14 @@
-// fsync and fdatasync that answer 0 without doing anything for files whose path holds a chosen text. Everything else comes from libc below it.
+// For which files fsync and fdatasync answer 0 without doing anything: those whose path holds a chosen text.
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static char lied_about[256];
 
 void lie_about(const char *part_of_path) { snprintf(lied_about, sizeof lied_about, "%s", part_of_path); }
 
-static int lies(int file)
+int lies(int file)
 {
     char link[64], path[4096];
     if (lied_about[0] == 0)
@@ -21,7 +20,3 @@ static int lies(int file)
     path[length] = 0;
     return strstr(path, lied_about) != NULL;
 }
-
-int fsync(int file) { return lies(file) ? 0 : (int)syscall(SYS_fsync, file); }
-
-int fdatasync(int file) { return lies(file) ? 0 : (int)syscall(SYS_fdatasync, file); }

@@ -30,7 +30,8 @@ internal sealed class NegotiationTests
             Assert.That(settled.AllFlags.HasFlag(InitFlags.AtomicOpenTruncate | InitFlags.MaxPages), Is.True);
             Assert.That(settled.AllFlags.HasFlag(InitFlags.NoExportSupport), Is.EqualTo(offered >= 36), "flags2 exists from 7.36 on");
             Assert.That(kernel.Session.WaitUntilServing(Patience), Is.True);
-            Assert.That(fileSystem.Connection, Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, KeepsPages: false, fileSystem.Connection.Notifier, BackingFiles: null)));
+            Assert.That(fileSystem.Connection, Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, KeepsPages: false, MapsDirectFiles: offered >= 36,
+                SaysWhoKeepsPrivileges: true, NamesOwnersOnly: false, fileSystem.Connection.Notifier, BackingFiles: null)));
         }
         Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
     }
@@ -39,7 +40,7 @@ internal sealed class NegotiationTests
     public void EveryFlag_IsEitherTakenOrLeft()
     {
         InitFlags all = Enum.GetValues<InitFlags>().Aggregate((flags, flag) => flags | flag);
-        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl, InitFlags.Passthrough, InitFlags.ExportSupport, InitFlags.NoExportSupport, InitFlags.ExplicitInvalidateData, InitFlags.AutoInvalidateData];
+        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl, InitFlags.Passthrough, InitFlags.AllowIdmap, InitFlags.ExportSupport, InitFlags.NoExportSupport, InitFlags.ExplicitInvalidateData, InitFlags.AutoInvalidateData];
         using (Assert.EnterMultipleScope())
         {
             Assert.That(parts.Aggregate((flags, part) => flags | part), Is.EqualTo(all));
@@ -72,6 +73,18 @@ internal sealed class NegotiationTests
         using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, KeepsPages = true });
         InitFlags flags = kernel.Init(without: InitFlags.DirectIoAllowMmap).AllFlags;
         Assert.That((flags.HasFlag(InitFlags.AutoInvalidateData), flags.HasFlag(InitFlags.ExplicitInvalidateData)), Is.EqualTo((true, false)));
+    }
+
+    [TestCase(false, true, true, false), TestCase(true, false, true, false), TestCase(true, true, false, false)]
+    [TestCase(true, true, true, true)]
+    public void MapsOfOwners_AreAllowed_WhereTheKernelChecksPermissions(bool asked, bool acls, bool offered, bool allowed)
+    {
+        var fileSystem = new RecordingFileSystem();
+        var options = new SessionOptions { Threads = 1, AllowsIdMaps = asked, PosixAcl = acls };
+        using var kernel = new ScriptedKernel(fileSystem, options);
+        FuseInitOut settled = kernel.Init(without: offered ? 0 : InitFlags.PosixAcl);
+        Assert.That(settled.AllFlags.HasFlag(InitFlags.AllowIdmap), Is.EqualTo(allowed));
+        Assert.That(fileSystem.Connection.NamesOwnersOnly, Is.EqualTo(allowed));
     }
 
     [Test]

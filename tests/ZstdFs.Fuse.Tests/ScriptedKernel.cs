@@ -20,6 +20,9 @@ internal sealed class ScriptedKernel : IDisposable
     private readonly byte[] _message = new byte[2 * 1024 * 1024];
     private ulong _unique;
 
+    /// <summary>User and group that requests name.</summary>
+    internal (uint User, uint Group) Owner { get; set; } = (1000, 0);
+
     /// <summary>A session that runs; one thread and writes of 128 KiB unless the options say otherwise.</summary>
     internal ScriptedKernel(FuseFileSystem fileSystem, SessionOptions? options = null, bool start = true)
     {
@@ -33,6 +36,9 @@ internal sealed class ScriptedKernel : IDisposable
     internal FuseSession Session { get; }
 
     internal FaultyDevice Device { get; }
+
+    /// <summary>What the session tells of itself is passed over while a reply is waited for.</summary>
+    internal bool PassesNotificationsOver { get; init; }
 
     /// <summary>INIT as a kernel of this minor version sends it, offering every flag that it can but the ones left out.</summary>
     internal FuseInitOut Init(uint minor = 45, InitFlags without = 0)
@@ -76,7 +82,8 @@ internal sealed class ScriptedKernel : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(header[4..], (uint)opcode);
         BinaryPrimitives.WriteUInt64LittleEndian(header[8..], ++_unique);
         BinaryPrimitives.WriteUInt64LittleEndian(header[16..], node);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[24..], 1000);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[24..], Owner.User);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[28..], Owner.Group);
         body.CopyTo(header[40..]);
         int result = DeviceCalls.Write(_kernel, header);
         if (result < 0)
@@ -86,9 +93,14 @@ internal sealed class ScriptedKernel : IDisposable
     /// <summary>The reply to the request sent last. Returns the length of its body.</summary>
     internal int Receive(out int error)
     {
-        if (DeviceCalls.WaitForInput(_kernel, PatienceMs) <= 0)
-            throw new TimeoutException($"no reply to request {_unique}");
-        int length = DeviceCalls.Read(_kernel, _message);
+        int length;
+        do
+        {
+            if (DeviceCalls.WaitForInput(_kernel, PatienceMs) <= 0)
+                throw new TimeoutException($"no reply to request {_unique}");
+            length = DeviceCalls.Read(_kernel, _message);
+        }
+        while (PassesNotificationsOver && length >= 16 && BinaryPrimitives.ReadUInt64LittleEndian(_message.AsSpan(8)) == 0);
         if (length < 16 || BinaryPrimitives.ReadUInt32LittleEndian(_message) != length || BinaryPrimitives.ReadUInt64LittleEndian(_message.AsSpan(8)) != _unique)
             throw new InvalidOperationException($"a reply of {length} bytes does not answer request {_unique}");
         error = -BinaryPrimitives.ReadInt32LittleEndian(_message.AsSpan(4));

@@ -8,7 +8,7 @@ namespace ZstdFs.Fuse.Tests;
 /// <summary>How a session begins and ends.</summary>
 internal sealed class SessionLifeTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10), Long = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1), Long = TimeSpan.FromMinutes(5);
 
     [Test]
     public void ReadsThatOnlyFailForNow_AreRepeated()

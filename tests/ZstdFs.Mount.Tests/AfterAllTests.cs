@@ -10,6 +10,8 @@ internal sealed class AfterAllTests
     public static void RemoveFolders()
     {
         SharedImages.Remove();
+        // Of daemons that ended after the last test.
+        Assert.That(UnexpectedFailures.Take(), Is.Empty);
         string left = string.Join(' ', RunFolder.Remains.Where(entry => entry != TestMachine.SharedProgramFolder));
         if (left.Length > 0)
             TestContext.Error.WriteLine($"left behind by tests, and removed now: {left}");

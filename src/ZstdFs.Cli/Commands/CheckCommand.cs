@@ -25,7 +25,7 @@ internal static class CheckCommand
     {
         var command = new Command(Name, "Checks the stored files below FOLDER and names every fault on standard output, one a line. Safe beside a live mount.")
         {
-            Folder, Data, Repair, Resume, Common.Jobs, Common.LimitRate, Common.Json,
+            Folder, Data, Repair, Resume, Common.Codec, Common.Jobs, Common.LimitRate, Common.Json,
         };
         command.SetAction(Run);
         return command;
@@ -38,6 +38,7 @@ internal static class CheckCommand
     {
         var options = new CheckOptions
         {
+            Codec = Common.CodecChoice(parsed),
             Data = parsed.GetValue(Data),
             Repair = parsed.GetValue(Repair),
             Resume = parsed.GetValue(Resume),

@@ -15,6 +15,12 @@ internal static class ConvertCommand
         HelpName = "skip|keep-plain|keep-compressed",
         Description = "Where both NAME and NAME.zst are there: leave both and name them, or say which of the two counts; the other one goes. Default: skip.",
     };
+    private static readonly Option<string?> ExistingZst = new("--existing-zst")
+    {
+        HelpName = "show|wrap|decode",
+        Description = "What is done with .zst files that were there before. show: they stay, and a mount shows what they hold. wrap: they are converted like other files, and a mount shows them as they "
+            + "are. decode (with --revert): they become plain files too. Default: show, and --revert leaves them.",
+    };
     private static readonly Option<bool> SkipIncompressible = new("--skip-incompressible")
     {
         Description = "Leave files plain that compression hardly makes smaller. A mount shows them with --plain=show only.",
@@ -25,8 +31,9 @@ internal static class ConvertCommand
     {
         var command = new Command("convert", "Turns every file below FOLDER into a .zst file, in place: each is read back and compared before the plain one goes. Interrupted at any moment, nothing is lost; run it again to go on.")
         {
-            Folder, Revert, DryRun, Common.Level, Common.FrameSize, Common.Jobs, Common.Include, Common.Exclude, Common.MinSize, SkipIncompressible, OnConflict, Common.OneFileSystem,
-            Common.LimitRate, Common.Json,
+            Folder, Revert, DryRun, Common.Level, Common.FrameSize, Common.Jobs, Common.Include, Common.Exclude,
+                Common.MinSize, SkipIncompressible, OnConflict, ExistingZst, Common.OneFileSystem,
+            Common.Codec, Common.LimitRate, Common.Wait, Common.Json,
         };
         command.SetAction(Run);
         return command;
@@ -39,14 +46,27 @@ internal static class ConvertCommand
             Kind = parsed.GetValue(Revert) ? ConversionKind.Revert : ConversionKind.Convert,
             SkipIncompressible = parsed.GetValue(SkipIncompressible),
             OnConflict = Conflict(parsed.GetValue(OnConflict)),
+            Existing = Existing(parsed.GetValue(ExistingZst), parsed.GetValue(Revert)),
         };
         string folder = parsed.GetRequiredValue(Folder);
         if (!parsed.GetValue(DryRun))
-            return (int)ConversionRun.Run(folder, options, parsed.GetValue(Common.Json));
+            return (int)ConversionRun.Run(folder, options, Common.WaitOf(parsed), parsed.GetValue(Common.Json));
         if (options.Kind == ConversionKind.Revert)
             throw new CommandFailure(ExitCode.Usage, "'--dry-run' and '--revert' do not go together: 'zstdfs stats' tells how much room the plain files need");
         return (int)SavingsEstimateRun.Run(folder, options, parsed.GetValue(Common.Json));
     }
+
+    private static ExistingChoice Existing(string? text, bool reverts) => (text, reverts) switch
+    {
+        (null or "show", _) => ExistingChoice.Show,
+        ("wrap", false) => ExistingChoice.Wrap,
+        ("decode", true) => ExistingChoice.Decode,
+        ("wrap" or "decode", _) =>
+            throw new CommandFailure(ExitCode.Usage,
+            $"option '--existing-zst' takes '{text}' {(reverts ? "without" : "with")} '--revert' only"),
+        _ => throw new CommandFailure(ExitCode.Usage,
+            $"option '--existing-zst' does not take '{text}': give show, wrap or decode"),
+    };
 
     private static ConflictChoice Conflict(string? text) => text switch
     {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using ZstdFs.Cli.Options;
 using ZstdFs.Cli.Tools;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Insight;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -12,16 +13,17 @@ namespace ZstdFs.Cli.Commands;
 internal static class InfoCommand
 {
     private static readonly Argument<string[]> Files = new("FILE") { Description = "Stored files (NAME.zst) in a source, or files in a mount.", Arity = ArgumentArity.OneOrMore };
-    private static readonly Option<bool> Json = new ToolOptions().Json;
+    private static readonly ToolOptions Common = new();
+    private static readonly Option<bool> Json = Common.Json;
 
     internal static Command Create()
     {
-        var command = new Command("info", "Tells how files are stored: sizes, frames, seek table, checksums, inode numbers. Changes nothing, and works beside a mount.") { Files, Json };
-        command.SetAction(parsed => (int)Run(parsed.GetRequiredValue(Files), parsed.GetValue(Json)));
+        var command = new Command("info", "Tells how files are stored: sizes, frames, seek table, checksums, inode numbers. Changes nothing, and works beside a mount.") { Files, Common.Codec, Json };
+        command.SetAction(parsed => (int)Run(parsed.GetRequiredValue(Files), Codec.Of(Common.CodecChoice(parsed)), parsed.GetValue(Json)));
         return command;
     }
 
-    private static ExitCode Run(string[] files, bool json)
+    private static ExitCode Run(string[] files, Codec codec, bool json)
     {
         var found = new List<(string Name, StoredFileFacts Facts)>();
         bool failed = false;
@@ -30,8 +32,8 @@ internal static class InfoCommand
             string shown = NativeText.Printable(file);
             try
             {
-                using FileDescriptor opened = NamedFile.Open(file);
-                found.Add((shown, StoredFileFacts.Of(opened)));
+                using FileDescriptor opened = NamedFile.Open(file, codec);
+                found.Add((shown, StoredFileFacts.Of(opened, codec)));
             }
             catch (SourceException e)
             {
@@ -63,6 +65,8 @@ internal static class InfoCommand
             Line("dedup", "none");
             if (facts.Damage is { } damage)
                 Line("damaged", damage);
+            if (facts.NotDecodable is { } reason)
+                Line("not decoded", reason);
         }
     }
 
@@ -90,6 +94,7 @@ internal static class InfoCommand
             writer.WriteNumber("links", facts.Links);
             writer.WriteString("record", facts.Record);
             writer.WriteString("damage", facts.Damage);
+            writer.WriteString("notDecodable", facts.NotDecodable);
             writer.WriteEndObject();
         }
         writer.WriteEndArray();

@@ -23,6 +23,11 @@ internal static class MountCommand
         AllowMultipleArgumentsPerToken = false,
         Description = "Options as in fstab, with commas between: " + string.Join(", ", MountOptionList.Names) + ".",
     };
+    private static readonly Option<string?> Codec = new("--codec")
+    {
+        HelpName = "auto|native|managed",
+        Description = "What compresses and decodes: libzstd, or the codec inside, which needs nothing installed. Default: libzstd where it can be loaded.",
+    };
     private static readonly Option<string?> Level = new("--level") { HelpName = "N", Description = "Compression level of what is written, -7 (fastest) to 22 (smallest). Default: 3." };
     private static readonly Option<string?> FrameSize = new("--frame-size")
     {
@@ -42,15 +47,27 @@ internal static class MountCommand
     };
     private static readonly Option<string?> Rules = new("--rules") { HelpName = "FILE", Description = "Which files get another level: lines such as '19 *.log >1M'. Default: .zstdfs/rules in SOURCE, where there is one." };
     private static readonly Option<string?> Memory = new("--memory") { HelpName = "SIZE", Description = "Most that is cached and buffered in all, such as 64M; also bounds --jobs." };
+    private static readonly Option<string?> MaxWindow = new("--max-window")
+    {
+        HelpName = "SIZE",
+        Description = "Largest window of a frame that is decoded (zstd --long), 128M to 2G: it takes that memory while such a file is read. Default: 128M.",
+    };
     private static readonly Option<string?> LogFile = new("--log-file") { HelpName = "FILE", Description = "Append events to FILE. Default: the system log." };
     private static readonly Option<string?> Jobs = new("--jobs") { HelpName = "N", Description = "Threads that compress one file. Default: one for each processor." };
+    private static readonly Option<string?> Wait = new("--wait")
+    {
+        HelpName = "SECONDS",
+        Description = "How long to wait for the daemon of the last mount, which still stores what was written. Default: 300.",
+    };
+    private static readonly Option<bool> Sloppy = new("--sloppy") { Hidden = true, Description = "Options of the lists that are not known are passed over (mount -s)." };
     private static readonly Option<bool> Daemon = new(DaemonOption) { Hidden = true };
 
     internal static Command Create()
     {
         var command = new Command("mount", "Shows the files of SOURCE, decompressed, in MOUNTPOINT. Returns when the mount can be used.")
         {
-            Source, MountPoint, Foreground, List, Level, FrameSize, Rules, Plain, CacheTimeout, Inodes, Memory, LogFile, Jobs, Daemon,
+            Source, MountPoint, Foreground, List, Level, FrameSize, Rules, Plain, CacheTimeout, Inodes, Memory, MaxWindow, Codec, LogFile, Jobs, Wait,
+            Sloppy, Daemon,
         };
         command.SetAction(Run);
         return command;
@@ -61,6 +78,11 @@ internal static class MountCommand
         string source = parsed.GetRequiredValue(Source), mountPoint = parsed.GetRequiredValue(MountPoint);
         if (parsed.GetValue(Daemon))
             return (int)RunDaemon(source, mountPoint, parsed);
+        if (parsed.GetValue(List) is { } lists && lists.Any(MountOptionList.AsksForRemount))
+        {
+            Remount.Run(mountPoint, lists);
+            return (int)ExitCode.Success;
+        }
         MountOptions options = Options(parsed);
         if (parsed.GetValue(Foreground))
         {
@@ -101,7 +123,7 @@ internal static class MountCommand
     {
         var options = new MountOptions();
         foreach (string list in parsed.GetValue(List) ?? [])
-            options = MountOptionList.Apply(options, list);
+            options = MountOptionList.Apply(options, list, parsed.GetValue(Sloppy));
         foreach ((Option<string?> option, string entry) in Named)
         {
             if (parsed.GetResult(option) is not null)
@@ -109,7 +131,9 @@ internal static class MountCommand
         }
         if ((!options.NoSuid || !options.NoDevices) && !Credentials.IsRoot)
             throw new CommandFailure(ExitCode.Usage, $"option '{(options.NoSuid ? "dev" : "suid")}' is for root only: leave it out");
-        return options with
+        if (options.NoSymlinkFollowing && !Credentials.IsRoot)
+            throw new CommandFailure(ExitCode.Usage, "option 'nosymfollow' is for root only, because fusermount3 does not know it: leave it out");
+        options = options with
         {
             LogFile = options.LogFile is { } file ? Path.GetFullPath(file) : null,
             FileSystem = options.FileSystem with
@@ -118,6 +142,25 @@ internal static class MountCommand
                 RulesPath = options.FileSystem.RulesPath is { } rules ? Path.GetFullPath(rules) : null,
             },
         };
+        return options with { Given = Given(parsed, options) };
+    }
+
+    // Paths as they are from any working folder; later entries win.
+    private static string Given(ParseResult parsed, MountOptions options)
+    {
+        List<string> entries = [.. parsed.GetValue(List) ?? []];
+        foreach ((Option<string?> option, string entry) in Named)
+        {
+            if (parsed.GetValue(option) is { } value)
+                entries.Add($"{entry}={MountOptionList.Escape(value)}");
+        }
+        if (options.LogFile is { } log)
+            entries.Add("log_file=" + MountOptionList.Escape(log));
+        if (options.FileSystem.RulesPath is { } rules)
+            entries.Add("rules=" + MountOptionList.Escape(rules));
+        if (options.FileSystem.InodeDatabasePath is { } database)
+            entries.Add("inodes=rocksdb:" + MountOptionList.Escape(database));
+        return string.Join(',', entries);
     }
 
     // The same options for the daemon, whose working folder is another: paths are absolute.
@@ -136,10 +179,12 @@ internal static class MountCommand
             yield return Inodes.Name + "=" + inodes;
         if (options.FileSystem.RulesPath is { } rules)
             yield return Rules.Name + "=" + rules;
+        if (parsed.GetValue(Sloppy))
+            yield return Sloppy.Name;
         if (options.LogFile is not null)
             yield return LogFile.Name + "=" + options.LogFile;
     }
 
     private static (Option<string?> Option, string Entry)[] Named =>
-        [(Level, "level"), (FrameSize, "frame_size"), (Plain, "plain"), (CacheTimeout, "cache_timeout"), (Inodes, "inodes"), (Rules, "rules"), (Memory, "memory"), (LogFile, "log_file"), (Jobs, "jobs")];
+        [(Level, "level"), (FrameSize, "frame_size"), (Plain, "plain"), (CacheTimeout, "cache_timeout"), (Inodes, "inodes"), (Rules, "rules"), (Memory, "memory"), (MaxWindow, "max_window"), (Codec, "codec"), (LogFile, "log_file"), (Jobs, "jobs"), (Wait, "wait")];
 }

@@ -20,7 +20,8 @@ internal static class RecompressCommand
     {
         var command = new Command("recompress", "Compresses the stored files below FOLDER anew, in place, as safely as convert. What turns out not to be worth it is remembered and not tried again.")
         {
-            Folder, Common.Level, Common.FrameSize, Common.Jobs, Cold, IfSaves, Common.Include, Common.Exclude, Common.OneFileSystem, Common.LimitRate, Common.Json,
+            Folder, Common.Level, Common.FrameSize, Common.Jobs, Cold, IfSaves, Common.Include, Common.Exclude,
+            Common.OneFileSystem, Common.Codec, Common.LimitRate, Common.Wait, Common.Json,
         };
         command.SetAction(Run);
         return command;
@@ -37,6 +38,7 @@ internal static class RecompressCommand
             ColdFor = ToolOptions.Given(parsed, Cold) ? ToolOptions.Age(Cold.Name, parsed.GetValue(Cold)) : TimeSpan.Zero,
             IfSaves = saves > 0 ? saves : double.NegativeInfinity,
         };
-        return (int)ConversionRun.Run(parsed.GetRequiredValue(Folder), options, parsed.GetValue(Common.Json));
+        return (int)ConversionRun.Run(
+            parsed.GetRequiredValue(Folder), options, Common.WaitOf(parsed), parsed.GetValue(Common.Json));
     }
 }

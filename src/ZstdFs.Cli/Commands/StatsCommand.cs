@@ -3,6 +3,7 @@ using System.Text.Json;
 using ZstdFs.Cli.Mounting;
 using ZstdFs.Cli.Options;
 using ZstdFs.Cli.Tools;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Insight;
 
 namespace ZstdFs.Cli.Commands;
@@ -13,11 +14,12 @@ internal static class StatsCommand
     private static readonly Argument<string> Folder = new("FOLDER") { Description = "A source, a mount, or a folder in one of them." };
     private static readonly Option<string?> Top = new("--top") { HelpName = "N", Description = "How many types and folders are listed. Default: 10." };
     private static readonly Option<string?> Depth = new("--depth") { HelpName = "N", Description = "How deep folders are told apart. Default: 1." };
-    private static readonly Option<bool> Json = new ToolOptions().Json;
+    private static readonly ToolOptions Common = new();
+    private static readonly Option<bool> Json = Common.Json;
 
     internal static Command Create()
     {
-        var command = new Command("stats", "Tells what compression saves below FOLDER: by type of file, by folder, in all. Changes nothing, and works beside a mount.") { Folder, Top, Depth, Json };
+        var command = new Command("stats", "Tells what compression saves below FOLDER: by type of file, by folder, in all. Changes nothing, and works beside a mount.") { Folder, Top, Depth, Common.Codec, Json };
         command.SetAction(parsed => (int)Run(parsed));
         return command;
     }
@@ -25,11 +27,12 @@ internal static class StatsCommand
     private static ExitCode Run(ParseResult parsed)
     {
         int top = Count(parsed, Top, 10), depth = Count(parsed, Depth, 1);
+        var codec = Codec.Of(Common.CodecChoice(parsed));
         string text = parsed.GetRequiredValue(Folder);
         Folder folder = NamedSource.OpenFolder(text, NativeText.Printable(text));
         using var interruption = new Interruption();
         bool isMount = NamedSource.MountOf(folder) is not null;
-        TreeStatistics statistics = TreeStatistics.Collect(folder.Handle, isMount, depth, interruption.Token);
+        TreeStatistics statistics = TreeStatistics.Collect(folder.Handle, isMount, depth, codec, interruption.Token);
         if (parsed.GetValue(Json))
             JsonOutput.Write(writer => WriteJson(writer, statistics));
         else

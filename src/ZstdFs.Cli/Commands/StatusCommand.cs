@@ -41,6 +41,11 @@ internal static class StatusCommand
     private static void WriteText(JsonElement root, int failed)
     {
         Console.Out.WriteLine($"{root.GetProperty("pending_files").GetInt32()} files with {root.GetProperty("pending_bytes").GetInt64()} bytes are not in the source yet; {failed} of them could not be stored");
+        long unexpected = root.TryGetProperty("unexpected_failures", out JsonElement counted) ? counted.GetInt64() : 0;
+        if (unexpected > 0)
+            Console.Out.WriteLine($"{unexpected} times a fault of zstdfs itself was met since the mount began: the log names each");
+        if (root.TryGetProperty("codec", out JsonElement codec))
+            Console.Out.WriteLine($"codec: {codec.GetString()}");
         if (root.GetProperty("files").GetArrayLength() == 0)
             return;
         var table = new TextTable("file", "bytes", "state");

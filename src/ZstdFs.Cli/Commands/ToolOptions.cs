@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using ZstdFs.Cli.Options;
+using ZstdFs.Core;
 using ZstdFs.Core.Conversion;
 
 namespace ZstdFs.Cli.Commands;
@@ -8,6 +9,11 @@ namespace ZstdFs.Cli.Commands;
 /// <summary>Options that several tools take alike.</summary>
 internal sealed class ToolOptions
 {
+    internal Option<string?> Codec { get; } = new("--codec")
+    {
+        HelpName = "auto|native|managed",
+        Description = "What compresses and decodes: libzstd, or the codec inside. Default: libzstd where it can be loaded.",
+    };
     internal Option<string?> Level { get; } = new("--level") { HelpName = "N", Description = "Compression level, -7 (fastest) to 22 (smallest). Default: 3." };
     internal Option<string?> FrameSize { get; } = new("--frame-size") { HelpName = "SIZE", Description = "How much of a file is compressed as one piece, 64K to 16M. Default: 512K." };
     internal Option<string?> Jobs { get; } = new("--jobs") { HelpName = "N", Description = "Threads that work. Default: one for each processor." };
@@ -20,12 +26,18 @@ internal sealed class ToolOptions
         Description = "Pass over other file systems that are mounted below. '--one-file-system=false' goes into them. Default: true.",
     };
     internal Option<string?> LimitRate { get; } = new("--limit-rate") { HelpName = "SIZE", Description = "Work on at most SIZE bytes a second, such as 50M." };
+    internal Option<string?> Wait { get; } = new("--wait")
+    {
+        HelpName = "SECONDS",
+        Description = "How long to wait for the daemon of the last mount, which still stores what was written. "
+            + "Default: 300.",
+    };
     internal Option<bool> Json { get; } = new("--json") { Description = "The result as JSON on standard output." };
 
     /// <summary>What they say; values that an option does not take end the command.</summary>
     internal ConversionOptions Read(ParseResult parsed)
     {
-        var options = new ConversionOptions();
+        var options = new ConversionOptions { Codec = CodecChoice(parsed) };
         if (Given(parsed, Level))
             options = options with { Level = OptionValue.Level(Level.Name, parsed.GetValue(Level)) };
         if (Given(parsed, FrameSize))
@@ -41,6 +53,12 @@ internal sealed class ToolOptions
             BytesPerSecond = Rate(parsed),
         };
     }
+
+    internal TimeSpan WaitOf(ParseResult parsed) =>
+        Given(parsed, Wait) ? OptionValue.Seconds(Wait.Name, parsed.GetValue(Wait)) : MountOptions.DefaultWait;
+
+    internal CodecChoice CodecChoice(ParseResult parsed) =>
+        Given(parsed, Codec) ? OptionValue.Codec(Codec.Name, parsed.GetValue(Codec)) : Core.CodecChoice.Auto;
 
     internal long Rate(ParseResult parsed) => Given(parsed, LimitRate) ? Math.Max(1, Bytes(LimitRate, parsed)) : 0;
 

@@ -7,7 +7,7 @@ namespace ZstdFs.Cli.Commands;
 /// <summary><c>zstdfs unmount</c>: a barrier. When it returns 0 everything is in the source and durable, and the daemon has ended.</summary>
 internal static class UnmountCommand
 {
-    private const int PatienceMs = 5_000;
+    private const int PatienceMs = 5_000, LookMs = 1_000;
 
     internal static Command Create()
     {
@@ -31,13 +31,30 @@ internal static class UnmountCommand
         int opened = PidFd.Open(mount.ProcessId, out FileDescriptor daemon);
         SyncCommand.Require(mount);
         mount.Dispose();
-        Unmount(mount);
-        if (opened < 0)
-            return ExitCode.Success; // it ended on its own, or lives where this process cannot see it
-        using (daemon)
+        RemainingMounts rest;
+        bool isHeld;
+        using (MountCopy? copy = MountCopy.Of(mount))
+        {
+            Unmount(mount);
+            isHeld = copy is not null;
+            rest = RemainingMounts.Find(mount.Entry.Device);
+            // The daemon does not end now, so it cannot tell by its end that what was closed since the barrier is stored.
+            if (rest.Any)
+                copy?.Synchronize();
+        }
+        // Where no copy held it, the kernel may have given its device number to a new mount: the daemon's end tells.
+        if (rest.Any && !isHeld && opened >= 0 && PidFd.WaitForEnd(daemon, PatienceMs) > 0)
+            rest = RemainingMounts.None;
+        if (rest.Any)
+            TellOf(rest, mount);
+        else if (opened >= 0) // else it ended on its own, or lives where this process cannot see it
             AwaitEnd(daemon, mount);
+        daemon?.Dispose();
         return ExitCode.Success;
     }
+
+    private static void TellOf(RemainingMounts rest, ControlledMount mount) => Console.Error.WriteLine(
+        $"zstdfs: '{mount.Text}' is unmounted and everything is stored, but it is still mounted {rest}: its daemon (process {mount.ProcessId}) ends after that");
 
     private static void Unmount(ControlledMount mount)
     {
@@ -57,10 +74,17 @@ internal static class UnmountCommand
 
     private static void AwaitEnd(FileDescriptor daemon, ControlledMount mount)
     {
-        if (PidFd.WaitForEnd(daemon, PatienceMs) == 0)
+        for (int waitedMs = 0; PidFd.WaitForEnd(daemon, LookMs) == 0; waitedMs += LookMs)
         {
+            if (waitedMs + LookMs != PatienceMs)
+                continue;
+            // A copy that no process which can be looked at has: the file system is as it was at the barrier, and its end may be long in coming.
+            if (RemainingMounts.IsConnected(mount.Entry.Device))
+            {
+                Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted, but something that cannot be seen from here still uses its file system: its daemon (process {mount.ProcessId}) ends after that");
+                return;
+            }
             Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted; waiting for its daemon (process {mount.ProcessId}) to store the rest");
-            _ = PidFd.WaitForEnd(daemon, Timeout.Infinite);
         }
         // What was closed between the barrier and the unmount is the daemon's last work, and its exit code tells of it.
         int code = PidFd.ExitCode(daemon, mount.ProcessId);

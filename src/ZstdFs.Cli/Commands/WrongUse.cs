@@ -10,7 +10,7 @@ internal static class WrongUse
     internal static string? Explain(ParseResult parsed)
     {
         Command command = parsed.CommandResult.Command;
-        if (command is RootCommand)
+        if (command == parsed.RootCommandResult.Command)
             return parsed.Errors.Count == 0 ? null : ExplainWithoutCommand(parsed);
         string help = $"'zstdfs {command.Name} --help' shows how it is used";
         // The library takes an unknown option for an argument.

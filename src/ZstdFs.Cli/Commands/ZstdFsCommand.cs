@@ -6,9 +6,11 @@ namespace ZstdFs.Cli.Commands;
 /// <summary>The program's command line: what there is to call, and its help.</summary>
 internal static class ZstdFsCommand
 {
-    internal static RootCommand Create()
+    internal static Command Create()
     {
-        var root = new RootCommand(
+        // Not a RootCommand: the native program's would get the name that the program was called by, without what looks like an
+        // extension. So mount.zstdfs had two commands called mount.
+        var root = new Command("zstdfs",
             "Shows a folder of .zst files as the plain files they hold, to read and to write. Whatever is written there is stored as ordinary .zst files, which "
             + "'zstd -d' reads without this program.");
         Command mount = MountCommand.Create(), unmount = UnmountCommand.Create(), sync = SyncCommand.Create(), convert = ConvertCommand.Create();
@@ -21,7 +23,9 @@ internal static class ZstdFsCommand
         foreach (Command tool in new[] { convert, check, recompress, stats, info })
             root.Subcommands.Add(tool);
 
-        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        var help = new HelpOption();
+        root.Options.Add(help);
+        root.Options.Add(new VersionOption { Action = new VersionWithCodec() });
         help.Action = new HelpWithExamples((HelpAction)help.Action!, new Dictionary<Command, string[]>
         {
             [root] = ["zstdfs mount ~/logs.zst ~/logs     show the .zst files in ~/logs.zst as plain files in ~/logs", "zstdfs unmount ~/logs              store what was written and end"],

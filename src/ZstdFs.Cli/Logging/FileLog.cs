@@ -1,32 +1,27 @@
 using System.Globalization;
 using System.Text;
+using ZstdFs.Cli.Options;
+using ZstdFs.Linux;
 
 namespace ZstdFs.Cli.Logging;
 
-/// <summary>Events in a file of their own, each appended with one write, so that the file may be truncated or shared.</summary>
+/// <summary>
+/// Events in a file of their own. Each is appended with one write (O_APPEND): several mounts may share the file, and a log rotation may truncate it at any time.
+/// </summary>
 internal sealed class FileLog : EventLog
 {
-    private readonly FileStream _file;
+    // Errors name files.
+    private const uint OwnerOnly = 0b110_000_000;
+
+    private readonly FileDescriptor _file;
 
     /// <summary>Opens or creates <paramref name="path"/>, an absolute path.</summary>
     internal FileLog(string path)
     {
-        try
-        {
-            _file = new FileStream(path, new FileStreamOptions
-            {
-                Mode = FileMode.Append,
-                Access = FileAccess.Write,
-                Share = FileShare.ReadWrite | FileShare.Delete,
-                BufferSize = 0,
-                // Errors name files.
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CommandFailure(ExitCode.Failure, $"cannot write the log file '{path}' ({e.Message}): name another with --log-file");
-        }
+        int result = SystemCallsAt.Open(
+            new NativeName(NativeText.EncodeTerminated(path)), OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append, OwnerOnly, out _file);
+        if (result < 0)
+            throw new CommandFailure(ExitCode.Failure, $"cannot write the log file '{path}' ({(Errno)(-result)}): name another with --log-file");
     }
 
     public override void Dispose()
@@ -38,6 +33,7 @@ internal sealed class FileLog : EventLog
     protected override void Write(Severity severity, string message)
     {
         string time = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-        _file.Write(Encoding.UTF8.GetBytes($"{time} {severity.ToString().ToLowerInvariant(),-11} {message}\n"));
+        // With O_APPEND the kernel takes the file's end for the offset.
+        _ = SystemCallsFile.Write(_file, 0, Encoding.UTF8.GetBytes($"{time} {severity.ToString().ToLowerInvariant(),-11} {message}\n"));
     }
 }

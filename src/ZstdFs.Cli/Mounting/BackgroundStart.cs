@@ -21,10 +21,6 @@ internal static class BackgroundStart
         var command = new List<byte[]>();
         foreach (string word in Self().Concat(arguments))
             command.Add(NativeText.Encode(word));
-        // 4 MiB: by itself the runtime takes the processor's cache for the size of its youngest generation, hundreds of MiB on a server.
-        ProcessSpawn.SetDefaultVariable(new NativeName("DOTNET_GCgen0size\0"u8), new NativeName("400000\0"u8));
-        // What one thread freed another must be able to use: libzstd's contexts are large and few.
-        ProcessSpawn.SetDefaultVariable(new NativeName("MALLOC_ARENA_MAX\0"u8), new NativeName("1\0"u8));
         int daemon = ProcessSpawn.Detached(
             new NativeName([.. command[0], 0]), command, new NativeName(NativeText.EncodeTerminated(logFile ?? "/dev/null")), writing);
         writing.Dispose();

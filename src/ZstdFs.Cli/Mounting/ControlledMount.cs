@@ -60,8 +60,14 @@ internal sealed class ControlledMount : IDisposable
         return mount;
     }
 
-    /// <summary>Commits everything that was closed so far and makes it durable. 0 or −errno.</summary>
-    internal int Synchronize() => SystemCallsFile.IoControl(_root!, ControlCommands.Sync, default);
+    /// <summary>Commits everything that was written so far and makes it durable. 0 or −errno.</summary>
+    internal int Synchronize()
+    {
+        // The kernel begins to write what programs stored through mappings, in large pieces, and does not wait. The daemon
+        // waits for it file by file.
+        _ = SystemCallsFile.SynchronizeFileSystem(_root!);
+        return SystemCallsFile.IoControl(_root!, ControlCommands.Sync, default);
+    }
 
     /// <summary>What it has still to store, as one JSON object.</summary>
     internal ReadOnlyMemory<byte> ReadStatus()

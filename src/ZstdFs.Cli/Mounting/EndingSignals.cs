@@ -34,14 +34,15 @@ internal sealed class EndingSignals : IDisposable
         }
     }
 
-    /// <summary>From here on there is something to unmount; does it when a signal has already come.</summary>
-    internal void MountIsMade()
+    /// <summary>From here on there is something to unmount; does it when a signal has already come. Returns the mount's device number.</summary>
+    internal string? MountIsMade()
     {
         lock (_gate)
         {
             _device = MountTable.Find(_path)?.Device;
             if (_asked)
                 Unmount();
+            return _device;
         }
     }
 

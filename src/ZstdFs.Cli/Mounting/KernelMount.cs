@@ -13,7 +13,10 @@ internal sealed class KernelMount : IDisposable
     private readonly FuseMount _mount;
     private readonly IdlePolling? _polling;
 
-    private KernelMount(FuseMount mount, IdlePolling? polling) => (_mount, _polling) = (mount, polling);
+    private readonly bool _allowsIdMaps;
+
+    private KernelMount(FuseMount mount, IdlePolling? polling, bool allowsIdMaps) =>
+        (_mount, _polling, _allowsIdMaps) = (mount, polling, allowsIdMaps);
 
     /// <summary>Mounts on <paramref name="mountPoint"/>; whoever looks into it waits until <see cref="Run"/>.</summary>
     internal static KernelMount Create(Folder mountPoint, string source, MountOptions options, bool readOnly)
@@ -29,8 +32,9 @@ internal sealed class KernelMount : IDisposable
                 NoSuid = options.NoSuid,
                 NoDev = options.NoDevices,
                 NoExec = options.NoExecute,
+                NoSymFollow = options.NoSymlinkFollowing,
                 NoAtime = options.NoAccessTime,
-            }), options.IdlePolls ? IdlePolling.Open() : null);
+            }), options.IdlePolls ? IdlePolling.Open() : null, allowsIdMaps: Credentials.IsRoot && options.AllowOther);
         }
         catch (FuseMountException e)
         {
@@ -50,6 +54,8 @@ internal sealed class KernelMount : IDisposable
             ExportSupport = true,
             KeepsPages = fileSystem.TellsOfChanges,
             Passthrough = Credentials.IsRoot,
+            // Others have nothing to map, and only root makes files for them.
+            AllowsIdMaps = _allowsIdMaps,
             OnBurst = _polling is { } polling ? polling.Follow : null,
         });
         session.Start();

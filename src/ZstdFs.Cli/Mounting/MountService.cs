@@ -1,5 +1,6 @@
 using ZstdFs.Cli.Logging;
 using ZstdFs.Cli.Options;
+using ZstdFs.Core;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
@@ -16,11 +17,13 @@ internal sealed class MountService(string source, string mountPoint, MountOption
     internal ExitCode Run()
     {
         NativeAllocator.KeepLittle();
+        // It ends the daemon. The standard error that .NET would name it on leads nowhere in the background.
+        AppDomain.CurrentDomain.UnhandledException += (_, e) => log.Error($"the daemon fails: {e.ExceptionObject}");
         using MountPreflight checkedFolders = MountPreflight.Check(source, mountPoint, options);
         Folder from = checkedFolders.Source, onto = checkedFolders.MountPoint;
         // A signal that comes while the mount is being made must end it too.
         using var ending = new EndingSignals(onto.Path, log);
-        using ZstdFileSystem fileSystem = Open(from);
+        using ZstdFileSystem fileSystem = Open(from, ending);
         if (fileSystem.ReadOnly && !options.FileSystem.ReadOnly)
             log.Warning($"source '{from.Text}' cannot be written by this user: mounted read-only");
         using (KernelMount mount = KernelMount.Create(onto, NativeText.Printable(from.PathText), options, fileSystem.ReadOnly))
@@ -28,7 +31,8 @@ internal sealed class MountService(string source, string mountPoint, MountOption
             // The daemon must not keep another file system busy by standing in it, nor its own mount by holding the mount point.
             onto.Dispose();
             Directory.SetCurrentDirectory("/");
-            ending.MountIsMade();
+            if (ending.MountIsMade() is { } device)
+                fileSystem.NoteMounted(device);
             mount.Run(fileSystem, log, () => NoteServing(fileSystem, from, onto));
         }
         ExitCode code = Drain(fileSystem, from);
@@ -42,15 +46,36 @@ internal sealed class MountService(string source, string mountPoint, MountOption
         _served = true;
         KernelReadahead.Raise(onto.Path, options.FileSystem.FrameBytes);
         report.Serving(); // first: to the user who waits, success is silent
-        log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(fileSystem.ReadOnly ? ", read-only" : "")}");
+        log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(fileSystem.ReadOnly ? ", read-only" : "")}; codec: {CodecName.Of(options.FileSystem.Codec)}");
         fileSystem.CheckItself();
     }
 
-    private ZstdFileSystem Open(Folder from)
+    private ZstdFileSystem Open(Folder from, EndingSignals ending)
     {
+        var last = new LastDaemon(from.Text, options.Wait, log, ", or mount with -o ro");
+        while (true)
+        {
+            if (TryOpen(from, last) is { } fileSystem)
+                return fileSystem;
+            if (ending.WasAsked || !report.IsAwaited)
+                throw new CommandFailure(ExitCode.Busy, $"source '{from.Text}' was not free yet when this mount was told to end");
+            last.Await();
+        }
+    }
+
+    /// <summary>Null where the source's last daemon is about to let go of it.</summary>
+    private ZstdFileSystem? TryOpen(Folder from, LastDaemon last)
+    {
+        // The file system owns its descriptor, and closes it where it cannot be opened.
+        int result = SystemCallsAt.Open(from.Handle, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor root);
+        if (result < 0)
+            throw new CommandFailure(ExitCode.SourceUnusable, $"source '{from.Text}': {(Errno)(-result)}");
+        FileSystemOptions asked = options.FileSystem with { MountedWith = options.Given };
+        if (asked.HasStrictAccessTimes)
+            asked = asked with { HasStrictAccessTimes = TryBeStrict(ref root) };
         try
         {
-            return ZstdFileSystem.Open(from.Handle, options.FileSystem, log);
+            return ZstdFileSystem.Open(root, asked, log);
         }
         catch (InodeStoreException e)
         {
@@ -58,19 +83,36 @@ internal sealed class MountService(string source, string mountPoint, MountOption
         }
         catch (SourceException e)
         {
+            // Not in a filter, which would swallow what IsEnding throws.
+            if (e.Holder is { } holder && last.IsEnding(holder))
+                return null;
             throw new CommandFailure(e.Problem == SourceProblem.InUse ? ExitCode.Busy : ExitCode.SourceUnusable, $"source '{from.Text}': {e.Message}");
         }
     }
 
+    // The mount that the source belongs to decides when a read moves an access time, and most are relatime's.
+    private bool TryBeStrict(ref FileDescriptor root)
+    {
+        int result = MountCalls.WithStrictAccessTimes(root, out FileDescriptor strict);
+        if (result < 0)
+        {
+            log.Warning($"strictatime needs root's rights over mounts ({(Errno)(-result)}): access times move as with relatime");
+            return false;
+        }
+        root.Dispose();
+        root = strict;
+        return true;
+    }
+
     private ExitCode Drain(ZstdFileSystem fileSystem, Folder from)
     {
-        int result = fileSystem.Drain();
+        int result = fileSystem.Drain(out int kept);
         if (result >= 0)
         {
             log.Information($"unmounted; everything is committed to '{from.Text}'");
             return ExitCode.Success;
         }
-        log.Error($"unmounted, but not everything could be committed to '{from.Text}' ({(Errno)(-result)}): what is left is kept there, and the next mount goes on with it");
+        log.Error($"unmounted, but not everything could be committed to '{from.Text}' ({(Errno)(-result)}): {(kept > 0 ? $"what was written to {kept} files is kept there, and the next mount goes on with it" : "the lines above say what")}");
         return ExitCode.NotCommitted;
     }
 }

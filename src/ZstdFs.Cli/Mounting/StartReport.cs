@@ -13,13 +13,28 @@ namespace ZstdFs.Cli.Mounting;
 internal sealed class StartReport : IDisposable
 {
     private readonly Lock _gate = new(); // guards _pipe
-    private Stream? _pipe;
+    private FileStream? _pipe;
 
     /// <summary>The daemon's end: the descriptor that <see cref="ProcessSpawn.Detached"/> passed.</summary>
     internal static StartReport Inherited() => new() { _pipe = OpenInherited() };
 
     /// <summary>For a mount that nobody waits for.</summary>
     internal static StartReport None() => new();
+
+    /// <summary>The command that started this daemon still waits for it, or none does.</summary>
+    internal bool IsAwaited
+    {
+        get
+        {
+            lock (_gate)
+            {
+                if (_pipe is null)
+                    return true;
+                // The kernel reports an error on a pipe's writing end when its last reader is gone.
+                return ProcessSpawn.HasReader(_pipe.SafeFileHandle);
+            }
+        }
+    }
 
     /// <summary>Something that the user should know before the command returns.</summary>
     internal void Say(string message) => Write($"W {message}\n", last: false);

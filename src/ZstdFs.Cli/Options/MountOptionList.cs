@@ -20,15 +20,27 @@ internal static class MountOptionList
         ["dev"] = Flag(o => o with { NoDevices = false }),
         ["noexec"] = Flag(o => o with { NoExecute = true }),
         ["exec"] = Flag(o => o with { NoExecute = false }),
-        ["noatime"] = Flag(o => o with { NoAccessTime = true }),
-        ["atime"] = Flag(o => o with { NoAccessTime = false }),
+        ["noatime"] = Flag(o => o with { NoAccessTime = true, FileSystem = o.FileSystem with { KeepsAccessTimes = false, HasStrictAccessTimes = false } }),
+        ["atime"] = Flag(o => o with { NoAccessTime = false, FileSystem = o.FileSystem with { KeepsAccessTimes = true } }),
+        ["strictatime"] = Flag(o => o with
+        {
+            NoAccessTime = false,
+            FileSystem = o.FileSystem with { KeepsAccessTimes = true, HasStrictAccessTimes = true },
+        }),
+        ["nostrictatime"] = Flag(o => o with { FileSystem = o.FileSystem with { HasStrictAccessTimes = false } }),
+        ["relatime"] = Flag(o => o with { FileSystem = o.FileSystem with { HasStrictAccessTimes = false } }),
+        ["nosymfollow"] = Flag(o => o with { NoSymlinkFollowing = true }),
+        ["symfollow"] = Flag(o => o with { NoSymlinkFollowing = false }),
         ["nonempty"] = Flag(o => o with { NonEmpty = true }),
+        ["wait"] = (o, name, value) => o with { Wait = OptionValue.Seconds(name, value) },
         ["fsname"] = (o, name, value) => o with { FileSystemName = OptionValue.Text(name, value) },
         ["subtype"] = (o, name, value) => o with { Subtype = OptionValue.Text(name, value) },
         ["idle"] = (o, name, value) => o with { IdlePolls = OptionValue.IdlePolls(name, value) },
+        ["codec"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Codec = OptionValue.Codec(name, value) } },
         ["level"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Level = OptionValue.Level(name, value) } },
         ["rules"] = (o, name, value) => o with { FileSystem = o.FileSystem with { RulesPath = OptionValue.Text(name, value) } },
         ["memory"] = (o, name, value) => o with { FileSystem = o.FileSystem with { MemoryBytes = OptionValue.MemoryBytes(name, value) } },
+        ["max_window"] = (o, name, value) => o with { FileSystem = o.FileSystem with { MaxWindowBytes = OptionValue.WindowBytes(name, value) } },
         ["frame_size"] = (o, name, value) => o with { FileSystem = o.FileSystem with { FrameBytes = OptionValue.FrameBytes(name, value) } },
         ["plain"] = (o, name, value) => o with { FileSystem = o.FileSystem with { PlainFiles = OptionValue.Plain(name, value) } },
         ["cache_timeout"] = (o, name, value) => o with { FileSystem = o.FileSystem with { CacheTimeout = OptionValue.Seconds(name, value) } },
@@ -48,26 +60,58 @@ internal static class MountOptionList
     /// <summary>Words of mount(8) and fstab(5) that need nothing done here: it is so anyway, or it is for mount(8) itself.</summary>
     private static readonly HashSet<string> WithoutEffect = new(StringComparer.Ordinal)
     {
-        "defaults", "default_permissions", "async", "relatime", "norelatime", "diratime", "nodiratime", "auto", "noauto", "user", "nouser", "users", "owner", "group",
+        "defaults", "default_permissions", "async", "norelatime", "lazytime", "nolazytime",
+        "diratime", "nodiratime", "auto", "noauto", "user", "nouser", "users", "owner", "group",
         "nofail", "_netdev", "silent", "loud",
     };
 
-    /// <summary>Adds one list to what was asked so far.</summary>
-    internal static MountOptions Apply(MountOptions options, string list)
+    /// <summary>What mount(8) repeats at a remount out of the mount table, and what says that it is one.</summary>
+    private static readonly HashSet<string> OfTheKernel = new(StringComparer.Ordinal) { "remount", "relatime", "user_id", "group_id", "rootmode", "fd", "max_read", "blksize" };
+
+    /// <summary>Adds one list to what was asked so far. <paramref name="sloppy"/>: what is not known is passed over.</summary>
+    internal static MountOptions Apply(MountOptions options, string list, bool sloppy = false)
+    {
+        foreach ((string name, string? value) in Read(list))
+        {
+            if (!sloppy || IsKnown(name))
+                options = Change(options, name, value);
+        }
+        return options;
+    }
+
+    /// <summary>The entries of a list.</summary>
+    internal static IEnumerable<(string Name, string? Value)> Read(string list)
     {
         foreach (string entry in Split(list))
         {
             int equals = entry.IndexOf('=', StringComparison.Ordinal);
-            string name = equals < 0 ? entry : entry[..equals];
-            if (Entries.TryGetValue(name, out Entry? apply))
-                options = apply(options, name, equals < 0 ? null : entry[(equals + 1)..]);
-            else if (Refused.TryGetValue(name, out string? reason))
-                throw new CommandFailure(ExitCode.Usage, $"option '{name}' is not taken: {reason}");
-            else if (name.Length != 0 && !WithoutEffect.Contains(name) && !name.StartsWith("x-", StringComparison.Ordinal))
-                throw new CommandFailure(ExitCode.Usage, $"unknown option '{name}' after -o: leave it out; 'zstdfs mount --help' lists the options");
+            if (entry.Length > 0)
+                yield return equals < 0 ? (entry, null) : (entry[..equals], entry[(equals + 1)..]);
         }
-        return options;
     }
+
+    /// <summary>Adds one entry.</summary>
+    internal static MountOptions Change(MountOptions options, string name, string? value)
+    {
+        if (Entries.TryGetValue(name, out Entry? apply))
+            return apply(options, name, value);
+        if (Refused.TryGetValue(name, out string? reason))
+            throw new CommandFailure(ExitCode.Usage, $"option '{name}' is not taken: {reason}");
+        return IsKnown(name) ? options : throw new CommandFailure(ExitCode.Usage, $"unknown option '{name}' after -o: leave it out; 'zstdfs mount --help' lists the options");
+    }
+
+    /// <summary>The entry is for a mount that is there already, or was made by the kernel for one.</summary>
+    internal static bool IsOfTheKernel(string name) => OfTheKernel.Contains(name);
+
+    /// <summary>The list asks to change a mount that is there.</summary>
+    internal static bool AsksForRemount(string list) => Read(list).Any(entry => entry.Name == "remount");
+
+    /// <summary>A value as an entry holds it: its commas do not end the entry.</summary>
+    internal static string Escape(string value) =>
+        value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
+
+    private static bool IsKnown(string name) =>
+        Entries.ContainsKey(name) || WithoutEffect.Contains(name) || name.StartsWith("x-", StringComparison.Ordinal);
 
     /// <summary>Sets the entry called <paramref name="name"/>; messages call it <paramref name="shownName"/>, as the user wrote it.</summary>
     internal static MountOptions Set(MountOptions options, string shownName, string name, string? value) => Entries[name](options, shownName, value);

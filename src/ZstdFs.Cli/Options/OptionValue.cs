@@ -23,12 +23,28 @@ internal static class OptionValue
             ? bytes
             : throw Wrong(option, text, "a size from 8M on, such as 64M");
 
+    internal static long WindowBytes(string option, string? text) =>
+        SizeBytes(text) is { } bytes and >= FileSystemOptions.MinWindowBytes and <= FileSystemOptions.HighestWindowBytes
+            ? bytes
+            : throw Wrong(option, text, "a size from 128M, which is the default, to 2G, such as 512M");
+
     internal static PlainFiles Plain(string option, string? text) => text switch
     {
         "ignore" => PlainFiles.Ignore,
         "show" => PlainFiles.Show,
         "convert" => PlainFiles.Convert,
         _ => throw Wrong(option, text, "'ignore' (files without .zst are not shown; the default), 'show' or 'convert'"),
+    };
+
+    /// <summary>libzstd is asked for by name only where it can be used: nothing else is taken in its place.</summary>
+    internal static CodecChoice Codec(string option, string? text) => text switch
+    {
+        "auto" => CodecChoice.Auto,
+        "native" when CodecName.WhyNotNative is { } why => throw new CommandFailure(
+            ExitCode.Failure, $"option '{option}' asks for libzstd, but {why}: install libzstd1, or leave the option out"),
+        "native" => CodecChoice.Native,
+        "managed" => CodecChoice.Managed,
+        _ => throw Wrong(option, text, "'auto' (libzstd where it can be loaded; the default), 'native' or 'managed'"),
     };
 
     internal static bool IdlePolls(string option, string? text) => text switch
@@ -73,8 +89,8 @@ internal static class OptionValue
     private static long? SizeBytes(string? text)
     {
         string number = (text ?? "").TrimEnd('B', 'i');
-        int shift = number.Length == 0 ? 0 : char.ToUpperInvariant(number[^1]) switch { 'K' => 10, 'M' => 20, _ => 0 };
-        return long.TryParse(shift == 0 ? number : number[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value <= FileSystemOptions.MaxFrameBytes
+        int shift = number.Length == 0 ? 0 : char.ToUpperInvariant(number[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };
+        return long.TryParse(shift == 0 ? number : number[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value <= uint.MaxValue
             ? value << shift
             : null;
     }

@@ -1,4 +1,6 @@
 using ZstdFs.Cli.Options;
+using ZstdFs.Core.Compression.Codecs;
+using ZstdFs.Core.Insight;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -14,7 +16,7 @@ internal static class NamedFile
 
     /// <summary>Opens the stored file.</summary>
     /// <exception cref="SourceException">There is none, or it cannot be reached; the message goes behind the file's name.</exception>
-    internal static FileDescriptor Open(string text)
+    internal static FileDescriptor Open(string text, Codec codec)
     {
         FileDescriptor file = OpenRegular(NativeText.EncodeTerminated(text), out Statx stat);
         if (SystemCallsFile.StatFileSystem(file, out StatFs statistics) < 0 || statistics.Type != FuseMagic)
@@ -25,7 +27,7 @@ internal static class NamedFile
             throw Unusable("is not a stored file: name a .zst file in a source, or a file in a mount");
         }
         using (file)
-            return OpenBehindMount(file, stat);
+            return OpenBehindMount(file, stat, codec);
     }
 
     private static FileDescriptor OpenRegular(byte[] path, out Statx stat)
@@ -34,6 +36,8 @@ internal static class NamedFile
         stat = default;
         if (result < 0)
             throw Unusable((Errno)(-result) == Errno.ENOENT ? "does not exist" : $"cannot be opened ({(Errno)(-result)})");
+        // Looking is not reading: recompress --cold goes by access times.
+        _ = SystemCallsFile.KeepAccessTime(file);
         if (SystemCallsAt.Stat(file, out stat) >= 0 && stat.IsRegular)
             return file;
         file.Dispose();
@@ -41,7 +45,7 @@ internal static class NamedFile
     }
 
     /// <summary>The mount table says where the source is; the inode number, that it is this file's.</summary>
-    private static FileDescriptor OpenBehindMount(FileDescriptor file, in Statx seen)
+    private static FileDescriptor OpenBehindMount(FileDescriptor file, in Statx seen, Codec codec)
     {
         byte[] path = new byte[LongestPath];
         int length = SystemCallsAt.ReadLink(file, new NativeName(NativeText.EncodeTerminated($"/proc/self/fd/{file.Number}")), path);
@@ -49,21 +53,22 @@ internal static class NamedFile
         if (NamedSource.MountAbove(path) is not { } mount)
             throw Unusable("is in a mount that is not zstdfs's");
         FileDescriptor? stored = null;
-        try
+        // It may be out of this process's sight, or mounted over.
+        if (SystemCallsAt.Open(new NativeName([.. mount.Source.Span, 0]), OpenFlags.ReadOnly | OpenFlags.Directory,
+            out FileDescriptor root) >= 0)
         {
-            stored = OpenRegular([.. mount.Source.Span, .. path.AsSpan(mount.MountPoint.Length), .. Suffix, 0], out _);
+            using (root)
+                stored = StoredPath.Open(root, path.AsSpan(mount.MountPoint.Length), out FileDescriptor opened) >= 0
+                    ? opened : null;
         }
-        catch (SourceException)
-        {
-            // Out of this process's sight, or mounted over.
-        }
-        if (stored is not null && NumberOf(stored) == seen.InodeNumber)
+        if (stored is not null && SystemCallsAt.Stat(stored, out Statx stat) >= 0 && stat.IsRegular
+            && NumberOf(stored, codec) == seen.InodeNumber)
             return stored;
         stored?.Dispose();
         throw Unusable("has no stored form that can be reached from here: name the .zst file in the source");
     }
 
-    private static ulong NumberOf(FileDescriptor stored) => Core.Insight.StoredFileFacts.Of(stored).LogicalInode;
+    private static ulong NumberOf(FileDescriptor stored, Codec codec) => StoredFileFacts.Of(stored, codec).LogicalInode;
 
     private static SourceException Unusable(string message) => new(SourceProblem.Unusable, message);
 }

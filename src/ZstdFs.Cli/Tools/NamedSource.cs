@@ -18,6 +18,9 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
 
     public void Dispose() => Root.Dispose();
 
+    /// <summary>The root opened once more, for a tool that takes it over and may have to begin again.</summary>
+    internal FileDescriptor OpenRoot() => Reopen(Root, Text);
+
     /// <summary>Opens it. A folder in a mount of ours is refused: there the files are plain already.</summary>
     internal static NamedSource Open(string text)
     {
@@ -37,7 +40,7 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
                 return new NamedSource(shown, above.Handle, path.AsSpan(length).TrimStart((byte)'/').ToArray());
             above.Dispose();
         }
-        return new NamedSource(shown, Reopen(folder, shown), []);
+        return new NamedSource(shown, Reopen(folder.Handle, shown), []);
     }
 
     /// <summary>The zstdfs mount that a folder or file is in; null where it is in none.</summary>
@@ -65,7 +68,9 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
         SourceProblem.InUse => ExitCode.Busy,
         SourceProblem.UnfinishedWrites => ExitCode.NotCommitted,
         _ => ExitCode.SourceUnusable,
-    }, $"'{Text}': {e.Message}");
+    }, e.Holder is { } holder
+        ? $"'{Text}': the source is in use by another zstdfs ({holder.Text}): unmount that first, or let it end"
+        : $"'{Text}': {e.Message}");
 
     /// <summary>Opens a folder for reading or says why not.</summary>
     internal static Folder OpenFolder(string text, string shown) => (Errno)(-Folder.Open(text, OpenFlags.ReadOnly, out Folder folder)) switch
@@ -78,8 +83,9 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
         var other => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' cannot be opened ({other})"),
     };
 
-    private static FileDescriptor Reopen(Folder folder, string shown) =>
-        SystemCallsAt.Open(folder.Handle, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor again) is < 0 and var failed
+    private static FileDescriptor Reopen(FileDescriptor folder, string shown) =>
+        SystemCallsAt.Open(folder, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0,
+            out FileDescriptor again) is < 0 and var failed
             ? throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' cannot be opened ({(Errno)(-failed)})")
             : again;
 

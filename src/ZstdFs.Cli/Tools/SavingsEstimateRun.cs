@@ -13,6 +13,7 @@ internal static class SavingsEstimateRun
     {
         using NamedSource source = NamedSource.Open(folder);
         using var interruption = new Interruption();
+        long existing = ExistingFiles.Tell(source, options, interruption.Token);
         IReadOnlyList<TypeSavings> types;
         try
         {
@@ -24,7 +25,7 @@ internal static class SavingsEstimateRun
         }
         var total = new TypeSavings([], types.Sum(t => t.Files), types.Sum(t => t.PlainBytes), types.Sum(t => t.StoredBytes), types.Sum(t => t.SampledBytes));
         if (json)
-            WriteJson(types, total);
+            WriteJson(types, total, existing);
         else
             WriteTable(types, total);
         return interruption.Token.IsCancellationRequested ? ExitCode.SomeLeft : ExitCode.Success;
@@ -49,7 +50,8 @@ internal static class SavingsEstimateRun
         name, TextTable.Number(type.Files), ByteText.Show(type.PlainBytes), ByteText.Show(type.StoredBytes), ByteText.Ratio(type.PlainBytes, type.StoredBytes),
         ByteText.Show(type.PlainBytes - type.StoredBytes));
 
-    private static void WriteJson(IReadOnlyList<TypeSavings> types, TypeSavings total) => JsonOutput.Write(writer =>
+    private static void WriteJson(IReadOnlyList<TypeSavings> types, TypeSavings total, long existing) =>
+        JsonOutput.Write(writer =>
     {
         writer.WriteStartArray("types");
         foreach (TypeSavings type in types)
@@ -60,6 +62,7 @@ internal static class SavingsEstimateRun
             writer.WriteEndObject();
         }
         writer.WriteEndArray();
+        writer.WriteNumber("existingZst", existing);
         Numbers(total);
 
         void Numbers(TypeSavings type)

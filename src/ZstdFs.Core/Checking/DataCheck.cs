@@ -4,36 +4,47 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Checking;
 
+/// <summary>A run of content that cannot be had.</summary>
+/// <param name="Start">First byte.</param>
+/// <param name="End">Behind the last.</param>
+/// <param name="Cause">Why.</param>
+internal readonly record struct UndecodableRange(long Start, long End, UndecodableException Cause)
+{
+    /// <summary>Why, without the place.</summary>
+    internal string Reason => Cause is DamagedFrameException damage ? damage.Reason : Cause.Message;
+}
+
 /// <summary>Decodes frames and tells which part of the content is lost.</summary>
-internal sealed class DataCheck(RateLimit rate, CheckProgress progress)
+internal sealed class DataCheck(WindowLimit windows, RateLimit rate, CheckProgress progress)
 {
     private const int LargestFrameBytes = 4 * 1024 * 1024;
 
-    private readonly Lock _giantGate = new(); // held while a frame too large for memory is decoded: its window may be 128 MiB
+    private readonly Lock _giantGate = new(); // held while a frame too large for memory is decoded: its window may be 2 GiB
 
-    /// <summary>The bytes of content that cannot be read among these frames: start and end of each run, and why.</summary>
-    internal List<(long Start, long End, string Reason)> FindLost(Worker worker, FileDescriptor file, FrameMap map, int first, int end, CancellationToken cancellation)
+    /// <summary>The bytes of content that cannot be had from these frames, in runs.</summary>
+    internal List<UndecodableRange> FindLost(Worker worker, FileDescriptor file, FrameMap map, int first, int end, CancellationToken cancellation)
     {
-        var lost = new List<(long Start, long End, string Reason)>();
+        var lost = new List<UndecodableRange>();
         for (int i = first; i < end && !cancellation.IsCancellationRequested; i++)
         {
             FrameExtent frame = map[i];
-            if (Try(worker, file, frame) is { } reason)
-                Add(lost, frame, reason);
+            if (Try(worker, file, frame) is { } cause)
+                Add(lost, frame, cause);
             progress.NoteDecoded(frame.LogicalBytes);
         }
         return lost;
     }
 
-    private static void Add(List<(long Start, long End, string Reason)> lost, FrameExtent frame, string reason)
+    private static void Add(List<UndecodableRange> lost, FrameExtent frame, UndecodableException cause)
     {
-        if (lost.Count > 0 && lost[^1].End == frame.LogicalOffset && lost[^1].Reason == reason)
-            lost[^1] = lost[^1] with { End = frame.LogicalOffset + frame.LogicalBytes };
+        var range = new UndecodableRange(frame.LogicalOffset, frame.LogicalOffset + frame.LogicalBytes, cause);
+        if (lost.Count > 0 && lost[^1].End == range.Start && lost[^1].Reason == range.Reason)
+            lost[^1] = lost[^1] with { End = range.End };
         else
-            lost.Add((frame.LogicalOffset, frame.LogicalOffset + frame.LogicalBytes, reason));
+            lost.Add(range);
     }
 
-    private string? Try(Worker worker, FileDescriptor file, FrameExtent frame)
+    private UndecodableException? Try(Worker worker, FileDescriptor file, FrameExtent frame)
     {
         try
         {
@@ -43,26 +54,24 @@ internal sealed class DataCheck(RateLimit rate, CheckProgress progress)
             Span<byte> stored = worker.Frame((int)frame.StoredBytes), content = worker.Content((int)frame.LogicalBytes);
             int count = SystemCallsFile.Read(file, frame.StoredOffset, stored);
             if (count < 0)
-                return $"it cannot be read ({(Errno)(-count)})";
-            return worker.Decoder.Decompress(stored[..count], content) == content.Length ? null : "it holds another length than it should";
+                return new StorageException("reading it", -count);
+            return worker.Decoder.Decompress(stored[..count], content) == content.Length ? null : AnotherLength();
         }
-        catch (DamagedFrameException e)
+        catch (UndecodableException e)
         {
-            return e.Reason;
-        }
-        catch (Exception e) when (e is StorageException or WindowTooLargeException)
-        {
-            return e.Message;
+            return e;
         }
     }
 
-    private string? TryGiant(FileDescriptor file, FrameExtent frame)
+    private static DamagedFrameException AnotherLength() => new("it holds another length than it should");
+
+    private DamagedFrameException? TryGiant(FileDescriptor file, FrameExtent frame)
     {
         lock (_giantGate)
         {
             rate.Take((int)Math.Min(frame.StoredBytes, int.MaxValue));
-            long length = FrameStream.MeasureContent(file, frame.StoredOffset, frame.StoredBytes, StreamDecoder.DefaultWindowLogMax);
-            return length == frame.LogicalBytes ? null : "it holds another length than it should";
+            long length = FrameStream.MeasureContent(file, frame.StoredOffset, frame.StoredBytes, windows);
+            return length == frame.LogicalBytes ? null : AnotherLength();
         }
     }
 }

@@ -9,8 +9,10 @@ public enum FaultKind
     Structure,
     /// <summary>The seek table is at odds with the frames.</summary>
     SeekTable,
-    /// <summary>A frame needs more memory than the mount allows.</summary>
+    /// <summary>A frame needs more memory than this machine has: nothing is lost.</summary>
     WindowTooLarge,
+    /// <summary>A file of another format, or a frame that needs a dictionary: it is not decoded here, and nothing is lost.</summary>
+    Unsupported,
     /// <summary>A frame does not decode, or to something else than its checksum or length say.</summary>
     Data,
     /// <summary>The record in user.zstdfs cannot be read.</summary>
@@ -29,6 +31,8 @@ public enum FaultKind
     HiddenName,
     /// <summary>A stored file's name leaves no name that a file may have.</summary>
     NoLogicalName,
+    /// <summary>A stored file under a shortened name does not tell its whole one.</summary>
+    NameLost,
     /// <summary>.zstdfs, or something that must be in it, is not what it should be.</summary>
     StateDamaged,
     /// <summary>The allocator would give out inode numbers that are in use.</summary>
@@ -70,6 +74,9 @@ public sealed record CheckOptions
 
     /// <summary>Leave out the data of what an interrupted check has gone through.</summary>
     public bool Resume { get; init; }
+
+    /// <summary>What decodes.</summary>
+    public CodecChoice Codec { get; init; }
 
     /// <summary>Threads.</summary>
     public int Jobs { get; init; } = Environment.ProcessorCount;

@@ -15,7 +15,7 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
     private const int FramesOfStep = 64, Attempts = 3;
 
     private readonly Lock _gate = new(); // guards _lost
-    private readonly List<(long Start, long End, string Reason)> _lost = [];
+    private readonly List<UndecodableRange> _lost = [];
     private int _attempt, _stepsLeft;
 
     private NativeName Name => new(name);
@@ -41,15 +41,7 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
         if (_attempt++ == 0)
             progress.NoteFile(stat.Size);
         var findings = new List<StoredFileCheck.Finding>();
-        FrameMap? map = null;
-        try
-        {
-            map = structure.Look(file, stat, findings);
-        }
-        catch (StorageException e)
-        {
-            findings.Add(new StoredFileCheck.Finding(FaultKind.Unreadable, e.Message, false));
-        }
+        FrameMap? map = structure.Look(file, stat, findings);
         if (data is null || map is null || map.FrameCount == 0)
         {
             Conclude(worker, pool, file, stat, findings);
@@ -67,15 +59,26 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
 
     private void Step(Worker worker, WorkerPool pool, FileDescriptor file, Statx stat, FrameMap map, int first, List<StoredFileCheck.Finding> findings)
     {
-        List<(long Start, long End, string Reason)> lost = data!.FindLost(worker, file, map, first, Math.Min(map.FrameCount, first + FramesOfStep), cancellation);
+        List<UndecodableRange> lost = data!.FindLost(worker, file, map, first, Math.Min(map.FrameCount, first + FramesOfStep), cancellation);
         lock (_gate)
             _lost.AddRange(lost);
         if (Interlocked.Decrement(ref _stepsLeft) > 0)
             return;
         // A frame that the structure's damage has cut is told of already.
-        foreach ((long start, long end, string reason) in _lost.OrderBy(l => l.Start).Where(l => map.Damage is null || l.End < map.LogicalBytes))
-            findings.Add(new StoredFileCheck.Finding(FaultKind.Data, $"bytes {start} to {end - 1} of its content are lost: {reason}", false));
+        foreach (UndecodableRange range in _lost.OrderBy(l => l.Start).Where(l => map.Damage is null || l.End < map.LogicalBytes))
+            Add(findings, range);
         Conclude(worker, pool, file, stat, findings);
+    }
+
+    private static void Add(List<StoredFileCheck.Finding> findings, in UndecodableRange range)
+    {
+        FaultKind kind = range.Cause is StorageException ? FaultKind.Data : StoredFileCheck.KindOf(range.Cause);
+        // A dictionary is told of once, by what the structure says.
+        if (range.Cause.IsIntact && findings.Any(f => f.Kind == kind))
+            return;
+        findings.Add(new StoredFileCheck.Finding(kind, range.Cause.IsIntact
+            ? $"bytes {range.Start} to {range.End - 1} of its content cannot be decoded here: {range.Reason}"
+            : $"bytes {range.Start} to {range.End - 1} of its content are lost: {range.Reason}", false));
     }
 
     private void Conclude(Worker worker, WorkerPool pool, FileDescriptor file, in Statx stat, List<StoredFileCheck.Finding> findings)

@@ -13,24 +13,51 @@ internal static class NameCheck
     internal static void Look(SourceFolder folder, DirectoryListing listing, bool isServed, FaultReport report)
     {
         HashSet<string>? others = null;
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         for (int i = 0; i < listing.Count; i++)
         {
             ReadOnlySpan<byte> name = listing.Name(i).Bytes;
-            if (!StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical) || !IsRegular(folder, listing, i))
+            if (!StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical))
                 continue;
+            bool isRegular = IsRegular(folder, listing, i);
+            if (!SourceNames.TryToLogical(folder.Descriptor, name, isRegular, buffer, out ReadOnlySpan<byte> shown))
+                report.Add(folder.PathOf(name), FaultKind.HiddenName,
+                    $"something else is shown as '{Encoding.UTF8.GetString(shown)}' in a mount: rename it");
+            if (!isRegular)
+                continue;
+            if (StoredName.IsAsLongAsShortened(logical) && shown.SequenceEqual(logical))
+                report.Add(folder.PathOf(name), FaultKind.NameLost,
+                    "it was copied without its attributes, and with them its whole name went: a mount lists it as it is "
+                    + "called here");
             if (logical.SequenceEqual("."u8) || logical.SequenceEqual(".."u8) || folder.IsRoot && logical.SequenceEqual(StoredName.ReservedFolder))
             {
                 report.Add(folder.PathOf(name), FaultKind.NoLogicalName, $"no file may be called '{Encoding.UTF8.GetString(logical)}' here: rename it");
                 continue;
             }
             others ??= Others(listing);
-            if (!others.Contains(Encoding.Latin1.GetString(logical)) || SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. logical, 0]), out Statx other) < 0)
-                continue;
-            if (other.IsRegular && !StoredName.TryToLogical(logical, out _) && (!isServed || IsThereStill(folder, logical, other)))
-                report.Add(folder.PathOf(logical), FaultKind.BothForms, "it is there plain and stored; the mount shows the stored one. 'zstdfs convert --on-conflict' settles it");
-            else if (!other.IsRegular)
-                report.Add(folder.PathOf(logical), FaultKind.HiddenName, $"the stored file '{Encoding.UTF8.GetString(name)}' hides it in a mount: rename one of them");
+            if (others.Contains(Encoding.Latin1.GetString(shown))
+                && SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. shown, 0]), out Statx other) >= 0
+                && other.IsRegular && !StoredName.TryToLogical(shown, out _)
+                    && (!isServed || IsThereStill(folder, shown, other)))
+                report.Add(folder.PathOf(shown), FaultKind.BothForms,
+                    "it is there plain and stored; the mount shows the stored one. "
+                    + "'zstdfs convert --on-conflict' settles it");
+            if (HiddenNode(folder, others, shown) is { } hidden)
+                report.Add(folder.PathOf(hidden), FaultKind.HiddenName,
+                    $"the stored file '{Encoding.UTF8.GetString(name)}' hides it in a mount: rename one of them");
         }
+    }
+
+    /// <summary>The folder, symlink or special file of a stored file's logical name, where there is one.</summary>
+    private static byte[]? HiddenNode(SourceFolder folder, HashSet<string> others, ReadOnlySpan<byte> logical)
+    {
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        if (!others.Contains(Encoding.Latin1.GetString(StoredName.OfNode(logical, buffer).Bytes))
+            && !others.Contains(Encoding.Latin1.GetString(logical)))
+            return null;
+        NativeName node = SourceNames.FindNode(folder.Descriptor, logical, buffer);
+        return SystemCallsAt.Stat(folder.Descriptor, node, out Statx stat) >= 0 && !stat.IsRegular
+            ? node.Bytes.ToArray() : null;
     }
 
     private static bool IsThereStill(SourceFolder folder, ReadOnlySpan<byte> name, in Statx seen)

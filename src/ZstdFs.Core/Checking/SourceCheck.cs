@@ -1,3 +1,5 @@
+using ZstdFs.Core.Compression.Codecs;
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -44,7 +46,7 @@ public sealed class SourceCheck
         var mark = new CheckMark(source);
         byte[] from = _options is { Resume: true, Data: true } ? mark.Read() : [];
         bool whole;
-        using (var pool = new WorkerPool(_options.Jobs, AnyLevel))
+        using (var pool = new WorkerPool(Codec.Of(_options.Codec), _options.Jobs, AnyLevel))
         {
             using var visitor = new Visitor(this, source, pool, mark, from, cancellation);
             whole = new TreeWalk(source, visitor, oneFileSystem: true).Run(opened);
@@ -88,11 +90,16 @@ public sealed class SourceCheck
         internal Visitor(SourceCheck check, SourceTree source, WorkerPool pool, CheckMark mark, byte[] from, CancellationToken cancellation)
         {
             (_check, _source, _pool, _mark, _from, _cancellation) = (check, source, pool, mark, from, cancellation);
-            _structure = new StoredFileCheck(source, check._options.Repair);
-            _data = new DataCheck(new RateLimit(check._options.BytesPerSecond), check.Progress);
+            WindowLimit windows = WindowLimit.OfTools(Codec.Of(check._options.Codec));
+            _structure = new StoredFileCheck(source, windows, check._options.Repair);
+            _data = new DataCheck(windows, new RateLimit(check._options.BytesPerSecond), check.Progress);
         }
 
-        public void Listed(SourceFolder folder, DirectoryListing listing) => NameCheck.Look(folder, listing, _check.IsServed, _check._report);
+        public bool Listed(SourceFolder folder, DirectoryListing listing)
+        {
+            NameCheck.Look(folder, listing, _check.IsServed, _check._report);
+            return false;
+        }
 
         public void Unreadable(byte[] path, Errno error) => _check._report.Add(path, FaultKind.Unreadable, error.ToString());
 

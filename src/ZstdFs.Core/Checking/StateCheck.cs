@@ -9,7 +9,7 @@ namespace ZstdFs.Core.Checking;
 /// <summary>What is wrong in <c>.zstdfs</c>.</summary>
 internal sealed class StateCheck(SourceTree source, FaultReport report, bool repair)
 {
-    private static readonly string[] Known = ["lock", "state", "working", "lost", "cas", CheckMark.FileName];
+    private static readonly string[] Known = ["lock", "state", "working", "lost", "cas", "folders", CheckMark.FileName];
 
     private StateRecord? _state;
 
@@ -29,7 +29,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         using (folder)
         {
             bool isServed = IsLocked(folder);
-            LookAtEntries(folder);
+            LookAtEntries(folder, isServed);
             LookAtState(folder, isServed);
             LookAtWorking(folder, isServed);
             LookAtLost(folder);
@@ -77,14 +77,20 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN;
     }
 
-    private void LookAtEntries(FileDescriptor folder)
+    private void LookAtEntries(FileDescriptor folder, bool isServed)
     {
-        if (DirectoryListing.Read(folder, out DirectoryListing listing) < 0)
+        if (DirectoryListing.Read(folder, null, out DirectoryListing listing) < 0)
             return;
         for (int i = 0; i < listing.Count; i++)
         {
             string name = Encoding.Latin1.GetString(listing.Name(i).Bytes);
-            if (!Known.Contains(name) && !name.StartsWith("conversion-", StringComparison.Ordinal))
+            // Beside a mount the rename may be under way.
+            if (name == "names")
+            {
+                if (!isServed)
+                    report.Add(PathOf(name), FaultKind.UnfinishedWrites, "a rename was interrupted: the next mount finishes it");
+            }
+            else if (!Known.Contains(name) && !name.StartsWith("conversion-", StringComparison.Ordinal))
                 report.Add(PathOf(name), FaultKind.UnknownState, "nothing here is called so: move it away");
         }
     }
@@ -129,7 +135,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         using (working)
         {
             // Beside a mount, what is in there is being worked on.
-            if (isServed || DirectoryListing.Read(working, out DirectoryListing listing) < 0)
+            if (isServed || DirectoryListing.Read(working, null, out DirectoryListing listing) < 0)
                 return;
             for (int i = 0; i < listing.Count; i++)
                 LookAtWorkingCopy(working, listing.Name(i));
@@ -140,9 +146,11 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
     {
         byte[] path = PathOf("working/" + Encoding.Latin1.GetString(name.Bytes));
         Span<byte> record = stackalloc byte[WorkingCopyRecord.Bytes];
-        if (UnfinishedWrites.IsLeftover(name.Bytes))
+        if (AsideFiles.IsOne(name.Bytes))
+            report.Add(path, FaultKind.UnfinishedConversion, "a conversion was interrupted while it took this away: run it again");
+        else if (UnfinishedWrites.IsLeftover(name.Bytes))
             report.Add(path, FaultKind.Leftover, "a version under construction, left by a crash", repair && !source.ReadOnly && SystemCallsAt.Unlink(working, name) >= 0);
-        else if (ExtendedAttributes.Get(working, name, WorkingCopyRecord.AttributeName, record) == record.Length && WorkingCopyRecord.TryRead(record, out _))
+        else if (ExtendedAttributes.Get(working, name, WorkingCopyRecord.AttributeName, record) is > 0 and var length && WorkingCopyRecord.TryRead(record[..length], out _))
             report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this: the next mount finishes it");
         else
             report.Add(path, FaultKind.WorkingCopyDamaged, "its record cannot be read: what was written since the last commit of its file may be found in it by hand");
@@ -155,7 +163,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             return;
         using (lost)
         {
-            if (DirectoryListing.Read(lost, out DirectoryListing listing) < 0)
+            if (DirectoryListing.Read(lost, null, out DirectoryListing listing) < 0)
                 return;
             for (int i = 0; i < listing.Count; i++)
                 report.Add(PathOf("lost/" + Encoding.Latin1.GetString(listing.Name(i).Bytes)), FaultKind.WorkingCopyDamaged, "a mount could not commit it: look what it holds, then remove it");

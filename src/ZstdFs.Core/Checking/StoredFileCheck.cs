@@ -6,7 +6,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Checking;
 
 /// <summary>What is wrong with one open stored file's structure and record, without decoding it.</summary>
-internal sealed class StoredFileCheck(SourceTree source, bool repair)
+internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bool repair)
 {
     internal readonly record struct Finding(FaultKind Kind, string Detail, bool IsMended);
 
@@ -17,24 +17,33 @@ internal sealed class StoredFileCheck(SourceTree source, bool repair)
         // Created through a mount that died before anything was committed: it is empty, whatever is in it.
         if (state == RecordState.Current && record.IsFresh)
             return null;
-        FrameMap map;
-        try
-        {
-            map = FrameScanner.ScanIntact(file, stat.Size).Map;
-        }
-        catch (WindowTooLargeException e)
-        {
-            findings.Add(new Finding(FaultKind.WindowTooLarge, e.Message, false));
-            return null;
-        }
+        ScanResult scan = FrameScanner.ScanIntact(file, stat.Size, windows);
+        FrameMap map = scan.Map;
         if (map.Damage is { } damage)
-            findings.Add(new Finding(FaultKind.Structure, $"{damage.Reason} at stored byte {damage.StoredOffset}; what follows content byte {map.LogicalBytes} may be lost", false));
+            findings.Add(Of(damage, map));
         else if (ContradictsTable(file, stat, map))
             findings.Add(new Finding(FaultKind.SeekTable, "the seek table is at odds with the frames; 'zstdfs recompress' writes a new one", false));
         else
             CheckRecord(file, stat, map, state, record, findings);
+        if (scan.DictionaryId != 0 && map.Damage is null)
+            findings.Add(new Finding(FaultKind.Unsupported, UnsupportedContentException.OfDictionary(scan.DictionaryId).Message, false));
         return map;
     }
+
+    private static Finding Of(FrameDamage damage, FrameMap map) => damage.Cause switch
+    {
+        DamagedFrameException => new Finding(FaultKind.Structure, $"{damage.Reason} at stored byte {damage.StoredOffset}; what follows content byte {map.LogicalBytes} may be lost", false),
+        _ => new Finding(KindOf(damage.Cause), damage.Reason, false),
+    };
+
+    /// <summary>What kind of fault it is that keeps content from being decoded.</summary>
+    internal static FaultKind KindOf(UndecodableException cause) => cause switch
+    {
+        WindowTooLargeException or DecoderMemoryException => FaultKind.WindowTooLarge,
+        UnsupportedContentException => FaultKind.Unsupported,
+        StorageException => FaultKind.Unreadable,
+        _ => FaultKind.Data,
+    };
 
     private enum RecordState
     {
@@ -76,7 +85,8 @@ internal sealed class StoredFileCheck(SourceTree source, bool repair)
     private static int Mend(FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record) => state switch
     {
         RecordState.None => ExtendedAttributes.Remove(file, SizeRecord.ForeignAttributeName),
-        RecordState.Stale or RecordState.Current when record.IsOf(stat) => SourceTree.WriteRecord(file, SizeRecord.For(stat, record.InodeNumber, map.LogicalBytes, record.Birth)),
+        RecordState.Stale or RecordState.Current when record.IsOf(stat) => SourceTree.WriteRecord(file,
+            SizeRecord.For(stat, record.InodeNumber, map.LogicalBytes, record.Birth) with { ChangeTime = record.ChangeTimeOf(stat) }),
         _ => ExtendedAttributes.Remove(file, SizeRecord.AttributeName),
     };
 

@@ -1,3 +1,5 @@
+using ZstdFs.Core.Compression.Codecs;
+
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
@@ -10,11 +12,11 @@ internal sealed class CodecPool : IDisposable
     private readonly BoundedStack<FrameDecoder> _decoders;
 
     /// <param name="bound">How many idle contexts of each kind are kept; those that work at once are as many as there are threads.</param>
-    /// <param name="streams">The limits of decoding frames too large for memory; the defaults where null.</param>
-    internal CodecPool(int bound, StreamBudget? streams = null)
+    /// <param name="streams">The codec, and the limits of decoding frames too large for memory.</param>
+    internal CodecPool(int bound, StreamBudget streams)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bound);
-        Streams = streams ?? new StreamBudget();
+        Streams = streams;
         _decoders = new BoundedStack<FrameDecoder>(bound);
         for (int i = 0; i < _encoders.Length; i++)
             _encoders[i] = new BoundedStack<FrameEncoder>(bound);
@@ -22,13 +24,16 @@ internal sealed class CodecPool : IDisposable
 
     internal StreamBudget Streams { get; }
 
+    /// <summary>What compresses and decodes.</summary>
+    internal Codec Codec => Streams.Windows.Codec;
+
     internal FrameBuffers Buffers { get; } = new();
 
     internal FrameEncoder RentEncoder(int level)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(level, FrameEncoder.LowestLevel);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(level, FrameEncoder.HighestLevel);
-        return _encoders[level - FrameEncoder.LowestLevel].TryPop() ?? new FrameEncoder(level);
+        return _encoders[level - FrameEncoder.LowestLevel].TryPop() ?? new FrameEncoder(Codec, level);
     }
 
     internal void ReturnEncoder(FrameEncoder encoder)
@@ -37,7 +42,7 @@ internal sealed class CodecPool : IDisposable
             encoder.Dispose();
     }
 
-    internal FrameDecoder RentDecoder() => _decoders.TryPop() ?? new FrameDecoder();
+    internal FrameDecoder RentDecoder() => _decoders.TryPop() ?? new FrameDecoder(Codec);
 
     internal void ReturnDecoder(FrameDecoder decoder)
     {

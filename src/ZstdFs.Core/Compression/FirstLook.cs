@@ -4,7 +4,7 @@ namespace ZstdFs.Core.Compression;
 
 /// <summary>
 /// Whether a frame's content is worth a slow level: photographs, archives and encrypted data are not, and a high level spends a hundred times as long on
-/// finding out. Up to level 5 libzstd itself finds out faster than the disk takes the data.
+/// finding out. Up to level 5 zstd itself finds out faster than the disk takes the data.
 /// </summary>
 internal static class FirstLook
 {

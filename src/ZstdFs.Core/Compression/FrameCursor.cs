@@ -25,12 +25,12 @@ internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, Str
 
     /// <summary>
     /// Fills <paramref name="content"/> from that offset within the frame. The read that reaches the frame's last byte has its checksum
-    /// verified too. Throws <see cref="DamagedFrameException"/>, <see cref="WindowTooLargeException"/> or <see cref="StorageException"/>.
+    /// verified too. Throws an <see cref="UndecodableException"/>.
     /// </summary>
     internal void Read(long within, Span<byte> content)
     {
         if (WindowBytes == 0)
-            WindowBytes = Math.Max(1, ReadWindowBytes());
+            WindowBytes = Math.Max(1, FrameStream.RequireWindow(stored, extent.StoredOffset, extent.StoredBytes, budget.Windows));
         budget.Enter(this);
         try
         {
@@ -65,29 +65,10 @@ internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, Str
         _position = 0;
     }
 
-    private long ReadWindowBytes()
-    {
-        Span<byte> bytes = stackalloc byte[FrameHeader.MaxBytes];
-        int count = SystemCallsFile.Read(stored, extent.StoredOffset, bytes[..(int)Math.Min(bytes.Length, extent.StoredBytes)]);
-        if (count < 0)
-            throw new StorageException("reading a stored file", -count);
-        FrameHeader header = FrameHeader.Parse(bytes[..count]);
-        if (header.Kind != FrameKind.Zstd)
-            throw new DamagedFrameException("not a zstd frame", extent.StoredOffset);
-        if (header.WindowBytes > 1L << StreamDecoder.HighestWindowLogMax)
-            throw new DamagedFrameException("the frame's window is larger than any decoder supports", extent.StoredOffset);
-        if (header.WindowBytes > budget.MaxWindowBytes)
-        {
-            throw new WindowTooLargeException(
-                $"the frame at stored offset {extent.StoredOffset} needs a window of {header.WindowBytes} bytes; the limit is {budget.MaxWindowBytes}");
-        }
-        return header.WindowBytes;
-    }
-
     private void Restart()
     {
         ReleaseDecoder();
-        _decoder = new StreamDecoder(budget.WindowLogMax);
+        _decoder = budget.Windows.NewDecoder();
         _source = new FrameStream(stored, extent.StoredOffset, extent.StoredBytes, _decoder);
     }
 

@@ -1,22 +1,26 @@
 using System.Buffers.Binary;
-using ZstdFs.Core.Compression.Native;
+using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.Compression;
 
 /// <summary>Decodes frames that fit into memory whole. One thread at a time; see <see cref="CodecPool"/>.</summary>
-internal sealed class FrameDecoder : IDisposable
+internal sealed class FrameDecoder(Codec codec) : IDisposable
 {
-    private readonly DecompressionContext _context = DecompressionContext.Create();
+    private readonly DecompressionContext _context = new(codec);
 
     /// <summary>
     /// Decodes one frame and returns the content's length. Throws <see cref="DamagedFrameException"/> where it is no valid frame or its
-    /// content is longer than <paramref name="content"/>.
+    /// content is longer than <paramref name="content"/>, <see cref="UnsupportedContentException"/> where it needs a dictionary.
     /// </summary>
     internal int Decompress(ReadOnlySpan<byte> frame, Span<byte> content)
     {
-        // libzstd would also decode the formats before 1.0, and skip skippable frames: neither is a frame of ours or of a frame map.
+        // zstd would also decode the formats before 1.0, and skip skippable frames: neither is a frame of ours or of a frame map.
         if (frame.Length < sizeof(uint) || BinaryPrimitives.ReadUInt32LittleEndian(frame) != FrameHeader.Magic)
             throw new DamagedFrameException("not a zstd frame");
+        FrameHeader header = FrameHeader.Parse(frame[..Math.Min(frame.Length, FrameHeader.MaxBytes)]);
+        // A damaged header may ask for a dictionary too: then what follows it makes no sense.
+        if (header.DictionaryId != 0 && (header.ContentBytes ?? content.Length) == content.Length && header.IsFollowedByBlocks(frame))
+            throw UnsupportedContentException.OfDictionary(header.DictionaryId);
         return _context.Decompress(frame, content);
     }
 
@@ -28,7 +32,7 @@ internal sealed class FrameDecoder : IDisposable
             int length = Decompress(frame, decoded[..content.Length]);
             return decoded[..length].SequenceEqual(content);
         }
-        catch (DamagedFrameException)
+        catch (UndecodableException)
         {
             return false;
         }

@@ -1,4 +1,4 @@
-using ZstdFs.Core.Compression.Native;
+using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.Compression;
 
@@ -8,14 +8,16 @@ internal sealed class FrameEncoder : IDisposable
     internal const int LowestLevel = -7;
     internal const int HighestLevel = 22;
 
+    private const int SmallBytes = 128 * 1024;
+
     private readonly CompressionContext _context;
 
-    internal FrameEncoder(int level)
+    internal FrameEncoder(Codec codec, int level)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(level, LowestLevel);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(level, HighestLevel);
         Level = level;
-        _context = CompressionContext.Create();
+        _context = new CompressionContext(codec);
         _context.Set(CompressionParameter.CompressionLevel, level);
         _context.Set(CompressionParameter.ContentSizeFlag, 1);
         _context.Set(CompressionParameter.ChecksumFlag, 1);
@@ -27,7 +29,9 @@ internal sealed class FrameEncoder : IDisposable
     internal static int BoundBytes(int contentBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(contentBytes);
-        return checked((int)LibZstd.CompressBound((nuint)contentBytes));
+        // ZSTD_COMPRESSBOUND of zstd.h, which does not change: frames of old and new versions fit.
+        int margin = contentBytes < SmallBytes ? (SmallBytes - contentBytes) >> 11 : 0;
+        return checked(contentBytes + (contentBytes >> 8) + margin);
     }
 
     /// <summary>
@@ -36,10 +40,10 @@ internal sealed class FrameEncoder : IDisposable
     /// </summary>
     internal int Compress(ReadOnlySpan<byte> content, Span<byte> frame) => _context.Compress(content, frame);
 
-    /// <summary>Memory that an encoder needs for frames of this content length, in bytes: libzstd is asked by having it compress one.</summary>
-    internal static long MemoryBytes(int level, int contentBytes)
+    /// <summary>Memory that an encoder needs for frames of this content length, in bytes: the codec is asked by having it compress one.</summary>
+    internal static long MemoryBytes(Codec codec, int level, int contentBytes)
     {
-        using var encoder = new FrameEncoder(level);
+        using var encoder = new FrameEncoder(codec, level);
         _ = encoder.Compress(new byte[contentBytes], new byte[BoundBytes(contentBytes)]);
         return encoder._context.MemoryBytes;
     }

@@ -47,6 +47,24 @@ internal readonly record struct FrameHeader(FrameKind Kind, int HeaderBytes, lon
         return Of(magic is OldestLegacyMagic or (>= FirstLegacyMagic and <= LastLegacyMagic) ? FrameKind.Legacy : FrameKind.Unknown);
     }
 
+    /// <summary>Whether the blocks of a whole frame in memory lead from this header of it to its end.</summary>
+    internal bool IsFollowedByBlocks(ReadOnlySpan<byte> frame)
+    {
+        const int BlockHeaderBytes = 3, ChecksumBytes = 4;
+        int position = HeaderBytes;
+        while (position + BlockHeaderBytes <= frame.Length)
+        {
+            int block = frame[position] | (frame[position + 1] << 8) | (frame[position + 2] << 16);
+            int type = (block >> 1) & 3;
+            if (type == 3)
+                return false;
+            position += BlockHeaderBytes + (type == 1 ? 1 : block >> 3); // a run-length block stores the byte once
+            if ((block & 1) != 0)
+                return position + (HasChecksum ? ChecksumBytes : 0) == frame.Length;
+        }
+        return false;
+    }
+
     private static FrameHeader ParseZstd(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length < 5)

@@ -3,10 +3,19 @@ namespace ZstdFs.Core.Compression;
 /// <summary>One data frame: where it is stored, and which part of the logical file it holds.</summary>
 internal readonly record struct FrameExtent(long StoredOffset, long StoredBytes, long LogicalOffset, long LogicalBytes);
 
-/// <summary>Where and why a stored file stops making sense.</summary>
-internal sealed record FrameDamage(long StoredOffset, string Reason)
+/// <summary>Where and why a stored file stops making sense, or cannot be followed any further here.</summary>
+/// <param name="StoredOffset">Where in the stored file.</param>
+/// <param name="Cause">Why.</param>
+internal sealed record FrameDamage(long StoredOffset, UndecodableException Cause)
 {
-    internal DamagedFrameException ToException() => new(Reason, StoredOffset);
+    internal FrameDamage(long storedOffset, string reason) : this(storedOffset, new DamagedFrameException(reason, storedOffset))
+    {
+    }
+
+    /// <summary>Why, without the place.</summary>
+    internal string Reason => Cause is DamagedFrameException damage ? damage.Reason : Cause.Message;
+
+    internal UndecodableException ToException() => Cause.Again();
 }
 
 /// <summary>

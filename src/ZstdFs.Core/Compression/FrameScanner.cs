@@ -3,7 +3,11 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>What a scan found: the frames in order up to the damage, where there is any (it is in <see cref="FrameMap.Damage"/> too).</summary>
-internal readonly record struct ScanResult(FrameMap Map, FrameDamage? Damage);
+internal readonly record struct ScanResult(FrameMap Map, FrameDamage? Damage)
+{
+    /// <summary>A dictionary that some frame needs; 0 where none does, as far as frames were looked at.</summary>
+    internal uint DictionaryId { get; init; }
+}
 
 /// <summary>A logical size.</summary>
 /// <param name="Bytes">The size.</param>
@@ -16,57 +20,74 @@ internal static class FrameScanner
     private const long ProvenBytes = 16 << 20;
 
     /// <summary>
-    /// The index of an undamaged file. Throws <see cref="DamagedFrameException"/> naming the offset,
-    /// <see cref="WindowTooLargeException"/> where a frame's length can only be known by decoding it and the window is beyond the limit,
-    /// <see cref="StorageException"/> where reading fails.
+    /// The index of a file that can be decoded. Throws the <see cref="UndecodableException"/> that says why it cannot.
     /// </summary>
-    internal static FrameMap Scan(FileDescriptor stored, long storedBytes, int windowLogMax = StreamDecoder.DefaultWindowLogMax)
+    internal static FrameMap Scan(FileDescriptor stored, long storedBytes, WindowLimit windows)
     {
-        ScanResult result = ScanIntact(stored, storedBytes, windowLogMax);
+        ScanResult result = ScanIntact(stored, storedBytes, windows);
         return result.Damage is null ? result.Map : throw result.Damage.ToException();
     }
 
     /// <summary>
     /// The index of as much as is in order. A damaged last frame that states its content size is in the map (reading it fails); behind
-    /// one that does not, or behind garbage, the logical file's true length is unknown.
+    /// one that does not, behind garbage, or behind a frame whose length only decoding could tell and that cannot be decoded here, the
+    /// logical file's true length is unknown. Never fails: where nothing can be read the map is empty, and says why.
     /// </summary>
-    internal static ScanResult ScanIntact(FileDescriptor stored, long storedBytes, int windowLogMax = StreamDecoder.DefaultWindowLogMax)
+    internal static ScanResult ScanIntact(FileDescriptor stored, long storedBytes, WindowLimit windows)
     {
         using var window = new StoredWindow(stored, storedBytes);
-        if (new SeekTableReader(stored, window, storedBytes, windowLogMax).TryRead() is { } indexed)
-            return new ScanResult(indexed, null);
-
-        var walker = new FrameWalker(window, storedBytes);
         var frames = new FrameMapBuilder();
-        FrameDamage? damage = null;
-        WalkedFrame? last = null;
+        FrameDamage? damage;
+        uint dictionary = 0;
         try
         {
-            for (; walker.Next(out WalkedFrame frame); last = frame)
-            {
-                if (last is { } earlier)
-                    frames.Add(earlier.StoredOffset, earlier.StoredBytes, ContentBytes(stored, earlier, frames.LogicalBytes, windowLogMax), earlier.StatesContentSize);
-            }
-            if (last is { } end)
-                frames.Add(end.StoredOffset, end.StoredBytes, end.ContentBytes ?? MeasureContent(stored, end, windowLogMax), end.StatesContentSize);
-            damage = walker.Damage;
-            if (walker.DamagedFrame is { } damaged)
-                frames.Add(damaged.StoredOffset, damaged.StoredBytes, damaged.ContentBytes!.Value);
+            if (new SeekTableReader(stored, window, storedBytes, windows).TryRead() is { } indexed)
+                return new ScanResult(indexed, null);
+            damage = Walk(stored, new FrameWalker(window, storedBytes), frames, windows, ref dictionary);
         }
-        catch (DamagedFrameException error)
+        catch (UndecodableException error)
         {
-            damage = new FrameDamage(error.StoredOffset, error.Reason);
+            damage = new FrameDamage(error is DamagedFrameException { StoredOffset: >= 0 and var offset } ? offset : frames.StoredEnd, error);
         }
-        return new ScanResult(frames.Build(storedBytes, damage: damage), damage);
+        return new ScanResult(frames.Build(storedBytes, damage: damage), damage) { DictionaryId = dictionary };
+    }
+
+    private static FrameDamage? Walk(FileDescriptor stored, FrameWalker walker, FrameMapBuilder frames, WindowLimit windows, ref uint dictionary)
+    {
+        WalkedFrame? last = null;
+        for (; walker.Next(out WalkedFrame frame); last = frame)
+        {
+            dictionary = frame.DictionaryId != 0 ? frame.DictionaryId : dictionary;
+            if (last is { } earlier)
+                frames.Add(earlier.StoredOffset, earlier.StoredBytes, ContentBytes(stored, earlier, frames.LogicalBytes, windows), earlier.StatesContentSize);
+        }
+        if (last is { } end)
+            frames.Add(end.StoredOffset, end.StoredBytes, end.ContentBytes ?? MeasureContent(stored, end, windows), end.StatesContentSize);
+        if (walker.DamagedFrame is { } damaged)
+            frames.Add(damaged.StoredOffset, damaged.StoredBytes, damaged.ContentBytes!.Value);
+        return walker.Damage;
     }
 
     /// <summary>
-    /// The logical size, where it can be told without decoding; null where not, or where the file is damaged. One read for a small file.
+    /// The logical size, where it can be told without decoding; null where not, or where the file is damaged or cannot be read. One read
+    /// for a small file.
     /// </summary>
-    internal static LogicalSize? QuickSize(FileDescriptor stored, long storedBytes)
+    internal static LogicalSize? QuickSize(FileDescriptor stored, long storedBytes, WindowLimit windows)
+    {
+        try
+        {
+            return SizeByHeaders(stored, storedBytes, windows);
+        }
+        catch (UndecodableException)
+        {
+            return null;
+        }
+    }
+
+    private static LogicalSize? SizeByHeaders(FileDescriptor stored, long storedBytes, WindowLimit windows)
     {
         using var window = new StoredWindow(stored, storedBytes);
-        if (new SeekTableReader(stored, window, storedBytes, StreamDecoder.DefaultWindowLogMax).TryRead() is { } indexed)
+        if (new SeekTableReader(stored, window, storedBytes, windows).TryRead() is { } indexed)
             return new LogicalSize(indexed.LogicalBytes, indexed.IsOneFrame);
         var walker = new FrameWalker(window, storedBytes);
         long size = 0;
@@ -83,11 +104,22 @@ internal static class FrameScanner
 
     /// <summary>
     /// The content's length of a frame that others follow. A header that lies about it would move all of them, and nothing but decoding
-    /// gives it away; up to <see cref="ProvenBytes"/> that costs milliseconds.
+    /// gives it away; up to <see cref="ProvenBytes"/> that costs milliseconds. Where it cannot be decoded here, it is believed.
     /// </summary>
-    private static long ContentBytes(FileDescriptor stored, WalkedFrame frame, long logicalOffset, int windowLogMax) =>
-        frame.ContentBytes is { } stated && stated > ProvenBytes - logicalOffset ? stated : MeasureContent(stored, frame, windowLogMax);
+    private static long ContentBytes(FileDescriptor stored, WalkedFrame frame, long logicalOffset, WindowLimit windows)
+    {
+        if (frame.ContentBytes is { } stated && stated > ProvenBytes - logicalOffset)
+            return stated;
+        try
+        {
+            return MeasureContent(stored, frame, windows);
+        }
+        catch (UndecodableException error) when (error.IsIntact && frame.ContentBytes is not null)
+        {
+            return frame.ContentBytes.Value;
+        }
+    }
 
-    private static long MeasureContent(FileDescriptor stored, WalkedFrame frame, int windowLogMax) =>
-        FrameStream.MeasureContent(stored, frame.StoredOffset, frame.StoredBytes, windowLogMax);
+    private static long MeasureContent(FileDescriptor stored, WalkedFrame frame, WindowLimit windows) =>
+        FrameStream.MeasureContent(stored, frame.StoredOffset, frame.StoredBytes, windows);
 }

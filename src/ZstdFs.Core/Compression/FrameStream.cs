@@ -30,9 +30,11 @@ internal sealed class FrameStream : IDisposable
     }
 
     /// <summary>Decodes the frame to the end, in the memory of its window, and returns its content's length.</summary>
-    internal static long MeasureContent(FileDescriptor stored, long storedOffset, long storedBytes, int windowLogMax)
+    internal static long MeasureContent(FileDescriptor stored, long storedOffset, long storedBytes, WindowLimit windows)
     {
-        using var decoder = new StreamDecoder(windowLogMax);
+        long windowBytes = RequireWindow(stored, storedOffset, storedBytes, windows);
+        using WindowLimit.Turn turn = windows.Take(windowBytes);
+        using StreamDecoder decoder = windows.NewDecoder();
         using var source = new FrameStream(stored, storedOffset, storedBytes, decoder);
         byte[] content = ArrayPool<byte>.Shared.Rent(InputBytes);
         try
@@ -46,6 +48,24 @@ internal sealed class FrameStream : IDisposable
         {
             ArrayPool<byte>.Shared.Return(content);
         }
+    }
+
+    /// <summary>
+    /// The window that the frame's header asks for. Throws where it is beyond the limit, and where the frame cannot be decoded whatever its window.
+    /// </summary>
+    internal static long RequireWindow(FileDescriptor stored, long storedOffset, long storedBytes, WindowLimit windows)
+    {
+        Span<byte> bytes = stackalloc byte[FrameHeader.MaxBytes];
+        int count = SystemCallsFile.Read(stored, storedOffset, bytes[..(int)Math.Min(bytes.Length, storedBytes)]);
+        if (count < 0)
+            throw new StorageException("reading a stored file", -count);
+        FrameHeader header = FrameHeader.Parse(bytes[..count]);
+        if (header.Kind != FrameKind.Zstd)
+            throw new DamagedFrameException("not a zstd frame", storedOffset);
+        if (header.DictionaryId != 0)
+            throw UnsupportedContentException.OfDictionary(header.DictionaryId);
+        windows.Require(header.WindowBytes, storedOffset);
+        return header.WindowBytes;
     }
 
     /// <summary>Everything has been decoded and the checksum, where there is one, was right.</summary>

@@ -1,7 +1,11 @@
 namespace ZstdFs.Core.Compression;
 
 /// <summary>A data frame as its own bytes describe it. <see cref="ContentBytes"/> is null where only decoding can tell.</summary>
-internal readonly record struct WalkedFrame(long StoredOffset, long StoredBytes, long? ContentBytes, bool StatesContentSize);
+internal readonly record struct WalkedFrame(long StoredOffset, long StoredBytes, long? ContentBytes, bool StatesContentSize)
+{
+    /// <summary>The dictionary that decoding it takes; 0 for none.</summary>
+    internal uint DictionaryId { get; init; }
+}
 
 /// <summary>
 /// Goes through a stored file frame by frame. A frame's end is found from its block headers, three bytes for each block, so a frame of
@@ -33,7 +37,8 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
         while (_position < storedBytes)
         {
             long start = _position;
-            FrameHeader header = FrameHeader.Parse(window.Look(start, FrameHeader.MaxBytes, dense: true));
+            ReadOnlySpan<byte> bytes = window.Look(start, FrameHeader.MaxBytes, dense: true);
+            FrameHeader header = FrameHeader.Parse(bytes);
             switch (header.Kind)
             {
                 case FrameKind.Skippable when header.SkippableBytes <= storedBytes - start - header.HeaderBytes:
@@ -45,6 +50,11 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
                     return Stop(start, "a frame of a format from before zstd 1.0, which is not supported");
                 case FrameKind.Truncated:
                     return Stop(start, "the file ends within a frame's header");
+                case FrameKind.Unknown when OtherFormat.NameOf(bytes) is { } other:
+                    Damage = new FrameDamage(start, new UnsupportedContentException(start == 0
+                        ? $"{other}, not zstd; 'zstd -dc' decodes it"
+                        : $"from stored byte {start} on {other}, not zstd; 'zstd -dc' decodes it"));
+                    return false;
                 case FrameKind.Unknown:
                     return Stop(start, start == 0 ? "not a zstd file" : "neither a frame nor the end of the file");
                 default:
@@ -57,9 +67,6 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
     private bool WalkFrame(long start, FrameHeader header, out WalkedFrame frame)
     {
         frame = default;
-        if (header.DictionaryId != 0)
-            return StopInFrame(start, header, start, "the frame needs a dictionary, which is not supported");
-
         long maxBlockBytes = Math.Min(MaxBlockBytes, header.WindowBytes);
         long position = start + header.HeaderBytes;
         // What the blocks can decode to: raw and run-length blocks tell their length, a compressed one at most fills a block.
@@ -73,7 +80,7 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
             int block = bytes[0] | (bytes[1] << 8) | (bytes[2] << 16);
             last = (block & 1) != 0;
             int type = (block >> 1) & 3, size = block >> 3;
-            // libzstd lets a run-length block be longer than the format allows.
+            // zstd lets a run-length block be longer than the format allows.
             if (type == 3 || (type != 1 && size > maxBlockBytes))
                 return StopInFrame(start, header, position, "the frame has an invalid block");
             int stored = type == 1 ? 1 : size; // a run-length block stores the byte once
@@ -95,7 +102,7 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
             return Stop(start, "the frame's blocks cannot hold the content size that its header states");
         }
         _position = position;
-        frame = new WalkedFrame(start, position - start, header.ContentBytes ?? (atLeast == atMost ? atLeast : null), header.ContentBytes is not null);
+        frame = new WalkedFrame(start, position - start, header.ContentBytes ?? (atLeast == atMost ? atLeast : null), header.ContentBytes is not null) { DictionaryId = header.DictionaryId };
         return true;
     }
 

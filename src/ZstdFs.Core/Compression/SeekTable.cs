@@ -3,7 +3,11 @@ using System.Buffers.Binary;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>One frame's two lengths, as the seek table tells them.</summary>
-internal readonly record struct SeekTableEntry(uint StoredBytes, uint LogicalBytes);
+internal readonly record struct SeekTableEntry(uint StoredBytes, uint LogicalBytes)
+{
+    /// <summary>Among the frames of a longer file: not a frame with content, but what lies between two.</summary>
+    internal bool IsPadding => LogicalBytes == 0;
+}
 
 /// <summary>
 /// The seek table of the zstd seekable format v0.1.0: a skippable frame at the file's end with an eight-byte entry for each frame and a
@@ -12,6 +16,8 @@ internal readonly record struct SeekTableEntry(uint StoredBytes, uint LogicalByt
 internal static class SeekTable
 {
     internal const uint SkippableMagic = 0x184D2A5E;
+    /// <summary>The skippable frames that put what follows in its place within a block.</summary>
+    internal const uint PaddingMagic = 0x184D2A50;
     internal const uint FooterMagic = 0x8F92EAB1;
     internal const int FooterBytes = 9;
     internal const int EntryBytes = 8;
@@ -21,6 +27,13 @@ internal static class SeekTable
 
     /// <summary>Length of the table of this many frames.</summary>
     internal static int BytesFor(int frames) => checked(FrameHeader.SkippableHeaderBytes + frames * EntryBytes + FooterBytes);
+
+    /// <summary>Writes the header of a skippable frame that fills all of this.</summary>
+    internal static void WritePadding(Span<byte> frame)
+    {
+        BinaryPrimitives.WriteUInt32LittleEndian(frame, PaddingMagic);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame[4..], (uint)(frame.Length - FrameHeader.SkippableHeaderBytes));
+    }
 
     /// <summary>Writes the table of these frames and returns its length.</summary>
     internal static int Write(ReadOnlySpan<SeekTableEntry> frames, Span<byte> table)

@@ -6,7 +6,7 @@ namespace ZstdFs.Core.Compression;
 /// Turns a file's seek table into its index, unless the table is at odds with the file. Nothing protects a table's bytes, so it is believed
 /// only where a second witness agrees: the frames' headers, or its own regularity.
 /// </summary>
-internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window, long storedBytes, int windowLogMax)
+internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window, long storedBytes, WindowLimit windows)
 {
     /// <summary>
     /// Null where there is no table or it must not be believed; the frames themselves then tell. The lengths must add up to the file's,
@@ -31,17 +31,37 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
         // Writers that stream their frames (zstd's own example among them) state no content sizes.
         bool stateSizes = FrameHeader.Parse(window.Look(0, FrameHeader.MaxBytes, dense: false)).ContentBytes is not null;
         var frames = new FrameMapBuilder(layout.Frames);
+        long at = 0;
         for (int i = 0; i < layout.Frames; i++)
         {
             ReadOnlySpan<byte> entry = window.Look(layout.EntriesOffset + (long)i * layout.EntryBytes, layout.EntryBytes, dense: true);
             if (entry.Length < SeekTable.EntryBytes)
                 return null;
             SeekTableEntry sizes = SeekTable.ReadEntry(entry);
-            if (sizes.StoredBytes > layout.StoredOffset - frames.StoredEnd)
+            if (sizes.StoredBytes > layout.StoredOffset - at)
                 return null;
-            frames.Add(frames.StoredEnd, sizes.StoredBytes, sizes.LogicalBytes, stateSizes);
+            // The format has skippable frames in the table too, as frames without content.
+            if (sizes.LogicalBytes != 0 || !IsSkippable(at, sizes.StoredBytes))
+                frames.Add(at, sizes.StoredBytes, sizes.LogicalBytes, stateSizes);
+            at += sizes.StoredBytes;
         }
-        return frames.StoredEnd == layout.StoredOffset ? frames.Build(storedBytes, hasSeekTable: true) : null;
+        return at == layout.StoredOffset ? frames.Build(storedBytes, hasSeekTable: true) : null;
+    }
+
+    /// <summary>
+    /// Skippable frames, and nothing else: an entry that hid frames with content would shorten the file.
+    /// </summary>
+    private bool IsSkippable(long offset, long bytes)
+    {
+        long end = offset + bytes;
+        while (offset < end)
+        {
+            FrameHeader header = FrameHeader.Parse(window.Look(offset, FrameHeader.MaxBytes, dense: true));
+            if (header.Kind != FrameKind.Skippable)
+                return false;
+            offset += header.HeaderBytes + header.SkippableBytes;
+        }
+        return offset == end && bytes > 0;
     }
 
     private bool AgreesWithFrames(FrameMap map)
@@ -84,12 +104,16 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
         try
         {
             if (itself is { } found)
-                FrameStream.MeasureContent(stored, found.StoredOffset, found.StoredBytes, windowLogMax);
+                FrameStream.MeasureContent(stored, found.StoredOffset, found.StoredBytes, windows);
             return true;
         }
         catch (DamagedFrameException)
         {
             return false;
+        }
+        catch (UndecodableException error) when (error.IsIntact)
+        {
+            return true;
         }
     }
 }

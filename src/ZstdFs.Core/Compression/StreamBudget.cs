@@ -8,23 +8,22 @@ internal sealed class StreamBudget
 {
     internal const long DefaultBytes = 32L << 20;
 
-    // Guards all fields, and of the cursors: IsBusy, IsCounted, Age, and the decoder while they are not busy.
-    private readonly Lock _gate = new();
+    // A monitor, not a Lock, because large windows wait on it for their turn. Guards all fields, and of the cursors: IsBusy, IsCounted, Age, and the decoder
+    // while they are not busy.
+    private readonly object _gate = new();
     private readonly LinkedList<FrameCursor> _byAge = new();
     private readonly long _ceilingBytes;
     private long _usedBytes;
+    private bool _isLargeBusy;
 
-    internal StreamBudget(int windowLogMax = StreamDecoder.DefaultWindowLogMax, long ceilingBytes = DefaultBytes)
+    internal StreamBudget(WindowLimit windows, long ceilingBytes = DefaultBytes)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(windowLogMax, StreamDecoder.LowestWindowLogMax);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(windowLogMax, StreamDecoder.HighestWindowLogMax);
-        WindowLogMax = windowLogMax;
+        Windows = windows;
         _ceilingBytes = ceilingBytes;
     }
 
-    internal int WindowLogMax { get; }
-
-    internal long MaxWindowBytes => 1L << WindowLogMax;
+    /// <summary>What one window may take.</summary>
+    internal WindowLimit Windows { get; }
 
     /// <summary>Windows of the decoders that are kept.</summary>
     internal long UsedBytes
@@ -36,11 +35,14 @@ internal sealed class StreamBudget
         }
     }
 
-    /// <summary>The cursor is about to decode.</summary>
+    /// <summary>The cursor is about to decode. Of windows beyond zstd's default only one works at a time.</summary>
     internal void Enter(FrameCursor cursor)
     {
         lock (_gate)
         {
+            while (_isLargeBusy && IsLarge(cursor))
+                Monitor.Wait(_gate);
+            _isLargeBusy |= IsLarge(cursor);
             cursor.IsBusy = true;
             if (cursor.IsCounted)
             {
@@ -61,8 +63,16 @@ internal sealed class StreamBudget
     internal void Leave(FrameCursor cursor)
     {
         lock (_gate)
+        {
             cursor.IsBusy = false;
+            if (!IsLarge(cursor))
+                return;
+            _isLargeBusy = false;
+            Monitor.PulseAll(_gate);
+        }
     }
+
+    private static bool IsLarge(FrameCursor cursor) => cursor.WindowBytes > WindowLimit.DefaultBytes;
 
     /// <summary>The cursor is not needed any more.</summary>
     internal void Remove(FrameCursor cursor)

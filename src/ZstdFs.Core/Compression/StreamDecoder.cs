@@ -1,4 +1,5 @@
-using ZstdFs.Core.Compression.Native;
+using System.Numerics;
+using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.Compression;
 
@@ -7,24 +8,21 @@ namespace ZstdFs.Core.Compression;
 /// </summary>
 internal sealed class StreamDecoder : IDisposable
 {
-    /// <summary>What stock <c>zstd -d</c> accepts unasked: 128 MiB.</summary>
-    internal const int DefaultWindowLogMax = 27;
     internal const int LowestWindowLogMax = 10;
-    internal const int HighestWindowLogMax = 31;
 
     private readonly DecompressionContext _context;
 
-    internal StreamDecoder(int windowLogMax = DefaultWindowLogMax)
+    /// <param name="codec">What decodes.</param>
+    /// <param name="maxWindowBytes">The largest window; zstd goes by the next power of two.</param>
+    internal StreamDecoder(Codec codec, long maxWindowBytes)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(windowLogMax, LowestWindowLogMax);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(windowLogMax, HighestWindowLogMax);
-        _context = DecompressionContext.Create();
-        _context.Set(DecompressionParameter.WindowLogMax, windowLogMax);
+        _context = new DecompressionContext(codec);
+        _context.Set(DecompressionParameter.WindowLogMax, Math.Max(LowestWindowLogMax, BitOperations.Log2((ulong)maxWindowBytes - 1) + 1));
     }
 
     /// <summary>
-    /// Goes on with the frame. True where it ended. Throws <see cref="DamagedFrameException"/>, or <see cref="WindowTooLargeException"/>
-    /// where the frame's window is beyond the limit; nothing is allocated for it then.
+    /// Goes on with the frame. True where it ended. Throws an <see cref="UndecodableException"/>; where the frame's window is beyond the
+    /// limit nothing is allocated for it.
     /// </summary>
     internal bool Decompress(ReadOnlySpan<byte> stored, Span<byte> content, out int consumed, out int produced) =>
         _context.DecompressStream(stored, content, out consumed, out produced);

@@ -8,11 +8,11 @@ namespace ZstdFs.Core.Compression;
 /// </summary>
 internal sealed class ZeroFrames(CodecPool codecs, int level)
 {
-    /// <summary>libzstd ends a block after this many bytes at the latest.</summary>
+    /// <summary>zstd ends a block after this many bytes at the latest.</summary>
     private const int BlockBytes = 128 * 1024;
 
     /// <summary>Other file systems have no shorter holes.</summary>
-    private const int LeastBytes = 4096;
+    internal const int LeastBytes = 4096;
 
     // Each is replaced whole, so that a reader sees one frame and what is known of it.
     private volatile Made? _made;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
@@ -14,6 +15,9 @@ internal sealed class CommitOutcome
     /// <summary>Why it failed, as −errno; 0 where it did not.</summary>
     internal int Error { get; private set; }
 
+    /// <summary>How often in a row it gave way to writers.</summary>
+    internal int GaveWay { get; private set; }
+
     internal void NoteBegin() => TriedAt = Stopwatch.GetTimestamp();
 
     /// <param name="result">0 or −errno. Giving way to a writer is no outcome.</param>
@@ -21,10 +25,15 @@ internal sealed class CommitOutcome
     internal void NoteEnd(int result, bool isBackground)
     {
         if (result == -(int)Errno.EAGAIN)
+        {
+            GaveWay++;
             return;
+        }
+        GaveWay = 0;
         Error = Math.Min(result, 0);
+        // A full disk loses nothing: what was written is kept, and who closes or synchronises the file next is not to believe that of his own it was not.
         if (isBackground)
-            _untold = Error;
+            _untold = RecordRoom.IsFull(Error) ? 0 : Error;
     }
 
     /// <summary>What nobody waited for failed.</summary>

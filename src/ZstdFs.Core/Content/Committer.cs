@@ -15,27 +15,49 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     /// <summary>Not an errno: the stored file is to be rewritten in place, and the version lies where it cannot be kept for that.</summary>
     private const int NeedsRedo = 1;
 
+    /// <summary>Not an errno: the source has another version. The source may answer ESTALE to a system call too, and that is a fault like EIO, after which the commit is tried again.</summary>
+    private const int Refused = 2;
+
     private const int MostAttempts = 3;
 
     /// <summary>
-    /// Makes the next base. Null without an error: the file lost its last name, and nobody will look for it.
+    /// Makes the next base. Null without an error: the file lost its last name, and nobody will look for it. −ESTALE: the source has another version, which stays.
     /// </summary>
-    internal int Build(FileContent content, bool yields, out StoredBase? next)
+    internal int Build(FileContent content, bool yields, out StoredBase? next) => BuildOrRefuse(content, yields, out next) switch
+    {
+        Refused => -(int)Errno.ESTALE,
+        -(int)Errno.ESTALE => -(int)Errno.EIO,
+        var result => result,
+    };
+
+    private int BuildOrRefuse(FileContent content, bool yields, out StoredBase? next)
     {
         next = null;
         if (services.State is not { } state)
             return -(int)Errno.EROFS;
+        if (services.SettleNames?.Invoke(content.Node) is < 0 and var half)
+            return half;
+        if (content.Unfinished is { } unfinished)
+        {
+            int finished = Finish(content, unfinished, out next);
+            if (finished != 0 || next is not null || !content.Overlay.IsDirty)
+                return finished;
+        }
+        long look = content.Change.Look();
         int result = SystemCallsAt.Stat(content.Base.Stored, out Statx old);
         if (result < 0)
             return result;
         // Somebody wrote into the stored file itself: nothing of it may be taken over, and nothing be put in its place.
-        if (StoredIdentity.Of(old) != content.Published)
-            return Refuse(content.Node);
+        if (!content.IsPublished(old))
+            return Refuse(content, isThere: true, old);
+        if (content.IsPublishedUnseen)
+            NoteTouched(content, old);
         bool isGone = old.LinkCount == 0 && content.Node.AnyLink is null;
         if (isGone && !content.Overlay.IsUnnamed)
             return 0;
-        if (content.Base.IsFresh && content.Base.IsWritable && content.Overlay.IsBuffered && (old.LinkCount == 1 || isGone))
-            return FillFresh(content, old, out next);
+        if (content.Base is { IsFresh: true, IsWritable: true } && content.Overlay.IsBuffered && (old.LinkCount == 1 || isGone)
+            && (result = FillFresh(content, look, old, out next)) != FirstContent.NeedsVersion)
+            return result;
         if (isGone)
             return 0;
         // Another name may come or go meanwhile, and then the version is in the wrong place.
@@ -73,37 +95,70 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     }
 
     /// <summary>Into the empty stored file that CREATE made. Until its record says otherwise it counts as empty, so a crash on the way leaves the old version.</summary>
-    private int FillFresh(FileContent content, in Statx old, out StoredBase? next)
+    private int FillFresh(FileContent content, long look, in Statx old, out StoredBase? next)
     {
         next = null;
         FileDescriptor stored = content.Base.Stored;
-        int result = FirstContent.Write(services, content.Overlay, stored, old.Size, out FrameMap map);
-        bool hasHoles = services.HasHoles(stored, map);
+        // What users did before is seen once more; from here on it is we who move the change time.
+        _ = content.Change.Of(look, old.ChangeTime.ToTimestamp());
+        content.Change.Begin();
+        object gate = content.Node.LinksGate;
+        int result = FirstContent.Write(services, content.Overlay, stored, old.Size, gate, out FrameMap map);
+        if (result == FirstContent.NeedsVersion)
+        {
+            content.Change.Abandon();
+            return result;
+        }
+        bool hasHoles = result >= 0 && services.HasHoles(stored, map);
         lock (content.Node.LinksGate)
         {
             // ModifyTime may be what utimens set a moment ago, so it is read under the gate.
+            Timestamp modify = content.ModifyTime, change = content.ChangeTime > content.Change.Shown ? content.ChangeTime : content.Change.Shown;
             if (result >= 0)
-                result = SystemCallsFile.SetTimes(stored, Timestamp.Omit, content.ModifyTime);
-            Statx stat = default;
+                result = SystemCallsFile.SetTimes(stored, Timestamp.Omit, modify);
+            // The record is written before the look, which tells what the record's own writing left.
+            Statx stat = old;
+            (stat.Size, stat.ModifyTime) = (map?.StoredBytes ?? old.Size, StatxTimestamp.Of(modify));
+            SizeRecord record = services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp())
+                with { Epoch = services.State!.Epoch, IsOneFrame = map?.IsOneFrame ?? false, HasHoles = hasHoles, ChangeTime = change };
+            long windowEnd = 0;
+            if (result >= 0)
+                result = WriteRecord(stored, record, out windowEnd);
             if (result >= 0)
                 result = SystemCallsAt.Stat(stored, out stat);
-            if (result >= 0)
-                result = WriteRecord(stored, services.Source.Devices.RecordFor(stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with { Epoch = services.State!.Epoch, IsOneFrame = map.IsOneFrame, HasHoles = hasHoles });
-            // As far as it came, it was we who changed the file.
-            if (result >= 0 || SystemCallsAt.Stat(stored, out stat) >= 0)
-                content.NotePublished(stat);
+            // Where the file system keeps times less finely than it is told them.
+            if (result >= 0 && !record.Describes(stat))
+            {
+                result = WriteRecord(stored, record.Of(stat.ModifyTime.ToTimestamp()), out windowEnd);
+                if (result >= 0)
+                    result = SystemCallsAt.Stat(stored, out stat);
+            }
             if (result < 0)
+            {
+                FirstContent.TakeBack(services, stored, old);
+                NoteTouched(content, stored);
+                content.Change.Abandon();
                 return result;
-            next = content.Base.Rewritten(stat, map, hasHoles);
+            }
+            content.NotePublished(stat);
+            content.Change.End(change, stat.ChangeTime.ToTimestamp(), windowEnd);
+            next = content.Base.Rewritten(stat, map!, hasHoles);
             return 0;
         }
     }
 
-    private int Refuse(Node node)
+    /// <summary>What is in the source now is not what this mount put there last.</summary>
+    private int Refuse(FileContent content, bool isThere, in Statx found)
     {
-        services.Log.Error($"{node.AnyLink?.NativeName.ToString()}: changed or deleted in the source while it was being written through the mount; what is in the source stays");
-        return -(int)Errno.ESTALE;
+        StoredIdentity published = content.Published;
+        string what = !isThere ? "its stored file is gone"
+            : found.InodeNumber != published.InodeNumber ? $"its name leads to another stored file, inode {found.InodeNumber} instead of {published.InodeNumber}"
+            : $"its stored file was written to, {found.Size} bytes at {Seconds(found.ModifyTime.ToTimestamp())} instead of {published.Size} at {Seconds(published.ModifyTime)}";
+        services.Log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: changed or deleted in the source while it was being written through the mount ({what}); what is in the source stays");
+        return Refused;
     }
+
+    private static string Seconds(Timestamp time) => $"{time.Seconds}.{time.Nanoseconds:D9}";
 
     private int Publish(FileContent content, NewVersion version, FrameMap map, out StoredBase? next)
     {
@@ -119,55 +174,96 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             using (parent)
             {
                 Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-                NativeName stored = StoredName.Of(link.Bytes, buffer);
+                NativeName stored = link.Find(parent.Descriptor, NodeKind.Stored, buffer);
                 result = SystemCallsAt.Stat(parent.Descriptor, stored, out Statx current);
                 if (result < 0 && result != -(int)Errno.ENOENT)
                     return result;
-                if (result < 0 || StoredIdentity.Of(current) != content.Published)
-                    return Refuse(node);
+                if (result < 0 || !content.IsPublished(current))
+                    return Refuse(content, isThere: result >= 0, current);
                 bool inPlace = current.LinkCount > 1 || !version.CanReplace(current);
                 if (inPlace && !version.CanBeKept)
                     return NeedsRedo;
-                return inPlace
-                    ? RewriteInPlace(content, version, parent.Descriptor, stored, current, map, out next)
-                    : Replace(content, version, link.Parent, parent.Descriptor, stored, current, map, out next);
+                Timestamp change = content.ChangeTimeOf(content.Change.Look(), current);
+                content.Change.Begin();
+                result = inPlace
+                    ? RewriteInPlace(content, version, parent.Descriptor, stored, current, change, map, out next)
+                    : Replace(content, version, link.Parent, parent.Descriptor, stored, current, change, map, out next);
+                if (result < 0)
+                    content.Change.Abandon();
+                return result;
             }
         }
     }
 
-    private int Replace(FileContent content, NewVersion version, Node folder, FileDescriptor parent, NativeName stored, in Statx old, FrameMap map, out StoredBase? next)
+    private int Replace(FileContent content, NewVersion version, Node folder, FileDescriptor parent, NativeName stored, in Statx old, Timestamp change, FrameMap map, out StoredBase? next)
     {
         next = null;
         FileDescriptor file = version.File;
         bool hasHoles = services.HasHoles(file, map);
         int result = StoredAttributes.Copy(content.Base.Stored, file, old);
         if (result >= 0)
+            result = RecordRoom.IsTaken(file) || services.State is not { KeepsRecords: true } ? 0 : Mark(file);
+        if (result >= 0)
             result = SystemCallsFile.SetTimes(file, old.AccessTime.ToTimestamp(), content.ModifyTime);
         Statx stat = default;
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
-        if (result >= 0)
-            result = WriteRecord(file, services.Source.Devices.RecordFor(stat, content.Node.Id, map.LogicalBytes, BirthOf(content, old)) with { IsOneFrame = map.IsOneFrame, HasHoles = hasHoles });
         // With this a next mount that finds the new version under the name knows that it is the commit of this working copy, and nobody else's.
         if (result >= 0)
             result = NoteCommitted(content, stat.InodeNumber);
+        // Whoever changed attributes in the source meanwhile has moved it; they were copied.
+        if (result >= 0 && SystemCallsAt.Stat(content.Base.Stored, out Statx now) >= 0 && now.ChangeTime.ToTimestamp() != old.ChangeTime.ToTimestamp()
+            && now.ChangeTime.ToTimestamp() > change)
+            change = now.ChangeTime.ToTimestamp();
+        // Last, because its window begins now.
+        SizeRecord record = services.Source.Devices.RecordFor(stat, content.Node.Id, map.LogicalBytes, content.Birth)
+            with { IsOneFrame = map.IsOneFrame, HasHoles = hasHoles, ChangeTime = change };
+        long windowEnd = 0;
+        bool isRecorded = true;
+        if (result >= 0)
+        {
+            result = WriteRecord(file, record, out windowEnd);
+            isRecorded = !RecordRoom.IsGivenUp(file, result);
+            if (!isRecorded)
+                result = 0;
+        }
         if (result >= 0)
             result = RenameUnnoticed(content.Base.Stored, old, version, folder, parent, stored);
         // A folder whose names must stay, that somebody else owns, or that takes files of one project alone, holds files all the same that may be written.
         if (result is -(int)Errno.EPERM or -(int)Errno.EACCES or -(int)Errno.EXDEV && ProtectedFile.CheckWrite(old, appends: false) >= 0)
-            return RewriteInPlace(content, version, parent, stored, old, map, out next);
+        {
+            RecordRoom.Clear(file);
+            return RewriteInPlace(content, version, parent, stored, old, change, map, out next);
+        }
         if (result < 0)
             return result;
-        if (services.State is { KeepsRecords: false } || !StateFolder.IsAllocated(content.Node.Id))
+        // It took longer than the record said.
+        if (isRecorded && ChangeWindow.IsOver(windowEnd))
+            _ = WriteRecord(file, record, out windowEnd);
+        if (!isRecorded || services.State is { KeepsRecords: false } || !StateFolder.IsAllocated(content.Node.Id))
             services.Inspector.NoteReplaced(old, stat, content.Node.Id);
         // fsync was answered from the working copy, which goes now: the name must be on disk before.
         if (content.Overlay.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
             services.Log.Warning($"{stored.ToString()}: its folder could not be synchronised ({(Errno)(-unsynced)})");
-        // The rename moved the change time.
-        _ = SystemCallsAt.Stat(file, out stat);
+        // The rename moved the change time. Where that cannot be seen, the rest tells this version from every other.
+        if (SystemCallsAt.Stat(file, out Statx renamed) >= 0)
+            stat = renamed;
         content.NotePublished(stat);
-        next = new StoredBase(services, version.Release(), stat, isFresh: false, map) { HasHoles = hasHoles };
+        content.Change.End(change, stat.ChangeTime.ToTimestamp(), windowEnd);
+        next = new StoredBase(services, version.Release(), stat, isFresh: false, map) { HasHoles = hasHoles, WrittenBytes = version.WrittenBytes };
         return 0;
+    }
+
+    /// <summary>
+    /// The users' attributes have taken the record's room. In its place the version says itself that it was written
+    /// here, on disk as the rest of it.
+    /// </summary>
+    private static int Mark(FileDescriptor version)
+    {
+        int result = SystemCallsAt.Stat(version, out Statx stat);
+        if (result >= 0)
+            result = OwnMark.Add(version, stat.InodeNumber);
+        return result < 0 ? result : SystemCallsFile.SynchronizeData(version);
     }
 
     /// <summary>To the folder's users no name changed, so its modification time must not either.</summary>
@@ -186,34 +282,149 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     /// The stored file itself gets the new content. Before its first byte changes, the new version is on disk under a name that tells the next mount to
     /// do this again.
     /// </summary>
-    private int RewriteInPlace(FileContent content, NewVersion version, FileDescriptor parent, NativeName stored, in Statx old, FrameMap map, out StoredBase? next)
+    private int RewriteInPlace(FileContent content, NewVersion version, FileDescriptor parent, NativeName stored, in Statx old, Timestamp change, FrameMap map, out StoredBase? next)
     {
         next = null;
         int result = services.Source.OpenWrite(parent, stored, out FileDescriptor target);
         if (result < 0)
             return result;
-        var rewrite = new InPlaceRewrite(services, content.Node.Id, map.LogicalBytes, content.ModifyTime, BirthOf(content, old));
-        result = InPlaceRewrite.Reserve(version.File, target, old);
+        var rewrite = new InPlaceRewrite(services, content.Node.Id, map.LogicalBytes, content.ModifyTime, change, content.Birth);
+        // Every write to the target takes them away, the reservation too.
+        result = StoredAttributes.CopyPrivileges(target, version.File);
         if (result >= 0)
             result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);
+        // A lookup must not judge what the file holds meanwhile.
+        services.Inspector.BeginRewrite(old);
+        // This moves the target's modification time. Before there is a redo, a next mount would take that for a change in the source.
+        if (result >= 0)
+        {
+            result = InPlaceRewrite.Reserve(version.File, target, old);
+            NoteTouched(content, target);
+        }
         // From here on the redo stands for what the working copy holds, until it is gone because the target does.
         if (result >= 0)
             result = NoteCommitted(content, old.InodeNumber);
-        if (result >= 0)
-        {
-            content.LockOutReaders();
-            result = rewrite.Run(version.File, target);
-        }
         if (result < 0)
         {
+            services.Inspector.EndRewrite(old.InodeNumber);
+            _ = StoredAttributes.PutBackPrivileges(version.File, target);
+            version.GiveUpRedo();
             target.Dispose();
             return result;
         }
+        content.LockOutReaders();
+        result = rewrite.Run(version.File, target, out Statx stat);
+        if (result < 0)
+        {
+            _ = StoredAttributes.PutBackPrivileges(version.File, target);
+            ReadFromRedo(content, version, target, old, map);
+            return result;
+        }
+        services.Inspector.EndRewrite(old.InodeNumber);
         version.DropRedo();
-        _ = SystemCallsAt.Stat(target, out Statx stat);
         content.NotePublished(stat);
+        content.Change.End(change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
         next = new StoredBase(services, target, stat, isFresh: false, map) { HasHoles = services.HasHoles(target, map) };
         return 0;
+    }
+
+    /// <summary>
+    /// The stored file may hold a part of the new version and a part of the one before. The redo has all of the new
+    /// one, and readers get it from there.
+    /// </summary>
+    private void ReadFromRedo(FileContent content, NewVersion version, FileDescriptor target, in Statx old, FrameMap map)
+    {
+        bool hasHoles = services.HasHoles(version.File, map);
+        var redo = new StoredBase(services, target, old, isFresh: false, map, version.Release()) { HasHoles = hasHoles };
+        content.BeginRedo(redo, map);
+        NoteTouched(content, target);
+        content.LetReadersIn();
+        services.Log.Warning($"{content.Node.AnyLink?.NativeName.ToString()}: its stored file could not be rewritten to the end; its content is kept in .zstdfs/working, and the rewrite is tried again");
+    }
+
+    /// <summary>
+    /// Does a rewrite that failed to its end. 0 with the next base where the redo holds all of the content, without one
+    /// where the commit of what was written since can begin; else as <see cref="Build"/>.
+    /// </summary>
+    private int Finish(FileContent content, UnfinishedRewrite unfinished, out StoredBase? next)
+    {
+        next = null;
+        Node node = content.Node;
+        lock (node.LinksGate)
+        {
+            // The file has no name left: no lookup will find it.
+            if (node.AnyLink is not { } link)
+            {
+                content.EndRewrite();
+                return 0;
+            }
+            StoredBase redo = content.Base;
+            int result = FindByName(link, out bool isThere, out Statx named);
+            if (result < 0)
+                return result;
+            if (!isThere || !content.IsPublished(named))
+                return Refuse(content, isThere, named);
+            result = SystemCallsAt.Stat(redo.Stored, out Statx stat);
+            if (result < 0)
+                return result;
+            bool isAll = content.IsInRedo;
+            Timestamp change = content.ChangeTimeOf(content.Change.Look(), stat);
+            content.Change.Begin();
+            var rewrite = new InPlaceRewrite(services, node.Id, unfinished.Map.LogicalBytes,
+                isAll && content.Overlay.IsDirty ? content.ModifyTime : unfinished.ModifyTime, change, content.Birth);
+            result = rewrite.Run(redo.Frames, redo.Stored, out stat);
+            // Before the redo goes: a next mount is to know what the copy lies over, or that nothing of it is missing.
+            if (result >= 0)
+                result = isAll ? NoteCommitted(content, stat.InodeNumber) : content.Overlay.NoteRewritten(StoredIdentity.Of(stat));
+            if (result < 0)
+            {
+                NoteTouched(content, redo.Stored);
+                content.Change.Abandon();
+                return result;
+            }
+            content.LockOutReaders();
+            StoredBase finished = redo.Finished(stat, unfinished.Map);
+            content.NotePublished(stat);
+            content.EndRewrite();
+            content.Change.End(change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
+            services.Log.Information($"{link.NativeName.ToString()}: its stored file is rewritten");
+            if (isAll)
+                next = finished;
+            content.Overlay.ReplaceBase(finished);
+            content.LetReadersIn();
+            return 0;
+        }
+    }
+
+    /// <summary>What the name leads to in the source. 0 or −errno; that there is nothing is no error.</summary>
+    private int FindByName(Link link, out bool isThere, out Statx named)
+    {
+        (isThere, named) = (false, default);
+        int result = directories.Rent(link.Parent, out DescriptorLease parent);
+        if (result < 0)
+            return result;
+        using (parent)
+        {
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            result = SystemCallsAt.Stat(parent.Descriptor, link.Find(parent.Descriptor, NodeKind.Stored, buffer), out named);
+            isThere = result >= 0;
+            return result == -(int)Errno.ENOENT ? 0 : Math.Min(result, 0);
+        }
+    }
+
+    /// <summary>It was this commit that touched the stored file, and left its content as it was.</summary>
+    private static void NoteTouched(FileContent content, FileDescriptor stored)
+    {
+        if (SystemCallsAt.Stat(stored, out Statx stat) >= 0)
+            NoteTouched(content, stat);
+        else
+            content.IsPublishedUnseen = true;
+    }
+
+    private static void NoteTouched(FileContent content, in Statx stored)
+    {
+        content.NotePublished(stored);
+        content.Base.NoteTimes(StoredIdentity.Of(stored));
     }
 
     private static int NoteCommitted(FileContent content, ulong inodeNumber)
@@ -225,10 +436,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         return result >= 0 && working.IsLent ? working.Synchronize() : result;
     }
 
-    private static Timestamp BirthOf(FileContent content, in Statx old) =>
-        SourceTree.TryReadRecord(content.Base.Stored, out SizeRecord record) && record.Birth != default ? record.Birth : old.Birth.ToTimestamp();
-
     /// <summary>A source that keeps no records is served without.</summary>
-    private static int WriteRecord(FileDescriptor file, in SizeRecord record) =>
-        SourceTree.WriteRecord(file, record) is < 0 and var failed && failed != -(int)Errno.EOPNOTSUPP ? failed : 0;
+    private static int WriteRecord(FileDescriptor file, in SizeRecord record, out long windowEnd) =>
+        SourceTree.WriteRecord(file, record, out windowEnd) is < 0 and var failed && failed != -(int)Errno.EOPNOTSUPP ? failed : 0;
 }

@@ -7,13 +7,17 @@ namespace ZstdFs.Core.Content;
 /// <summary>What the compression layer throws, as the errno that the caller of an op gets.</summary>
 internal static class ContentFault
 {
-    internal static bool IsExpected(Exception exception) => exception is DamagedFrameException or StorageException or WindowTooLargeException;
+    internal static bool IsExpected(Exception exception) => exception is UndecodableException;
 
-    /// <summary>−errno, and a line in the log that names the file: of many damages of one version the first.</summary>
+    /// <summary>−errno, and a line in the log that names the file: of many damages of one version the first. What was not expected is counted, too.</summary>
     internal static int Report(Exception exception, FileContent content, BoundedLog log)
     {
         byte[] path = content.Node.LogicalPath();
-        log.Error($"{(path.Length == 0 ? "a deleted file" : Encoding.UTF8.GetString(path))}: {exception.Message}", exception is DamagedFrameException ? "damage" : exception.Message, content.Base.Identity.Version);
-        return -(int)(exception switch { StorageException storage => storage.Errno, WindowTooLargeException => Errno.ENOMEM, _ => Errno.EIO });
+        string name = path.Length == 0 ? "a deleted file" : Encoding.UTF8.GetString(path);
+        if (IsExpected(exception))
+            log.Error($"{name}: {exception.Message}", exception is DamagedFrameException ? "damage" : exception.Message, content.Base.Identity.Version);
+        else
+            log.Unexpected(name, exception);
+        return -(int)(exception is UndecodableException undecodable ? undecodable.Errno : Errno.EIO);
     }
 }

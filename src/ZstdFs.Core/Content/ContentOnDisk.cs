@@ -9,8 +9,9 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class ContentOnDisk(ContentServices services, FileContent content, ContentLock gate)
 {
-    // A version that did not reach the disk, and cannot be written again from here.
-    private StoredBase? _lost;
+    // The version that was synchronised last, and what the disk refused of it.
+    private StoredBase? _base;
+    private DurableFile? _durableBase;
 
     /// <summary>What was persisted is on disk when it returns 0. The lock is the callee's to take.</summary>
     internal int Synchronize()
@@ -38,16 +39,13 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
 
     private int SynchronizeBase()
     {
-        if (_lost == content.Base)
-            return -(int)Errno.EIO;
-        var stored = new DurableFile(content.Base.Stored);
-        int result = stored.Synchronize();
+        if (_base != content.Base)
+            (_base, _durableBase) = (content.Base, new DurableFile(content.Base.Stored));
+        int result = _durableBase!.Synchronize();
         if (result < 0)
         {
             gate.BecomeExclusive();
-            stored.Repeat();
-            if (stored.IsLost)
-                _lost = content.Base;
+            _durableBase.Repeat();
         }
         return result;
     }
@@ -72,7 +70,7 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
         bool isWhole = content.Overlay.TryRepeat();
         gate.BecomeShared();
         if (isWhole)
-            return 0;
+            return content.Overlay.Check();
         services.Log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: the disk did not take all of what was written, and some of it is gone; the old version stays", "refused by the disk", content.Published.Version);
         return -(int)Errno.ESTALE;
     }
@@ -87,9 +85,12 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
             content.NoteOutdated();
             string name = content.Overlay.Working is { } working ? Encoding.ASCII.GetString(working.Name) : "?";
             if (result < 0)
+            {
                 services.Log.Error($"what was written could not be kept as .zstdfs/lost/{name} ({(Errno)(-result)})");
-            else
-                services.Log.Error($"what was written is kept as .zstdfs/lost/{name}");
+                return;
+            }
+            content.EndRewrite();
+            services.Log.Error($"what was written is kept as .zstdfs/lost/{name}");
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
         {

@@ -1,4 +1,5 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;
@@ -9,9 +10,12 @@ namespace ZstdFs.Core.Content;
 /// <summary>What every open file's content shares: codecs, caches, the working folder, budgets.</summary>
 internal sealed class ContentServices(SourceTree source, StateFolder? state, FileSystemOptions options, BoundedLog log) : IDisposable
 {
+    private const int PublicationCounters = 256;
+
     private long _lastCacheId;
     private long _lastTemporary;
-    private long _publications;
+    private long _allPublications;
+    private readonly long[] _publications = new long[PublicationCounters];
     private byte[]? _emptyFrame;
     private StoredFileInspector? _inspector;
     private ZeroFrames? _zeroFrames;
@@ -20,16 +24,33 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal SourceTree Source { get; } = source;
     internal StateFolder? State { get; } = state;
 
+    /// <summary>Longest logical name, in bytes: the longest of all need an attribute beside them.</summary>
+    internal int LongestName => State is { KeepsRecords: false } ? StoredName.MaxLogicalBytes
+        : StoredName.MaxStoredBytes;
+
     /// <summary>Kept free while the kernel writes by itself.</summary>
     internal DiskReserve Reserve { get; } = new(source, state);
     internal FileSystemOptions Options { get; } = options;
     internal BoundedLog Log { get; } = log;
     internal LevelRules? Rules { get; init; }
 
+    /// <summary>
+    /// Puts a rename that failed half-way in order, before a commit looks for the file under its name. 0 or −errno.
+    /// </summary>
+    internal Func<Node, int>? SettleNames { get; set; }
+
+    /// <summary>How soon a file may be committed again.</summary>
+    internal RewritePace Pace { get; } = new();
+
     /// <summary>For compressing in a commit that nobody waits for.</summary>
     internal LowPriorityThreads Background { get; } = new(options.Jobs);
 
-    internal CodecPool Codecs { get; } = new(Math.Max(4, options.Jobs * 2));
+    internal CodecPool Codecs { get; } =
+        new(Math.Max(4, options.Jobs * 2), new StreamBudget(new WindowLimit(Codec.Of(options.Codec), options.MaxWindowBytes)));
+
+    /// <summary>What the window of a streamed frame may take.</summary>
+    internal WindowLimit Windows => Codecs.Streams.Windows;
+
     internal ZeroFrames ZeroFrames => _zeroFrames ??= new ZeroFrames(Codecs, Options.Level);
     internal StoredFileInspector Inspector => _inspector ??= new StoredFileInspector(this);
     /// <summary>What an empty file is stored as.</summary>
@@ -46,10 +67,20 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
 
     internal FrameCache Cache { get; } = new(options.FrameCacheBytes);
 
-    /// <summary>Commits published so far. Attributes gathered while it changed may be half of the version before and half of the one after.</summary>
-    internal long Publications => Volatile.Read(ref _publications);
+    /// <summary>
+    /// Commits of a file, and of those that share its counter, published so far. Attributes gathered while it changed may
+    /// be half of the version before and half of the one after.
+    /// </summary>
+    internal long PublicationsOf(ulong nodeId) => Volatile.Read(ref _publications[nodeId % PublicationCounters]);
 
-    internal void NotePublication() => Interlocked.Increment(ref _publications);
+    /// <summary>Commits of all files.</summary>
+    internal long Publications => Volatile.Read(ref _allPublications);
+
+    internal void NotePublication(ulong nodeId)
+    {
+        Interlocked.Increment(ref _publications[nodeId % PublicationCounters]);
+        Interlocked.Increment(ref _allPublications);
+    }
 
     /// <summary>The level for what is written to a file now.</summary>
     internal int LevelOf(Node node, long logicalBytes) =>

@@ -15,10 +15,33 @@ internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null)
     // What the page cache keeps together is no longer and begins at a multiple of its length, and is dropped as a whole or not at all.
     private const int StepBytes = 2 * 1024 * 1024;
 
+    private enum Repeated
+    {
+        Whole,
+        NotYet,
+        Lost,
+    }
+
     private bool _mustRepeat;
+
+    // What was read out of the page cache, and could not be written into it again.
+    private (long Start, long End, byte[] Content)? _taken;
 
     /// <summary>Content did not reach the disk and is not in memory any more: it is gone.</summary>
     internal bool IsLost { get; private set; }
+
+    /// <summary>Puts back what is not in the file at this moment, before somebody writes beside it. 0, or −EIO where that cannot be done yet. Nobody may read meanwhile.</summary>
+    internal int Complete() => _taken is null || PutBack() == Repeated.Whole ? 0 : -(int)Errno.EIO;
+
+    /// <summary>What was read from the file is completed by what is not in it at this moment.</summary>
+    internal void FillIn(long offset, Span<byte> content)
+    {
+        if (_taken is not { } taken)
+            return;
+        long from = Math.Max(offset, taken.Start), to = Math.Min(offset + content.Length, taken.End);
+        if (from < to)
+            taken.Content.AsSpan((int)(from - taken.Start), (int)(to - from)).CopyTo(content[(int)(from - offset)..]);
+    }
 
     /// <summary>fsync(2). It fails until what failed before was repeated.</summary>
     internal int Synchronize() => _mustRepeat || IsLost ? -(int)Errno.EIO : Conclude(SystemCallsFile.Synchronize(file));
@@ -33,32 +56,41 @@ internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null)
         return result;
     }
 
-    /// <summary>Writes again what failed. Nobody may read the file meanwhile.</summary>
+    /// <summary>Writes again what failed. What cannot be at this moment stays to be repeated. Nobody may read the file meanwhile.</summary>
     internal void Repeat()
     {
         if (!_mustRepeat)
             return;
-        _mustRepeat = false;
-        IsLost |= !TryRepeat();
+        Repeated result = PutBack();
+        if (result == Repeated.Whole)
+            result = RepeatAll();
+        _mustRepeat = result == Repeated.NotYet;
+        IsLost |= result == Repeated.Lost;
     }
 
-    private bool TryRepeat()
+    private Repeated RepeatAll()
     {
         if (SystemCallsAt.Stat(file, out Statx stat) < 0)
-            return false;
+            return Repeated.NotYet;
         byte[] buffer = ArrayPool<byte>.Shared.Rent(StepBytes);
         try
         {
-            bool isWhole = true;
-            for (long start = 0; start < stat.Size && isWhole; start += StepBytes)
+            Repeated result = Repeated.Whole;
+            for (long start = 0; start < stat.Size && result == Repeated.Whole; start += StepBytes)
             {
                 long end = Math.Min(start + StepBytes, stat.Size);
-                isWhole = ForRuns(start, end, (at, bytes) => SystemCallsFile.IsCached(file, at, bytes) && SystemCallsFile.Read(file, at, buffer.AsSpan((int)(at - start), bytes)) == bytes);
+                result = ForRuns(start, end, (at, bytes) => Take(at, buffer.AsSpan((int)(at - start), bytes)));
+                if (result != Repeated.Whole)
+                    break;
                 // A page to which ext4 gave a place before its write failed would be written there without a word in the file's map: it needs to be a new one.
                 FileAdvice.DontNeed(file, start, StepBytes);
-                isWhole = isWhole && ForRuns(start, end, (at, bytes) => SystemCallsFile.Write(file, at, buffer.AsSpan((int)(at - start), bytes)) >= 0);
+                _taken = (start, end, buffer);
+                result = PutBack();
             }
-            return isWhole;
+            // It is kept, and the pool gets another one.
+            if (_taken is not null)
+                buffer = new byte[StepBytes];
+            return result;
         }
         finally
         {
@@ -66,16 +98,35 @@ internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null)
         }
     }
 
+    private Repeated Take(long at, Span<byte> content) => SystemCallsFile.IsCached(file, at, content.Length) switch
+    {
+        0 => Repeated.Lost,
+        < 0 => Repeated.NotYet,
+        _ => SystemCallsFile.Read(file, at, content) == content.Length ? Repeated.Whole : Repeated.NotYet,
+    };
+
+    private Repeated PutBack()
+    {
+        if (_taken is not { } taken)
+            return Repeated.Whole;
+        Repeated result = ForRuns(taken.Start, taken.End, (at, bytes) =>
+            SystemCallsFile.Write(file, at, taken.Content.AsSpan((int)(at - taken.Start), bytes)) >= 0 ? Repeated.Whole : Repeated.NotYet);
+        if (result == Repeated.Whole)
+            _taken = null;
+        return result;
+    }
+
     /// <summary>The runs of blocks that count. The file's own hole map would not tell: space that was allocated and not written is a hole in it.</summary>
-    private bool ForRuns(long start, long end, Func<long, int, bool> act)
+    private Repeated ForRuns(long start, long end, Func<long, int, Repeated> act)
     {
         long last = (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes;
-        for (long block = start / BlockMap.BlockBytes, next; block < last; block = next)
+        Repeated result = Repeated.Whole;
+        for (long block = start / BlockMap.BlockBytes, next; block < last && result == Repeated.Whole; block = next)
         {
             next = written?.RunEnd(block, last) ?? last;
-            if (written?[block] != false && !act(block * BlockMap.BlockBytes, (int)(Math.Min(next * BlockMap.BlockBytes, end) - block * BlockMap.BlockBytes)))
-                return false;
+            if (written?[block] != false)
+                result = act(block * BlockMap.BlockBytes, (int)(Math.Min(next * BlockMap.BlockBytes, end) - block * BlockMap.BlockBytes));
         }
-        return true;
+        return result;
     }
 }

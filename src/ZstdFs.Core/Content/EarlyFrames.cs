@@ -56,20 +56,26 @@ internal sealed class EarlyFrames : IDisposable
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
         if (result < 0)
+        {
+            file?.Dispose();
             return result;
+        }
         early = new EarlyFrames(services, state, name, new StoredBase(services, file, stat, isFresh: false, new FrameMapBuilder().Build(0)));
         using (var window = new StoredWindow(file, stat.Size))
         {
             // What lies behind the limit was written when the mount ended, and nobody said yet that it counts.
             var walker = new FrameWalker(window, stat.Size);
-            for (long at = 0; at < limit;)
+            for (long at = 0, stored = 0; at < limit;)
             {
                 if (!walker.Next(out WalkedFrame frame) || frame.ContentBytes is not (> 0 and <= FileSystemOptions.MaxFrameBytes and { } bytes))
                 {
                     early.Dispose();
                     return -(int)Errno.EBADMSG;
                 }
+                if (frame.StoredOffset > stored)
+                    early._frames.Add(new SeekTableEntry((uint)(frame.StoredOffset - stored), 0));
                 early._frames.Add(new SeekTableEntry((uint)frame.StoredBytes, (uint)bytes));
+                stored = frame.StoredOffset + frame.StoredBytes;
                 at += bytes;
             }
         }
@@ -141,7 +147,7 @@ internal sealed class EarlyFrames : IDisposable
     internal void ForgetName()
     {
         if (Name is { } name)
-            _ = SystemCallsAt.Unlink(_state.Working, new NativeName(name.Terminated()));
+            _state.RemoveWorkingFile(name.Terminated());
         Name = null;
     }
 
@@ -154,9 +160,14 @@ internal sealed class EarlyFrames : IDisposable
     private void Reindex()
     {
         var map = new FrameMapBuilder(_frames.Count);
+        long stored = 0;
         foreach (SeekTableEntry frame in _frames)
-            map.Add(map.StoredEnd, frame.StoredBytes, frame.LogicalBytes);
-        Content = Content.Rewritten(default, map.Build(map.StoredEnd));
+        {
+            if (!frame.IsPadding)
+                map.Add(stored, frame.StoredBytes, frame.LogicalBytes);
+            stored += frame.StoredBytes;
+        }
+        Content = Content.Rewritten(default, map.Build(stored));
     }
 
     public void Dispose()

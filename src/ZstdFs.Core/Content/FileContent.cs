@@ -1,3 +1,5 @@
+using System.Text;
+using ZstdFs.Core.Compression;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -35,7 +37,9 @@ internal sealed class FileContent : IDisposable
     private FileContent(ContentServices services, Node node, Overlay overlay)
     {
         (_services, Node, Overlay, Published) = (services, node, overlay, overlay.Base.Identity);
+        Change = ShownChange.Of(node, overlay.Base);
         OnDisk = new ContentOnDisk(services, this, _lock);
+        Keeping = new ContentKeeping(services, this, _lock);
     }
 
     internal Node Node { get; }
@@ -49,17 +53,38 @@ internal sealed class FileContent : IDisposable
     /// <summary>The version that the file's name leads to. Guarded by the node's <see cref="Node.LinksGate"/>.</summary>
     internal StoredIdentity Published { get; private set; }
 
-    /// <summary>It may be sparse.</summary>
-    internal bool MayHaveHoles => Overlay.MayHaveHoles || Base.HasHoles;
+    /// <summary>
+    /// A step of ours changed the published file's length or time, and a fault kept it from being looked at after that.
+    /// </summary>
+    internal bool IsPublishedUnseen { get; set; }
+
+    /// <summary>
+    /// Whether a stored file is the version that was published last. Until that can be looked at, the same inode
+    /// counts.
+    /// </summary>
+    internal bool IsPublished(in Statx stored) => IsPublishedUnseen
+        ? stored.InodeNumber == Published.InodeNumber
+        : StoredIdentity.Of(stored) == Published;
 
     /// <summary>Length in bytes.</summary>
     internal long LogicalBytes => Overlay.LogicalBytes;
+
+    /// <summary>How much of it waits to be committed, at most.</summary>
+    internal long UncommittedBytes => Overlay.ReplacesBase || IsLent ? LogicalBytes : Math.Min(LogicalBytes, Overlay.Changes.WrittenBytes);
 
     /// <summary>The kernel reads and writes the content by itself.</summary>
     internal bool IsLent => Overlay.IsLent;
 
     /// <summary>There is something to commit.</summary>
-    internal bool IsDirty => Overlay.IsDirty;
+    internal bool IsDirty => Overlay.IsDirty || Unfinished is not null;
+
+    /// <summary>A rewrite in place that the next commit has to finish first; null where there is none.</summary>
+    internal UnfinishedRewrite? Unfinished
+    {
+        get => Volatile.Read(ref _unfinished);
+        init => _unfinished = value;
+    }
+    private UnfinishedRewrite? _unfinished;
 
     /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
     internal long DirtySince => Overlay.Changes.UnsafeSince;
@@ -70,6 +95,9 @@ internal sealed class FileContent : IDisposable
     /// <summary>When the content that is not committed yet was changed last.</summary>
     internal Timestamp ChangeTime => Overlay.ChangeTime;
 
+    /// <summary>The change time that users see, but for what is not committed yet.</summary>
+    internal ShownChange Change { get; }
+
     /// <summary>When the logical file was made.</summary>
     internal Timestamp Birth { get; init; }
 
@@ -79,6 +107,8 @@ internal sealed class FileContent : IDisposable
     internal CommitOutcome Outcome { get; } = new();
 
     internal ContentOnDisk OnDisk { get; }
+
+    internal ContentKeeping Keeping { get; }
 
     /// <summary>Guarded by the queue of commits.</summary>
     internal bool IsQueued { get; set; }
@@ -92,9 +122,26 @@ internal sealed class FileContent : IDisposable
     /// <summary>The file may have capabilities, which writing takes away.</summary>
     internal bool MayHaveCapabilities { get; set; } = true;
 
-    /// <summary>A commit costs a close little: the content is small, or little of it was written over a small base.</summary>
+    /// <summary>
+    /// chattr +i: descriptors that were open for writing before write no more. Writers look at it under the lock, so that a commit that begins after it was set
+    /// has all that was written.
+    /// </summary>
+    internal bool IsImmutable
+    {
+        get => Volatile.Read(ref _isImmutable);
+        set => Volatile.Write(ref _isImmutable, value);
+    }
+    private bool _isImmutable;
+
+    /// <summary>
+    /// A commit costs a close little: the content is small, or little of it was written over a small base. Not again and again, where each writes all of it anew.
+    /// </summary>
     internal bool CommitsCheaply => !IsLent
-        && (Overlay.IsBuffered || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes);
+        && (Overlay.IsBuffered || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes)
+        && _services.Pace.Left(this) <= TimeSpan.Zero;
+
+    /// <summary>How long a commit that nobody waits for is to be put off.</summary>
+    internal TimeSpan CommitDelay => IsLent ? TimeSpan.Zero : _services.Pace.Left(this);
 
     /// <summary>The file's name leads to another version, which this one will not replace: it is only there for those who have it open.</summary>
     internal bool IsOutdated { get; private set; }
@@ -114,6 +161,9 @@ internal sealed class FileContent : IDisposable
         // The kernel may still believe in a length that was noted before the damage: answered with "end of file", it would show zeros up to there.
         if (count < destination.Length && Overlay.EndDamage is { } damage)
             throw damage.ToException();
+        // The kernel asks by the length that it knows: another process may have cut the file off since.
+        if (count == 0)
+            return 0;
         int result = Overlay.Read(offset, destination[..count]);
         return result < 0 ? result : count;
     }
@@ -126,6 +176,9 @@ internal sealed class FileContent : IDisposable
             Base.Prefetch(offset);
     }
 
+    /// <summary>A thread that nobody waits for met an exception that nothing was prepared for.</summary>
+    internal void NoteUnexpected(string work, Exception exception) => _services.Log.Unexpected($"{Encoding.UTF8.GetString(Node.LogicalPath())}: {work}", exception);
+
     /// <summary>The length, finding it out where need be.</summary>
     internal long LoadedBytes()
     {
@@ -134,10 +187,25 @@ internal sealed class FileContent : IDisposable
         return LogicalBytes;
     }
 
+    /// <summary>The length that users are shown: <see cref="StoredFacts.UnknownBytes"/> where it cannot be found out, which is for who reads to be told.</summary>
+    internal long ShownBytes()
+    {
+        try
+        {
+            return LoadedBytes();
+        }
+        catch (UndecodableException)
+        {
+            return StoredFacts.UnknownBytes;
+        }
+    }
+
     /// <summary>Returns the count of bytes written, which is all of them, or −errno.</summary>
     internal int Write(long offset, ReadOnlySpan<byte> data)
     {
         using ContentLock.Scope locked = _lock.Writing();
+        if (IsImmutable)
+            return -(int)Errno.EPERM;
         int result = Overlay.Write(offset, data);
         return result < 0 ? NoteRefusal(result) : data.Length;
     }
@@ -149,6 +217,14 @@ internal sealed class FileContent : IDisposable
         if (result >= 0)
             _isEmptied |= size == 0;
         return result;
+    }
+
+    /// <summary>Makes the file this long where it is shorter. The length is looked at under the lock: it is never cut off.</summary>
+    internal int Extend(long size)
+    {
+        using ContentLock.Scope locked = _lock.Writing();
+        Overlay.Load();
+        return size > LogicalBytes ? NoteRefusal(Overlay.Resize(size)) : 0;
     }
 
     /// <summary>Makes a range read as zeros without changing the length (fallocate's PUNCH_HOLE and ZERO_RANGE).</summary>
@@ -165,7 +241,7 @@ internal sealed class FileContent : IDisposable
     internal long TakeFrames(FileContent from, long offsetIn, long offsetOut, long length)
     {
         int frameBytes = _services.Options.FrameBytes;
-        if (from == this || length < LeastTakenBytes || offsetIn % frameBytes != 0 || offsetOut % frameBytes != 0)
+        if (from == this || IsImmutable || length < LeastTakenBytes || offsetIn % frameBytes != 0 || offsetOut % frameBytes != 0)
             return 0;
         // Two copies in opposite directions must not wait for each other. The reader's lock keeps the frames from being rewritten in place.
         bool isFirst = from.Node.Id < Node.Id;
@@ -234,38 +310,21 @@ internal sealed class FileContent : IDisposable
     internal int Persist()
     {
         using ContentLock.Scope locked = _lock.Writing();
-        if (!IsDirty)
+        // A redo is on disk.
+        if (!Overlay.IsDirty)
             return 0;
         int result = _services.State is { WorkingCopiesSurvive: true } ? Overlay.Persist() : -(int)Errno.EOPNOTSUPP;
         _isEmptied &= result < 0;
         return result;
     }
 
-    /// <summary>
-    /// Content that a power cut must not take, because another file's goes for it: on disk when it returns 0. −EOPNOTSUPP where that takes a commit.
-    /// </summary>
-    internal int Settle()
-    {
-        int result = Persist();
-        if (result < 0)
-            return result;
-        using ContentLock.Scope locked = _lock.Committing();
-        if (IsDirty)
-            return Overlay.Synchronize();
-        bool isOnDisk = !SourceTree.TryReadRecord(Base.Stored, out SizeRecord record) || record.Epoch != _services.State!.Epoch;
-        return isOnDisk ? 0 : SystemCallsFile.SynchronizeData(Base.Stored);
-    }
-
-    /// <summary>Forgets a replacement that could not be written whole: the old version is the file again.</summary>
+    /// <summary>What was written cannot be kept: the old version is the file again. For who holds the lock for writing.</summary>
     internal void Revert()
     {
-        using ContentLock.Scope locked = _lock.Writing();
-        if (CutShort == 0)
-            return;
         Overlay.Revert();
         _refusal = 0;
+        _isEmptied = false;
         Node.NoteStalePages();
-        _services.Log.Error($"{Node.AnyLink?.NativeName.ToString()}: not all of its new content could be written; the old version stays");
     }
 
     /// <summary>A file made with O_TMPFILE is about to get a name.</summary>
@@ -287,6 +346,7 @@ internal sealed class FileContent : IDisposable
     {
         using ContentLock.Scope locked = _lock.Writing();
         Overlay.ForgetName();
+        EndRewrite();
     }
 
     /// <summary>The name is another now. A hint for the next mount, so an error does not matter.</summary>
@@ -310,6 +370,9 @@ internal sealed class FileContent : IDisposable
         {
             if (!IsDirty)
                 return 0;
+            // Half of a new content must not take the place of the old one.
+            if (CutShort < 0)
+                return CutShort;
             // It was opened again since the queue looked, and writes to it would not be noticed.
             if (isBackground && IsLent)
                 return -(int)Errno.EAGAIN;
@@ -328,15 +391,21 @@ internal sealed class FileContent : IDisposable
                 OnDisk.MoveToLost();
             if (result < 0 || next is null)
                 return result;
+            _services.Pace.Note(Node.Id, next.WrittenBytes);
             _lock.BecomeExclusive();
             Overlay.Rebase(next);
             _refusal = 0;
             _isEmptied = false;
             return 0;
         }
-        catch (Exception e) when (ContentFault.IsExpected(e))
+        catch (Exception e)
         {
+            Change.Abandon();
+            // Whatever it is: the content stays dirty, and the queue tries again.
             int result = ContentFault.Report(e, this, _services.Log);
+            // The source's word to a read. Only the committer says by it that the content is kept elsewhere.
+            if (result == -(int)Errno.ESTALE)
+                result = -(int)Errno.EIO;
             Outcome.NoteEnd(result, isBackground);
             return result;
         }
@@ -360,19 +429,22 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>
-    /// Puts a commit's new version on disk. That takes as long as the version is large, so a commit that nobody waits for lets writers in meanwhile:
-    /// −EAGAIN where they changed what the version was made of.
+    /// Puts a commit's new version on disk. That takes as long as the version is large, so a commit that gives way lets writers in meanwhile.
     /// </summary>
-    internal int SynchronizeVersion(FileDescriptor version, bool yields)
+    internal int SynchronizeVersion(FileDescriptor version, bool yields) =>
+        yields ? LetWritersIn(version, SystemCallsFile.SynchronizeData) : SystemCallsFile.SynchronizeData(version);
+
+    /// <summary>
+    /// A part of a commit that reads nothing of what writers change. −EAGAIN where they changed what the version was made of.
+    /// </summary>
+    internal int LetWritersIn<T>(T state, Func<T, int> part)
     {
-        if (!yields)
-            return SystemCallsFile.SynchronizeData(version);
         (StoredBase from, long changes) = (Base, Overlay.Changes.Count);
         _lock.PauseCommit();
         int result;
         try
         {
-            result = SystemCallsFile.SynchronizeData(version);
+            result = part(state);
         }
         finally
         {
@@ -384,6 +456,32 @@ internal sealed class FileContent : IDisposable
     /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>
     internal void LockOutReaders() => _lock.BecomeExclusive();
 
+    /// <summary>The base is one that does not change any more.</summary>
+    internal void LetReadersIn() => _lock.BecomeShared();
+
+    /// <summary>
+    /// A rewrite of the stored file failed on its way: from here on the redo is what is read, until the next commit has
+    /// finished it. The commit holds the lock alone.
+    /// </summary>
+    internal void BeginRedo(StoredBase redo, FrameMap map)
+    {
+        Volatile.Write(ref _unfinished, new UnfinishedRewrite(map, ModifyTime, Overlay.Changes.Count));
+        Overlay.ReadFromRedo(redo);
+    }
+
+    /// <summary>The redo holds all of the content.</summary>
+    internal bool IsInRedo => Unfinished is { } unfinished && (!Overlay.IsDirty || Overlay.Changes.Count == unfinished.Changes);
+
+    /// <summary>No mount is to do the rewrite any more.</summary>
+    internal void EndRewrite()
+    {
+        if (Unfinished is null)
+            return;
+        _services.State!.RemoveWorkingFile(new WorkingName(WorkingRole.Redo, Node.Id, 0, 0).Terminated());
+        _services.Inspector.EndRewrite(Published.InodeNumber);
+        Volatile.Write(ref _unfinished, null);
+    }
+
     /// <summary>The commit's new version has the name. The caller holds the node's gate.</summary>
     internal void NotePublished(in Statx stored)
     {
@@ -391,7 +489,8 @@ internal sealed class FileContent : IDisposable
         // The kernel's pages hold this content: the writes went through them.
         Node.KeepPages(Published.Version, next.Version);
         Published = next;
-        _services.NotePublication();
+        IsPublishedUnseen = false;
+        _services.NotePublication(Node.Id);
     }
 
     /// <summary>
@@ -408,17 +507,72 @@ internal sealed class FileContent : IDisposable
         return false;
     }
 
-    /// <summary>Attributes of the stored file without walking to its name, where this content has all the rest that stat(2) shows.</summary>
-    internal bool TryStat(out Statx stat, out long logicalBytes)
+    /// <summary>
+    /// The committed version as an open file, for a caller that does not hold the content's lock: a commit that ends meanwhile closes the version before it.
+    /// False where the last handle is closed already.
+    /// </summary>
+    internal bool TryRentBase(out DescriptorLease lease)
     {
-        (stat, logicalBytes) = (default, 0);
-        StoredBase current = Base;
-        if (!Overlay.IsLoaded || !current.TryStat(out stat))
-            return false;
-        logicalBytes = LogicalBytes;
-        // What somebody wrote into the stored file itself is not this content.
-        return IsDirty || StoredIdentity.Of(stat) == current.Identity;
+        StoredBase current;
+        do
+        {
+            current = Base;
+            if (current.TryRent(out lease))
+                return true;
+        }
+        while (current != Base);
+        return false;
     }
+
+    /// <summary>Attributes of the stored file without walking to its name, where this content has all the rest that stat(2) shows.</summary>
+    internal bool TryStat(out Statx stat, out ShownContent shown)
+    {
+        // A writer that never stops changes length and times together all the same.
+        const int Attempts = 100;
+        bool isOurs = false;
+        long changeLook = 0;
+        (stat, shown) = (default, default);
+        for (int attempt = 0; attempt < Attempts; attempt++)
+        {
+            int look = Overlay.Shown.Look();
+            changeLook = Change.Look();
+            StoredBase current = Base;
+            shown = Show();
+            if (!shown.IsLoaded || !current.TryStat(out stat))
+                return false;
+            // What somebody wrote into the stored file itself is not this content.
+            isOurs = shown.IsDirty || StoredIdentity.Of(stat) == current.Identity;
+            if (!Overlay.Shown.HasChanged(look))
+                break;
+        }
+        if (!isOurs)
+            return false;
+        Timestamp change = Change.Of(changeLook, stat.ChangeTime.ToTimestamp());
+        stat.ChangeTime = StatxTimestamp.Of(shown.IsDirty && shown.ChangeTime > change ? shown.ChangeTime : change);
+        return true;
+    }
+
+    /// <summary>The change time that users see. False where the stored file is not this content, or was replaced just now: then its name knows.</summary>
+    internal bool TryShowChange(out Timestamp shown)
+    {
+        shown = default;
+        StoredBase current = Base;
+        long look = Change.Look();
+        if (!current.TryStat(hasName: Node.AnyLink is not null, out Statx stat) || !IsDirty && StoredIdentity.Of(stat) != current.Identity)
+            return false;
+        shown = ChangeTimeOf(look, stat);
+        return true;
+    }
+
+    /// <summary>What a commit keeps, and users see, where the stored file shows <paramref name="stat"/>, which was asked for after <see cref="ShownChange.Look"/>.</summary>
+    internal Timestamp ChangeTimeOf(long look, in Statx stat)
+    {
+        Timestamp stored = Change.Of(look, stat.ChangeTime.ToTimestamp());
+        return IsDirty && ChangeTime is var written && written > stored ? written : stored;
+    }
+
+    /// <summary>What stat(2) shows of it besides the stored file's attributes, all of one moment.</summary>
+    internal ShownContent Show() => Overlay.Show();
 
     /// <summary>Nobody has it open.</summary>
     public void Dispose() => Overlay.Dispose();

@@ -18,6 +18,11 @@ internal sealed class HandleCounts
     /// <summary>Handles that may read.</summary>
     internal int Readable { get; set; }
 
+    /// <summary>
+    /// Handles that a program may have mapped to write. The kernel keeps what it stores there until it writes the pages.
+    /// </summary>
+    internal int Mappable { get; set; }
+
     /// <summary>Handles of which the kernel keeps pages.</summary>
     internal int Cached { get; set; }
 

@@ -67,9 +67,10 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
 
     private bool TryNote(WorkingCopy working, Timestamp modify)
     {
-        bool isNoted = working.WriteRecord(working.Record with { IsLent = true, ModifyTime = modify }) >= 0;
+        Timestamp change = overlay.Changes.ChangeTime;
+        bool isNoted = working.WriteRecord(working.Record with { IsLent = true, ModifyTime = modify, ChangeTime = change }) >= 0;
         if (!isNoted)
-            working.NoteReturned(overlay.Base.Identity, modify);
+            working.NoteReturned(overlay.Base.Identity, modify, change);
         return isNoted;
     }
 
@@ -97,7 +98,7 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
         Timestamp modify = stat.ModifyTime.ToTimestamp();
         overlay.Changes.NoteReturned(modify, ChangeTimeOf(stat));
         overlay.NoteReturned(_returnedBytes = stat.Size);
-        working.NoteReturned(overlay.Base.Identity, modify);
+        working.NoteReturned(overlay.Base.Identity, modify, overlay.Changes.ChangeTime);
         WasUnderWay = true;
         return true;
     }
@@ -109,7 +110,7 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
         if (_isCommitted)
             overlay.NoteCommitted();
         else
-            overlay.Working!.FindBlocks(_returnedBytes);
+            overlay.FindBlocks(_returnedBytes);
     }
 
     /// <summary>A commit made a version of it, while the kernel goes on with it.</summary>
@@ -123,14 +124,25 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
         return isKnown;
     }
 
+    /// <summary>What stat(2) shows, by one look at the working copy. False where it was taken back meanwhile.</summary>
+    internal bool TryShow(bool hasHoles, out ShownContent shown)
+    {
+        bool isKnown = TryStat(out Statx stat);
+        shown = !isKnown ? default
+            : new(true, true, stat.Size, hasHoles, stat.ModifyTime.ToTimestamp(), ChangeTimeOf(stat));
+        return isKnown;
+    }
+
     /// <summary>Modification time.</summary>
     internal Timestamp ModifyTime => TryStat(out Statx stat) ? stat.ModifyTime.ToTimestamp() : overlay.Changes.ModifyTime;
 
-    /// <summary>When it was changed last. That it was lent, or described anew for the next mount, is no change.</summary>
+    /// <summary>
+    /// When it was changed last. That it was lent, or described anew for the next mount, is no change: its own change time moves then, and its modification time only where the kernel writes.
+    /// </summary>
     internal Timestamp ChangeTime => TryStat(out Statx stat) ? ChangeTimeOf(stat) : overlay.Changes.ChangeTime;
 
     private Timestamp ChangeTimeOf(in Statx stat) =>
-        stat.ModifyTime.ToTimestamp() != _knownTime && stat.ChangeTime.ToTimestamp() > overlay.Changes.ChangeTime ? stat.ChangeTime.ToTimestamp() : overlay.Changes.ChangeTime;
+        stat.ModifyTime.ToTimestamp() is var modify && modify != _knownTime && modify > overlay.Changes.ChangeTime ? modify : overlay.Changes.ChangeTime;
 
     /// <summary>Somebody set the modification time.</summary>
     internal void NoteTimes(Timestamp modify)

@@ -20,7 +20,10 @@ internal static class LostContent
         for (long at = 0; at < stat.Size; at += PageBytes)
         {
             int count = SystemCallsFile.Read(file, at, page);
-            if (count <= 0 || !page[..count].ContainsAnyExcept((byte)0))
+            // A disk that refuses to tell has lost nothing yet.
+            if (count < 0)
+                return false;
+            if (count == 0 || !page[..count].ContainsAnyExcept((byte)0))
                 return true;
         }
         return false;

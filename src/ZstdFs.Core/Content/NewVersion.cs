@@ -14,6 +14,7 @@ internal sealed class NewVersion : IDisposable
     private WorkingName? _name;
     private FileDescriptor? _file;
     private EarlyFrames? _adopted;
+    private WorkingName? _earlyName;
     private bool _isUnnamed;
 
     internal NewVersion(ContentServices services, StateFolder state, ulong inodeNumber)
@@ -22,6 +23,9 @@ internal sealed class NewVersion : IDisposable
     }
 
     internal FileDescriptor File => _file!;
+
+    /// <summary>What the disk has to write of it.</summary>
+    internal long WrittenBytes { get; private set; }
 
     /// <summary>Writes the content as frames. −EAGAIN where it gave way to a writer.</summary>
     /// <param name="content">The content.</param>
@@ -32,21 +36,31 @@ internal sealed class NewVersion : IDisposable
     {
         if (content.Overlay.CompleteEarlyFrames is { } early)
         {
-            (_adopted, _file, _name) = (early, early.File, early.Name);
-            int added = new VersionWriter(_services, content, yields).Write(early.Continue(), out map);
+            (_adopted, _file, _name, _earlyName) = (early, early.File, early.Name, early.Name);
+            StoredFileWriter rest = early.Continue();
+            int added = new VersionWriter(_services, content, yields).Write(rest, out map);
+            WrittenBytes = rest.WrittenBytes;
             // An earlier attempt may have got further than this one.
             return added < 0 ? added : SystemCallsFile.Truncate(File, map.StoredBytes);
         }
         map = null!;
         // Without a name it is gone after a crash, wherever it lies. Where the file system has no such files the version is made here, and copied in the end.
         if (folder is not null && CreateUnnamed(folder) >= 0)
-            return new VersionWriter(_services, content, yields).Write(new StoredFileWriter(_services, File), out map);
+            return WriteAnew(content, yields, out map);
         var name = new WorkingName(WorkingRole.Version, _inodeNumber, _state.Epoch, _services.NextTemporary());
         int result = _state.CreateWorkingFile(name, out _file);
         if (result < 0)
             return result;
         _name = name;
-        return new VersionWriter(_services, content, yields).Write(new StoredFileWriter(_services, _file), out map);
+        return WriteAnew(content, yields, out map);
+    }
+
+    private int WriteAnew(FileContent content, bool yields, out FrameMap map)
+    {
+        var writer = new StoredFileWriter(_services, File);
+        int result = new VersionWriter(_services, content, yields).Write(writer, out map);
+        WrittenBytes = writer.WrittenBytes;
+        return result;
     }
 
     private int CreateUnnamed(FileDescriptor folder)
@@ -120,6 +134,8 @@ internal sealed class NewVersion : IDisposable
     {
         int result = rewrite.Describe(File, target, path);
         var name = new WorkingName(WorkingRole.Redo, _inodeNumber, 0, 0);
+        // The removal of an earlier one that is outstanding must not meet this one.
+        _state.KeepWorkingFile(name.Terminated());
         if (result >= 0)
             result = SystemCallsAt.Rename(_state.Working, new NativeName(_name!.Value.Terminated()), _state.Working, new NativeName(name.Terminated()), 0);
         if (result < 0)
@@ -135,6 +151,21 @@ internal sealed class NewVersion : IDisposable
     /// <summary>The rewrite is on disk.</summary>
     internal void DropRedo() => RemoveName();
 
+    /// <summary>The target was not touched: no mount is to do the rewrite. Early frames are the working copy's again, under the name where a next mount looks for them.</summary>
+    internal void GiveUpRedo()
+    {
+        if (_adopted is null)
+        {
+            RemoveName();
+            return;
+        }
+        if (_name is not { Role: WorkingRole.Redo } redo)
+            return;
+        WorkingName early = _earlyName!.Value;
+        if (SystemCallsAt.Rename(_state.Working, new NativeName(redo.Terminated()), _state.Working, new NativeName(early.Terminated()), 0) >= 0)
+            Rename(early);
+    }
+
     /// <summary>Gives the open file away.</summary>
     internal FileDescriptor Release()
     {
@@ -146,7 +177,7 @@ internal sealed class NewVersion : IDisposable
     private void RemoveName()
     {
         if (_name is { } name)
-            _ = SystemCallsAt.Unlink(_state.Working, new NativeName(name.Terminated()));
+            _state.RemoveWorkingFile(name.Terminated());
         Rename(null);
     }
 

@@ -44,12 +44,14 @@ internal sealed class Overlay : IDisposable
     internal Overlay(ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
         : this(services, node, @base, early)
     {
-        (Working, LogicalBytes, MayHaveHoles, _isLoaded) = (left, logicalBytes, true, true);
+        (Working, LogicalBytes, _isLoaded) = (left, logicalBytes, true);
         BaseLimit = Math.Min(left.Record.BaseLimit, logicalBytes);
+        MayHaveHoles = left.HasHoles(BaseLimit, logicalBytes)
+            || early is not null && services.HasHoles(early.File, early.Content.Map);
         // The crash came when the length was to follow the limit, or the other way round.
         if (BaseLimit < left.Record.BaseLimit)
-            _ = left.Limit(BaseLimit);
-        Changes.NoteLeft(left.Record.ModifyTime);
+            left.Limit(BaseLimit);
+        Changes.NoteLeft(left.Record.ModifyTime, left.LeftChangeTime);
         if (IsLent)
             Changes.NoteLent();
     }
@@ -72,6 +74,24 @@ internal sealed class Overlay : IDisposable
 
     internal UncommittedChanges Changes { get; } = new();
 
+    /// <summary>Around every change of what <see cref="Show"/> tells.</summary>
+    internal ShownSequence Shown { get; } = new();
+
+    /// <summary>What stat(2) shows of it, all of one moment. Without a lock, beside writers and commits.</summary>
+    internal ShownContent Show()
+    {
+        while (true)
+        {
+            int look = Shown.Look();
+            bool hasHoles = MayHaveHoles || Base.HasHoles && (BaseLimit > 0 || !IsDirty);
+            ShownContent shown = IsLent && _lending.TryShow(hasHoles, out ShownContent lent)
+                ? lent
+                : new(IsLoaded, IsDirty || Base.IsRedo, _logicalBytes, hasHoles, Changes.ModifyTime, Changes.ChangeTime);
+            if (!Shown.HasChanged(look))
+                return shown;
+        }
+    }
+
     /// <summary>Modification time of what is not committed yet.</summary>
     internal Timestamp ModifyTime => IsLent ? _lending.ModifyTime : Changes.ModifyTime;
 
@@ -91,6 +111,9 @@ internal sealed class Overlay : IDisposable
     internal bool MayHaveHoles { get; private set; }
 
     internal WorkingCopy? Working { get; private set; }
+
+    /// <summary>All of it is in a working copy that tells the next mount so.</summary>
+    internal bool IsInWorkingCopy => Working is not null && !ReplacesBase;
 
     /// <summary>What shows through where nothing was written, up to <see cref="BaseLimit"/>.</summary>
     internal StoredBase Lower => _early.Content ?? Base;
@@ -154,9 +177,13 @@ internal sealed class Overlay : IDisposable
         }
         if (result < 0)
             return Fail(result);
-        MayHaveHoles |= offset > LogicalBytes;
-        LogicalBytes = newSize;
-        Changes.Note();
+        bool leavesHole = offset > LogicalBytes;
+        using (Shown.Change())
+        {
+            MayHaveHoles |= leavesHole;
+            LogicalBytes = newSize;
+            Changes.Note(data.Length);
+        }
         _early.KeepPace();
         return 0;
     }
@@ -182,8 +209,11 @@ internal sealed class Overlay : IDisposable
         long last = end == LogicalBytes ? (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes * BlockMap.BlockBytes : end / BlockMap.BlockBytes * BlockMap.BlockBytes;
         if (last - first < PunchedBytes || !Working!.TryPunch(first, last, BaseLimit))
             return WriteZeros(offset, end);
-        MayHaveHoles = true;
-        Changes.Note();
+        using (Shown.Change())
+        {
+            MayHaveHoles = true;
+            Changes.Note();
+        }
         result = WriteZeros(offset, first);
         return result < 0 ? result : WriteZeros(last, end);
     }
@@ -219,17 +249,22 @@ internal sealed class Overlay : IDisposable
                 result = Working.WriteRecord(Working.Record with { IsIncomplete = replaces });
             if (result >= 0)
                 result = Working.Resize(LogicalBytes, size);
-            // In between, the working copy's length hides what the limit will.
-            if (result >= 0 && size < BaseLimit)
-                result = Working.Limit(size);
             if (result < 0)
                 return Fail(result);
+            // Until that is on disk, the working copy's length hides what the limit will. The blocks behind are gone by
+            // now: to refuse the change would be to show what is below them.
+            if (size < BaseLimit)
+                Working.Limit(size);
         }
-        BaseLimit = Math.Min(BaseLimit, size);
         ReplacesBase = replaces;
-        MayHaveHoles |= size > LogicalBytes;
-        LogicalBytes = size;
-        Changes.Note();
+        bool leavesHole = size > LogicalBytes;
+        using (Shown.Change())
+        {
+            BaseLimit = Math.Min(BaseLimit, size);
+            MayHaveHoles = leavesHole || MayHaveHoles && size > 0;
+            LogicalBytes = size;
+            Changes.Note();
+        }
         return 0;
     }
 
@@ -257,6 +292,7 @@ internal sealed class Overlay : IDisposable
             Base = Base.Identity,
             BaseLimit = _buffer.IsUsed ? 0 : BaseLimit,
             ModifyTime = IsDirty ? ModifyTime : Base.Identity.ModifyTime,
+            ChangeTime = IsDirty ? ChangeTime : default,
             IsIncomplete = ReplacesBase,
         };
         int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
@@ -296,8 +332,11 @@ internal sealed class Overlay : IDisposable
         result = Working!.Resize(LogicalBytes, BaseLimit);
         if (result < 0)
             return Fail(result);
-        LogicalBytes = BaseLimit;
-        Changes.Note();
+        using (Shown.Change())
+        {
+            LogicalBytes = BaseLimit;
+            Changes.Note();
+        }
         return taken;
     }
 
@@ -312,8 +351,11 @@ internal sealed class Overlay : IDisposable
     /// <summary>Somebody set the modification time: the base with another time is the same base.</summary>
     internal void NoteTimes(in StoredIdentity same, Timestamp modify)
     {
-        Changes.ModifyTime = modify;
-        Base.NoteTimes(same);
+        using (Shown.Change())
+        {
+            Changes.ModifyTime = modify;
+            Base.NoteTimes(same);
+        }
         _lending.NoteTimes(modify);
         if (Working is not null)
             _ = Working.WriteRecord(Working.Record with { Base = same, ModifyTime = modify });
@@ -324,8 +366,11 @@ internal sealed class Overlay : IDisposable
     {
         int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
         if (result >= 0)
-            result = Working!.WriteRecord(Working.Record with { ModifyTime = ModifyTime, IsIncomplete = false });
+            result = Working!.WriteRecord(Working.Record with { ModifyTime = ModifyTime, ChangeTime = ChangeTime, IsIncomplete = false });
         ReplacesBase &= result < 0;
+        // Writers whose requests came out of order have filled it meanwhile.
+        if (result >= 0 && MayHaveHoles && !IsLent && !HasEarlyFrames)
+            MayHaveHoles = Working!.HasHoles(BaseLimit, LogicalBytes);
         return result;
     }
 
@@ -343,17 +388,20 @@ internal sealed class Overlay : IDisposable
             Changes.NoteLent();
     }
 
-    /// <summary>The kernel wrote, and is through.</summary>
-    internal void NoteReturned(long logicalBytes)
+    /// <summary>The kernel wrote, and is through. What it left out is found by <see cref="FindBlocks"/>.</summary>
+    internal void NoteReturned(long logicalBytes) => LogicalBytes = logicalBytes;
+
+    /// <summary>Finds what the kernel wrote.</summary>
+    internal void FindBlocks(long logicalBytes)
     {
-        LogicalBytes = logicalBytes;
-        MayHaveHoles = true;
+        Working!.FindBlocks(logicalBytes);
+        MayHaveHoles = Working.HasHoles(BaseLimit, logicalBytes);
     }
 
     /// <summary>−EIO where the disk refused some of what was written.</summary>
     internal int Check() => Math.Min(_early.Durable?.Check() ?? 0, Working?.Durable.Check() ?? 0);
 
-    /// <summary>Writes again what the disk refused. False where that is gone. Nobody may read meanwhile.</summary>
+    /// <summary>Writes again what the disk refused. False where that is gone; where it could not be written yet, <see cref="Check"/> goes on saying so. Nobody may read meanwhile.</summary>
     internal bool TryRepeat()
     {
         _early.Durable?.Repeat();
@@ -379,7 +427,7 @@ internal sealed class Overlay : IDisposable
     /// <summary>Keeps all of the content as a plain file in <c>.zstdfs/lost</c>, completed from what it was written over.</summary>
     internal int MoveToLost()
     {
-        int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
+        int result = Working is null ? MoveToWorkingCopy() : 0;
         if (result >= 0)
             result = Working!.CompleteAndMoveToLost(Math.Min(BaseLimit, LogicalBytes), LogicalBytes, _readBelow);
         if (result < 0)
@@ -395,7 +443,12 @@ internal sealed class Overlay : IDisposable
     internal void Rebase(StoredBase next)
     {
         StoredBase old = Base;
-        Base = next;
+        using (Shown.Change())
+        {
+            Base = next;
+            if (!IsLent)
+                NoteClean();
+        }
         if (old.Stored != next.Stored)
             old.Dispose();
         // The kernel goes on with the working copy, which holds more by now, or will. Where this is not noted, the next mount tells by what the commit noted before.
@@ -407,6 +460,35 @@ internal sealed class Overlay : IDisposable
         }
         NoteCommitted();
     }
+
+    /// <summary>
+    /// A commit wrote a part of the next version into the stored file itself, and failed. All of it is in a redo, which
+    /// is what is below from now on; what was written since the version before lies over it as it did, and is in it.
+    /// </summary>
+    internal void ReadFromRedo(StoredBase redo)
+    {
+        Working?.NoteRedo();
+        // They are in the redo, or are the redo.
+        _early.Discard();
+        ReplaceBase(redo);
+    }
+
+    /// <summary>The same version under what was written, in another place.</summary>
+    internal void ReplaceBase(StoredBase same)
+    {
+        StoredBase old = Base;
+        using (Shown.Change())
+            Base = same;
+        if (old.Stored != same.Stored)
+            old.Dispose();
+    }
+
+    /// <summary>
+    /// The rewrite that had failed is done, and its redo is about to go: what was written since lies over the stored
+    /// file now, and a next mount must not take that for another one. 0 or −errno.
+    /// </summary>
+    internal int NoteRewritten(in StoredIdentity stored) =>
+        Working?.WriteRecord(Working.Record with { Base = stored, CommittedInode = 0 }) ?? 0;
 
     /// <summary>The base holds all of it.</summary>
     internal void NoteCommitted()
@@ -421,24 +503,32 @@ internal sealed class Overlay : IDisposable
     /// <summary>Forgets what was written: the base is the file again.</summary>
     internal void Revert()
     {
+        using (Shown.Change())
+        {
+            NoteClean();
+            _isLoaded = false;
+        }
         Clear();
         _buffer.Release();
-        _isLoaded = false;
         _failure = 0;
+        // Its length is not to be asked of the stored file.
+        if (Base.IsRedo)
+            Load();
     }
 
     private void Clear()
     {
+        // What is shown comes first: the rest may take its time.
+        using (Shown.Change())
+            NoteClean();
         Working?.Discard();
         Working = null;
         _early.Discard();
-        MayHaveHoles = false;
-        NoteClean();
     }
 
     private void NoteClean()
     {
-        ReplacesBase = false;
+        ReplacesBase = MayHaveHoles = false;
         Changes.NoteClean();
     }
 

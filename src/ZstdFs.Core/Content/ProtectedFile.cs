@@ -1,3 +1,4 @@
+using ZstdFs.Core.Inodes;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
@@ -16,7 +17,19 @@ internal static class ProtectedFile
         (stored.Attributes & ImmutableAttribute) != 0 || (stored.Attributes & AppendAttribute) != 0 && !appends ? -(int)Errno.EPERM : 0;
 
     /// <summary>Whether the open file may get another length.</summary>
-    internal static int CheckTruncate(FileDescriptor stored) => SystemCallsAt.Stat(stored, out Statx stat) < 0 ? 0 : CheckWrite(stat, appends: false);
+    internal static int CheckTruncate(FileContent content) => TryStat(content, out Statx stat) ? CheckWrite(stat, appends: false) : 0;
+
+    /// <summary>Whether fallocate(2) may do this to the open file.</summary>
+    internal static int CheckAllocate(FileContent content, uint mode) =>
+        TryStat(content, out Statx stat) ? CheckWrite(stat, appends: (mode & ~AllocateFlags.KeepSize) == 0) : 0;
+
+    private static bool TryStat(FileContent content, out Statx stat)
+    {
+        stat = default;
+        bool isOpen = content.TryRentBase(out DescriptorLease stored);
+        using (stored)
+            return isOpen && SystemCallsAt.Stat(stored.Descriptor, out stat) >= 0;
+    }
 
     /// <summary>The flags of a stored file that is about to be replaced.</summary>
     internal readonly record struct Mark(int Result, uint Flags, bool AppendsOnly);

@@ -9,17 +9,68 @@ internal static class StoredAttributes
 {
     private const int LongestListBytes = 65536; // the kernel's limit for a list and for a value
 
+    private const uint SetIdBits = 0xC00;
+
     internal static NativeName Capabilities => new("security.capability\0"u8);
 
-    /// <summary>Copies everything but our own record. Capabilities may be later than the content; who may not set them leaves them behind.</summary>
+    /// <summary>Copies everything but our own record, for which room is taken first. Capabilities may be later than the content; who may not set them leaves them behind.</summary>
     internal static int Copy(FileDescriptor from, FileDescriptor to, in Statx old)
     {
         int result = SystemCallsFile.ChangeOwner(to, old.UserId, old.GroupId);
         // Who may not set it (in a user namespace) rewrites the file in place, where no rename needs it.
         _ = InodeFlags.CopyProject(from, to);
         if (result >= 0)
+            result = RecordRoom.Take(to);
+        if (result >= 0)
+            result = CopyExtended(from, to);
+        if (RecordRoom.IsFull(result) && RecordRoom.TryGiveUp(to))
             result = CopyExtended(from, to);
         return result < 0 ? result : SystemCallsFile.ChangeMode(to, (uint)(old.Mode & 0xFFF));
+    }
+
+    /// <summary>
+    /// The kernel takes capabilities away at every write, the daemon's too, and set-id bits where the daemon is not
+    /// root.
+    /// </summary>
+    internal static bool LosesToAWrite(FileDescriptor stored) =>
+        ExtendedAttributes.Get(stored, Capabilities, default) > 0
+        || !Credentials.IsRoot && SystemCallsAt.Stat(stored, out Statx stat) >= 0 && (stat.Mode & SetIdBits) != 0;
+
+    /// <summary>
+    /// Keeps on a version what writes to the stored file take away, before the first of them:
+    /// <see cref="PutBackPrivileges"/> gives it back, of this mount or the next.
+    /// </summary>
+    internal static int CopyPrivileges(FileDescriptor stored, FileDescriptor version)
+    {
+        int result = SystemCallsAt.Stat(stored, out Statx stat);
+        if (result >= 0)
+            result = SystemCallsFile.ChangeMode(version, stat.Mode & 0xFFFu);
+        return result < 0 ? result : CopyCapabilities(stored, version);
+    }
+
+    /// <summary>After the writes. Bits are only added: the version of an earlier program has none.</summary>
+    internal static int PutBackPrivileges(FileDescriptor version, FileDescriptor stored)
+    {
+        int result = SystemCallsAt.Stat(version, out Statx kept);
+        Statx now = default;
+        if (result >= 0)
+            result = SystemCallsAt.Stat(stored, out now);
+        uint lost = kept.Mode & SetIdBits & ~(uint)now.Mode;
+        if (result >= 0 && lost != 0)
+            result = SystemCallsFile.ChangeMode(stored, now.Mode & 0xFFFu | lost);
+        return result < 0 ? result : CopyCapabilities(version, stored);
+    }
+
+    private static int CopyCapabilities(FileDescriptor from, FileDescriptor to)
+    {
+        const int LongestBytes = 64; // struct vfs_ns_cap_data has 24
+        Span<byte> value = stackalloc byte[LongestBytes];
+        int bytes = ExtendedAttributes.Get(from, Capabilities, value);
+        if (bytes <= 0)
+            return PassingFault.Is(bytes) ? bytes : 0;
+        int result = ExtendedAttributes.Set(to, Capabilities, value[..bytes], 0);
+        // Who may not set them leaves them behind.
+        return result == -(int)Errno.EPERM ? 0 : result;
     }
 
     private static int CopyExtended(FileDescriptor from, FileDescriptor to)

@@ -16,6 +16,8 @@ internal sealed class StoredBase : IDisposable
     private readonly bool _isFresh;
     private readonly ulong _cacheId;
     private StoredFileReader? _reader;
+    // Of a stored file that a rewrite in place left half done: the redo, which holds the whole version.
+    private readonly FileDescriptor? _redo;
     // What its record said, which users were shown as its length; null where the frames were asked.
     private long? Noted { get; init; }
 
@@ -24,11 +26,16 @@ internal sealed class StoredBase : IDisposable
     /// <param name="stat">Its attributes.</param>
     /// <param name="isFresh">Created, and no content committed yet: empty whatever is in it.</param>
     /// <param name="map">Its frames, where they are known because they were just written.</param>
-    internal StoredBase(ContentServices services, FileDescriptor file, in Statx stat, bool isFresh = false, FrameMap? map = null)
+    /// <param name="redo">Where the frames are, if they are not in the stored file yet; owned from here on.</param>
+    internal StoredBase(ContentServices services, FileDescriptor file, in Statx stat, bool isFresh = false,
+        FrameMap? map = null, FileDescriptor? redo = null)
     {
         _services = services;
+        _redo = redo;
         Stored = file;
         Identity = StoredIdentity.Of(stat);
+        WrittenBytes = stat.Size;
+        FoundChange = stat.ChangeTime.ToTimestamp();
         _isFresh = isFresh;
         _cacheId = services.NextCacheId();
         if (map is not null)
@@ -43,12 +50,27 @@ internal sealed class StoredBase : IDisposable
             FileAdvice.WillNeed(file, stat.Size - IndexBytes, IndexBytes);
             FileAdvice.WillNeed(file, 0, FirstBytes);
         }
-        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null) { HasHoles = facts.HasHoles, Noted = facts.IsFromRecord ? facts.LogicalBytes : null };
+        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null) { HasHoles = facts.HasHoles, Noted = facts.IsFromRecord ? facts.LogicalBytes : null, Change = facts.Change };
     }
 
     internal FileDescriptor Stored { get; }
 
+    /// <summary>The file that holds the frames.</summary>
+    internal FileDescriptor Frames => _redo ?? Stored;
+
+    /// <summary>The frames are in a redo: the stored file holds any part of them.</summary>
+    internal bool IsRedo => _redo is not null;
+
     internal StoredIdentity Identity { get; private set; }
+
+    /// <summary>What the commit that made it had to write to the disk.</summary>
+    internal long WrittenBytes { get; init; }
+
+    /// <summary>The stored file's change time when it was opened.</summary>
+    internal Timestamp FoundChange { get; }
+
+    /// <summary>What its record said then of the change time that users see.</summary>
+    internal RecordedChange Change { get; init; }
 
     /// <summary>The stored file was opened for writing too: its creation made it.</summary>
     internal bool IsWritable { get; init; }
@@ -86,7 +108,7 @@ internal sealed class StoredBase : IDisposable
     /// <summary>Whether whole frames of zeros are at this offset, and where they, or what is none, end; at most <paramref name="limit"/>.</summary>
     internal bool IsHole(long offset, long limit, out long end)
     {
-        using var holes = new StoredHoles(Stored, Map, _services.ZeroFrames);
+        using var holes = new StoredHoles(Frames, Map, _services.ZeroFrames);
         return holes.Find(offset, limit, out end);
     }
 
@@ -98,7 +120,13 @@ internal sealed class StoredBase : IDisposable
                 return reader;
             lock (_gate)
             {
-                StoredFileReader built = _reader ?? NewReader(FrameScanner.ScanIntact(Stored, Identity.Size).Map);
+                StoredFileReader built = _reader ?? NewReader(FrameScanner.ScanIntact(Stored, Identity.Size, _services.Windows).Map);
+                // Perhaps the disk gives it at the next read. What is known of the frames before serves until the file is opened anew.
+                if (built.Map is { FrameCount: 0, Damage.Cause: { MayPass: true } passing })
+                {
+                    built.Dispose();
+                    throw passing.Again();
+                }
                 if (Noted is { } noted && built.Map.Damage is null && built.Map.LogicalBytes != noted)
                     Disown(noted, built);
                 Volatile.Write(ref _reader, built);
@@ -114,13 +142,13 @@ internal sealed class StoredBase : IDisposable
     private void Disown(long noted, StoredFileReader built)
     {
         if (_services.State is not null && SourceTree.TryReadRecord(Stored, out SizeRecord record))
-            _ = SourceTree.WriteRecord(Stored, record.WithoutSize());
+            _ = SourceTree.WriteRecord(Stored, record.WithoutSize() with { ChangeTime = SystemCallsAt.Stat(Stored, out Statx stat) >= 0 ? record.ChangeTimeOf(stat) : default });
         long found = built.Map.LogicalBytes;
         built.Dispose();
         throw new DamagedFrameException($"the record says {noted} bytes, and the frames hold {found}");
     }
 
-    private StoredFileReader NewReader(FrameMap map) => new(Stored, map, _cacheId, _services.Cache, _services.Codecs, _services.OpenSpillFile);
+    private StoredFileReader NewReader(FrameMap map) => new(Frames, map, _cacheId, _services.Cache, _services.Codecs, _services.OpenSpillFile);
 
     /// <summary>Its modification time was set: it is the same version all the same.</summary>
     internal void NoteTimes(StoredIdentity same) => Identity = same;
@@ -130,6 +158,17 @@ internal sealed class StoredBase : IDisposable
     {
         CloseReader();
         return new StoredBase(_services, Stored, stat, isFresh: false, map) { HasHoles = hasHoles };
+    }
+
+    /// <summary>
+    /// The same open file, which holds the frames of the redo by now. This object gives up both files and must not be
+    /// used any more.
+    /// </summary>
+    internal StoredBase Finished(in Statx stat, FrameMap map)
+    {
+        CloseReader();
+        _redo!.Dispose();
+        return new StoredBase(_services, Stored, stat, isFresh: false, map) { HasHoles = HasHoles };
     }
 
     /// <summary>The open file is somebody else's now. This object must not be used any more.</summary>
@@ -157,12 +196,15 @@ internal sealed class StoredBase : IDisposable
     }
 
     /// <summary>Attributes of the stored file. False where it has no name any more, or this version is closed already.</summary>
-    internal bool TryStat(out Statx stat)
+    internal bool TryStat(out Statx stat) => TryStat(hasName: true, out stat);
+
+    /// <summary>The same of one that has a name, or of one without.</summary>
+    internal bool TryStat(bool hasName, out Statx stat)
     {
         stat = default;
         try
         {
-            return SystemCallsAt.Stat(Stored, out stat) >= 0 && stat.LinkCount > 0;
+            return SystemCallsAt.Stat(Stored, out stat) >= 0 && stat.LinkCount > 0 == hasName;
         }
         catch (ObjectDisposedException)
         {
@@ -173,6 +215,7 @@ internal sealed class StoredBase : IDisposable
     public void Dispose()
     {
         CloseReader();
+        _redo?.Dispose();
         Stored.Dispose();
     }
 }

@@ -20,6 +20,24 @@ internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes
 
     /// <summary>The record said so, and the frames were not asked.</summary>
     internal bool IsFromRecord { get; init; }
+
+    /// <summary>Of a file that cannot be opened the length is not known at all.</summary>
+    internal const long UnknownBytes = -1;
+
+    /// <summary>What the record says of the change time that users see.</summary>
+    internal RecordedChange Change { get; init; }
+}
+
+/// <summary>The change time that users see of a stored file, by its record, where that covers the stored file's own (<see cref="SizeRecord.CoversChange"/>).</summary>
+/// <param name="Time">Zero where it does not: then the stored file's own counts.</param>
+/// <param name="WindowEnd">End of the record's window.</param>
+/// <param name="IsNew">The record was written just now, and the stored file's own is of that moment.</param>
+internal readonly record struct RecordedChange(Timestamp Time, long WindowEnd, bool IsNew = false)
+{
+    /// <summary>What a user does now is within the window.</summary>
+    internal bool IsOpen => Time != default && !ChangeWindow.IsOver(WindowEnd);
+
+    internal static RecordedChange Of(in SizeRecord record, in Statx stat) => record.CoversChange(stat) ? new(record.ChangeTime, record.WindowEnd) : default;
 }
 
 /// <summary>
@@ -38,30 +56,75 @@ internal sealed class StoredFileInspector(ContentServices services)
     // Numbers of rewritten files in a source that keeps no records, by what tells their stored files apart; they last as long as the mount.
     private readonly ConcurrentDictionary<ulong, ulong> _unrecorded = new();
 
+    // Inode numbers, in the source, of stored files that a commit is writing into, or has left half written.
+    private readonly ConcurrentDictionary<ulong, int> _rewritten = new();
+
+    /// <summary>
+    /// A commit is about to write into the stored file itself. Until <see cref="EndRewrite"/> no lookup asks its frames:
+    /// they are partly those of the version before. The file is open meanwhile, and so users are told its content's
+    /// length.
+    /// </summary>
+    internal void BeginRewrite(in Statx stored)
+    {
+        // A lookup that reads the file now holds this gate, and is through before the first write.
+        lock (_gates[stored.InodeNumber % (ulong)_gates.Length])
+            _rewritten[stored.InodeNumber] = 0;
+    }
+
+    internal void EndRewrite(ulong storedInode) => _rewritten.TryRemove(storedInode, out _);
+
+    /// <summary>
+    /// 0 for any stored file that is there, whatever keeps its content from being had: a file that cannot be opened or decoded has a name, an owner and a mode
+    /// all the same. −ENOENT or −ESTALE where it is gone meanwhile; another error where its record could not be read at this moment.
+    /// </summary>
     /// <param name="parent">Folder.</param>
     /// <param name="stored">Name in it.</param>
     /// <param name="stat">What was found there; what is there now, where a crash had left something that had to be mended.</param>
     /// <param name="facts">What is known of it.</param>
     internal int Inspect(FileDescriptor parent, NativeName stored, ref Statx stat, out StoredFacts facts)
     {
-        if (SourceTree.TryReadRecord(parent, stored, out SizeRecord record) && IsTrusted(record, stat, out facts))
-            return 0;
         facts = default;
+        int recorded = SourceTree.ReadRecord(parent, stored, out SizeRecord record);
+        // A record that cannot be read at this moment is not to be made anew: with another number the file would be another one.
+        if (recorded < 0)
+            return recorded;
+        if (recorded > 0 && IsTrusted(record, stat, out facts))
+            return 0;
         int result = services.Source.OpenRead(parent, stored, out FileDescriptor file);
         if (result < 0)
-            return result;
+            return DescribeClosed(parent, stored, stat, -result, record, out facts);
         using (file)
             return InspectFrames(file, stored, ref stat, out facts);
     }
 
     /// <summary>The same of an open stored file; <paramref name="name"/> is for the log.</summary>
-    internal int Inspect(FileDescriptor file, ref Statx stat, NativeName name, out StoredFacts facts) =>
-        SourceTree.TryReadRecord(file, out SizeRecord record) && IsTrusted(record, stat, out facts) ? 0 : InspectFrames(file, name, ref stat, out facts);
+    internal int Inspect(FileDescriptor file, ref Statx stat, NativeName name, out StoredFacts facts)
+    {
+        facts = default;
+        int recorded = SourceTree.ReadRecord(file, out SizeRecord record);
+        if (recorded < 0)
+            return recorded;
+        return recorded > 0 && IsTrusted(record, stat, out facts) ? 0 : InspectFrames(file, name, ref stat, out facts);
+    }
+
+    /// <summary>A file that cannot be opened: opening it through the mount will fail in the same way, and tell why.</summary>
+    private int DescribeClosed(FileDescriptor parent, NativeName stored, in Statx stat, int error, in SizeRecord record, out StoredFacts facts)
+    {
+        facts = default;
+        // Gone, or another kind of thing by now.
+        if ((Errno)error is Errno.ENOENT or Errno.ESTALE or Errno.ELOOP or Errno.ENOTDIR)
+            return -error;
+        services.Log.Error($"{SourcePath.Of(parent, stored)}: its length is not known, because it cannot be opened ({(Errno)error})", $"open: {error}", StoredIdentity.Of(stat).Version);
+        bool isNumbered = record.InodeNumber != 0 && _devices.IsOf(record, stat);
+        ulong number = isNumbered ? record.InodeNumber : _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat), _devices.NumberOf(stat));
+        facts = new StoredFacts(number, StoredFacts.UnknownBytes, IsFresh: false, IsOneFrame: false, isNumbered && record.Birth != default ? record.Birth : stat.Birth.ToTimestamp());
+        return 0;
+    }
 
     private bool IsTrusted(in SizeRecord record, in Statx stat, out StoredFacts facts)
     {
         Timestamp birth = record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth;
-        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles, IsFromRecord = true };
+        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles, IsFromRecord = true, Change = RecordedChange.Of(record, stat) };
         // What is longer than an empty file's frame holds something, whoever calls it fresh: the frames tell what.
         bool isAsItWasMade = !record.IsFresh || stat.Size == services.EmptyFrame.Length;
         return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
@@ -75,18 +138,26 @@ internal sealed class StoredFileInspector(ContentServices services)
             return result;
         lock (_gates[stat.InodeNumber % (ulong)_gates.Length])
         {
-            bool hasRecord = SourceTree.TryReadRecord(file, out SizeRecord record) && _devices.IsOf(record, stat);
+            result = SourceTree.ReadRecord(file, out SizeRecord record);
+            if (result < 0)
+                return result;
+            bool isRecorded = result > 0, hasRecord = isRecorded && _devices.IsOf(record, stat);
             if (hasRecord && IsTrusted(record, stat, out facts))
                 return 0;
+            if (_rewritten.ContainsKey(stat.InodeNumber))
+            {
+                DescribeRewritten(stat, record, hasRecord, out facts);
+                return 0;
+            }
             ulong number = hasRecord ? record.InodeNumber : NumberFor(stat);
             Timestamp birth = hasRecord && record.Birth != default ? record.Birth : stat.Birth.ToTimestamp();
             bool isUnproven = hasRecord && (record.IsFresh || services.State?.IsSuspect(record.Epoch) == true && LostContent.IsIn(file, stat, record));
-            bool isFresh = isUnproven && !IsWhole(file, stat);
+            bool isFresh = isUnproven && IsLost(file, stat);
             LogicalSize size = default;
             bool isFinal = true;
             if (isFresh)
             {
-                services.Log.Warning($"{name.ToString()}: its first content did not reach the disk before the machine stopped; it is empty");
+                services.Log.Warning($"{name.ToString()}: its first content was never completed; it is empty");
                 // A file of this mount may be getting its first content at this moment.
                 if (services.State is { } state && record.Epoch != 0 && record.Epoch < state.Epoch)
                     LostContent.MakeEmpty(file, services.EmptyFrame.Span, ref stat);
@@ -94,13 +165,38 @@ internal sealed class StoredFileInspector(ContentServices services)
             }
             else
                 size = FindSize(file, stat, name, out isFinal);
+            // What was found, and not written by us, keeps a record without a birth: it is not ours to turn into a
+            // plain file (FoundFiles).
+            Timestamp noted = isRecorded && record.Birth != default ? birth : default;
             // A number that cannot be written down would be another one at the next look.
-            SizeRecord next = isFinal ? _devices.RecordFor(stat, number, size.Bytes, birth) with { IsFresh = isFresh, IsOneFrame = size.IsOneFrame } : _devices.NumberRecordFor(stat, number, birth);
-            if (services.State is not null && (isFinal || !hasRecord) && SourceTree.WriteRecord(file, next) < 0 && !hasRecord)
-                number = _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat), _devices.NumberOf(stat));
-            facts = new StoredFacts(number, size.Bytes, isFresh, isFinal && size.IsOneFrame, birth);
+            SizeRecord next = isFinal ? _devices.RecordFor(stat, number, size.Bytes, noted) with { IsFresh = isFresh, IsOneFrame = size.IsOneFrame } : _devices.NumberRecordFor(stat, number, noted);
+            RecordedChange change = hasRecord ? RecordedChange.Of(record, stat) : default;
+            if (services.State is not null && (isFinal || !hasRecord))
+            {
+                // Users have seen nothing happen to the file.
+                next = next with { ChangeTime = hasRecord ? record.ChangeTimeOf(stat) : stat.ChangeTime.ToTimestamp() };
+                int written = isRecorded ? SourceTree.WriteRecord(file, next, out long windowEnd)
+                    : SourceTree.WriteFirstRecord(file, next, out windowEnd);
+                // Its creation under way has given it a number.
+                if (written == -(int)Errno.EEXIST)
+                    return InspectFrames(file, name, ref known, out facts);
+                if (written < 0)
+                    number = hasRecord ? number : _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat), _devices.NumberOf(stat));
+                else if (SystemCallsAt.Stat(file, out Statx now) >= 0)
+                    (known, change) = (now, new RecordedChange(next.ChangeTime, windowEnd, IsNew: true));
+            }
+            facts = new StoredFacts(number, size.Bytes, isFresh, isFinal && size.IsOneFrame, birth) { Change = change };
             return 0;
         }
+    }
+
+    private void DescribeRewritten(in Statx stat, in SizeRecord record, bool hasRecord, out StoredFacts facts)
+    {
+        ulong number = hasRecord ? record.InodeNumber : _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat), _devices.NumberOf(stat));
+        facts = new StoredFacts(number, record.LogicalBytes, IsFresh: false, IsOneFrame: false, record.Birth != default ? record.Birth : stat.Birth.ToTimestamp())
+        {
+            Change = hasRecord ? RecordedChange.Of(record, stat) : default,
+        };
     }
 
     /// <summary>
@@ -114,30 +210,42 @@ internal sealed class StoredFileInspector(ContentServices services)
     }
 
     /// <summary>
-    /// The inode number of a plain file: the one in its record, which it keeps when it is converted. Where plain files are to be converted it gets a record now.
-    /// Returns 0, or −ENOENT where it is gone meanwhile.
+    /// The inode number, and the change time, of a plain file: those in its record, which it keeps when it is converted. Where plain files are to be converted it gets a record now.
+    /// Returns 0, −ENOENT where it is gone meanwhile, or another error.
     /// </summary>
-    internal int PlainNumber(FileDescriptor parent, NativeName name, in Statx stat, out ulong number)
+    internal int PlainNumber(FileDescriptor parent, NativeName name, ref Statx stat, out ulong number, out RecordedChange change)
     {
         number = _devices.NumberOf(stat);
-        if (SourceTree.TryReadRecord(parent, name, out SizeRecord record) && _devices.IsOf(record, stat))
+        change = default;
+        int recorded = SourceTree.ReadRecord(parent, name, out SizeRecord record);
+        if (recorded < 0)
+            return recorded;
+        if (recorded > 0 && _devices.IsOf(record, stat))
         {
-            number = record.InodeNumber;
+            (number, change) = (record.InodeNumber, RecordedChange.Of(record, stat));
             return 0;
         }
         if (services.Options.PlainFiles != PlainFiles.Convert || services.State is not { KeepsRecords: true } state || stat.Device != services.Source.RootStat.Device)
             return 0;
         lock (_gates[stat.InodeNumber % (ulong)_gates.Length])
         {
-            if (SourceTree.TryReadRecord(parent, name, out record) && _devices.IsOf(record, stat))
+            int result = SourceTree.ReadRecord(parent, name, out record);
+            if (result < 0)
+                return result;
+            if (result > 0 && _devices.IsOf(record, stat))
             {
-                number = record.InodeNumber;
+                // The change time that was seen may be from before the record.
+                _ = SystemCallsAt.Stat(parent, name, out stat);
+                (number, change) = (record.InodeNumber, RecordedChange.Of(record, stat));
                 return 0;
             }
             ulong given = state.AllocateInodeNumber();
-            int result = SourceTree.WriteRecord(parent, name, _devices.NumberRecordFor(stat, given, stat.Birth.ToTimestamp()));
+            Timestamp shown = stat.ChangeTime.ToTimestamp();
+            result = SourceTree.WriteRecord(parent, name, _devices.NumberRecordFor(stat, given, stat.Birth.ToTimestamp()) with { ChangeTime = shown }, out long windowEnd);
             if (result >= 0)
                 number = given;
+            if (result >= 0 && SystemCallsAt.Stat(parent, name, out Statx written) >= 0 && written.InodeNumber == stat.InodeNumber)
+                (stat, change) = (written, new RecordedChange(shown, windowEnd, IsNew: true));
             return result == -(int)Errno.ENOENT ? result : 0;
         }
     }
@@ -152,7 +260,7 @@ internal sealed class StoredFileInspector(ContentServices services)
     private LogicalSize FindSize(FileDescriptor file, in Statx stat, NativeName name, out bool isFinal)
     {
         isFinal = true;
-        if (FrameScanner.QuickSize(file, stat.Size) is { } quick)
+        if (FrameScanner.QuickSize(file, stat.Size, services.Windows) is { } quick)
             return quick;
         Span<byte> foreign = stackalloc byte[sizeof(long)];
         if (ExtendedAttributes.Get(file, SizeRecord.ForeignAttributeName, foreign) == sizeof(long) && BinaryPrimitives.ReadInt64BigEndian(foreign) is >= 0 and var said)
@@ -161,21 +269,25 @@ internal sealed class StoredFileInspector(ContentServices services)
             isFinal = false;
             return new LogicalSize(said, IsOneFrame: false);
         }
-        FrameMap map = FrameScanner.ScanIntact(file, stat.Size).Map;
+        FrameMap map = FrameScanner.ScanIntact(file, stat.Size, services.Windows).Map;
         if (map.Damage is { } damage)
         {
-            services.Log.Error($"{name.ToString()}: damaged at stored byte {damage.StoredOffset}: {damage.Reason}", "damage at its end", StoredIdentity.Of(stat).Version);
+            string what = damage.Cause is DamagedFrameException ? $"damaged at stored byte {damage.StoredOffset}: {damage.Reason}" : damage.Reason;
+            services.Log.Error($"{SourcePath.OfFile(file, name)}: {what}", "damage at its end", StoredIdentity.Of(stat).Version);
             isFinal = false;
         }
         return new LogicalSize(StoredBase.SizeOf(map), map.IsOneFrame);
     }
 
-    /// <summary>Whether every frame decodes to what its checksum says.</summary>
-    private bool IsWhole(FileDescriptor file, in Statx stat)
+    /// <summary>
+    /// Whether some frame does not decode to what its checksum says. What cannot be decoded for another reason, such as a disk that refuses to read, is not lost: nothing
+    /// may be put in its place.
+    /// </summary>
+    private bool IsLost(FileDescriptor file, in Statx stat)
     {
-        FrameMap map = FrameScanner.ScanIntact(file, stat.Size).Map;
+        FrameMap map = FrameScanner.ScanIntact(file, stat.Size, services.Windows).Map;
         if (map.Damage is not null || map.FrameCount == 0)
-            return false;
+            return map.Damage is null or { Cause: DamagedFrameException };
         ulong cacheId = services.NextCacheId();
         using var reader = new StoredFileReader(file, map, cacheId, services.Cache, services.Codecs, services.OpenSpillFile);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ProofBytes);
@@ -183,9 +295,13 @@ internal sealed class StoredFileInspector(ContentServices services)
         {
             for (long offset = 0; offset < map.LogicalBytes;)
                 offset += reader.Read(offset, buffer.AsSpan(0, (int)Math.Min(ProofBytes, map.LogicalBytes - offset)));
-            return true;
+            return false;
         }
         catch (DamagedFrameException)
+        {
+            return true;
+        }
+        catch (UndecodableException)
         {
             return false;
         }

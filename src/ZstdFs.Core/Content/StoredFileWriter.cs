@@ -17,6 +17,7 @@ internal sealed class StoredFileWriter
     private readonly FileDescriptor _output;
     private readonly FrameMapBuilder _map = new();
     private readonly List<SeekTableEntry> _entries = [];
+    private readonly FrameCopier _copier;
     private long _givenToDisk;
 
     /// <param name="services">Shared services.</param>
@@ -24,11 +25,19 @@ internal sealed class StoredFileWriter
     /// <param name="before">Frames that it begins with already.</param>
     internal StoredFileWriter(ContentServices services, FileDescriptor output, IEnumerable<SeekTableEntry>? before = null)
     {
-        (_services, _output) = (services, output);
+        (_services, _output, _copier) = (services, output, new FrameCopier(output));
         foreach (SeekTableEntry frame in before ?? [])
-            Note((int)frame.StoredBytes, (int)frame.LogicalBytes);
+        {
+            if (frame.IsPadding)
+                NotePadding((int)frame.StoredBytes);
+            else
+                Note((int)frame.StoredBytes, (int)frame.LogicalBytes);
+        }
         _givenToDisk = StoredEnd;
     }
+
+    /// <summary>What the disk has to write of it.</summary>
+    internal long WrittenBytes => StoredEnd - _copier.ClonedBytes;
 
     /// <summary>The frames written so far.</summary>
     internal IReadOnlyList<SeekTableEntry> Frames => _entries;
@@ -107,11 +116,40 @@ internal sealed class StoredFileWriter
     {
         FrameExtent start = from.Map[first], last = from.Map[end - 1];
         long bytes = last.StoredOffset + last.StoredBytes - start.StoredOffset;
-        int result = SystemCallsFile.CopyRange(from.Stored, start.StoredOffset, _output, StoredEnd, bytes);
+        int padding = _copier.PaddingFor(from.Frames, start.StoredOffset, StoredEnd, bytes);
+        int result = padding > 0 ? AppendPadding(padding) : 0;
+        if (result >= 0)
+            result = _copier.Copy(from.Frames, start.StoredOffset, StoredEnd, bytes);
+        long at = start.StoredOffset;
         for (int i = first; result >= 0 && i < end; i++)
-            Note((int)from.Map[i].StoredBytes, (int)from.Map[i].LogicalBytes);
+        {
+            FrameExtent frame = from.Map[i];
+            // What lies between the frames was copied with them.
+            if (frame.StoredOffset > at)
+                NotePadding((int)(frame.StoredOffset - at));
+            Note((int)frame.StoredBytes, (int)frame.LogicalBytes);
+            at = frame.StoredOffset + frame.StoredBytes;
+        }
         GiveToDisk();
         return result;
+    }
+
+    /// <summary>A skippable frame of zeros. The seek table has an entry for it, of a frame without content.</summary>
+    private int AppendPadding(int bytes)
+    {
+        Span<byte> frame = stackalloc byte[bytes];
+        frame.Clear();
+        SeekTable.WritePadding(frame);
+        int result = SystemCallsFile.Write(_output, StoredEnd, frame);
+        if (result >= 0)
+            NotePadding(bytes);
+        return result;
+    }
+
+    private void NotePadding(int bytes)
+    {
+        _entries.Add(new SeekTableEntry((uint)bytes, 0));
+        StoredEnd += bytes;
     }
 
     // An error is the sync's to tell, at the end.

@@ -19,6 +19,16 @@ internal sealed class UncommittedChanges
     /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
     internal long UnsafeSince { get; private set; }
 
+    /// <summary>Bytes that writers gave since the base, counted again where they overlap.</summary>
+    internal long WrittenBytes { get; private set; }
+
+    /// <summary>How long ago the first change after the base was made.</summary>
+    internal TimeSpan Since => TimeSpan.FromMilliseconds(Environment.TickCount64 - _firstTicks);
+
+    /// <summary>How long ago the last change was made.</summary>
+    internal TimeSpan SinceLast => TimeSpan.FromMilliseconds(Environment.TickCount64 - _lastTicks);
+    private long _firstTicks, _lastTicks;
+
     /// <summary>Modification time of what is not committed yet.</summary>
     internal Timestamp ModifyTime
     {
@@ -33,18 +43,22 @@ internal sealed class UncommittedChanges
         private set => Volatile.Write(ref _changeTime, PackedTime.Pack(value));
     }
 
-    /// <summary>Something was written.</summary>
-    internal void Note()
+    /// <summary>Something was changed, in which so many bytes were written.</summary>
+    internal void Note(int bytes = 0)
     {
+        _lastTicks = Environment.TickCount64;
+        if (!Exist)
+            _firstTicks = _lastTicks;
         Exist = true;
         Count++;
+        WrittenBytes += bytes;
         if (UnsafeSince == 0)
             UnsafeSince = Stopwatch.GetTimestamp();
         ModifyTime = ChangeTime = Timestamp.Now();
     }
 
     /// <summary>An earlier mount left them, and they are on disk.</summary>
-    internal void NoteLeft(Timestamp modify) => (Exist, ModifyTime, ChangeTime) = (true, modify, Timestamp.Now());
+    internal void NoteLeft(Timestamp modify, Timestamp change) => (Exist, ModifyTime, ChangeTime) = (true, modify, change);
 
     /// <summary>All of it is on disk.</summary>
     internal void NoteSynchronized() => UnsafeSince = 0;
@@ -63,6 +77,7 @@ internal sealed class UncommittedChanges
     internal void NoteClean()
     {
         Exist = false;
+        WrittenBytes = 0;
         Count++;
         UnsafeSince = 0;
     }

@@ -34,8 +34,11 @@ internal sealed class VersionWriter(ContentServices services, FileContent conten
             {
                 result = frames.Flush(writer);
                 int first = (int)(offset / _frameBytes);
+                // A disk that is behind makes the copy wait. The frames below are nothing that a writer changes.
                 if (result >= 0)
-                    result = writer.CopyFrames(reusable!, first, first + untouched);
+                    result = yields
+                        ? content.LetWritersIn((writer, reusable!, first, untouched), static run => run.writer.CopyFrames(run.Item2, run.first, run.first + run.untouched))
+                        : writer.CopyFrames(reusable!, first, first + untouched);
                 offset += (untouched - 1L) * _frameBytes + reusable!.Map[first + untouched - 1].LogicalBytes;
                 continue;
             }

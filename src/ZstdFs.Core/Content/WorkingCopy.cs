@@ -26,6 +26,9 @@ internal sealed class WorkingCopy : IDisposable
     private bool _hasName = true;
     private bool _isUnlinked;
     private bool _wasEmptied;
+    // What the record and the zero ranges on disk do not say yet.
+    private long _dueLimit = long.MaxValue;
+    private bool _mustWriteZeros;
 
     private WorkingCopy(StateFolder state, WorkingName name, FileDescriptor file, in WorkingCopyRecord record)
     {
@@ -38,8 +41,9 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>Where the base does not show through although nothing was written. All of them lie below the base limit.</summary>
     internal ZeroRanges Zeros => _zeros;
 
-    /// <summary>Which file it belongs to, as it is on the source.</summary>
-    internal WorkingCopyRecord Record => _record;
+    /// <summary>Which file it belongs to, as the next mount is to find it.</summary>
+    internal WorkingCopyRecord Record =>
+        _dueLimit < _record.BaseLimit ? _record with { BaseLimit = _dueLimit } : _record;
 
     internal FileDescriptor File => _file;
 
@@ -47,6 +51,17 @@ internal sealed class WorkingCopy : IDisposable
     internal bool IsLent => _record.IsLent;
 
     internal WorkingName Id => _name;
+
+    /// <summary>Its file's own modification time when it was found.</summary>
+    private Timestamp LeftModifyTime { get; init; }
+
+    /// <summary>
+    /// When the content that an earlier mount left was changed last, as its users saw it. What was written after the record
+    /// is told by the file's own modification time. Where that is the content's, the daemon has set it to lend the copy.
+    /// </summary>
+    internal Timestamp LeftChangeTime =>
+        _record.ChangeTime > LeftModifyTime || _record.ChangeTime != default && LeftModifyTime == _record.ModifyTime
+            ? _record.ChangeTime : LeftModifyTime;
 
     /// <summary>Name in the working folder, for the log.</summary>
     internal ReadOnlySpan<byte> Name => _name.Terminated().AsSpan()[..^1];
@@ -76,8 +91,10 @@ internal sealed class WorkingCopy : IDisposable
         return result;
     }
 
-    /// <summary>Opens what an earlier mount left. −ENODATA where it says nothing about what it belongs to, −EBADMSG where that makes no sense, −ESTALE where the disk did not
-    /// take all of it: then it is in <c>.zstdfs/lost</c>.</summary>
+    /// <summary>Not an errno: the disk did not take all of it, and what there is of it is in <c>.zstdfs/lost</c>.</summary>
+    internal const int IsLost = 1;
+
+    /// <summary>Opens what an earlier mount left. −ENODATA where it says nothing about what it belongs to, −EBADMSG where that makes no sense, <see cref="IsLost"/>, or another error.</summary>
     internal static int Open(ContentServices services, StateFolder state, ReadOnlySpan<byte> terminatedName, out WorkingCopy copy, out long logicalBytes)
     {
         copy = null!;
@@ -89,22 +106,25 @@ internal sealed class WorkingCopy : IDisposable
             return result;
         Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
         int length = ExtendedAttributes.Get(file, WorkingCopyRecord.AttributeName, bytes);
-        if (length != bytes.Length || !WorkingCopyRecord.TryRead(bytes, out WorkingCopyRecord record) || SystemCallsAt.Stat(file, out Statx stat) < 0)
+        result = SystemCallsAt.Stat(file, out Statx stat);
+        if (PassingFault.Is(length))
+            result = length;
+        if (result < 0 || length < 0 || !WorkingCopyRecord.TryRead(bytes[..length], out WorkingCopyRecord record))
         {
             file.Dispose();
-            return -(int)(length == -(int)Errno.ENODATA ? Errno.ENODATA : Errno.EBADMSG);
+            return result < 0 ? result : -(int)(length == -(int)Errno.ENODATA ? Errno.ENODATA : Errno.EBADMSG);
         }
         logicalBytes = stat.Size;
-        copy = new WorkingCopy(state, name, file, record);
+        copy = new WorkingCopy(state, name, file, record) { LeftModifyTime = stat.ModifyTime.ToTimestamp() };
         // What a failing disk did not take counts as a hole already.
         result = SystemCallsFile.SynchronizeData(file);
         if (result < 0 && copy.MoveToLost() >= 0)
-            result = -(int)Errno.ESTALE;
-        if (result >= 0)
+            result = IsLost;
+        if (result == 0)
             result = copy.LoadZeros();
-        if (result >= 0)
+        if (result == 0)
             result = copy.LoadBlocks(logicalBytes);
-        if (result < 0)
+        if (result != 0)
             copy.Dispose();
         return result;
     }
@@ -146,7 +166,24 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>
     /// It is lent no more. On disk the record goes on saying so until it is written next, with what it lies over by now: a next mount would ask who has it open.
     /// </summary>
-    internal void NoteReturned(in StoredIdentity @base, Timestamp modify) => _record = _record with { IsLent = false, Base = @base, CommittedInode = 0, ModifyTime = modify };
+    internal void NoteReturned(in StoredIdentity @base, Timestamp modify, Timestamp change) =>
+        _record = _record with { IsLent = false, Base = @base, CommittedInode = 0, ModifyTime = modify, ChangeTime = change };
+
+    /// <summary>
+    /// A redo holds all that was written so far, and lies below. The record in memory says so whatever the disk
+    /// answers: until it is on disk, a next mount takes the copy for committed, and nothing written since counts as
+    /// kept.
+    /// </summary>
+    internal void NoteRedo()
+    {
+        _record = Record with { HasEarlyFrames = false, CommittedInode = 0 };
+        _ = WriteRecord(_record);
+    }
+
+    /// <summary>Whether a block between what is the base's and the end was left out, or one of the base's punched out.</summary>
+    internal bool HasHoles(long baseLimit, long size) =>
+        !_zeros.IsEmpty
+        || !_blocks.All((baseLimit + BlockBytes - 1) / BlockBytes, (size + BlockBytes - 1) / BlockBytes);
 
     /// <summary>Whether its file has a hole here, and where that ends, or what is no hole does.</summary>
     internal bool IsHole(long offset, out long end)
@@ -157,15 +194,22 @@ internal sealed class WorkingCopy : IDisposable
         return isHole;
     }
 
-    /// <summary>Changes what the next mount would find. In a source that keeps no records nobody will look.</summary>
+    /// <summary>
+    /// Changes what the next mount would find; after an error it is what it was. A source that keeps no records has no
+    /// next mount that would look.
+    /// </summary>
     internal int WriteRecord(in WorkingCopyRecord record)
     {
-        _record = record;
-        if (!_state.WorkingCopiesSurvive)
-            return 0;
-        Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
-        record.Write(bytes);
-        return ExtendedAttributes.Set(_file, WorkingCopyRecord.AttributeName, bytes, 0);
+        int result = 0;
+        if (_state.WorkingCopiesSurvive)
+        {
+            Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
+            record.Write(bytes);
+            result = ExtendedAttributes.Set(_file, WorkingCopyRecord.AttributeName, bytes, 0);
+        }
+        if (result >= 0)
+            _record = record;
+        return result;
     }
 
     /// <summary>Where the next mount looks first. Without the hint it looks through the whole source.</summary>
@@ -193,15 +237,20 @@ internal sealed class WorkingCopy : IDisposable
     {
         if (IsLent)
             return Math.Min(SystemCallsFile.Write(_file, offset, data), 0);
+        int result = _durable.Complete();
         long end = offset + data.Length;
         long newSize = Math.Max(size, end);
+        if (result >= 0 && newSize > size)
+            result = CompleteLimit();
+        if (result < 0)
+            return result;
         while (offset < end)
         {
             long block = offset / BlockBytes;
             int within = (int)(offset % BlockBytes);
             bool partial = within != 0 || end - offset < BlockBytes;
             int count = partial ? (int)Math.Min(BlockBytes - within, end - offset) : (int)((end - offset) / BlockBytes * BlockBytes);
-            int result = partial && !_blocks[block]
+            result = partial && !_blocks[block]
                 ? WriteCompletedBlock(block, within, data[..count], newSize, readBelow)
                 : SystemCallsFile.Write(_file, offset, data[..count]);
             if (result < 0)
@@ -264,13 +313,18 @@ internal sealed class WorkingCopy : IDisposable
         int count = SystemCallsFile.Read(_file, offset, destination);
         if (count >= 0 && count < destination.Length)
             destination[count..].Clear();
+        _durable.FillIn(offset, destination);
         return Math.Min(count, 0);
     }
 
     /// <summary>Says that early frames hold everything up to this offset, and gives up the space of it from <paramref name="from"/> on.</summary>
     internal int GiveUp(long from, long limit)
     {
-        int result = WriteRecord(_record with { BaseLimit = limit, HasEarlyFrames = true });
+        int result = _durable.Complete();
+        if (result >= 0)
+            result = CompleteLimit();
+        if (result >= 0)
+            result = WriteRecord(_record with { BaseLimit = limit, HasEarlyFrames = true });
         if (result < 0)
             return result;
         _blocks.Clear(from / BlockBytes, limit / BlockBytes);
@@ -284,6 +338,8 @@ internal sealed class WorkingCopy : IDisposable
     /// </summary>
     internal bool TryPunch(long first, long end, long baseLimit)
     {
+        if (_durable.Complete() < 0)
+            return false;
         // Before the content goes, so that the base is never taken for it.
         if (first < baseLimit && (!_zeros.TryAdd(first, Math.Min(end, baseLimit)) || WriteZeroRanges() < 0))
             return false;
@@ -293,12 +349,29 @@ internal sealed class WorkingCopy : IDisposable
         return true;
     }
 
-    /// <summary>The base counts up to here only.</summary>
-    internal int Limit(long baseLimit)
+    /// <summary>
+    /// The base counts up to here only. The copy was cut off there before, so its length says the same: where the
+    /// record finds no room, it is written before the copy grows again.
+    /// </summary>
+    internal void Limit(long baseLimit)
     {
-        int result = WriteRecord(_record with { BaseLimit = baseLimit });
         // Early frames may be put there later.
-        return result >= 0 && _zeros.Clip(baseLimit) ? WriteZeroRanges() : result;
+        _mustWriteZeros |= _zeros.Clip(baseLimit);
+        _dueLimit = Math.Min(baseLimit, _dueLimit);
+        _ = CompleteLimit();
+    }
+
+    /// <summary>
+    /// Writes what <see cref="Limit"/> could not: before the copy grows, or the limit is raised. 0 or −errno.
+    /// </summary>
+    private int CompleteLimit()
+    {
+        int result = _dueLimit < _record.BaseLimit ? WriteRecord(_record with { BaseLimit = _dueLimit }) : 0;
+        if (result >= 0 && _mustWriteZeros)
+            result = WriteZeroRanges();
+        if (result >= 0)
+            (_dueLimit, _mustWriteZeros) = (long.MaxValue, false);
+        return result;
     }
 
     private int WriteZeroRanges()
@@ -326,7 +399,11 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>Sets the logical size.</summary>
     internal int Resize(long oldSize, long newSize)
     {
-        int result = SystemCallsFile.Truncate(_file, newSize);
+        int result = _durable.Complete();
+        if (result >= 0 && newSize > oldSize)
+            result = CompleteLimit();
+        if (result >= 0)
+            result = SystemCallsFile.Truncate(_file, newSize);
         if (result >= 0 && newSize < oldSize)
             _blocks.ClearFrom((newSize + BlockBytes - 1) / BlockBytes);
         _wasEmptied |= newSize == 0;
@@ -372,7 +449,7 @@ internal sealed class WorkingCopy : IDisposable
     internal void ForgetName()
     {
         if (_hasName)
-            _isUnlinked = SystemCallsAt.Unlink(_state.Working, new NativeName(_name.Terminated())) >= 0;
+            _isUnlinked = _state.RemoveWorkingFile(_name.Terminated());
         _hasName = false;
     }
 
@@ -396,7 +473,7 @@ internal sealed class WorkingCopy : IDisposable
         {
             result = Complete(baseLimit, logicalBytes, below);
         }
-        catch (DamagedFrameException)
+        catch (UndecodableException)
         {
         }
         return result < 0 ? result : MoveToLost();

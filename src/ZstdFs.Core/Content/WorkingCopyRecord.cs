@@ -10,10 +10,11 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal readonly record struct WorkingCopyRecord
 {
-    internal const int Bytes = 72;
+    internal const int Bytes = 80;
 
+    private const int OldBytes = 72;
     private const ushort Magic = 0x577A; // "zW"
-    private const byte Version = 1;
+    private const byte OldVersion = 1, Version = 2;
     private const byte IncompleteFlag = 1;
     private const byte EarlyFramesFlag = 2;
     private const byte LentFlag = 4;
@@ -53,6 +54,9 @@ internal readonly record struct WorkingCopyRecord
     /// <summary>Modification time of the content.</summary>
     internal Timestamp ModifyTime { get; init; }
 
+    /// <summary>When the content was changed last, as users saw it. Zero where an earlier program wrote the record, which noted none.</summary>
+    internal Timestamp ChangeTime { get; init; }
+
     internal void Write(Span<byte> record)
     {
         record[..Bytes].Clear();
@@ -68,13 +72,14 @@ internal readonly record struct WorkingCopyRecord
         BinaryPrimitives.WriteInt64LittleEndian(record[48..], ModifyTime.Seconds);
         BinaryPrimitives.WriteInt64LittleEndian(record[56..], BaseLimit);
         BinaryPrimitives.WriteUInt64LittleEndian(record[64..], CommittedInode);
+        BinaryPrimitives.WriteInt64LittleEndian(record[72..], PackedTime.Pack(ChangeTime));
         BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Checksum.OfRecord(record[..Bytes]));
     }
 
     internal static bool TryRead(ReadOnlySpan<byte> bytes, out WorkingCopyRecord record)
     {
         record = default;
-        if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt16LittleEndian(bytes) != Magic || bytes[2] != Version
+        if (bytes.Length is not (Bytes or OldBytes) || BinaryPrimitives.ReadUInt16LittleEndian(bytes) != Magic || bytes[2] != (bytes.Length == Bytes ? Version : OldVersion)
             || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
             return false;
         record = new WorkingCopyRecord
@@ -86,6 +91,7 @@ internal readonly record struct WorkingCopyRecord
             BaseLimit = BinaryPrimitives.ReadInt64LittleEndian(bytes[56..]),
             IsIncomplete = (bytes[3] & IncompleteFlag) != 0,
             CommittedInode = BinaryPrimitives.ReadUInt64LittleEndian(bytes[64..]),
+            ChangeTime = bytes.Length == Bytes ? PackedTime.Unpack(BinaryPrimitives.ReadInt64LittleEndian(bytes[72..])) : default,
             HasEarlyFrames = (bytes[3] & EarlyFramesFlag) != 0,
             IsLent = (bytes[3] & LentFlag) != 0,
         };

@@ -1,5 +1,4 @@
 using ZstdFs.Core.Source;
-using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
@@ -25,10 +24,10 @@ internal sealed class Batch(int number)
     internal IReadOnlyList<SwapJob> Remaining => [.. Jobs.Where(j => !j.IsLeft)];
 
     /// <summary>Folders look as if nothing had happened in them: converting a file is no change of its folder.</summary>
-    internal void RestoreFolderTimes()
+    internal void RestoreFolderTimes(FolderTimes times)
     {
         foreach (SourceFolder folder in Jobs.SelectMany(j => j.Names).Select(n => n.Folder).Distinct())
-            _ = SystemCallsFile.SetTimes(folder.Descriptor, folder.Stat.AccessTime.ToTimestamp(), folder.Stat.ModifyTime.ToTimestamp());
+            times.Restore(folder);
     }
 
     /// <summary>Closes everything.</summary>

@@ -32,11 +32,15 @@ internal sealed class BatchPipeline : IDisposable
     // A folder of every other file system that was met below: each has to be synchronised by itself. The thread's own.
     private readonly Dictionary<ulong, SourceFolder> _others = [];
 
-    private Batch? _named; // the batch whose new names wait for the next synchronisation; the thread's own
+    private readonly FolderTimes _folderTimes;
 
-    internal BatchPipeline(SourceTree source, StateFolder state, SwapContent content, SwapPublisher publisher, PieceWork pieces, WorkerPool pool, JobOutcomes outcomes)
+    // The thread's own: the batch that it works on, and the one whose new names wait for the next synchronisation.
+    private Batch? _current, _named;
+
+    internal BatchPipeline(SourceTree source, StateFolder state, SwapContent content, SwapPublisher publisher, PieceWork pieces, WorkerPool pool, JobOutcomes outcomes, FolderTimes folderTimes)
     {
         (_source, _state, _content, _publisher, _pieces, _pool, _outcomes) = (source, state, content, publisher, pieces, pool, outcomes);
+        _folderTimes = folderTimes;
         _thread = new Thread(Run) { IsBackground = true, Name = "convert-sync" };
         _thread.Start();
     }
@@ -80,11 +84,9 @@ internal sealed class BatchPipeline : IDisposable
     {
         try
         {
-            while (Take() is { } batch)
+            while ((_current = Take()) is { } batch)
                 Step(batch);
             Flush();
-            foreach (SourceFolder other in _others.Values)
-                other.Release();
         }
         catch (Exception e)
         {
@@ -93,7 +95,24 @@ internal sealed class BatchPipeline : IDisposable
                 _failure = ExceptionDispatchInfo.Capture(e);
                 Monitor.PulseAll(_gate);
             }
+            // Names that were made stay with those that they were made from: the journal tells the next run.
+            GiveUp(_current);
+            if (_named != _current)
+                GiveUp(_named);
+            GiveUp(_handedOver);
         }
+        foreach (SourceFolder other in _others.Values)
+            other.Release();
+    }
+
+    private void GiveUp(Batch? batch)
+    {
+        if (batch is null)
+            return;
+        batch.Writing.Wait();
+        foreach (SwapJob job in batch.Jobs)
+            _publisher.RemoveWorkingName(job);
+        batch.Release();
     }
 
     private Batch? Take()
@@ -119,6 +138,7 @@ internal sealed class BatchPipeline : IDisposable
         Compare(batch);
         _pool.ForEach(batch.Remaining, (_, job) => _outcomes.Try(job, () => Publish(job)));
         _named = batch;
+        Require(_publisher.Unfinished, "taking new names back");
     }
 
     private void Flush()
@@ -128,7 +148,7 @@ internal sealed class BatchPipeline : IDisposable
         Synchronize();
         RetireNamed();
         Synchronize();
-        JournalRecovery.RemoveJournals(_state);
+        Require(JournalRecovery.RemoveJournals(_state), "removing the journal");
     }
 
     /// <summary>The results as the disk has them: their clean pages are dropped first, and all are asked for before the first is waited for.</summary>
@@ -159,9 +179,10 @@ internal sealed class BatchPipeline : IDisposable
         if (_named is not { } batch)
             return;
         _pool.ForEach(batch.Remaining, (_, job) => _outcomes.Try(job, () => Retire(job)));
-        batch.RestoreFolderTimes();
+        batch.RestoreFolderTimes(_folderTimes);
         batch.Release();
         _named = null;
+        Require(_publisher.Unfinished, "taking names away");
     }
 
     private void Retire(SwapJob job)

@@ -99,18 +99,28 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
     }
 
     /// <summary>Reads a slot; null where there is none, or a torn one.</summary>
-    internal static ConversionJournal? TryRead(FileDescriptor stateFolder, int slot)
+    internal static ConversionJournal? TryRead(FileDescriptor stateFolder, int slot) => Read(stateFolder, slot, out ConversionJournal? journal) < 0 ? null : journal;
+
+    /// <summary>The same, and −errno where a fault kept it from being read: it may say what has to be done.</summary>
+    internal static int Read(FileDescriptor stateFolder, int slot, out ConversionJournal? journal)
     {
-        if (Open(stateFolder, slot, OpenFlags.ReadOnly, out FileDescriptor file) < 0)
-            return null;
+        journal = null;
+        int result = Open(stateFolder, slot, OpenFlags.ReadOnly, out FileDescriptor file);
+        if (result < 0)
+            return PassingFault.Is(result) ? result : 0;
         using (file)
         {
-            if (SystemCallsAt.Stat(file, out Statx stat) < 0 || stat.Size is < HeaderBytes or > LargestBytes)
-                return null;
+            result = SystemCallsAt.Stat(file, out Statx stat);
+            if (result < 0 || stat.Size is < HeaderBytes or > LargestBytes)
+                return Math.Min(result, 0);
             byte[] bytes = new byte[stat.Size];
-            bool isWhole = SystemCallsFile.Read(file, 0, bytes) == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic
+            result = SystemCallsFile.Read(file, 0, bytes);
+            if (result < 0)
+                return result;
+            bool isWhole = result == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic
                 && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8)) == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4)) == Checksum(bytes);
-            return isWhole ? Parse(bytes.AsSpan(HeaderBytes)) : null;
+            journal = isWhole ? Parse(bytes.AsSpan(HeaderBytes)) : null;
+            return 0;
         }
     }
 

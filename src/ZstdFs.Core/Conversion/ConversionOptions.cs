@@ -22,6 +22,19 @@ public enum ConflictChoice
     KeepCompressed,
 }
 
+/// <summary>What is done with the .zst files that nothing of ours wrote.</summary>
+public enum ExistingChoice
+{
+    /// <summary>They stay as they are, there and back: a mount shows what they hold.</summary>
+    Show,
+    /// <summary>
+    /// Convert: they are converted like any other file, so that a mount shows them as <c>.zst</c> files.
+    /// </summary>
+    Wrap,
+    /// <summary>Revert: they become plain files, too.</summary>
+    Decode,
+}
+
 /// <summary>Why a file was left as it is.</summary>
 public enum LeftReason
 {
@@ -41,6 +54,8 @@ public enum LeftReason
     Incompressible,
     /// <summary>The stored file is damaged.</summary>
     Damaged,
+    /// <summary>The stored file may be intact, and cannot be decoded here: a window larger than the machine's memory, a dictionary, another format.</summary>
+    NotDecodable,
     /// <summary>Its name is too long for the suffix.</summary>
     NameTooLong,
     /// <summary>An attribute of it cannot be put on the new file.</summary>
@@ -56,6 +71,9 @@ public sealed record ConversionOptions
 {
     /// <summary>What is made of the files.</summary>
     public ConversionKind Kind { get; init; }
+
+    /// <summary>What compresses and decodes.</summary>
+    public CodecChoice Codec { get; init; }
 
     /// <summary>zstd level, −7 to 22.</summary>
     public int Level { get; init; } = 3;
@@ -86,6 +104,9 @@ public sealed record ConversionOptions
 
     /// <summary>What is done where both forms of a file are there.</summary>
     public ConflictChoice OnConflict { get; init; }
+
+    /// <summary>What is done with the .zst files that nothing of ours wrote.</summary>
+    public ExistingChoice Existing { get; init; }
 
     /// <summary>Recompress: only files that nobody has read for so long.</summary>
     public TimeSpan ColdFor { get; init; }

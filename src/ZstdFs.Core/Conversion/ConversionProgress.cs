@@ -3,7 +3,7 @@ namespace ZstdFs.Core.Conversion;
 /// <summary>How far a conversion has come: counts that only grow, readable at any time from any thread.</summary>
 public sealed class ConversionProgress
 {
-    private long _files, _left, _asked, _plainBytes, _storedBytes, _recovered, _plainUnderWay, _storedUnderWay;
+    private long _files, _left, _asked, _plainBytes, _storedBytes, _recovered, _kept, _plainUnderWay, _storedUnderWay;
 
     /// <summary>Files that are done, hard links counted once.</summary>
     public long Files => Volatile.Read(ref _files);
@@ -29,6 +29,9 @@ public sealed class ConversionProgress
     /// <summary>Files of an interrupted earlier run that were put in order first.</summary>
     public long Recovered => Volatile.Read(ref _recovered);
 
+    /// <summary>Revert: .zst files that stay what they are, because nothing of ours wrote them.</summary>
+    public long Kept => Volatile.Read(ref _kept);
+
     internal void Done(long plainBytes, long storedBytes)
     {
         Interlocked.Add(ref _plainBytes, plainBytes);
@@ -45,6 +48,8 @@ public sealed class ConversionProgress
     }
 
     internal void NoteLeft(LeftReason reason) => Interlocked.Increment(ref reason == LeftReason.Incompressible ? ref _asked : ref _left);
+
+    internal void NoteKept() => Interlocked.Increment(ref _kept);
 
     internal void NoteRecovered() => Interlocked.Increment(ref _recovered);
 }

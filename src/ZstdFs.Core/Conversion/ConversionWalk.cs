@@ -13,6 +13,9 @@ internal interface IConversionCandidates
     /// <summary>One name of a file with several.</summary>
     void TakeLink(in WalkedFile file, byte[] original, byte[] target);
 
+    /// <summary>A .zst file that nothing of ours wrote, and that stays.</summary>
+    void Keep();
+
     /// <summary>A file that stays as it is.</summary>
     void Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail);
 
@@ -24,6 +27,8 @@ internal interface IConversionCandidates
 internal sealed class ConversionWalk(
     SourceTree source, SourceFolder start, ConversionOptions options, IConversionCandidates candidates, CancellationToken cancellation) : ITreeVisitor
 {
+    private readonly bool _tellsFound = FoundFiles.CanTell(source);
+
     private readonly NamePattern[] _include = [.. options.Include.Select(p => new NamePattern(p))];
     private readonly NamePattern[] _exclude = [.. options.Exclude.Select(p => new NamePattern(p))];
     private readonly Timestamp _coldBefore = new(Timestamp.Now().Seconds - (long)options.ColdFor.TotalSeconds, 0);
@@ -32,10 +37,47 @@ internal sealed class ConversionWalk(
     {
         if (NamePattern.AnyMatches(_exclude, Relative(parent.PathOf(name.Bytes))))
             return false;
-        if (SystemCallsAt.Stat(parent.Descriptor, new NativeName([.. name.Bytes, .. "/.zstdfs/lock\0"u8]), out Statx inner) < 0 || !inner.IsRegular)
+        if (!IsOtherSource(parent, name))
             return true;
         candidates.Leave(parent.PathOf(name.Bytes), LeftReason.OtherSource, "");
         return false;
+    }
+
+    /// <summary>Convert: .zst files that were found are wrapped, and no others.</summary>
+    internal bool Wraps { get; init; }
+
+    /// <summary>Paths (Latin-1) of the files to be considered; null for all.</summary>
+    internal HashSet<string>? Only { get; init; }
+
+    /// <summary>Files whose new name is that of another one that this run takes away may wait until it has.</summary>
+    internal bool MayDefer { get; init; } = true;
+
+    /// <summary>Paths (Latin-1) of the files that wait.</summary>
+    internal HashSet<string> Deferred { get; } = [];
+
+    /// <summary>Where a fault keeps that from being seen, the folder is not touched either.</summary>
+    internal static bool IsOtherSource(SourceFolder parent, NativeName name)
+    {
+        int result = SystemCallsAt.Stat(parent.Descriptor, new NativeName([.. name.Bytes, .. "/.zstdfs/lock\0"u8]), out Statx inner);
+        return PassingFault.Is(result) || result >= 0 && inner.IsRegular;
+    }
+
+    /// <summary>Folders, symlinks and special files make room for the stored files that get their names.</summary>
+    public bool Listed(SourceFolder folder, DirectoryListing listing)
+    {
+        bool isChanged = false;
+        for (int i = 0; options.Kind == ConversionKind.Convert && !source.ReadOnly && i < listing.Count; i++)
+        {
+            if (listing.TypeOf(i) != FileType.EntryRegular
+                && StoredName.TryToLogical(listing.Name(i).Bytes, out ReadOnlySpan<byte> logical)
+                && SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. logical, 0]), out Statx stat) >= 0
+                    && stat.IsRegular)
+                isChanged |= SourceNames.MakeRoom(folder.Descriptor, listing.Name(i));
+        }
+        if (isChanged)
+            _ = SystemCallsFile.SetTimes(folder.Descriptor, folder.Stat.AccessTime.ToTimestamp(),
+                folder.Stat.ModifyTime.ToTimestamp());
+        return isChanged;
     }
 
     public void Unreadable(byte[] path, Errno error) => candidates.Unreadable(path, error);
@@ -45,6 +87,8 @@ internal sealed class ConversionWalk(
         if (cancellation.IsCancellationRequested)
             return false;
         Statx stat = file.Stat;
+        if (Only?.Contains(KeyOf(file.Folder.PathOf(file.Name.Bytes))) == false)
+            return true;
         if (stat.IsRegular && (!options.OneFileSystem || stat.Device == source.RootStat.Device) && TryName(file, out byte[]? target) && IsWanted(file))
             Consider(file, target!);
         return true;
@@ -53,11 +97,27 @@ internal sealed class ConversionWalk(
     private bool TryName(in WalkedFile file, out byte[]? target)
     {
         ReadOnlySpan<byte> name = file.Name.Bytes;
-        bool isStored = StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical);
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes], shown = stackalloc byte[StoredName.BufferBytes];
+        scoped ReadOnlySpan<byte> logical;
+        bool isStored = StoredName.TryToLogical(name, out logical);
+        int found = isStored && (Wraps || options is { Kind: ConversionKind.Revert, Existing: ExistingChoice.Show })
+            ? IsFound(file.Folder, file.Name, file.Stat) : 0;
+        bool isFound = found > 0;
+        target = null;
+        if (found < 0)
+        {
+            candidates.Unreadable(file.Folder.PathOf(name), (Errno)(-found));
+            return false;
+        }
+        if (isFound && options.Kind == ConversionKind.Revert)
+            candidates.Keep();
+        if (isStored && options.Kind == ConversionKind.Revert)
+            _ = SourceNames.TryToLogical(file.Folder.Descriptor, name, isRegular: true, shown, out logical);
         target = options.Kind switch
         {
-            ConversionKind.Convert => isStored ? null : [.. name, .. ".zst\0"u8],
-            ConversionKind.Revert => isStored ? [.. logical, 0] : null,
+            ConversionKind.Convert => isStored == Wraps && isFound == Wraps
+                ? StoredName.Of(name, buffer).Terminated.ToArray() : null,
+            ConversionKind.Revert => isStored && !isFound ? [.. logical, 0] : null,
             _ => isStored ? [.. name, 0] : null,
         };
         return target is not null;
@@ -81,16 +141,16 @@ internal sealed class ConversionWalk(
     {
         Statx stat = file.Stat;
         byte[] original = file.Name.Terminated.ToArray(), path = file.Folder.PathOf(file.Name.Bytes);
-        if (target.Length > StoredName.MaxStoredBytes + 1)
-        {
-            candidates.Leave(path, LeftReason.NameTooLong, "");
-            return;
-        }
         bool isInPlace = options.Kind == ConversionKind.Recompress;
         if (isInPlace && TriedLevel.IsNoted(file.Folder.Descriptor, file.Name, options, stat))
             return;
         Statx other = default;
         bool isTaken = !isInPlace && SystemCallsAt.Stat(file.Folder.Descriptor, new NativeName(target), out other) >= 0;
+        if (isTaken && MayDefer && stat.LinkCount == 1 && IsTakenAway(file.Folder, new NativeName(target), other))
+        {
+            Deferred.Add(KeyOf(path));
+            return;
+        }
         if (isTaken && (options.OnConflict == ConflictChoice.Skip || !other.IsRegular || other.LinkCount > 1 || stat.LinkCount > 1))
         {
             candidates.Leave(path, LeftReason.Conflict, Show(target));
@@ -108,6 +168,25 @@ internal sealed class ConversionWalk(
             KeepsTarget = isTaken && !originalWins,
         });
     }
+
+    // 1 or 0, or −errno: what cannot be told at this moment is neither left alone in silence nor decoded.
+    private int IsFound(SourceFolder folder, NativeName name, in Statx stat) =>
+        _tellsFound ? FoundFiles.Contain(folder.Descriptor, name, stat) : 0;
+
+    /// <summary>Whether what has a name is a .zst file that gets another one in this run.</summary>
+    private bool IsTakenAway(SourceFolder folder, NativeName name, in Statx stat)
+    {
+        if (!stat.IsRegular || !StoredName.TryToLogical(name.Bytes, out _))
+            return false;
+        return options.Kind switch
+        {
+            ConversionKind.Convert => Wraps && IsFound(folder, name, stat) > 0,
+            ConversionKind.Revert => options.Existing == ExistingChoice.Decode || IsFound(folder, name, stat) == 0,
+            _ => false,
+        };
+    }
+
+    private static string KeyOf(byte[] path) => System.Text.Encoding.Latin1.GetString(path);
 
     private ReadOnlySpan<byte> Relative(ReadOnlySpan<byte> path) => start.IsRoot ? path : path[(start.Path.Length + 1)..];
 

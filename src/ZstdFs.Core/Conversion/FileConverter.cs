@@ -1,3 +1,4 @@
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -22,7 +23,7 @@ internal sealed class FileConverter : IDisposable
     {
         (_source, _state) = (source, state);
         int threads = TreeConversion.ThreadsFor(options);
-        _pool = new WorkerPool(threads, options.Level);
+        _pool = new WorkerPool(Codec.Of(options.Codec), threads, options.Level);
         _content = new StoredContent(source, state, options, new RateLimit(options.BytesPerSecond));
         _publisher = new SwapPublisher(source, state);
         var progress = new ConversionProgress();
@@ -56,6 +57,8 @@ internal sealed class FileConverter : IDisposable
     /// <summary>Content, and what is about to happen to the names, are on disk when it returns 0.</summary>
     internal int MakeDurable(IReadOnlyList<SwapJob> jobs)
     {
+        if (_publisher.Unfinished is < 0 and var unfinished)
+            return unfinished;
         _hasJournal = true;
         int result = ConversionJournal.Of(Remaining(jobs), keepsFolderTimes: false).Write(_state.Folder, slot: 0);
         return result < 0 ? result : SystemCallsFile.SynchronizeFileSystem(_source.Root);
@@ -119,7 +122,7 @@ internal sealed class FileConverter : IDisposable
     public void Dispose()
     {
         _pool.Dispose();
-        if (_hasJournal && SystemCallsFile.SynchronizeFileSystem(_source.Root) >= 0)
-            JournalRecovery.RemoveJournals(_state);
+        if (_hasJournal && _publisher.Unfinished >= 0 && SystemCallsFile.SynchronizeFileSystem(_source.Root) >= 0)
+            _ = JournalRecovery.RemoveJournals(_state);
     }
 }

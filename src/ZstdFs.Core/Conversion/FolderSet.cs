@@ -37,8 +37,13 @@ internal sealed class FolderSet(SourceTree source)
         string key = Convert.ToBase64String(path);
         if (_folders.TryGetValue(key, out SourceFolder? folder))
             return folder;
-        if (JournalRecovery.OpenFolder(source, path) is not { } descriptor || SystemCallsAt.Stat(descriptor, out Statx stat) < 0)
+        if (JournalRecovery.OpenFolder(source, path) is not { } descriptor)
             return null;
+        if (SystemCallsAt.Stat(descriptor, out Statx stat) < 0)
+        {
+            descriptor.Dispose();
+            return null;
+        }
         return _folders[key] = new SourceFolder(descriptor, path, stat);
     }
 }

@@ -23,7 +23,7 @@ internal sealed class JobOutcomes(ConversionKind kind, ConversionProgress progre
         {
             Leave(job, e.Reason, e.Message);
         }
-        catch (Exception e) when (e is StorageException or ZstdLibraryException or DamagedFrameException or InsufficientMemoryException)
+        catch (Exception e) when (e is UndecodableException or ZstdLibraryException or InsufficientMemoryException)
         {
             Leave(job, LeftReason.Failed, e.Message);
         }

@@ -9,81 +9,137 @@ namespace ZstdFs.Core.Conversion;
 /// </summary>
 internal sealed class JournalRecovery(SourceTree source, StateFolder state, ConversionProgress progress)
 {
-    /// <summary>Works through all journals and removes them. Returns 0 or −errno.</summary>
+    /// <summary>Works through all journals and removes them. Returns 0, or −errno where a fault kept it from that: the journals stay.</summary>
     internal int Run()
     {
-        bool any = false;
+        var journals = new List<ConversionJournal>();
+        int result = 0;
+        for (int slot = 0; slot < ConversionJournal.Slots && result >= 0; slot++)
+        {
+            result = ConversionJournal.Read(state.Folder, slot, out ConversionJournal? journal);
+            if (journal is not null)
+                journals.Add(journal);
+        }
+        // First, so that each name leads to what had it.
+        if (result >= 0)
+            result = AsideFiles.Restore(source, state, journals);
+        for (int i = 0; i < journals.Count && result >= 0; i++)
+            result = Recover(journals[i]);
+        // What was put in order is durable before the knowledge of it goes.
+        if (result >= 0 && journals.Count > 0)
+            result = SystemCallsFile.SynchronizeFileSystem(source.Root);
+        return result < 0 ? result : RemoveJournals(state);
+    }
+
+    /// <summary>Returns 0, or −errno where one is still there.</summary>
+    internal static int RemoveJournals(StateFolder state)
+    {
+        int first = 0;
         for (int slot = 0; slot < ConversionJournal.Slots; slot++)
         {
-            if (ConversionJournal.TryRead(state.Folder, slot) is not { } journal)
-                continue;
-            any = true;
-            Recover(journal);
+            int result = SystemCallsAt.Unlink(state.Folder, new NativeName(ConversionJournal.SlotName(slot)));
+            if (result is < 0 and not -(int)Errno.ENOENT && first == 0)
+                first = result;
         }
-        // What was put in order is durable before the knowledge of it goes.
-        int result = any ? SystemCallsFile.SynchronizeFileSystem(source.Root) : 0;
-        if (result >= 0)
-            RemoveJournals(state);
-        return result;
+        return first;
     }
 
-    internal static void RemoveJournals(StateFolder state)
-    {
-        for (int slot = 0; slot < ConversionJournal.Slots; slot++)
-            _ = SystemCallsAt.Unlink(state.Folder, new NativeName(ConversionJournal.SlotName(slot)));
-    }
-
-    private void Recover(ConversionJournal journal)
+    private int Recover(ConversionJournal journal)
     {
         var folders = new FileDescriptor?[journal.Folders.Count];
-        for (int i = 0; i < folders.Length; i++)
-            folders[i] = OpenFolder(source, journal.Folders[i].Path);
-        foreach (IGrouping<int, JournalName> file in journal.Names.GroupBy(n => n.Job))
+        int result = 0;
+        try
         {
-            JournalName[] names = [.. file.Where(n => folders[n.Folder] is not null)];
-            bool allOld = names.All(n => IsOriginal(folders[n.Folder]!, n));
-            bool changed = false;
-            foreach (JournalName name in names)
+            for (int i = 0; i < folders.Length && result >= 0; i++)
+                result = TryOpenFolder(source, journal.Folders[i].Path, out folders[i]);
+            foreach (IGrouping<int, JournalName> file in journal.Names.GroupBy(n => n.Job))
             {
-                FileDescriptor folder = folders[name.Folder]!;
-                if (!IsResult(folder, name) || !IsOriginal(folder, name))
-                    continue;
-                changed |= SystemCallsAt.Unlink(folder, new NativeName(allOld ? name.Target : name.Original)) >= 0;
+                if (result >= 0)
+                    result = Recover(folders, [.. file.Where(n => folders[n.Folder] is not null)]);
             }
-            if (changed)
-                progress.NoteRecovered();
+            for (int i = 0; i < folders.Length && result >= 0; i++)
+            {
+                if (folders[i] is { } folder)
+                    _ = SystemCallsFile.SetTimes(folder, journal.Folders[i].AccessTime, journal.Folders[i].ModifyTime);
+            }
+            return result;
         }
-        for (int i = 0; i < folders.Length; i++)
+        finally
         {
-            if (folders[i] is not { } folder)
-                continue;
-            _ = SystemCallsFile.SetTimes(folder, journal.Folders[i].AccessTime, journal.Folders[i].ModifyTime);
-            folder.Dispose();
+            foreach (FileDescriptor? folder in folders)
+                folder?.Dispose();
         }
     }
 
-    private static bool IsOriginal(FileDescriptor folder, JournalName name) =>
-        SystemCallsAt.Stat(folder, new NativeName(name.Original), out Statx stat) >= 0 && stat.InodeNumber == name.OriginalInode && stat.IsRegular;
+    /// <summary>One file. All of its names are looked at before the first goes: what cannot be seen at this moment must not be taken for gone.</summary>
+    private int Recover(FileDescriptor?[] folders, JournalName[] names)
+    {
+        bool[] areOriginal = new bool[names.Length], areResult = new bool[names.Length];
+        for (int i = 0; i < names.Length; i++)
+        {
+            int original = IsOriginal(folders[names[i].Folder]!, names[i]), made = IsResult(folders[names[i].Folder]!, names[i]);
+            if (original < 0 || made < 0)
+                return Math.Min(original, made);
+            (areOriginal[i], areResult[i]) = (original > 0, made > 0);
+        }
+        bool allOld = Array.TrueForAll(areOriginal, static isThere => isThere), changed = false;
+        for (int i = 0; i < names.Length; i++)
+        {
+            if (!areResult[i] || !areOriginal[i])
+                continue;
+            int result = SystemCallsAt.Unlink(folders[names[i].Folder]!, new NativeName(allOld ? names[i].Target : names[i].Original));
+            if (PassingFault.Is(result) || result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT)
+                return result;
+            changed |= result >= 0;
+        }
+        if (changed)
+            progress.NoteRecovered();
+        return 0;
+    }
 
-    private static bool IsResult(FileDescriptor folder, JournalName name) =>
-        SystemCallsAt.Stat(folder, new NativeName(name.Target), out Statx stat) >= 0 && stat.InodeNumber == name.ResultInode && stat.IsRegular
-        && stat.Size == name.ResultBytes && stat.ModifyTime.ToTimestamp() == name.ModifyTime;
+    /// <summary>1 or 0, or −errno where a fault kept it from being seen.</summary>
+    private static int IsOriginal(FileDescriptor folder, JournalName name)
+    {
+        int result = SystemCallsAt.Stat(folder, new NativeName(name.Original), out Statx stat);
+        return result < 0 ? NotThere(result) : stat.InodeNumber == name.OriginalInode && stat.IsRegular ? 1 : 0;
+    }
+
+    /// <inheritdoc cref="IsOriginal"/>
+    internal static int IsResult(FileDescriptor folder, JournalName name)
+    {
+        int result = SystemCallsAt.Stat(folder, new NativeName(name.Target), out Statx stat);
+        if (result < 0)
+            return NotThere(result);
+        return stat.InodeNumber == name.ResultInode && stat.IsRegular && stat.Size == name.ResultBytes && stat.ModifyTime.ToTimestamp() == name.ModifyTime ? 1 : 0;
+    }
+
+    private static int NotThere(int result) => PassingFault.Is(result) ? result : 0;
 
     /// <summary>Component by component: a path below a source may be longer than the kernel takes at once.</summary>
     internal static FileDescriptor? OpenFolder(SourceTree source, ReadOnlySpan<byte> path)
     {
-        if (source.OpenListing(source.Root, new NativeName(".\0"u8), out FileDescriptor folder) < 0)
-            return null;
+        _ = TryOpenFolder(source, path, out FileDescriptor? folder);
+        return folder;
+    }
+
+    /// <summary>The same. A folder that is gone is null; −errno where a fault kept it from being opened.</summary>
+    internal static int TryOpenFolder(SourceTree source, ReadOnlySpan<byte> path, out FileDescriptor? opened)
+    {
+        opened = null;
+        int result = source.OpenListing(source.Root, new NativeName(".\0"u8), out FileDescriptor folder);
+        if (result < 0)
+            return NotThere(result);
         foreach (Range range in path.Split((byte)'/'))
         {
             if (path[range].IsEmpty)
                 continue;
-            int result = source.OpenListing(folder, new NativeName([.. path[range], 0]), out FileDescriptor next);
+            result = source.OpenListing(folder, new NativeName([.. path[range], 0]), out FileDescriptor next);
             folder.Dispose();
             if (result < 0)
-                return null;
+                return NotThere(result);
             folder = next;
         }
-        return folder;
+        opened = folder;
+        return 0;
     }
 }

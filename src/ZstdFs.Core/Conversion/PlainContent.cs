@@ -42,7 +42,7 @@ internal sealed class PlainContent(SourceTree source, StoredOriginals originals,
     {
         FileLeftException.Require(SystemCallsFile.Truncate(job.Result!, job.LogicalBytes), "writing the plain file");
         job.ResultBytes = job.LogicalBytes;
-        CopyAttributes(worker, job);
+        CopyAttributes(worker, job, keepsRoom: false);
     }
 
     internal override void Compare(Worker worker, SwapJob job, int piece)

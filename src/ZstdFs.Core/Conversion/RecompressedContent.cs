@@ -25,9 +25,25 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
         if (job.ResultBytes > job.Stat.Size * (1 - _options.IfSaves))
         {
             TriedLevel.Note(job.Original!, _options, job.Stat.Size, job.Stat.ModifyTime.ToTimestamp());
+            // The note has moved the change time, and users are to see nothing of it.
+            if (job.Record is { } record)
+            {
+                SizeRecord kept = RecordOfOriginal(job, record) with { ChangeTime = record.ChangeTime };
+                _ = SourceTree.WriteRecord(job.Original!, kept);
+            }
             throw new FileLeftException(LeftReason.Incompressible);
         }
         TriedLevel.Note(job.Result!, _options, job.ResultBytes, job.Stat.ModifyTime.ToTimestamp());
+    }
+
+    private SizeRecord RecordOfOriginal(SwapJob job, in SizeRecord made)
+    {
+        if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord own) || !Devices.IsOf(own, job.Stat))
+        {
+            return Devices.RecordFor(job.Stat, made.InodeNumber, job.LogicalBytes, made.Birth)
+                with { HasHoles = made.HasHoles };
+        }
+        return own.IsFresh ? own.Of(job.Stat.ModifyTime.ToTimestamp()) : own;
     }
 
     // Whether it is worth it is known when it is done: it is compared with the old version and not with the content.
@@ -36,10 +52,13 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
     protected override (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job)
     {
         (ulong Number, Timestamp Birth) fresh = base.NumberAndBirth(job);
-        if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord record) || !Devices.IsOf(record, job.Stat))
+        int recorded = FileLeftException.Require(SourceTree.ReadRecord(job.Original!, out SizeRecord record), "reading its record");
+        if (recorded == 0 || !Devices.IsOf(record, job.Stat))
             return fresh;
         return (record.InodeNumber, record.Birth == default ? fresh.Birth : record.Birth);
     }
+
+    protected override int NoteNames(SwapJob job) => FullNames.Copy(job.Original!, job.Result!);
 
     protected override void Read(SwapJob job, long offset, Span<byte> content) => StoredOriginals.Read(job, offset, content);
 

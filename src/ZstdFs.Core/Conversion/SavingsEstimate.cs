@@ -1,4 +1,5 @@
 using System.Text;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -53,7 +54,7 @@ public sealed class SavingsEstimate
         var walk = new ConversionWalk(source, opened, options, new Visitor(estimate), cancellation);
         new TreeWalk(source, walk, options.OneFileSystem).Run(opened);
         opened.Release();
-        using var encoder = new FrameEncoder(options.Level);
+        using var encoder = new FrameEncoder(Codec.Of(options.Codec), options.Level);
         return [.. estimate._kinds.OrderByDescending(k => k.Value.Bytes).Select(k => estimate.Measure(k.Key, k.Value, encoder, cancellation))];
     }
 
@@ -67,6 +68,8 @@ public sealed class SavingsEstimate
 
         public void TakeLink(in WalkedFile file, byte[] original, byte[] target) =>
             estimate.Note(file.Folder.Path, file.Name.Bytes, file.Stat.Size / file.Stat.LinkCount);
+
+        public void Keep() { }
 
         public void Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail) { }
 

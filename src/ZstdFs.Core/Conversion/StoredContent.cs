@@ -30,12 +30,15 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
         (long offset, int length) = Range(job, piece);
         if (IsHole(job, offset, length))
         {
+            job.HasHoles = true;
             ZeroFrame(worker).CopyTo(room);
             return ZeroFrame(worker).Length;
         }
         Limit(length);
         Span<byte> content = worker.Content(length);
         Read(job, offset, content);
+        if (length >= ZeroFrames.LeastBytes && !content.ContainsAnyExcept((byte)0))
+            job.HasHoles = true;
         int made = worker.Encoder.Compress(content, room);
         if (options.SkipIncompressible && Pieces(job) == 1 && made > length * WorthwhileRatio && length > 0)
             throw new FileLeftException(LeftReason.Incompressible);
@@ -58,14 +61,31 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
             FileLeftException.Require(SystemCallsFile.Write(job.Result!, job.ResultBytes, table.AsSpan(0, length)), "writing the seek table");
             job.ResultBytes += length;
         }
-        CopyAttributes(worker, job);
+        CopyAttributes(worker, job, keepsRoom: true);
+        if (NoteNames(job) is < 0 and var failed)
+            throw failed == -(int)Errno.ENAMETOOLONG ? new FileLeftException(LeftReason.NameTooLong)
+                : FileLeftException.Of(failed, "writing its whole name");
         // Without an epoch: the content is on disk before the file gets its name.
         FileLeftException.Require(SystemCallsAt.Stat(job.Result!, out Statx stat), "looking at the stored file");
         (ulong number, Timestamp birth) = NumberAndBirth(job);
-        int result = SourceTree.WriteRecord(job.Result!, Devices.RecordFor(stat, number, job.LogicalBytes, birth));
-        if (result < 0 && result != -(int)Errno.EOPNOTSUPP)
+        SizeRecord record = Devices.RecordFor(stat, number, job.LogicalBytes, birth)
+            with { HasHoles = job.HasHoles, ChangeTime = ChangeTimeOf(job) };
+        int result = SourceTree.WriteRecord(job.Result!, record);
+        job.Record = result >= 0 ? record : null;
+        if (result < 0 && result != -(int)Errno.EOPNOTSUPP && !RecordRoom.IsGivenUp(job.Result!, result))
             FileLeftException.Require(result, "writing the record");
+        if (result < 0 && state.KeepsRecords)
+            Mark(job, stat);
         job.Map = MapOf(job);
+    }
+
+    /// <summary>Without a record, this tells the way back that the file was converted.</summary>
+    private static void Mark(SwapJob job, in Statx stat)
+    {
+        FileLeftException.Require(OwnMark.Add(job.Result!, stat.InodeNumber), "marking it as converted");
+        FileLeftException.Require(SystemCallsAt.Stat(job.Result!, out Statx marked), "looking at the stored file");
+        job.ResultBytes = marked.Size;
+        FileLeftException.Require(SystemCallsFile.SetTimes(job.Result!, Timestamp.Omit, stat.ModifyTime.ToTimestamp()), "setting its time");
     }
 
     /// <summary>
@@ -74,9 +94,16 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
     /// </summary>
     protected virtual (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job)
     {
-        ulong number = SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && Devices.IsOf(record, job.Stat) ? record.InodeNumber : state.AllocateInodeNumber();
+        int recorded = FileLeftException.Require(SourceTree.ReadRecord(job.Original!, out SizeRecord record), "reading its record");
+        ulong number = record.InodeNumber;
+        if (recorded == 0 || !Devices.IsOf(record, job.Stat))
+            FileLeftException.Require(state.TryAllocateInodeNumber(out number), "reserving inode numbers");
         return (number, job.Stat.Birth.ToTimestamp());
     }
+
+    /// <summary>Whole names, where the stored ones are shortened.</summary>
+    protected virtual int NoteNames(SwapJob job) =>
+        FullNames.Set(job.Result!, job.Names.Select(static n => n.OriginalName.Bytes.ToArray()));
 
     internal override void Compare(Worker worker, SwapJob job, int piece)
     {

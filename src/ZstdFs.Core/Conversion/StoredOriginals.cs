@@ -1,19 +1,20 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Source;
 
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>Opens originals that are stored files, our own or foreign, and lends what reading them needs.</summary>
-internal sealed class StoredOriginals(int threads) : IDisposable
+internal sealed class StoredOriginals(Codec codec, int threads) : IDisposable
 {
     private const int LargestFrameBytes = 2 * 1024 * 1024;
     private const long CacheBytes = 16 * 1024 * 1024, WindowBytes = 32 * 1024 * 1024;
 
     private readonly FrameCache _cache = new(CacheBytes, LargestFrameBytes);
-    private readonly CodecPool _codecs = new(threads, new StreamBudget(ceilingBytes: WindowBytes));
+    private readonly CodecPool _codecs = new(threads, new StreamBudget(WindowLimit.OfTools(codec), WindowBytes));
     private long _lastCacheId;
 
-    /// <summary>Held by whoever decodes a frame that is too large for memory: its window may be 128 MiB, so there is one at a time.</summary>
+    /// <summary>Held by whoever decodes a frame that is too large for memory: its window may be 2 GiB, so there is one at a time.</summary>
     internal Lock GiantGate { get; } = new();
 
     internal void Open(SwapJob job)
@@ -23,15 +24,15 @@ internal sealed class StoredOriginals(int threads) : IDisposable
         bool isFresh = SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.IsFresh && record.Describes(job.Stat);
         try
         {
-            map = FrameScanner.Scan(job.Original!, job.Stat.Size);
+            map = FrameScanner.Scan(job.Original!, job.Stat.Size, _codecs.Streams.Windows);
         }
         catch (DamagedFrameException) when (isFresh)
         {
             map = new FrameMapBuilder().Build(job.Stat.Size);
         }
-        catch (Exception e) when (e is DamagedFrameException or WindowTooLargeException)
+        catch (UndecodableException e)
         {
-            throw new FileLeftException(LeftReason.Damaged, e.Message);
+            throw Left(e);
         }
         job.Map = map;
         job.LogicalBytes = map.LogicalBytes;
@@ -56,11 +57,18 @@ internal sealed class StoredOriginals(int threads) : IDisposable
             if (job.Reader!.Read(offset, content) < content.Length)
                 throw new FileLeftException(LeftReason.Damaged, "its frames hold less than they say");
         }
-        catch (Exception e) when (e is DamagedFrameException or WindowTooLargeException)
+        catch (UndecodableException e)
         {
-            throw new FileLeftException(LeftReason.Damaged, e.Message);
+            throw Left(e);
         }
     }
+
+    private static FileLeftException Left(UndecodableException cause) => cause switch
+    {
+        StorageException => new FileLeftException(LeftReason.Failed, cause.Message),
+        { IsIntact: true } => new FileLeftException(LeftReason.NotDecodable, cause.Message),
+        _ => new FileLeftException(LeftReason.Damaged, cause.Message),
+    };
 
     public void Dispose()
     {

@@ -85,11 +85,16 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     /// <summary>Throws where the new form would not be worth it, as far as a look at a few pieces tells.</summary>
     internal virtual void RequireWorthwhile(Worker worker, SwapJob job) { }
 
+    /// <summary>The change time that users see of the original, which the new form takes over.</summary>
+    protected Timestamp ChangeTimeOf(SwapJob job) =>
+        FileLeftException.Require(SourceTree.ReadRecord(job.Original!, out SizeRecord record), "reading its record") > 0
+            && Devices.IsOf(record, job.Stat) ? record.ChangeTimeOf(job.Stat) : job.Stat.ChangeTime.ToTimestamp();
+
     protected void Limit(int bytes) => rate.Take(bytes);
 
-    protected static void CopyAttributes(Worker worker, SwapJob job)
+    protected static void CopyAttributes(Worker worker, SwapJob job, bool keepsRoom)
     {
-        int result = worker.Attributes.Copy(job.Original!, job.Stat, job.Result!);
+        int result = worker.Attributes.Copy(job.Original!, job.Stat, job.Result!, keepsRoom);
         if (result < 0)
             throw (Errno)(-result) is Errno.ENOSPC or Errno.EDQUOT
                 ? new FileLeftException(LeftReason.NoSpace, "attributes")

@@ -67,6 +67,9 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
     /// <summary>Frames of the result, in order.</summary>
     internal List<SeekTableEntry> Frames { get; } = [];
 
+    /// <summary>A frame of the result is zeros alone. Several threads may set it.</summary>
+    internal bool HasHoles { get; set; }
+
     internal long LogicalBytes { get; set; }
     internal long ResultBytes { get; set; }
     internal ulong ResultInode { get; set; }
@@ -77,6 +80,9 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
 
     /// <summary>How many of the names lead to the result.</summary>
     internal int Published { get; set; }
+
+    /// <summary>The record of a result that is a stored file. Written once more with its name, because the name moves the change time.</summary>
+    internal SizeRecord? Record { get; set; }
 
     /// <summary>Set from the first failure on: the file stays as it is.</summary>
     internal bool IsLeft { get; set; }

@@ -11,16 +11,22 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
     internal static ReadOnlySpan<byte> Prefix => "convert-"u8;
 
     private long _lastNumber;
+    private int _unfinished;
+
+    /// <summary>
+    /// 0, or why a file has names of both forms, as −errno: only the journal tells that from a conflict. So it must stay, and with it nothing else may be begun, until a next run has read it.
+    /// </summary>
+    internal int Unfinished => Volatile.Read(ref _unfinished);
 
     /// <summary>Removes results that an interrupted run had not given their names yet.</summary>
     internal void RemoveLeftovers()
     {
-        if (DirectoryListing.Read(state.Working, out DirectoryListing listing) < 0)
+        if (DirectoryListing.Read(state.Working, null, out DirectoryListing listing) < 0)
             return;
         for (int i = 0; i < listing.Count; i++)
         {
             if (listing.Name(i).Bytes.StartsWith(Prefix))
-                _ = SystemCallsAt.Unlink(state.Working, listing.Name(i));
+                state.RemoveWorkingFile(listing.Name(i).Terminated);
         }
     }
 
@@ -40,6 +46,10 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
     /// <summary>Gives the result all its names. Where one is taken, those given before are taken back.</summary>
     internal void Publish(SwapJob job)
     {
+        // A record's window is as long as giving a name takes.
+        long windowEnd = long.MaxValue;
+        if (job.Record is { } record)
+            _ = SourceTree.WriteRecord(job.Result!, record, out windowEnd);
         foreach (SwapName name in job.Names)
         {
             int result = job.ReplacesTarget ? Replace(job, name) : Link(job, name);
@@ -51,38 +61,68 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
             job.Published++;
         }
         RemoveWorkingName(job);
+        if (job.Record is { } again && ChangeWindow.IsOver(windowEnd))
+            _ = SourceTree.WriteRecord(job.Result!, again);
     }
 
     /// <summary>Takes the new names away again, unless somebody has put something else there.</summary>
     internal void Withdraw(SwapJob job)
     {
         foreach (SwapName name in job.Names.AsSpan(0, job.Published))
-        {
-            if (SystemCallsAt.Stat(name.Folder.Descriptor, name.TargetName, out Statx stat) >= 0 && stat.InodeNumber == job.ResultInode)
-                _ = SystemCallsAt.Unlink(name.Folder.Descriptor, name.TargetName);
-        }
+            Withdraw(job, name);
         job.Published = 0;
         RemoveWorkingName(job);
     }
 
-    /// <summary>Takes the old names away. Where not even the first one goes (an append-only folder), the new names go again.</summary>
+    private void Withdraw(SwapJob job, SwapName name)
+    {
+        int result = SystemCallsAt.Stat(name.Folder.Descriptor, name.TargetName, out Statx stat);
+        if (result >= 0 && stat.InodeNumber == job.ResultInode)
+            result = SystemCallsAt.Unlink(name.Folder.Descriptor, name.TargetName);
+        if (result is < 0 and not -(int)Errno.ENOENT)
+            Volatile.Write(ref _unfinished, result);
+    }
+
+    /// <summary>
+    /// Takes the old names away. Where not even the first one goes (an append-only folder), the new names go again. A
+    /// name under which there is another file by now stays that file's.
+    /// </summary>
     internal void Retire(SwapJob job)
     {
+        bool isChanged = false;
         for (int i = 0; i < job.Names.Length; i++)
         {
-            int result = SystemCallsAt.Unlink(job.Names[i].Folder.Descriptor, job.Names[i].OriginalName);
+            SwapName name = job.Names[i];
+            int result = AsideFiles.Remove(state, name.Folder.Descriptor, name.OriginalName, job.Stat, i, out bool isAside);
             if (result >= 0)
                 continue;
+            // The journal stays, and tells the next run.
+            if (isAside)
+            {
+                Volatile.Write(ref _unfinished, result);
+                throw FileLeftException.Of(result, "removing the old form");
+            }
+            // The older content is not to take the newer one's place.
+            if (result == -(int)Errno.ESTALE && i > 0 && !job.KeepsTarget)
+            {
+                Withdraw(job, name);
+                isChanged = true;
+                continue;
+            }
             if (i == 0)
                 Withdraw(job);
+            else if (result is not (-(int)Errno.EPERM or -(int)Errno.EACCES))
+                Volatile.Write(ref _unfinished, result);
             throw FileLeftException.Of(result, "removing the old form");
         }
+        if (isChanged)
+            throw new FileLeftException(LeftReason.Changed, "another file has one of its names");
     }
 
     internal void RemoveWorkingName(SwapJob job)
     {
         if (job.WorkingName is { } name)
-            _ = SystemCallsAt.Unlink(state.Working, new NativeName(name));
+            state.RemoveWorkingFile(name);
         job.WorkingName = null;
     }
 
@@ -100,7 +140,7 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
             return result;
         result = SystemCallsAt.Rename(state.Working, new NativeName(between), name.Folder.Descriptor, name.TargetName, 0);
         if (result < 0)
-            _ = SystemCallsAt.Unlink(state.Working, new NativeName(between));
+            state.RemoveWorkingFile(between);
         return result;
     }
 

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -25,6 +26,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private readonly SwapPublisher _publisher;
     private readonly PieceWork _pieces;
     private readonly JobOutcomes _outcomes;
+    private readonly FolderTimes _folderTimes;
     private readonly HardLinks _links = new();
     private readonly int _filesInBatch;
 
@@ -37,8 +39,9 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     {
         (_source, _state, _start, _options) = (source, state, start, options);
         int threads = ThreadsFor(options);
-        _pool = new WorkerPool(threads, options.Level);
-        _originals = new StoredOriginals(threads);
+        var codec = Codec.Of(options.Codec);
+        _pool = new WorkerPool(codec, threads, options.Level);
+        _originals = new StoredOriginals(codec, threads);
         var rate = new RateLimit(options.BytesPerSecond);
         _content = options.Kind switch
         {
@@ -47,6 +50,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             _ => new RecompressedContent(source, state, _originals, options, rate),
         };
         _publisher = new SwapPublisher(source, state);
+        _folderTimes = new FolderTimes(source, state);
+        _folderTimes.NoteRoot();
         _pieces = new PieceWork(_content, _pool, threads * 2, Progress);
         _outcomes = new JobOutcomes(options.Kind, Progress, observer, _publisher);
         _filesInBatch = (int)Math.Clamp((ResourceLimits.OpenFiles - SpareDescriptors) / DescriptorsPerFile, 16, MostFilesInBatch);
@@ -57,7 +62,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     {
         if (options.Jobs == 1)
             return 1;
-        long perThread = FramesForThread * options.FrameBytes + FrameEncoder.MemoryBytes(options.Level, options.FrameBytes);
+        long perThread = FramesForThread * options.FrameBytes + FrameEncoder.MemoryBytes(Codec.Of(options.Codec), options.Level, options.FrameBytes);
         return (int)Math.Clamp(MemoryBytes / perThread, 1, options.Jobs);
     }
 
@@ -73,21 +78,27 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     public static TreeConversion Open(FileDescriptor root, ReadOnlySpan<byte> folder, ConversionOptions options, IConversionObserver observer)
     {
         var source = new SourceTree(root, readOnly: false);
-        StateFolder? state = TryOpenState(source);
-        if (state is null)
-            throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
+        StateFolder? state = null;
+        FileDescriptor? start = null;
         try
         {
+            state = TryOpenState(source) ?? throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
             if (options.Kind != ConversionKind.Convert && UnfinishedWrites.Any(state))
                 throw new SourceException(SourceProblem.UnfinishedWrites, "a mount that died has left writes unfinished there; mount it and unmount it, then run this again");
-            FileDescriptor? start = JournalRecovery.OpenFolder(source, folder);
+            start = JournalRecovery.OpenFolder(source, folder);
             if (start is null || SystemCallsAt.Stat(start, out Statx stat) < 0)
                 throw new SourceException(SourceProblem.Unusable, "the folder cannot be read");
+            if (options.Existing == ExistingChoice.Wrap && !state.KeepsRecords)
+                throw new SourceException(SourceProblem.Unusable,
+                    "its file system keeps no extended attributes, and without them .zst files that were there cannot "
+                    + "be told from converted ones");
             return new TreeConversion(source, state, new SourceFolder(start, folder.ToArray(), stat), options, observer);
         }
         catch
         {
-            state.Dispose();
+            start?.Dispose();
+            state?.Dispose();
+            source.Dispose();
             throw;
         }
     }
@@ -118,16 +129,47 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             throw new ConversionException("what an earlier run left could not be put in order: the disk reports errors");
         _publisher.RemoveLeftovers();
         // Now that what an interrupted run left is in order, folder times included.
-        SystemCallsAt.Stat(_start.Descriptor, out Statx stat);
+        if (SystemCallsAt.Stat(_start.Descriptor, out Statx stat) is < 0 and var unseen)
+            throw new ConversionException($"the folder cannot be looked at ({(Errno)(-unseen)})");
         var start = new SourceFolder(_start.Descriptor, _start.Path, stat, ownsDescriptor: false);
-        var walk = new ConversionWalk(_source, start, _options, this, cancellation);
-        bool whole = Through(() => new TreeWalk(_source, walk, _options.OneFileSystem, inBirthOrder: true).Run(start));
+        // What is in the way of plain files' new names first.
+        bool whole = (_options.Existing != ExistingChoice.Wrap || RunWalks(start, wraps: true))
+            && RunWalks(start, wraps: false);
         if (whole)
             RunLinks();
-        if (whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 } && _start.IsRoot && Progress is { Left: 0 })
+        bool revertsAll = whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 };
+        if (revertsAll)
+            revertsAll = new TreeWalk(_source,
+                new RevertedNames(_start.IsRoot && Progress is { Left: 0 }, this, cancellation),
+                _options.OneFileSystem).Run(start);
+        if (revertsAll && _start.IsRoot && Progress is { Left: 0 })
             RemoveState();
         else
             _state.NoteEndedWell();
+    }
+
+    /// <summary>
+    /// Walks until no file waits for the name of another one any more: x.zst.zst may become x.zst when that has become
+    /// x.
+    /// </summary>
+    private bool RunWalks(SourceFolder start, bool wraps)
+    {
+        var walk = new ConversionWalk(_source, start, _options, this, _cancellation) { Wraps = wraps };
+        while (true)
+        {
+            long done = Progress.Files;
+            ConversionWalk current = walk;
+            if (!Through(() => new TreeWalk(_source, current, _options.OneFileSystem, inBirthOrder: true).Run(start)))
+                return false;
+            if (walk.Deferred.Count == 0)
+                return true;
+            walk = new ConversionWalk(_source, start, _options, this, _cancellation)
+            {
+                Wraps = wraps,
+                Only = walk.Deferred,
+                MayDefer = Progress.Files > done,
+            };
+        }
     }
 
     private void RemoveState()
@@ -140,17 +182,30 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     /// <summary>Runs what makes jobs, and then the jobs to their end.</summary>
     private bool Through(Func<bool> makeJobs)
     {
-        using (_pipeline = new BatchPipeline(_source, _state, _content, _publisher, _pieces, _pool, _outcomes))
+        using (_pipeline = new BatchPipeline(_source, _state, _content, _publisher, _pieces, _pool, _outcomes, _folderTimes))
         {
             _batch = new Batch(_batchNumber++);
-            bool whole = makeJobs();
-            if (whole && _batch.Jobs.Count > 0)
-                _pipeline.Submit(_batch);
-            else
+            bool whole = false;
+            try
+            {
+                whole = makeJobs();
+                if (whole && _batch.Jobs.Count > 0)
+                    Submit();
+            }
+            finally
+            {
                 Abandon(_batch);
+            }
             _pipeline.Complete();
             return whole;
         }
+    }
+
+    /// <summary>Hands the batch over. Where the pipeline has ended, it stays here and that is thrown.</summary>
+    private void Submit()
+    {
+        _pipeline!.Submit(_batch);
+        _batch = new Batch(_batchNumber++);
     }
 
     private void Abandon(Batch batch)
@@ -165,33 +220,50 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     {
         foreach (HardLinks.Group group in _links.Groups.Where(g => !g.IsComplete || _options.Kind == ConversionKind.Recompress))
         {
-            (byte[] folder, byte[] name, _) = group.Names[0];
-            byte[] separator = folder.Length == 0 ? [] : [(byte)'/'];
-            byte[] path = [.. folder, .. separator, .. name.AsSpan(0, name.Length - 1)];
-            _outcomes.Leave(path, LeftReason.LinkedElsewhere, group.IsComplete ? "it has several names" : $"{group.Names.Count} of its {group.LinkCount} names are here");
+            _outcomes.Leave(PathOf(group), LeftReason.LinkedElsewhere, group.IsComplete ? "it has several names" : $"{group.Names.Count} of its {group.LinkCount} names are here");
         }
         foreach (HardLinks.Group[] chunk in _links.Groups.Where(g => g.IsComplete && _options.Kind != ConversionKind.Recompress).Chunk(_filesInBatch / 4))
         {
             if (_cancellation.IsCancellationRequested)
                 return;
             var folders = new FolderSet(_source);
-            Through(() =>
+            try
             {
-                foreach (HardLinks.Group group in chunk)
+                Through(() =>
                 {
-                    if (folders.TryNames(group, out SwapName[] names, out Statx stat))
-                        Take(new SwapJob(names, stat));
-                }
-                return true;
-            });
-            folders.Release();
+                    foreach (HardLinks.Group group in chunk)
+                        TakeGroup(folders, group);
+                    return true;
+                });
+            }
+            finally
+            {
+                folders.Release();
+            }
         }
+    }
+
+    private void TakeGroup(FolderSet folders, HardLinks.Group group)
+    {
+        if (folders.TryNames(group, out SwapName[] names, out Statx stat))
+            Take(new SwapJob(names, stat));
+        else
+            _outcomes.Leave(PathOf(group), LeftReason.Changed, "its names cannot be looked at");
+    }
+
+    private static byte[] PathOf(HardLinks.Group group)
+    {
+        (byte[] folder, byte[] name, _) = group.Names[0];
+        byte[] separator = folder.Length == 0 ? [] : [(byte)'/'];
+        return [.. folder, .. separator, .. name.AsSpan(0, name.Length - 1)];
     }
 
     void IConversionCandidates.Take(SwapJob job) => Take(job);
 
     void IConversionCandidates.TakeLink(in WalkedFile file, byte[] original, byte[] target) =>
         _links.Add(file.Stat.Device, file.Stat.InodeNumber, file.Stat.LinkCount, file.Folder.Path, original, target);
+
+    void IConversionCandidates.Keep() => Progress.NoteKept();
 
     void IConversionCandidates.Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail) => _outcomes.Leave(path, reason, detail);
 
@@ -208,8 +280,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             Post(batch, job, () => _content.Open(job));
         if (batch.Jobs.Count < _filesInBatch && batch.Bytes < BatchBytes)
             return;
-        _pipeline!.Submit(batch);
-        _batch = new Batch(_batchNumber++);
+        Submit();
     }
 
     private void TakeLarge(Batch batch, SwapJob job)
@@ -262,6 +333,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     {
         _pool.Dispose();
         _originals.Dispose();
+        _folderTimes.Dispose();
         _start.Release();
         _state.Dispose();
         _source.Dispose();

@@ -11,7 +11,7 @@ internal static class TriedLevel
 {
     private const int Bytes = 24;
 
-    private static NativeName AttributeName => new("user.zstdfs.tried\0"u8);
+    internal static NativeName AttributeName => new("user.zstdfs.tried\0"u8);
 
     internal static void Note(FileDescriptor file, ConversionOptions options, long storedBytes, Timestamp modifyTime)
     {

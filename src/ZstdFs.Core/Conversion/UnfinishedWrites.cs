@@ -7,11 +7,12 @@ internal static class UnfinishedWrites
 {
     internal static bool Any(StateFolder state)
     {
-        if (DirectoryListing.Read(state.Working, out DirectoryListing listing) < 0)
+        if (DirectoryListing.Read(state.Working, null, out DirectoryListing listing) < 0)
             return true;
         for (int i = 0; i < listing.Count; i++)
         {
-            if (!IsLeftover(listing.Name(i).Bytes))
+            // What a conversion was taking away is the next conversion's to put in order.
+            if (!IsLeftover(listing.Name(i).Bytes) && !AsideFiles.IsOne(listing.Name(i).Bytes))
                 return true;
         }
         return false;

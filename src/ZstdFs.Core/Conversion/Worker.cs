@@ -1,15 +1,16 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Source;
 
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>What one thread works with, made once: codecs, and buffers that grow to what was needed most.</summary>
-internal sealed class Worker(int level) : IDisposable
+internal sealed class Worker(Codec codec, int level) : IDisposable
 {
     private byte[] _content = [], _frame = [], _other = [];
 
-    internal FrameEncoder Encoder { get; } = new(level);
-    internal FrameDecoder Decoder { get; } = new();
+    internal FrameEncoder Encoder { get; } = new(codec, level);
+    internal FrameDecoder Decoder { get; } = new(codec);
     internal AttributeCopier Attributes { get; } = new();
 
     /// <summary>Room for decoded content.</summary>

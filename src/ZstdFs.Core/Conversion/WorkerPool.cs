@@ -1,3 +1,5 @@
+using ZstdFs.Core.Compression.Codecs;
+
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>Things under way that somebody waits for.</summary>
@@ -39,12 +41,12 @@ internal sealed class WorkerPool : IDisposable
     private readonly Thread[] _threads;
     private bool _closed;
 
-    internal WorkerPool(int threads, int level)
+    internal WorkerPool(Codec codec, int threads, int level)
     {
         _threads = new Thread[threads];
         for (int i = 0; i < threads; i++)
         {
-            _threads[i] = new Thread(() => Run(level)) { IsBackground = true, Name = $"convert-{i}" };
+            _threads[i] = new Thread(() => Run(codec, level)) { IsBackground = true, Name = $"convert-{i}" };
             _threads[i].Start();
         }
     }
@@ -79,9 +81,9 @@ internal sealed class WorkerPool : IDisposable
         group.Wait();
     }
 
-    private void Run(int level)
+    private void Run(Codec codec, int level)
     {
-        using var worker = new Worker(level);
+        using var worker = new Worker(codec, level);
         while (Take() is { } work)
             work(worker);
     }

@@ -13,6 +13,9 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
 {
     private const int LongestListBytes = 65536; // the kernel's limit
 
+    private const SetattrValid Changed = SetattrValid.Mode | SetattrValid.Uid | SetattrValid.Gid
+        | SetattrValid.Atime | SetattrValid.Mtime | SetattrValid.AtimeNow | SetattrValid.MtimeNow;
+
     private static ReadOnlySpan<byte> OurPrefix => "user.zstdfs"u8;
 
     internal int Get(ulong nodeId, out FuseAttrOut attributes)
@@ -32,7 +35,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return -(int)Errno.ESTALE;
         int result = 0;
         if ((change.Valid & SetattrValid.Size) != 0)
-            result = files.Truncate(nodeId, (change.Valid & SetattrValid.Handle) != 0 ? change.Handle : FuseFileSystem.NoHandle, (long)change.Size, new Writer(context, (change.Valid & SetattrValid.KillSuidSgid) == 0));
+            result = files.Truncate(nodeId, (change.Valid & SetattrValid.Handle) != 0 ? change.Handle : FuseFileSystem.NoHandle, (long)change.Size, volume.WriterOf(context, (change.Valid & SetattrValid.KillSuidSgid) != 0));
         if (result >= 0)
             result = SetStored(node, change, new Writer(context, keepsPrivileges: false));
         return result < 0 ? result : volume.GetAttributes(node, isChanging: true, out attributes);
@@ -40,10 +43,9 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
 
     private int SetStored(Node node, in FuseSetattrIn change, in Writer caller)
     {
-        const SetattrValid Times = SetattrValid.Atime | SetattrValid.Mtime | SetattrValid.AtimeNow | SetattrValid.MtimeNow;
         // Nothing to set at all: a chown to the same owner, which only takes the set-id bits away.
-        bool isEmpty = (change.Valid & (SetattrValid.Size | SetattrValid.Mode | SetattrValid.Uid | SetattrValid.Gid | Times)) == 0;
-        if (!isEmpty && (change.Valid & (SetattrValid.Mode | SetattrValid.Uid | SetattrValid.Gid | Times)) == 0)
+        bool isEmpty = (change.Valid & (SetattrValid.Size | Changed)) == 0;
+        if (!isEmpty && (change.Valid & Changed) == 0)
             return 0;
         // The content's lock comes before the node's gate.
         FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
@@ -88,7 +90,18 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         }
     }
 
-    private static int Change(in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
+    private int Change(in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
+    {
+        if ((change.Valid & Changed) == 0)
+            return ChangeAttributes(place, node, content, change, caller);
+        ChangeTimes.UsersChange users = ChangeTimes.Begin(node, content);
+        int result = ChangeAttributes(place, node, content, change, caller);
+        // Of a file that is not open, the look for the answer tells the record.
+        volume.ChangeTimes.End(users, result, mayBeInWindow: content is not null);
+        return result;
+    }
+
+    private int ChangeAttributes(in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
     {
         int result = 0;
         if (node.Kind != NodeKind.Directory && (change.Valid & ~(SetattrValid.Uid | SetattrValid.Gid | SetattrValid.Handle | SetattrValid.LockOwner | SetattrValid.Ctime | SetattrValid.KillSuidSgid)) == 0)
@@ -104,7 +117,10 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             content.MayHavePrivileges = true;
         Timestamp access = (change.Valid & SetattrValid.AtimeNow) != 0 ? Timestamp.UtimeNow
             : (change.Valid & SetattrValid.Atime) != 0 ? new Timestamp(change.Atime, change.AtimeNsec) : Timestamp.Omit;
-        Timestamp modify = (change.Valid & SetattrValid.MtimeNow) != 0 ? Timestamp.Now()
+        // As two times of now, and no others, Linux takes them for a touch, which an append-only file allows.
+        bool isTouch = (change.Valid & SetattrValid.AtimeNow) != 0 && (change.Valid & SetattrValid.MtimeNow) != 0;
+        Timestamp modify = isTouch ? Timestamp.UtimeNow
+            : (change.Valid & SetattrValid.MtimeNow) != 0 ? Timestamp.Now()
             : (change.Valid & SetattrValid.Mtime) != 0 ? new Timestamp(change.Mtime, change.MtimeNsec) : Timestamp.Omit;
         if (result < 0 || access == Timestamp.Omit && modify == Timestamp.Omit)
             return result;
@@ -125,7 +141,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
     }
 
     /// <summary>The record holds only beside the modification time that it names. Of a file that is not committed it is written anew soon.</summary>
-    private static int SetModifyTime(in AttributePlace place, Node node, FileContent? content, Timestamp access, Timestamp modify)
+    private int SetModifyTime(in AttributePlace place, Node node, FileContent? content, Timestamp access, Timestamp modify)
     {
         SizeRecord record = default;
         int result = place.Stat(out Statx before);
@@ -138,13 +154,18 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             result = place.Stat(out after);
         if (result < 0)
             return result;
+        if (modify == Timestamp.UtimeNow)
+            modify = after.ModifyTime.ToTimestamp();
         // Not where the file was changed in the source meanwhile: what is open is another version then, whatever its time.
         if (content is not null && StoredIdentity.Of(before) == content.Published)
             content.NoteTimes(modify, after);
         if (!keepsRecord)
             return 0;
         node.KeepPages(StoredIdentity.Of(before).Version, StoredIdentity.Of(after).Version);
-        _ = place.WriteRecord(record with { StoredModifyTime = after.ModifyTime.ToTimestamp() });
+        // The time was set by a user, and the record by us.
+        Timestamp shown = after.ChangeTime.ToTimestamp();
+        if (place.WriteRecord(record.Of(after.ModifyTime.ToTimestamp()) with { ChangeTime = shown }, out long windowEnd) >= 0 && place.Stat(out after) >= 0)
+            ChangeTimes.NoteOwn(node, content, shown, after, windowEnd);
         return 0;
     }
 
@@ -205,10 +226,13 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
                 if (result < 0)
                     return result;
                 using (place)
+                using (volume.FolderGates.EnterIfFolder(node))
                 {
+                    ChangeTimes.UsersChange users = ChangeTimes.Begin(node, held);
                     result = removes ? place.RemoveExtended(attribute) : place.SetExtended(attribute, value, flags);
                     if (result >= 0 && killSetGroupId && place.Stat(out Statx stat) >= 0)
                         result = place.ChangeMode(stat.Mode & 0xFFFu & ~Privileges.SetGroup);
+                    volume.ChangeTimes.End(users, result);
                 }
                 if (result >= 0 && held is not null && attribute.Bytes.SequenceEqual(StoredAttributes.Capabilities.Bytes))
                     held.MayHaveCapabilities = true;
@@ -287,7 +311,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             Ffree = source.FilesFree,
             Bsize = (uint)source.BlockSize,
             Frsize = (uint)source.FragmentSize,
-            Namelen = StoredName.MaxLogicalBytes,
+            Namelen = (uint)volume.Services.LongestName,
         };
         return result;
     }
@@ -316,7 +340,12 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return 0;
         }
         if (!hasName)
-            return -(int)Errno.ENOENT;
+        {
+            if (!node.TryRentNameless(out DescriptorLease nameless))
+                return -(int)Errno.ENOENT;
+            place = node.Kind == NodeKind.Directory ? new AttributePlace(nameless, null, node.Kind) : new AttributePlace(nameless);
+            return 0;
+        }
         int result = volume.Directories.Rent(link?.Parent ?? node, out DescriptorLease folder);
         if (result >= 0)
             place = new AttributePlace(folder, link, node.Kind);

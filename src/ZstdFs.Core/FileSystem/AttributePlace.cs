@@ -12,7 +12,7 @@ internal readonly struct AttributePlace : IDisposable
     private readonly NodeKind _kind;
     private readonly bool _isOpenFile;
 
-    /// <summary>An open file: no path is walked, and it may have no name.</summary>
+    /// <summary>An open file, or O_PATH of one: no path is walked, and it may have no name.</summary>
     internal AttributePlace(DescriptorLease openFile)
     {
         (_lease, _isOpenFile) = (openFile, true);
@@ -27,7 +27,7 @@ internal readonly struct AttributePlace : IDisposable
     private FileDescriptor Descriptor => _lease.Descriptor;
 
     private NativeName Name(Span<byte> buffer) =>
-        _link is null ? new NativeName(".\0"u8) : _kind == NodeKind.Stored ? StoredName.Of(_link.Bytes, buffer) : _link.NativeName;
+        _link is null ? new NativeName(".\0"u8) : _link.Find(Descriptor, _kind, buffer);
 
     internal int Stat(out Statx stat) =>
         _isOpenFile ? SystemCallsAt.Stat(Descriptor, out stat) : SystemCallsAt.Stat(Descriptor, Name(stackalloc byte[StoredName.BufferBytes]), out stat);
@@ -44,7 +44,9 @@ internal readonly struct AttributePlace : IDisposable
         ? SystemCallsFile.SetTimes(Descriptor, access, modify)
         : SystemCallsAt.SetTimes(Descriptor, Name(stackalloc byte[StoredName.BufferBytes]), access, modify);
 
-    internal int ReadLink(Span<byte> target) => SystemCallsAt.ReadLink(Descriptor, Name(stackalloc byte[StoredName.BufferBytes]), target);
+    internal int ReadLink(Span<byte> target) => _isOpenFile
+        ? SystemCallsAt.ReadLink(Descriptor, new NativeName("\0"u8), target)
+        : SystemCallsAt.ReadLink(Descriptor, Name(stackalloc byte[StoredName.BufferBytes]), target);
 
     internal int GetExtended(NativeName attribute, Span<byte> value) => _isOpenFile
         ? ExtendedAttributes.Get(Descriptor, attribute, value)
@@ -66,9 +68,9 @@ internal readonly struct AttributePlace : IDisposable
         ? SourceTree.TryReadRecord(Descriptor, out record)
         : SourceTree.TryReadRecord(Descriptor, Name(stackalloc byte[StoredName.BufferBytes]), out record);
 
-    internal int WriteRecord(in SizeRecord record) => _isOpenFile
-        ? SourceTree.WriteRecord(Descriptor, record)
-        : SourceTree.WriteRecord(Descriptor, Name(stackalloc byte[StoredName.BufferBytes]), record);
+    internal int WriteRecord(in SizeRecord record, out long windowEnd) => _isOpenFile
+        ? SourceTree.WriteRecord(Descriptor, record, out windowEnd)
+        : SourceTree.WriteRecord(Descriptor, Name(stackalloc byte[StoredName.BufferBytes]), record, out windowEnd);
 
     public void Dispose() => _lease.Dispose();
 }

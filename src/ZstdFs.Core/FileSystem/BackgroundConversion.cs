@@ -64,6 +64,19 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
 
     private void Run()
     {
+        try
+        {
+            ConvertAll();
+        }
+        catch (Exception e)
+        {
+            // The files that wait stay plain until the next mount.
+            _volume.Services.Log.Unexpected("converting plain files", e);
+        }
+    }
+
+    private void ConvertAll()
+    {
         FileConverter? converter = null;
         while (!_stopping.IsCancellationRequested)
         {
@@ -82,6 +95,7 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
     /// <summary>Half of the threads: who uses the mount comes first.</summary>
     private ConversionOptions Options() => new()
     {
+        Codec = _volume.Services.Options.Codec,
         Level = _volume.Services.Options.Level,
         FrameBytes = _volume.Services.Options.FrameBytes,
         Jobs = Math.Max(1, _volume.Services.Options.Jobs / 2),

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Buffers.Binary;
 using System.Diagnostics;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
@@ -11,22 +9,22 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// Listings. Positions are the source's own, so that seekdir is right while the folder changes. Entries come with their attributes, so that who lists a folder
-/// and looks at each of its files needs no request for any of them.
+/// Listings. When one begins, the folder is read whole into an order of its own (<see cref="ListingOrder"/>), and names are looked up when they are given: so a name that is there from
+/// the beginning to the end is given once, whatever becomes of its entry in the source meanwhile. Entries come with their attributes, so that a program that lists a folder and looks at
+/// each of its files needs no request for any of them.
 /// </summary>
 internal sealed class DirectoryOperations(Volume volume) : IDisposable
 {
-    private const int EntryHeaderBytes = 19;
-    private const int EntriesBytes = 32 * 1024;
-
-    // struct linux_dirent64 with a name of 255 bytes; and how much longer an entry is in a reply, which is most for names of one byte: 32 and 160 bytes for 24.
-    private const int LongestEntryBytes = 280, MostGrowth = 2, MostGrowthPlus = 7;
-
     // Each makes a node, of which the kernel may keep as many as it has memory for: who lists a folder of millions may want their names only.
     private const int MostWithAttributes = 100_000;
 
+    // FUSE_UNKNOWN_INO: the number of a name that cannot be looked up.
+    private const ulong UnknownNumber = 0xFFFF_FFFF;
+
     private readonly HandleTable<Listing> _handles = new();
     private readonly ListingExpiry _expiry = new(volume);
+    private readonly ListingMemory _memory = new();
+    private readonly ListingOrder _order = new(volume.Services.State?.SourceId ?? Guid.Empty);
 
     internal int Open(ulong nodeId, uint user, out FuseOpenOut reply)
     {
@@ -37,30 +35,15 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
         result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
         if (result >= 0)
         {
+            FileDescriptor descriptor;
             using (lease)
-            {
-                lock (volume.FolderGates[folder])
-                {
-                    result = Open(folder, lease.Descriptor, share, out Listing listing);
-                    if (result >= 0)
-                        reply = Register(listing);
-                }
-            }
+                result = volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out descriptor);
+            if (result >= 0)
+                reply = Register(new Listing(descriptor, folder, folder == volume.Nodes.Root, _order, share));
         }
         if (result < 0)
             volume.Shares.GiveBack(share);
-        return result;
-    }
-
-    private int Open(Node folder, FileDescriptor place, in HandleShare share, out Listing listing)
-    {
-        listing = null!;
-        int result = volume.Source.OpenListing(place, new NativeName(".\0"u8), out FileDescriptor descriptor);
-        if (result < 0)
-            return result;
-        _ = SystemCallsAt.Stat(descriptor, out Statx stat);
-        listing = new Listing(descriptor, folder, stat, !volume.Source.Devices.IsRoots(stat), share);
-        return 0;
+        return Math.Min(result, 0);
     }
 
     private FuseOpenOut Register(Listing listing)
@@ -68,22 +51,26 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
         var reply = new FuseOpenOut { Handle = _handles.Add(listing) };
         Node folder = listing.Folder;
         // Who goes on with a listing is given what the kernel has kept meanwhile of another one, begun before a change, as if it were from after it.
-        bool isFirst = folder.Listings++ == 0;
-        // Where nothing is to be kept at all, it would be for as long as the folder stays open.
-        if (!isFirst || volume.CacheTimeout == TimeSpan.Zero)
+        lock (volume.FolderGates[folder])
+        {
+            bool isFirst = folder.Listings++ == 0;
+            // Where nothing is to be kept at all, it would be for as long as the folder stays open.
+            if (!isFirst || volume.CacheTimeout == TimeSpan.Zero)
+                return reply;
+            reply.OpenFlags = OpenReplyFlags.CacheDirectory;
+            if (Stopwatch.GetElapsedTime(folder.ListedAt) < volume.CacheTimeout && folder.ListedAt != 0)
+                reply.OpenFlags |= OpenReplyFlags.KeepCache;
+            else
+                folder.ListedAt = Stopwatch.GetTimestamp();
             return reply;
-        reply.OpenFlags = OpenReplyFlags.CacheDirectory;
-        if (Stopwatch.GetElapsedTime(folder.ListedAt) < volume.CacheTimeout && folder.ListedAt != 0)
-            reply.OpenFlags |= OpenReplyFlags.KeepCache;
-        else
-            folder.ListedAt = Stopwatch.GetTimestamp();
-        return reply;
+        }
     }
 
     internal void Release(ulong handle)
     {
         if (_handles.Remove(handle) is not { } listing)
             return;
+        _memory.NoteClosed(listing);
         listing.Dispose();
         volume.Shares.GiveBack(listing.Share);
         lock (volume.FolderGates[listing.Folder])
@@ -97,128 +84,101 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
 
     private int Read(Listing listing, ulong offset, ref DirectoryWriter writer)
     {
-        // Not the listing's own: a user may keep thousands of them open.
-        byte[] entries = ArrayPool<byte>.Shared.Rent(EntriesBytes);
         try
         {
             lock (listing.Gate)
-            {
-                if (offset == 0)
-                    listing.WithAttributes = 0;
-                return Read(listing, offset, entries, ref writer);
-            }
+                return ReadUnderGate(listing, offset, ref writer);
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(entries);
             if (offset == 0)
                 _expiry.NoteBegun(listing.Folder);
         }
     }
 
-    private int Read(Listing listing, ulong offset, byte[] entries, ref DirectoryWriter writer)
+    private int ReadUnderGate(Listing listing, ulong offset, ref DirectoryWriter writer)
     {
-        int result = GoTo(listing, offset);
-        if (result < 0)
+        int result = offset == 0 ? Begin(listing) : listing.EndsAt == offset ? listing.Error : GoOn(listing, offset);
+        if (result < 0 || listing.Names is null || !TryWriteDots(listing, offset, ref writer))
             return result;
-        while (true)
+        for (ulong position = offset; ;)
         {
-            // No more than there is room for, whatever their names: what is read and not given would have to be gone back to.
-            int readable = writer.Room / (writer.IsPlus ? MostGrowthPlus : MostGrowth);
-            if (readable < LongestEntryBytes && writer.BytesWritten > 0)
-                break;
-            int filled = SystemCallsFile.ReadDirectory(listing.Descriptor, entries.AsSpan(0, Math.Clamp(readable, LongestEntryBytes, EntriesBytes)));
-            if (filled < 0)
-                return filled;
-            if (filled == 0)
-                break;
-            for (int position = 0; position < filled;)
+            ListedNames names = listing.Names;
+            for (int i = names.IndexBehind(position); i < names.Count; i++)
             {
-                ReadOnlySpan<byte> entry = entries.AsSpan(position, filled - position);
-                position += BinaryPrimitives.ReadUInt16LittleEndian(entry[16..]);
-                int before = writer.BytesWritten;
-                if (!TryWrite(listing, entry, ref writer))
+                if (!TryWrite(listing, names.NameOf(i), names.FormOf(i), names.TypeOf(i), names.PositionOf(i), ref writer))
                     return 0;
-                if (writer.BytesWritten > before)
-                    listing.Shown = BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]);
             }
+            if (writer.BytesWritten > 0)
+                return 0;
+            if (names.UpTo == ulong.MaxValue)
+            {
+                listing.EndsAt = offset;
+                _memory.NoteEnd(listing);
+                return listing.Error;
+            }
+            position = names.UpTo;
+            result = GoOn(listing, position);
+            if (result < 0)
+                return result;
         }
-        listing.IsAtShown = true;
-        return 0;
+    }
+
+    /// <summary>opendir(3) and rewinddir(3).</summary>
+    private int Begin(Listing listing)
+    {
+        (listing.WithAttributes, listing.EndsAt) = (0, 0);
+        _memory.NoteBegun(listing);
+        return ReadFolder(listing, after: 0);
     }
 
     /// <summary>
-    /// Goes to where the caller is. Not where the descriptor is there already: on btrfs that would have the listing end later, behind what was renamed since, and who writes to each file
-    /// that is listed would never come to its end, because commits rename.
+    /// Further on, or at a position to which seekdir(3) goes, a listing that the kernel kept for a while and dropped, or the kernel's NFS server, which opens the folder anew each time.
     /// </summary>
-    private static int GoTo(Listing listing, ulong offset)
+    private int GoOn(Listing listing, ulong position)
     {
-        bool isThere = listing.IsAtShown && listing.Shown == offset;
-        // Until the reply is complete.
-        (listing.Shown, listing.IsAtShown) = (offset, false);
-        return isThere ? 0 : (int)Math.Min(0, SystemCallsFile.Seek(listing.Descriptor, (long)offset, SeekWhence.Set));
+        bool isThere = listing.Names?.Covers(position) ?? false;
+        return isThere || _memory.TryTakeLeft(listing, position) ? 0 : ReadFolder(listing, position);
     }
 
-    /// <summary>Writes an entry where it is one that the mount shows. False when the reply is full.</summary>
-    private bool TryWrite(Listing listing, ReadOnlySpan<byte> entry, ref DirectoryWriter writer)
+    private int ReadFolder(Listing listing, ulong after)
     {
-        ulong ino = BinaryPrimitives.ReadUInt64LittleEndian(entry);
-        ulong next = BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]);
-        byte type = entry[18];
-        ReadOnlySpan<byte> name = entry[EntryHeaderBytes..];
-        name = name[..name.IndexOf((byte)0)];
-        bool isDots = name.SequenceEqual("."u8) || name.SequenceEqual(".."u8);
-        if (listing.IsElsewhere || isDots)
-            ino = NumberIn(listing, name, ino);
-        if (isDots)
-            return writer.IsPlus
-                ? writer.TryAddPlus(name, new FuseEntryOut { Attr = new FuseAttr { Ino = ino } }, FileType.EntryDirectory, next)
-                : writer.TryAdd(name, ino, FileType.EntryDirectory, next);
-        if (!TryToLogical(listing, name, ref type, out ReadOnlySpan<byte> logical))
+        ListedNames names = _memory.Renew(listing, after);
+        listing.Error = Math.Min(0, WholeFolder.Read(listing.Descriptor, volume.Source.Watches, listing, out _));
+        names.Complete();
+        _memory.NoteRead(listing);
+        return names.Count > 0 ? 0 : listing.Error;
+    }
+
+    /// <summary>"." and "..", with nodes that the kernel does not look up. False when the reply is full.</summary>
+    private bool TryWriteDots(Listing listing, ulong offset, ref DirectoryWriter writer) =>
+        (offset >= ListingOrder.Self || writer.TryAdd("."u8, NumberOf(listing.Folder), FileType.EntryDirectory, ListingOrder.Self))
+        && (offset >= ListingOrder.Parent || writer.TryAdd(".."u8, NumberOf(listing.Folder.AnyLink?.Parent ?? listing.Folder), FileType.EntryDirectory, ListingOrder.Parent));
+
+    private ulong NumberOf(Node folder) => folder == volume.Nodes.Root ? volume.Source.RootStat.InodeNumber : folder.Id;
+
+    /// <summary>Writes a name where it is one that the mount shows. False when the reply is full.</summary>
+    private bool TryWrite(Listing listing, ReadOnlySpan<byte> name, ListedForm form, byte type, ulong position, ref DirectoryWriter writer)
+    {
+        if (form == ListedForm.Plain && !volume.PlainFiles.IsShown(listing.Descriptor, name))
             return true;
-        if (!writer.HasRoomFor(logical.Length))
+        if (!writer.HasRoomFor(name.Length))
             return false;
-        if (writer.IsPlus && listing.WithAttributes < MostWithAttributes)
-        {
-            listing.WithAttributes++;
-            // Gone since it was listed, or not shown: the name is left out.
-            return volume.LookUp(listing.Folder, listing.Descriptor, logical, out FuseEntryOut found) < 0
-                || writer.TryAddPlus(logical, found, FileType.ToEntryType(found.Attr.Mode), next);
-        }
-        if (type == FileType.EntryRegular && volume.Resolver.Resolve(listing.Descriptor, listing.Folder == volume.Nodes.Root, logical, out Resolved resolved) >= 0)
-            ino = resolved.Id;
-        return writer.TryAdd(logical, ino, type, next);
-    }
-
-    /// <summary>The number that users see, of what is listed with a number of its own file system's.</summary>
-    private ulong NumberIn(Listing listing, ReadOnlySpan<byte> name, ulong listed)
-    {
-        Node? dots = name.SequenceEqual("."u8) ? listing.Folder : name.SequenceEqual(".."u8) ? listing.Folder.AnyLink?.Parent : null;
-        if (dots is not null)
-            return dots == volume.Nodes.Root ? volume.Source.RootStat.InodeNumber : dots.Id;
-        Statx stat = listing.Stat;
-        stat.InodeNumber = listed;
-        return volume.Source.Devices.NumberOf(stat);
-    }
-
-    private bool TryToLogical(Listing listing, ReadOnlySpan<byte> name, ref byte type, out ReadOnlySpan<byte> logical)
-    {
-        logical = name;
-        if (listing.Folder == volume.Nodes.Root && name.SequenceEqual(StoredName.ReservedFolder))
-            return false;
-        if (type == FileType.EntryUnknown)
-        {
-            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            name.CopyTo(buffer);
-            buffer[name.Length] = 0;
-            if (SystemCallsAt.Stat(listing.Descriptor, new NativeName(buffer[..(name.Length + 1)]), out Statx stat) < 0)
-                return false;
-            type = FileType.ToEntryType(stat.Mode);
-        }
-        if (type != FileType.EntryRegular || StoredName.TryToLogical(name, out logical))
+        bool hasNode = writer.IsPlus && listing.WithAttributes < MostWithAttributes;
+        int result = volume.LookUpListed(listing.Folder, listing.Descriptor, name, hasNode, out FuseEntryOut found, out Resolved resolved);
+        // Gone since it was read, or not shown.
+        if (result is -(int)Errno.ENOENT or -(int)Errno.ENAMETOOLONG)
             return true;
-        logical = name;
-        return volume.PlainFiles.IsShown(listing.Descriptor, listing.Folder, name);
+        // A name that cannot be looked at is there all the same: without a node the kernel takes its name and type, and looks it up itself when asked.
+        if (result < 0)
+            return writer.TryAdd(name, UnknownNumber, type, position);
+        (ulong number, uint mode) = hasNode ? (found.Attr.Ino, found.Attr.Mode) : (resolved.Id, resolved.Stat.Mode);
+        if (form == (ListedForm.Shown | ListedForm.Plain))
+            volume.PlainFiles.LookForConflict(listing.Descriptor, listing.Folder, name, number);
+        if (!hasNode)
+            return writer.TryAdd(name, number, FileType.ToEntryType(mode), position);
+        listing.WithAttributes++;
+        return writer.TryAddPlus(name, found, FileType.ToEntryType(mode), position);
     }
 
     public void Dispose() => _expiry.Dispose();

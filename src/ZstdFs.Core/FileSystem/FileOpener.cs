@@ -57,6 +57,7 @@ internal sealed class FileOpener(Volume volume)
             int result = SystemCallsAt.Reopen(node.Nameless, OpenFlags.ReadOnly, out FileDescriptor stored);
             if (result < 0)
                 return result;
+            _ = SystemCallsFile.KeepAccessTime(stored);
             Statx stat = default;
             StoredFacts facts = default;
             result = SystemCallsAt.Stat(stored, out stat);
@@ -133,9 +134,15 @@ internal sealed class FileOpener(Volume volume)
         using (lease)
         {
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            result = volume.Source.OpenRead(lease.Descriptor, StoredName.Of(link.Bytes, buffer), out stored);
+            result = volume.Source.OpenRead(lease.Descriptor, link.Find(lease.Descriptor, NodeKind.Stored, buffer),
+                out stored);
         }
-        return result < 0 ? result : Math.Min(SystemCallsAt.Stat(stored, out stat), 0);
+        if (result < 0)
+            return result;
+        result = SystemCallsAt.Stat(stored, out stat);
+        if (result < 0)
+            stored.Dispose();
+        return Math.Min(result, 0);
     }
 
     private int OpenPlain(Node node, Link link, OpenAccess access, out OpenHandle handle)

@@ -13,7 +13,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     private readonly HandleTable<OpenHandle> _handles = new();
     private readonly FileOpener _opener = new(volume);
 
-    internal int Open(ulong nodeId, int flags, in Writer writer, out FuseOpenOut reply)
+    internal int Open(ulong nodeId, int flags, in Writer writer, uint sharer, out FuseOpenOut reply)
     {
         reply = default;
         // Linux empties a file that is opened with O_TRUNC for reading, too.
@@ -21,7 +21,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         OpenAccess access = AccessOf(flags);
         if (truncates && access == OpenAccess.Read)
             access = OpenAccess.ReadWrite;
-        int result = volume.Shares.Take(writer.UserId, access == OpenAccess.Read ? HandleShares.ToRead : HandleShares.ToWrite, out HandleShare share);
+        int needed = access == OpenAccess.Read ? HandleShares.ToRead : HandleShares.ToWrite;
+        int result = volume.Shares.Take(sharer, needed, out HandleShare share);
         if (result < 0)
             return result;
         bool appends = (flags & OpenFlags.Append) != 0 && !truncates;
@@ -61,6 +62,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         reply = Register(handle);
         if (pages == KeptPages.Current && !isServedByKernel)
             reply.OpenFlags |= OpenReplyFlags.KeepCache;
+        if (volume.AccessTimes.NoteOpened(handle, access, flags, mayReadUnseen: pages == KeptPages.Current || isServedByKernel))
+            volume.InvalidateAttributes(nodeId);
         return 0;
     }
 
@@ -98,12 +101,19 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     internal int Read(ulong handle, long offset, Span<byte> destination) => _handles.Find(handle) switch
     {
         OpenFile file => ReadOn(file, offset, destination),
-        OpenPlainFile plain => SystemCallsFile.Read(plain.File, offset, destination),
+        OpenPlainFile plain => ReadOn(plain, offset, destination),
         _ => -(int)Errno.EBADF,
     };
 
+    private int ReadOn(OpenPlainFile plain, long offset, Span<byte> destination)
+    {
+        volume.AccessTimes.NoteRead(plain);
+        return SystemCallsFile.Read(plain.File, offset, destination);
+    }
+
     private int ReadOn(OpenFile file, long offset, Span<byte> destination)
     {
+        volume.AccessTimes.NoteRead(file);
         int count = Read(file.Content, offset, destination);
         if (count > 0 && file.Content.LogicalBytes > volume.Services.Options.FrameBytes)
             (file.Ahead ??= new ReadAhead(volume.Contents, file.Content, volume.Services.Options.FrameBytes, volume.Release)).Note(offset, count);
@@ -127,6 +137,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         switch (_handles.Find(handle))
         {
             case OpenFile { IsWritable: true } file:
+                if (file.Content.IsImmutable)
+                    return -(int)Errno.EPERM;
                 volume.Privileges.Drop(file.Content, writer);
                 // Pages that the kernel writes back are true already, and to drop them here would wait for this very write.
                 return file.IsDirect && !isFromPageCache ? WriteDirectly(file.Content, offset, data) : Write(file.Content, offset, data);
@@ -140,7 +152,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
 
     private int WriteDirectly(FileContent content, long offset, ReadOnlySpan<byte> data)
     {
-        Privileges.DropCapabilities(content);
+        volume.Privileges.DropCapabilities(content);
         int result = Write(content, offset, data);
         // The kernel dropped the mapped pages before it sent the write; a reader may have faulted the old ones in since.
         if (result > 0 && content.Handles.Readable > 0)
@@ -175,7 +187,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         if (content.CutShort is < 0 and var refusal)
             return refusal;
         if (isLast && (content.CommitsCheaply || volume.Queue.BacklogBytes > volume.Services.Options.BacklogBytes && !content.IsLent))
-            return content.Commit(volume.Committer, yields: false);
+            return content.Keeping.CommitOrKeep(volume.Committer);
         int result = content.Persist();
         if (result == -(int)Errno.EOPNOTSUPP)
             return content.Commit(volume.Committer, yields: false);
@@ -212,13 +224,10 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
 
     private void CommitLater(FileContent content)
     {
-        if (content.CutShort == 0)
-        {
+        if (content.Keeping.Keep() is < 0 and var reason)
+            volume.Revert(content, reason);
+        else
             volume.Queue.Add(content, atOnce: false);
-            return;
-        }
-        content.Revert();
-        volume.Pages.Drop(content.Node);
     }
 
     /// <summary>fsync(2).</summary>
@@ -239,7 +248,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
             return result;
         result = Truncate(own, size, writer);
         if (result >= 0 && own is OpenFile file)
-            result = volume.Contents.IsOnlyWriter(file) && file.Content.CommitsCheaply ? file.Content.Commit(volume.Committer, yields: false) : file.Content.Persist();
+            result = volume.Contents.IsOnlyWriter(file) && file.Content.CommitsCheaply ? file.Content.Keeping.CommitOrKeep(volume.Committer) : file.Content.Persist();
         Close(own);
         return result == -(int)Errno.EOPNOTSUPP ? 0 : result;
     }
@@ -249,7 +258,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         if (handle is OpenPlainFile plain)
             return SystemCallsFile.Truncate(plain.File, size);
         FileContent content = ((OpenFile)handle).Content;
-        int refused = ProtectedFile.CheckTruncate(content.Base.Stored);
+        int refused = ProtectedFile.CheckTruncate(content);
         if (refused < 0)
             return refused;
         volume.Privileges.Drop(content, writer);
@@ -294,12 +303,15 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         bool keepsSize = (mode & AllocateFlags.KeepSize) != 0;
         if ((mode & ~(Zeroing | AllocateFlags.KeepSize)) != 0 || (mode & AllocateFlags.PunchHole) != 0 && !keepsSize)
             return -(int)Errno.EOPNOTSUPP;
+        int refused = ProtectedFile.CheckAllocate(content, mode);
+        if (refused < 0)
+            return refused;
         try
         {
             volume.Privileges.Drop(content, writer);
             int result = (mode & Zeroing) != 0 ? content.Zero(offset, length) : 0;
             // Space is not reserved: how much the content takes is known when it is compressed.
-            return result >= 0 && !keepsSize && offset + length > content.LoadedBytes() ? content.Truncate(offset + length) : result;
+            return result >= 0 && !keepsSize ? content.Extend(offset + length) : result;
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
         {
@@ -312,6 +324,10 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     {
         if (_handles.Find(handleIn) is not OpenFile from || _handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
             return -(int)Errno.EOPNOTSUPP;
+        if (to.Content.IsImmutable)
+            return -(int)Errno.EPERM;
+        if (volume.AccessTimes.NoteRead(from))
+            volume.InvalidateAttributes(from.Content.Node.Id);
         volume.Privileges.Drop(to.Content, writer);
         long taken = TakeFrames(from.Content, offsetIn, to.Content, offsetOut, length);
         // A short count makes the caller ask for the rest.

@@ -51,7 +51,7 @@ internal sealed class FirstVisit(ZstdFileSystem fileSystem)
             return;
         _ = fileSystem.GetAttributes(_visitor, entry.NodeId, FuseFileSystem.NoHandle, out _);
         // Not even an empty read: it would look into the frames, and what it finds wrong there is for a reader to meet.
-        if (fileSystem.Open(_visitor, entry.NodeId, OpenFlags.ReadOnly, killSuidSgid: false, out FuseOpenOut file) >= 0)
+        if (fileSystem.Open(_visitor, entry.NodeId, OpenFlags.ReadOnly | OpenFlags.NoAccessTime, killSuidSgid: false, out FuseOpenOut file) >= 0)
             fileSystem.Release(_visitor, entry.NodeId, file.Handle, 0);
         fileSystem.Forget(entry.NodeId, 1);
     }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -40,17 +41,8 @@ internal sealed class InodeFlagOperations(Volume volume)
         if (input.Length < sizeof(uint))
             return -(int)Errno.EINVAL;
         uint flags = BinaryPrimitives.ReadUInt32LittleEndian(input);
-        int result = Prepare(nodeId, (flags & (InodeFlags.Immutable | InodeFlags.AppendOnly)) != 0, out Node node, out FileDescriptor file);
-        if (result < 0)
-            return result;
-        using (file)
-        {
-            // A commit copies them to the next version under the gate.
-            lock (node.LinksGate)
-                result = InodeFlags.Set(file, flags);
-        }
-        volume.InvalidateAttributes(nodeId);
-        return result;
+        return Set(nodeId, (flags & InodeFlags.Immutable) != 0, (flags & InodeFlags.AppendOnly) != 0, input,
+            static (file, value) => InodeFlags.Set(file, BinaryPrimitives.ReadUInt32LittleEndian(value)));
     }
 
     internal int SetExtended(ulong nodeId, ReadOnlySpan<byte> input)
@@ -58,34 +50,58 @@ internal sealed class InodeFlagOperations(Volume volume)
         if (input.Length < InodeFlags.ExtendedBytes)
             return -(int)Errno.EINVAL;
         uint flags = BinaryPrimitives.ReadUInt32LittleEndian(input);
-        int result = Prepare(nodeId, (flags & (InodeFlags.ExtendedImmutable | InodeFlags.ExtendedAppendOnly)) != 0, out Node node, out FileDescriptor file);
-        if (result < 0)
-            return result;
-        using (file)
+        return Set(nodeId, (flags & InodeFlags.ExtendedImmutable) != 0, (flags & InodeFlags.ExtendedAppendOnly) != 0, input, InodeFlags.SetExtended);
+    }
+
+    private int Set(ulong nodeId, bool isImmutable, bool appendsOnly, ReadOnlySpan<byte> input, Func<FileDescriptor, ReadOnlySpan<byte>, int> set)
+    {
+        if (volume.IsReadOnly)
+            return -(int)Errno.EROFS;
+        FileContent? held = volume.Contents.Hold(nodeId);
+        bool wasImmutable = held is { IsImmutable: true };
+        int result = held is not null && (isImmutable || appendsOnly) ? Settle(held, isImmutable) : 0;
+        if (result >= 0)
+            result = Open(nodeId, out Node node, out FileDescriptor file) is < 0 and var failed ? failed : Set(node, file, isImmutable, input, set);
+        if (held is not null)
         {
-            lock (node.LinksGate)
-                result = InodeFlags.SetExtended(file, input);
+            if (result < 0)
+                held.IsImmutable = wasImmutable;
+            volume.Release(held);
         }
         volume.InvalidateAttributes(nodeId);
         return result;
     }
 
-    private int Prepare(ulong nodeId, bool protects, out Node node, out FileDescriptor file)
+    private int Set(Node node, FileDescriptor file, bool isImmutable, ReadOnlySpan<byte> input, Func<FileDescriptor, ReadOnlySpan<byte>, int> set)
     {
-        (node, file) = (null!, null!);
-        if (volume.IsReadOnly)
-            return -(int)Errno.EROFS;
-        // What was written before is part of a file that cannot be changed any more.
-        if (protects && volume.Contents.Hold(nodeId) is { } held)
+        using (file)
         {
-            _ = volume.Contents.TryTakeBack(held, out _);
-            // What is written without a word cannot be kept out.
-            int committed = held.Overlay.Lending.MayBeWritten ? -(int)Errno.ETXTBSY : held.IsDirty ? held.Commit(volume.Committer, yields: false) : 0;
-            volume.Release(held);
-            if (committed < 0)
-                return committed;
+            // A commit copies the flags to the next version under the gate, and an open looks at them under it.
+            lock (node.LinksGate)
+            {
+                using FolderGates.Held gate = volume.FolderGates.EnterIfFolder(node);
+                ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
+                int result = set(file, input);
+                volume.ChangeTimes.End(users, result);
+                if (result >= 0 && volume.Contents.Find(node.Id) is { } content)
+                    content.IsImmutable = isImmutable;
+                return result;
+            }
         }
-        return Open(nodeId, out node, out file);
+    }
+
+    /// <summary>What was written before is part of a file that cannot be changed any more.</summary>
+    private int Settle(FileContent content, bool isImmutable)
+    {
+        // A program may have stored into a mapping: the kernel writes those pages before it drops them.
+        if (content.Handles.Writable > 0)
+            volume.InvalidatePages(content.Node.Id, 0, 0);
+        _ = volume.Contents.TryTakeBack(content, out _);
+        // The daemon does not hear of what the kernel writes by itself.
+        if (content.Overlay.Lending.MayBeWritten)
+            return -(int)Errno.ETXTBSY;
+        content.IsImmutable |= isImmutable;
+        return content.IsDirty ? content.Commit(volume.Committer, yields: false) : 0;
     }
 
     private int Open(ulong nodeId, out Node node, out FileDescriptor file)
@@ -106,7 +122,7 @@ internal sealed class InodeFlagOperations(Volume volume)
             if (node.AnyLink is not { } link)
                 return -(int)Errno.ENOTTY;
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            return volume.Source.OpenRead(lease.Descriptor, node.Kind == NodeKind.Stored ? StoredName.Of(link.Bytes, buffer) : link.NativeName, out file);
+            return volume.Source.OpenRead(lease.Descriptor, link.Find(lease.Descriptor, node.Kind, buffer), out file);
         }
     }
 }

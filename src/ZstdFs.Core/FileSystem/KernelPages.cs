@@ -78,7 +78,8 @@ internal sealed class KernelPages(Volume volume)
             using (lease)
             {
                 Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-                if (SystemCallsAt.Stat(lease.Descriptor, StoredName.Of(link.Bytes, buffer), out stat) < 0)
+                if (SystemCallsAt.Stat(lease.Descriptor, link.Find(lease.Descriptor, NodeKind.Stored, buffer),
+                    out stat) < 0)
                     return false;
             }
             // The first content of a new file is written in its place.

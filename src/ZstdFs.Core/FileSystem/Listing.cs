@@ -1,32 +1,62 @@
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
+using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>A folder that is open to be listed.</summary>
-/// <param name="descriptor">The folder, at a position of its own.</param>
+/// <param name="descriptor">The folder.</param>
 /// <param name="folder">Its node.</param>
-/// <param name="stat">As it was when it was opened.</param>
-/// <param name="isElsewhere">On another file system than the root.</param>
+/// <param name="isRoot">It is the source's root.</param>
+/// <param name="order">Where names stand.</param>
 /// <param name="share">Of its user's open files.</param>
-internal sealed class Listing(FileDescriptor descriptor, Node folder, Statx stat, bool isElsewhere, HandleShare share) : IDisposable
+internal sealed class Listing(FileDescriptor descriptor, Node folder, bool isRoot, ListingOrder order, HandleShare share) : IEntrySink, IAged<Listing>, IDisposable
 {
-    /// <summary>Guards the position.</summary>
+    /// <summary>Guards what is below. Held while the folder is read, and while names are looked up. Order: before the gates of folders, nodes and <see cref="ListingMemory"/>.</summary>
     internal readonly Lock Gate = new();
     internal readonly FileDescriptor Descriptor = descriptor;
     internal readonly Node Folder = folder;
-    internal readonly Statx Stat = stat;
-    internal readonly bool IsElsewhere = isElsewhere;
+    internal readonly bool IsRoot = isRoot;
     internal readonly HandleShare Share = share;
 
-    /// <summary>How many entries came with their attributes since it was begun. Guarded by <see cref="Gate"/>.</summary>
+    /// <summary>How many entries came with their attributes since it was begun.</summary>
     internal int WithAttributes;
 
-    /// <summary>Position of the last entry that was given. Guarded by <see cref="Gate"/>.</summary>
-    internal ulong Shown;
-    /// <summary>The descriptor stands there, and nothing that it has passed is still to be given. Guarded by <see cref="Gate"/>.</summary>
-    internal bool IsAtShown = true;
+    /// <summary>The names that are still to be given, and some that were; null where the folder is to be read again. <see cref="ListingMemory"/> sets it.</summary>
+    internal ListedNames? Names;
+
+    /// <summary>The one of <see cref="Node.ListingsBegun"/> that the names belong to.</summary>
+    internal long Begun;
+
+    /// <summary>Nothing stands behind this position; 0 where that is not known.</summary>
+    internal ulong EndsAt;
+
+    /// <summary>Why not all of the folder could be read: the answer behind the last name; 0 where it was.</summary>
+    internal int Error;
+
+    /// <summary>What <see cref="ListingMemory"/> counts for it. Guarded by its gate, as the two below are.</summary>
+    internal int HeldBytes;
+    public Listing? Newer { get; set; }
+    public Listing? Older { get; set; }
+
+    /// <summary>An entry of the folder while it is read.</summary>
+    void IEntrySink.Add(FileDescriptor folder, ReadOnlySpan<byte> name, byte type)
+    {
+        ReadOnlySpan<byte> bytes = name[..^1];
+        if (IsRoot && bytes.SequenceEqual(StoredName.ReservedFolder))
+            return;
+        if (type == FileType.EntryUnknown)
+        {
+            if (SystemCallsAt.Stat(folder, new NativeName(name), out Statx stat) < 0)
+                return;
+            type = FileType.ToEntryType(stat.Mode);
+        }
+        bool isRegular = type == FileType.EntryRegular, isPlain = isRegular && !StoredName.TryToLogical(bytes, out _);
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        if (SourceNames.TryToLogical(folder, bytes, isRegular, buffer, out ReadOnlySpan<byte> logical))
+            Names!.Add(order.PositionOf(logical), logical, isPlain ? ListedForm.Plain : ListedForm.Shown, type);
+    }
 
     public void Dispose() => Descriptor.Dispose();
 }

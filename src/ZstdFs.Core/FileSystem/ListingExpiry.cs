@@ -50,8 +50,15 @@ internal sealed class ListingExpiry : IDisposable
 
     private void DropOld()
     {
-        while (TakeOld(out ulong folder))
-            _volume.InvalidatePages(folder, 0, 0);
+        try
+        {
+            while (TakeOld(out ulong folder))
+                _volume.InvalidatePages(folder, 0, 0);
+        }
+        catch (Exception e)
+        {
+            _volume.Services.Log.Unexpected("dropping old listings", e);
+        }
     }
 
     /// <summary>The next one that is due. Where there is none, the timer goes off again when there will be.</summary>

@@ -1,4 +1,5 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.FileSystem;
 
@@ -12,7 +13,7 @@ internal static class MemoryShares
     {
         if (options.MemoryBytes is not { } bytes)
             return options;
-        long perThread = FramesForThread * (long)options.FrameBytes + FrameEncoder.MemoryBytes(options.Level, options.FrameBytes);
+        long perThread = FramesForThread * (long)options.FrameBytes + FrameEncoder.MemoryBytes(Codec.Of(options.Codec), options.Level, options.FrameBytes);
         return options with
         {
             FrameCacheBytes = bytes / 2,

@@ -9,12 +9,17 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>What a mount has still to store, as JSON: what <c>zstdfs status</c> asks the daemon for.</summary>
 internal static class MountStatus
 {
+    // Each character may take several bytes, and files must fit in too.
+    private const int LongestOptions = ControlCommands.StatusBytes / 4;
+
     /// <summary>Fills <paramref name="output"/> with one JSON object and leaves the rest zero. As many files as there is room for are named; the counts are of all.</summary>
     internal static void Write(Volume volume, Span<byte> output)
     {
-        FileContent[] dirty = volume.Contents.HoldDirty();
+        FileContent[] held = volume.Contents.HoldDirty();
         try
         {
+            // What lost its last name is kept for who has it open, and will not be stored.
+            FileContent[] dirty = [.. held.Where(static c => c.Node.AnyLink is not null)];
             FileContent[] failed = [.. dirty.Where(static c => c.Outcome.Error < 0)];
             FileContent[] named = [.. failed, .. dirty.Except(failed)];
             int count = named.Length;
@@ -25,7 +30,7 @@ internal static class MountStatus
         }
         finally
         {
-            foreach (FileContent content in dirty)
+            foreach (FileContent content in held)
                 volume.Release(content);
         }
     }
@@ -38,9 +43,13 @@ internal static class MountStatus
             json.WriteStartObject();
             json.WriteNumber("daemon", Environment.ProcessId);
             json.WriteBoolean("read_only", volume.IsReadOnly);
+            if (volume.Services.Options.MountedWith is { Length: <= LongestOptions } options && !options.Any(char.IsSurrogate))
+                json.WriteString("options", options);
+            json.WriteString("codec", volume.Services.Codecs.Codec.Name);
             json.WriteNumber("pending_files", dirty.Length);
             json.WriteNumber("pending_bytes", dirty.Sum(static c => c.LogicalBytes));
             json.WriteNumber("failed_files", failed);
+            json.WriteNumber("unexpected_failures", volume.Services.Log.UnexpectedFailures);
             json.WriteStartArray("files");
             foreach (FileContent content in named)
             {

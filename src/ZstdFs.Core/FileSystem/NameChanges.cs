@@ -20,10 +20,12 @@ internal sealed class NameChanges(Volume volume)
         lease = default;
         if (volume.IsReadOnly)
             return -(int)Errno.EROFS;
-        if (name.Length > StoredName.MaxLogicalBytes)
+        if (name.Length > volume.Services.LongestName)
             return -(int)Errno.ENAMETOOLONG;
         if (parentId == NodeTable.RootId && name.Bytes.SequenceEqual(StoredName.ReservedFolder))
             return -(int)Errno.EPERM;
+        if (volume.NameJournal?.Settle(parentId, name.Bytes) is < 0 and var half)
+            return half;
         return volume.RentFolder(parentId, out parent, out lease);
     }
 
@@ -45,21 +47,29 @@ internal sealed class NameChanges(Volume volume)
         volume.Release(held);
     }
 
-    /// <summary>A stored file that is about to lose its last name, open, for who looked it up before. The caller holds its gate.</summary>
-    internal FileDescriptor? OpenLastName(Node node, in Resolved resolved, FileDescriptor directory, NativeName name)
+    /// <summary>
+    /// A file or folder that is about to lose the last name that is known, open: for programs that have it open, and those that looked it up before. The caller
+    /// holds its gate.
+    /// </summary>
+    internal FileDescriptor? OpenLastName(Node node, Node parent, FileDescriptor directory, NativeName name)
     {
-        if (node.Kind != NodeKind.Stored || resolved.Stat.LinkCount > 1 || node.Nameless is not null)
+        if (node.Nameless is not null || !node.IsOnlyLink(parent, name.Bytes))
             return null;
+        if (node.Kind == NodeKind.Directory)
+            return volume.Directories.Take(node, directory, name);
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        return volume.Source.OpenRead(directory, StoredName.Of(name.Bytes, buffer), out FileDescriptor file) >= 0 ? file : null;
+        NativeName source = NameInSource.Find(directory, node.Kind, name.Bytes, buffer);
+        if (node.Kind != NodeKind.Special && volume.Source.OpenRead(directory, source, out FileDescriptor file) >= 0)
+            return file;
+        return volume.Source.OpenPath(directory, source, out file) >= 0 ? file : null;
     }
 
     internal static int RemoveNative(FileDescriptor directory, NativeName name, NodeKind kind)
     {
-        if (kind == NodeKind.Directory)
-            return SystemCallsAt.RemoveDirectory(directory, name);
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        return SystemCallsAt.Unlink(directory, kind == NodeKind.Stored ? StoredName.Of(name.Bytes, buffer) : name);
+        NativeName inSource = NameInSource.Find(directory, kind, name.Bytes, buffer);
+        return kind == NodeKind.Directory ? SystemCallsAt.RemoveDirectory(directory, inSource)
+            : SystemCallsAt.Unlink(directory, inSource);
     }
 
     /// <summary>Under the node's gate this stays so.</summary>

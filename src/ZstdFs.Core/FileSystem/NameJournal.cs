@@ -6,10 +6,25 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>A name in a folder of the source, and what is under it.</summary>
-/// <param name="Folder">The folder's path below the root; empty for the root.</param>
+/// <param name="Folder">The folder's path below the root, logical names with slashes between; empty for the
+/// root.</param>
 /// <param name="Name">The name in the source, with its NUL.</param>
 /// <param name="InodeNumber">Inode number, in the source, of what is to be moved or removed.</param>
 internal readonly record struct JournaledName(byte[] Folder, byte[] Name, ulong InodeNumber);
+
+/// <summary>The two steps of a rename, and the way back from the first.</summary>
+/// <param name="From">Number of the folder, and logical name, of what the first step moves.</param>
+/// <param name="To">The same of its new place.</param>
+/// <param name="First">Moves the one.</param>
+/// <param name="Second">Moves or removes the other.</param>
+/// <param name="Undo">Moves the one back, where the second step failed; called again until it works.</param>
+internal sealed record TwoSteps((ulong Folder, byte[] Name) From, (ulong Folder, byte[] Name) To,
+    Func<int> First, Func<int> Second, Func<int> Undo)
+{
+    /// <summary>Under this name there is something else while only the first step is done.</summary>
+    internal bool Concern(ulong folder, ReadOnlySpan<byte> name) =>
+        folder == From.Folder && name.SequenceEqual(From.Name) || folder == To.Folder && name.SequenceEqual(To.Name);
+}
 
 /// <summary>
 /// A rename between a stored file and what is stored as itself takes two steps in the source, because they are spelt differently. Before the first one, what is to be
@@ -23,37 +38,118 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
     // One journal at a time.
     private readonly Lock _gate = new();
     private int _sequence;
+    // A rename of which the first step is done, the second failed, and so did the way back.
+    private TwoSteps? _halfDone;
+    // The journal is there: of that rename, or of one that is over.
+    private bool _hasJournal;
 
     private static NativeName FileName => new("names\0"u8);
 
     /// <summary>Odd between the two steps. What was looked up while it changed may be half of each.</summary>
     internal int Sequence => Volatile.Read(ref _sequence);
 
+    /// <summary>
+    /// Before a name is looked up or changed. Where a rename is half done, because its second step failed and so did
+    /// the way back from the first, that is tried again. 0, or −errno where the name is one of the rename's still.
+    /// </summary>
+    internal int Settle(ulong folder, ReadOnlySpan<byte> name)
+    {
+        if (Volatile.Read(ref _halfDone) is not { } steps)
+            return 0;
+        int result;
+        lock (_gate)
+            result = SettleAlone();
+        return result < 0 && steps.Concern(folder, name) ? result : 0;
+    }
+
+    /// <summary>The same before everything is put on disk, whatever comes of it.</summary>
+    internal void Settle()
+    {
+        lock (_gate)
+        {
+            if (SettleAlone() >= 0)
+                _ = Forget();
+        }
+    }
+
+    private int SettleAlone()
+    {
+        if (_halfDone is not { } steps)
+            return 0;
+        int result = Step(steps.Undo);
+        if (result < 0)
+            return result;
+        Volatile.Write(ref _halfDone, null);
+        log.Information("a rename that had failed half-way is undone");
+        _ = Forget();
+        return 0;
+    }
+
+    /// <summary>What is looked up meanwhile may be half of each.</summary>
+    private int Step(Func<int> step)
+    {
+        Interlocked.Increment(ref _sequence);
+        try
+        {
+            return step();
+        }
+        finally
+        {
+            Interlocked.Increment(ref _sequence);
+        }
+    }
+
+    /// <summary>Both names are on disk before what tells of them goes: where they are not, it stays.</summary>
+    private int Forget()
+    {
+        if (!_hasJournal)
+            return 0;
+        int result = SystemCallsFile.SynchronizeFileSystem(source.Root);
+        if (result >= 0)
+            result = SystemCallsAt.Unlink(state.Folder, FileName);
+        _hasJournal = result is < 0 and not -(int)Errno.ENOENT;
+        return _hasJournal ? result : 0;
+    }
+
     /// <summary>Runs both steps between writing and removing the journal. Their result, or why the journal could not be written.</summary>
     /// <param name="moved">What the first step moves, at its new place.</param>
     /// <param name="other">What the second step moves or removes, where it is now.</param>
     /// <param name="destination">Where the second step moves that; null to remove it.</param>
-    /// <param name="steps">Both steps; after a failure of the second the first is undone.</param>
-    internal int Run(in JournaledName moved, in JournaledName other, JournaledName? destination, Func<int> steps)
+    /// <param name="steps">Both steps; after a failure of the second the first is undone, at once or later.</param>
+    internal int Run(in JournaledName moved, in JournaledName other, JournaledName? destination, TwoSteps steps)
     {
         lock (_gate)
         {
-            int result = Write(moved, other, destination);
+            // There is one journal: what it tells of is done, and on disk, before it tells of something else.
+            int result = SettleAlone();
+            if (result >= 0)
+                result = Forget();
             if (result < 0)
                 return result;
-            Interlocked.Increment(ref _sequence);
-            try
+            _hasJournal = true;
+            result = Write(moved, other, destination);
+            if (result < 0)
             {
-                result = steps();
+                _ = Forget();
+                return result;
             }
-            finally
+            bool isHalfDone = false;
+            result = Step(() =>
             {
-                Interlocked.Increment(ref _sequence);
+                int step = steps.First();
+                if (step < 0)
+                    return step;
+                step = steps.Second();
+                isHalfDone = step < 0 && steps.Undo() < 0;
+                return step;
+            });
+            if (!isHalfDone)
+            {
+                _ = Forget();
+                return result;
             }
-            // Both names are on disk before what tells of them goes.
-            if (result >= 0)
-                _ = SystemCallsFile.SynchronizeFileSystem(source.Root);
-            _ = SystemCallsAt.Unlink(state.Folder, FileName);
+            Volatile.Write(ref _halfDone, steps);
+            log.Error($"{Encoding.UTF8.GetString(moved.Name.AsSpan()[..^1])}: a rename failed half-way ({(Errno)(-result)}), and could not be undone yet: it is tried again, and else the next mount finishes it");
             return result;
         }
     }
@@ -95,25 +191,32 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         }
     }
 
-    /// <summary>Before a mount serves: finishes what the one before had begun.</summary>
-    internal void Recover()
+    /// <summary>Before a mount serves: finishes what the one before had begun. Returns 0, or −errno where a fault kept it from that: the journal stays.</summary>
+    internal int Recover()
     {
         int result = source.OpenRead(state.Folder, FileName, out FileDescriptor file);
         if (result < 0)
-            return;
+            return PassingFault.Is(result) ? result : 0;
         byte[] record = new byte[LongestBytes];
         using (file)
-            record = record[..Math.Max(0, SystemCallsFile.Read(file, 0, record))];
+            result = SystemCallsFile.Read(file, 0, record);
+        if (result < 0)
+            return result;
+        record = record[..result];
+        result = 0;
         // Half a journal was never answered for: the first step did not begin.
         if (record.Length >= HeadBytes && record.Length % 4 == 0 && BinaryPrimitives.ReadUInt32LittleEndian(record) == Magic
             && BinaryPrimitives.ReadUInt32LittleEndian(record.AsSpan(4)) == Checksum.OfRecord(record))
         {
             ReadOnlySpan<byte> left = record.AsSpan(HeadBytes);
             if (TryTake(ref left, out JournaledName moved) && TryTake(ref left, out JournaledName other) && TryTake(ref left, out JournaledName destination))
-                Finish(moved, other, destination);
+                result = Finish(moved, other, destination);
         }
-        _ = SystemCallsFile.SynchronizeFileSystem(source.Root);
-        _ = SystemCallsAt.Unlink(state.Folder, FileName);
+        if (result >= 0)
+            result = SystemCallsFile.SynchronizeFileSystem(source.Root);
+        if (result >= 0)
+            _ = SystemCallsAt.Unlink(state.Folder, FileName);
+        return result;
     }
 
     private static bool TryTake(ref ReadOnlySpan<byte> left, out JournaledName name)
@@ -136,16 +239,17 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         return true;
     }
 
-    private void Finish(in JournaledName moved, in JournaledName other, in JournaledName destination)
+    private int Finish(in JournaledName moved, in JournaledName other, in JournaledName destination)
     {
-        if (!Is(moved, out FileDescriptor? movedFolder))
-            return;
-        movedFolder.Dispose();
-        if (!Is(other, out FileDescriptor? folder))
-            return;
+        int result = Is(moved, out FileDescriptor? folder);
+        folder?.Dispose();
+        if (result <= 0)
+            return result;
+        result = Is(other, out folder);
+        if (folder is null)
+            return result;
         using (folder)
         {
-            int result;
             if (destination.Name.Length == 0)
                 result = SystemCallsAt.Unlink(folder, new NativeName(other.Name));
             else
@@ -157,27 +261,34 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
                         result = SystemCallsAt.Rename(folder, new NativeName(other.Name), to, new NativeName(destination.Name), RenameFlags.NoReplace);
                 }
             }
+            if (PassingFault.Is(result))
+                return result;
             string name = Encoding.UTF8.GetString(other.Name.AsSpan()[..^1]);
             if (result < 0)
                 log.Error($"{name}: a rename that was interrupted could not be finished ({(Errno)(-result)}): two files have one name, and only the stored one is shown");
             else
                 log.Information("a rename that was interrupted is finished");
+            return 0;
         }
     }
 
-    /// <summary>Whether the name still leads to the same; then its folder is open.</summary>
-    private bool Is(in JournaledName name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out FileDescriptor? folder)
+    /// <summary>1 where the name still leads to the same; then its folder is open. 0 where it does not, −errno where a fault kept that from being seen.</summary>
+    private int Is(in JournaledName name, out FileDescriptor? folder)
     {
         folder = null;
-        if (name.Name.Length < 2 || name.Name[^1] != 0 || Open(name.Folder, out FileDescriptor opened) < 0)
-            return false;
-        if (SystemCallsAt.Stat(opened, new NativeName(name.Name), out Statx stat) >= 0 && stat.InodeNumber == name.InodeNumber)
+        if (name.Name.Length < 2 || name.Name[^1] != 0)
+            return 0;
+        int result = Open(name.Folder, out FileDescriptor opened);
+        if (result < 0)
+            return PassingFault.Is(result) ? result : 0;
+        result = SystemCallsAt.Stat(opened, new NativeName(name.Name), out Statx stat);
+        if (result >= 0 && stat.InodeNumber == name.InodeNumber)
         {
             folder = opened;
-            return true;
+            return 1;
         }
         opened.Dispose();
-        return false;
+        return PassingFault.Is(result) ? result : 0;
     }
 
     private int Open(byte[] path, out FileDescriptor folder)
@@ -185,12 +296,15 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         int result = source.OpenDirectory(source.Root, new NativeName(".\0"u8), out folder);
         if (path.Length == 0)
             return result;
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         foreach (Range part in path.AsSpan().Split((byte)'/'))
         {
             if (result < 0)
                 return result;
             using FileDescriptor above = folder;
-            result = source.OpenDirectory(above, new NativeName([.. path.AsSpan(part), 0]), out folder);
+            if (path.AsSpan(part).Length > StoredName.MaxStoredBytes)
+                return -(int)Errno.ENAMETOOLONG;
+            result = source.OpenDirectory(above, SourceNames.FindNode(above, path.AsSpan(part), buffer), out folder);
         }
         return result;
     }

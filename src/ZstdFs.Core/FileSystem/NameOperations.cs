@@ -36,14 +36,14 @@ internal sealed class NameOperations(Volume volume)
             return result;
         using (lease)
         {
-            // A stored file takes the logical name, whatever the native name says.
-            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            if (SystemCallsAt.Stat(lease.Descriptor, StoredName.Of(name.Bytes, buffer), out Statx existing) >= 0 && existing.IsRegular)
+            if (IsTaken(parent, lease.Descriptor, name, NodeKind.Special))
                 return -(int)Errno.EEXIST;
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            NativeName inSource = StoredName.OfNode(name.Bytes, buffer);
             lock (volume.FolderGates[parent])
             {
                 using (new CallerIdentity(context, umask))
-                    result = make(lease.Descriptor, name);
+                    result = make(lease.Descriptor, inSource);
             }
             return result < 0 ? result : volume.LookUp(parent, lease.Descriptor, name.Bytes, out entry);
         }
@@ -59,30 +59,84 @@ internal sealed class NameOperations(Volume volume)
             return result;
         using (lease)
         {
-            if (SystemCallsAt.Stat(lease.Descriptor, name, out Statx native) >= 0 && !native.IsRegular)
+            if (IsTaken(parent, lease.Descriptor, name, NodeKind.Stored))
                 return -(int)Errno.EEXIST;
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             NativeName stored = StoredName.Of(name.Bytes, buffer);
             FileDescriptor descriptor;
+            bool isNamed = !StoredName.IsShortened(name.Bytes);
             lock (volume.FolderGates[parent])
             {
-                using (new CallerIdentity(context, umask))
-                    result = volume.Source.CreateFile(lease.Descriptor, stored, mode & 0xFFF, out descriptor);
+                if (!isNamed)
+                    result = CreateToBeNamed(context, lease.Descriptor, stored, mode, umask, out descriptor,
+                        out isNamed);
+                else
+                    result = CreateFile(context, lease.Descriptor, stored, mode, umask, out descriptor);
+                if (result == -(int)Errno.EEXIST && SourceNames.MakeRoom(lease.Descriptor, stored))
+                    result = CreateFile(context, lease.Descriptor, stored, mode, umask, out descriptor);
             }
             if (result < 0)
                 return result;
-            result = MakeEmpty(descriptor, out ulong id, out Statx stat);
+            // Before the file has its name, or content: what has a shortened name is to be listed under its whole one.
+            result = FullNames.Set(descriptor, name.Bytes);
+            Statx stat = default;
+            ulong id = 0;
+            if (result >= 0)
+                result = MakeEmpty(descriptor, out id, out stat);
+            if (result >= 0 && !isNamed)
+            {
+                lock (volume.FolderGates[parent])
+                    result = SystemCallsAt.Link(descriptor, lease.Descriptor, stored);
+                if (result >= 0)
+                    result = SystemCallsAt.Stat(descriptor, out stat);
+            }
             if (result < 0)
             {
-                _ = SystemCallsAt.Unlink(lease.Descriptor, stored);
+                if (isNamed)
+                    _ = SystemCallsAt.Unlink(lease.Descriptor, stored);
                 descriptor.Dispose();
                 return result;
             }
             Node node = volume.Nodes.Acquire(id, NodeKind.Stored, parent, name.Bytes, onlyName: true);
             file = OpenFresh(node, descriptor, stat, access, out _);
-            entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()));
+            entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
             return 0;
         }
+    }
+
+    /// <summary>
+    /// Whether the logical name leads to something that the system call would not see, because it has another name in
+    /// the source than what is to be made.
+    /// </summary>
+    private bool IsTaken(Node parent, FileDescriptor directory, NativeName name, NodeKind kind)
+    {
+        if (StoredName.IsShortened(name.Bytes) || StoredName.IsEscaped(name.Bytes))
+            return volume.Resolver.Resolve(directory, parent == volume.Nodes.Root, name.Bytes, out _) >= 0;
+        if (kind == NodeKind.Stored)
+            return SystemCallsAt.Stat(directory, name, out Statx native) >= 0 && !native.IsRegular;
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        return SystemCallsAt.Stat(directory, StoredName.Of(name.Bytes, buffer), out Statx stored) >= 0
+            && stored.IsRegular;
+    }
+
+    private int CreateFile(in RequestContext context, FileDescriptor directory, NativeName stored, uint mode,
+        uint umask, out FileDescriptor file)
+    {
+        using (new CallerIdentity(context, umask))
+            return volume.Source.CreateFile(directory, stored, mode & 0xFFF, out file);
+    }
+
+    /// <summary>
+    /// A file that gets its name when it has its attributes; where the file system has no unnamed files, at once.
+    /// </summary>
+    private int CreateToBeNamed(in RequestContext context, FileDescriptor directory, NativeName stored, uint mode,
+        uint umask, out FileDescriptor file, out bool isNamed)
+    {
+        int result;
+        using (new CallerIdentity(context, umask))
+            result = volume.Source.CreateUnnamedFile(directory, mode & 0xFFF, out file);
+        isNamed = result is -(int)Errno.EOPNOTSUPP or -(int)Errno.EISDIR or -(int)Errno.EINVAL;
+        return isNamed ? CreateFile(context, directory, stored, mode, umask, out file) : result;
     }
 
     private OpenFile OpenFresh(Node node, FileDescriptor stored, in Statx stat, OpenAccess access, out FileContent content)
@@ -123,7 +177,7 @@ internal sealed class NameOperations(Volume volume)
         Node node = volume.Nodes.Acquire(id, NodeKind.Stored, volume.Nodes.Root, default, onlyName: true);
         file = OpenFresh(node, descriptor, stat, access, out FileContent content);
         content.Overlay.IsUnnamed = true;
-        entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()));
+        entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
         return 0;
     }
 
@@ -138,9 +192,16 @@ internal sealed class NameOperations(Volume volume)
             result = SystemCallsAt.Stat(file, out stat);
         if (result < 0)
             return result;
-        result = SourceTree.WriteRecord(file, volume.Source.Devices.RecordFor(stat, id, 0, stat.Birth.ToTimestamp()) with { IsFresh = true, Epoch = volume.Services.State!.Epoch });
+        SizeRecord record = volume.Source.Devices.RecordFor(stat, id, 0, stat.Birth.ToTimestamp()) with { IsFresh = true, Epoch = volume.Services.State!.Epoch };
+        result = SourceTree.WriteFirstRecord(file, record, out _);
+        // A lookup has seen the name, and given the file a number.
+        if (result == -(int)Errno.EEXIST && (result = SourceTree.ReadRecord(file, out SizeRecord given)) > 0)
+        {
+            id = given.InodeNumber;
+            result = SourceTree.WriteRecord(file, record with { InodeNumber = id });
+        }
         if (result != -(int)Errno.EOPNOTSUPP)
-            return result;
+            return Math.Min(result, 0);
         // A source that keeps no records has the file's own number instead.
         id = volume.Source.Devices.NumberOf(stat);
         return 0;
@@ -156,9 +217,11 @@ internal sealed class NameOperations(Volume volume)
             return result;
         using (to)
         {
-            result = RefuseTaken(node.Kind, to.Descriptor, newName);
-            if (result < 0)
-                return result;
+            // A plain file of that name would count as a stored one: cp and mv make a stored one instead.
+            if (node.Kind == NodeKind.Plain && StoredName.TryToLogical(newName.Bytes, out _))
+                return -(int)Errno.EXDEV;
+            if (IsTaken(newParent, to.Descriptor, newName, node.Kind))
+                return -(int)Errno.EEXIST;
             if (node.AnyLink is not { } link)
                 return LinkUnnamed(node, newParent, to.Descriptor, newName, out entry);
             result = volume.Directories.Rent(link.Parent, out DescriptorLease from);
@@ -170,22 +233,23 @@ internal sealed class NameOperations(Volume volume)
                 lock (node.LinksGate)
                     lock (volume.FolderGates[newParent])
                     {
-                        bool isStored = node.Kind == NodeKind.Stored;
-                        result = SystemCallsAt.Link(from.Descriptor, isStored ? StoredName.Of(link.Bytes, oldBuffer) : link.NativeName,
-                            to.Descriptor, isStored ? StoredName.Of(newName.Bytes, newBuffer) : newName);
+                        ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
+                        NativeName oldStored = link.Find(from.Descriptor, node.Kind, oldBuffer);
+                        NativeName newStored = NameInSource.New(node.Kind, newName.Bytes, newBuffer);
+                        result = 0;
+                        if (node.Kind == NodeKind.Stored)
+                            result = FullNames.Add(
+                                volume.Source, from.Descriptor, oldStored, newName.Bytes, isOnlyLink: false);
+                        if (result >= 0)
+                            result = SystemCallsAt.Link(from.Descriptor, oldStored, to.Descriptor, newStored);
+                        if (result == -(int)Errno.EEXIST && node.Kind == NodeKind.Stored
+                            && SourceNames.MakeRoom(to.Descriptor, newStored))
+                            result = SystemCallsAt.Link(from.Descriptor, oldStored, to.Descriptor, newStored);
+                        volume.ChangeTimes.End(users, result);
                     }
             }
             return result < 0 ? result : volume.LookUp(newParent, to.Descriptor, newName.Bytes, out entry);
         }
-    }
-
-    /// <summary>Under another kind of name the logical name may be taken, and the system call would not see it.</summary>
-    private static int RefuseTaken(NodeKind kind, FileDescriptor directory, NativeName name)
-    {
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        if (kind == NodeKind.Stored)
-            return SystemCallsAt.Stat(directory, name, out Statx native) >= 0 && !native.IsRegular ? -(int)Errno.EEXIST : 0;
-        return SystemCallsAt.Stat(directory, StoredName.Of(name.Bytes, buffer), out Statx stored) >= 0 && stored.IsRegular ? -(int)Errno.EEXIST : 0;
     }
 
     /// <summary>linkat(2) of a file made with O_TMPFILE. What was written so far is committed with the name.</summary>
@@ -200,15 +264,31 @@ internal sealed class NameOperations(Volume volume)
             if (!content.Overlay.IsUnnamed)
                 return -(int)Errno.ENOENT;
             int result = content.IsDirty && content.Overlay.IsBuffered ? content.Commit(volume.Committer, yields: false) : 0;
-            if (result < 0)
-                return result;
-            // First, so that a daemon which dies in between does not leave what was written to a name where nobody looks.
-            result = content.NoteNamed();
+            // Its stored file could not take the content.
+            if (result >= 0 && content.IsDirty)
+                result = content.Persist() is < 0 and not -(int)Errno.EOPNOTSUPP and var failed ? failed : 0;
             if (result < 0)
                 return result;
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            lock (volume.FolderGates[newParent])
-                result = SystemCallsAt.Link(content.Base.Stored, to, StoredName.Of(newName.Bytes, buffer));
+            if (!content.TryRentBase(out DescriptorLease stored))
+                return -(int)Errno.ENOENT;
+            using (stored)
+            {
+                result = FullNames.Set(stored.Descriptor, newName.Bytes);
+                // First, so that a daemon which dies in between does not leave what was written to a name where nobody
+                // looks.
+                if (result >= 0)
+                    result = content.NoteNamed();
+                if (result < 0)
+                    return result;
+                NativeName inSource = StoredName.Of(newName.Bytes, buffer);
+                lock (volume.FolderGates[newParent])
+                {
+                    result = SystemCallsAt.Link(stored.Descriptor, to, inSource);
+                    if (result == -(int)Errno.EEXIST && SourceNames.MakeRoom(to, inSource))
+                        result = SystemCallsAt.Link(stored.Descriptor, to, inSource);
+                }
+            }
             if (result < 0)
                 return result;
             result = volume.LookUp(newParent, to, newName.Bytes, out entry);

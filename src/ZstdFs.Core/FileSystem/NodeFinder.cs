@@ -92,13 +92,13 @@ internal sealed class NodeFinder(Volume volume)
         if (volume.Directories.Rent(parent, out DescriptorLease lease) >= 0)
         {
             using (lease)
-            {
-                if (volume.Resolver.Resolve(lease.Descriptor, parent == volume.Nodes.Root, name, out Resolved resolved) >= 0 && (expected == 0 || resolved.Id == expected))
-                    node = volume.Nodes.Acquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1);
-            }
+                node = volume.Acquire(parent, lease.Descriptor, name, out Resolved resolved, out Node found) >= 0 ? found : null;
         }
         GiveBack(parent);
-        return node;
+        if (node is null || expected == 0 || node.Id == expected)
+            return node;
+        GiveBack(node);
+        return null;
     }
 
     private void GiveBack(Node node) => volume.Forgotten(volume.Nodes.Forget(node.Id, 1));

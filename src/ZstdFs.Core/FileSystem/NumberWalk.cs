@@ -78,9 +78,10 @@ internal sealed class NumberWalk(Volume volume)
 
         public bool Visit(in WalkedFile file)
         {
-            ReadOnlySpan<byte> name = file.Name.Bytes;
-            if (file.Stat.IsRegular && StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical))
-                name = logical;
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            if (!SourceNames.TryToLogical(file.Folder.Descriptor, file.Name.Bytes, file.Stat.IsRegular, buffer,
+                out ReadOnlySpan<byte> name))
+                return !walk._isStopped;
             SizeRecord record = default;
             bool isNumbered = file.Stat.IsRegular && SourceTree.TryReadRecord(file.Folder.Descriptor, file.Name, out record) && walk.Devices.IsOf(record, file.Stat);
             ulong number = isNumbered ? record.InodeNumber : walk.Devices.NumberOf(file.Stat);
@@ -91,7 +92,8 @@ internal sealed class NumberWalk(Volume volume)
 
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
         {
-            Note(parent, name.Bytes, walk.Devices.NumberOf(stat));
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            Note(parent, StoredName.ToLogicalNode(name.Bytes, buffer), walk.Devices.NumberOf(stat));
             return true;
         }
 
@@ -102,7 +104,8 @@ internal sealed class NumberWalk(Volume volume)
             if (store.KeepsAll)
                 store.Put(number, new InodePlace(folder.IsRoot ? NodeTable.RootId : walk.Devices.NumberOf(folder.Stat), [.. name, 0]));
             if (wanted.Contains(number))
-                Found.TryAdd(number, folder.PathOf(name));
+                Found.TryAdd(number, folder.IsRoot ? name.ToArray()
+                    : [.. SourceNames.ToLogicalPath(folder.Path), (byte)'/', .. name]);
         }
     }
 }

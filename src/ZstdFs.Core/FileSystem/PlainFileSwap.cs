@@ -39,7 +39,7 @@ internal sealed class PlainFile(Node node, SwapOutcome outcome)
 
 /// <summary>
 /// Takes plain files through the steps of a conversion while the mount serves them. INVARIANT: nobody who uses the mount ever sees both forms of a file, or none:
-/// names change under the node's gate with no handle open on the plain form and no listing of the folder under way.
+/// names change under the node's gate with no handle open on the plain form, and both forms are one name to a listing.
 /// </summary>
 internal sealed class PlainFileSwap(Volume volume)
 {
@@ -58,7 +58,7 @@ internal sealed class PlainFileSwap(Volume volume)
                 return new PlainFile(node, SwapOutcome.Done);
             if (node.PlainHandles > 0)
                 return new PlainFile(node, SwapOutcome.Later);
-            if (link.Bytes.Length > StoredName.MaxLogicalBytes)
+            if (link.Bytes.Length > volume.Services.LongestName)
                 return new PlainFile(node, SwapOutcome.StaysPlain);
             if (OpenFolder(link.Parent) is not { } folder)
                 return new PlainFile(node, SwapOutcome.Later);
@@ -69,7 +69,8 @@ internal sealed class PlainFileSwap(Volume volume)
                 folder.Release();
                 return new PlainFile(node, outcome);
             }
-            var job = new SwapJob([new SwapName(folder, link.Name, [.. link.Bytes, .. ".zst\0"u8])], stat);
+            byte[] target = StoredName.Of(link.Bytes, stackalloc byte[StoredName.BufferBytes]).Terminated.ToArray();
+            var job = new SwapJob([new SwapName(folder, link.Name, target)], stat);
             var file = new PlainFile(node, SwapOutcome.Later) { Link = link, Job = job };
             // Under the gate: the lease that this takes for a moment would turn away who opens the file through the mount.
             if (converter.Open(job) && !(SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.InodeNumber == node.Id && volume.Source.Devices.IsOf(record, job.Stat)))
@@ -102,7 +103,7 @@ internal sealed class PlainFileSwap(Volume volume)
             if (volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) < 0)
                 return null;
             _ = SystemCallsAt.Stat(descriptor, out Statx stat);
-            return new SourceFolder(descriptor, folder.LogicalPath(), stat);
+            return new SourceFolder(descriptor, NameInSource.PathOf(folder, volume.Directories), stat);
         }
     }
 
@@ -136,15 +137,16 @@ internal sealed class PlainFileSwap(Volume volume)
         {
             if (node.Kind != NodeKind.Plain || node.PlainHandles > 0 || node.AnyLink != file.Link || !IsUnderItsName(job) || !Publish(file.Link!.Parent, job, converter))
                 return;
-            node.Kind = NodeKind.Stored;
-            volume.Services.NotePublication();
+            // What is seen first of the stored form is what its publication left.
+            (node.Kind, node.OwnChange) = (NodeKind.Stored, 0);
+            volume.Services.NotePublication(node.Id);
             FileDescriptor folder = job.Names[0].Folder.Descriptor;
             if (SystemCallsFile.Synchronize(folder) is < 0 and var failed)
                 converter.Withdraw(job, failed);
             else
                 Retire(file.Link.Parent, job, converter);
             if (job.IsLeft && job.Published == 0)
-                node.Kind = NodeKind.Plain;
+                (node.Kind, node.OwnChange) = (NodeKind.Plain, 0);
             else
                 file.Outcome = SwapOutcome.Done;
             // Ends the lease, before anybody can open the file through the mount again.
@@ -156,11 +158,10 @@ internal sealed class PlainFileSwap(Volume volume)
     private static bool IsUnderItsName(SwapJob job) =>
         SystemCallsAt.Stat(job.Names[0].Folder.Descriptor, job.Names[0].OriginalName, out Statx stat) >= 0 && stat.InodeNumber == job.Stat.InodeNumber && stat.Device == job.Stat.Device;
 
-    /// <summary>A listing that has begun would show the file twice, or not at all.</summary>
     private bool Publish(Node parent, SwapJob job, FileConverter converter)
     {
         using FolderGates.Unnoticed gate = volume.FolderGates.EnterUnnoticed(parent, job.Names[0].Folder.Descriptor);
-        return parent.Listings == 0 && converter.Publish(job);
+        return converter.Publish(job);
     }
 
     private void Retire(Node parent, SwapJob job, FileConverter converter)

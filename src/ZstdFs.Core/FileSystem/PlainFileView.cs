@@ -17,19 +17,36 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
     private readonly HashSet<string> _conflicts = [];
     private bool _hasHinted;
 
-    /// <summary>A plain file that a listing met. Beside a stored file of the same logical name it is never shown.</summary>
-    internal bool IsShown(FileDescriptor folder, Node node, ReadOnlySpan<byte> name)
+    /// <summary>A plain file that a listing met, without a stored file of the same logical name.</summary>
+    internal bool IsShown(FileDescriptor folder, ReadOnlySpan<byte> name)
     {
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        if (name.Length <= StoredName.MaxLogicalBytes && SystemCallsAt.Stat(folder, StoredName.Of(name, buffer), out Statx stored) >= 0 && stored.IsRegular)
-        {
-            TellConflict(node, name);
-            return false;
-        }
         if (mode != PlainFiles.Ignore)
             return true;
-        Hint(name);
+        if (!_hasHinted && IsThere(folder, name, out _))
+            Hint(name);
         return false;
+    }
+
+    /// <summary>A listing met both a plain and a stored file of this logical name.</summary>
+    /// <param name="folder">Where they are.</param>
+    /// <param name="node">Its node.</param>
+    /// <param name="name">The logical name.</param>
+    /// <param name="number">The stored file's inode number: a plain file of the same number is becoming that stored file now.</param>
+    internal void LookForConflict(FileDescriptor folder, Node node, ReadOnlySpan<byte> name, ulong number)
+    {
+        if (IsThere(folder, name, out SizeRecord record) && record.InodeNumber != number)
+            TellConflict(node, name);
+    }
+
+    private static bool IsThere(FileDescriptor folder, ReadOnlySpan<byte> name, out SizeRecord record)
+    {
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        NativeName plain = SourceNames.Itself(name, buffer);
+        record = default;
+        if (SystemCallsAt.Stat(folder, plain, out Statx stat) < 0 || !stat.IsRegular)
+            return false;
+        _ = SourceTree.TryReadRecord(folder, plain, out record);
+        return true;
     }
 
     /// <summary>At the start: a source full of plain files would look empty, and its owner wonder.</summary>

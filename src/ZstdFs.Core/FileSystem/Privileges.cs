@@ -1,6 +1,5 @@
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
-using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
@@ -18,41 +17,54 @@ internal sealed class Privileges(Volume volume)
     /// <summary>Called before the content changes. Costs a look at the file once, not at every write.</summary>
     internal void Drop(FileContent content, in Writer writer)
     {
-        if (writer.KeepsPrivileges || !content.MayHavePrivileges)
+        if (!content.MayHavePrivileges || writer.KeepsPrivileges)
             return;
         Node node = content.Node;
         lock (node.LinksGate)
         {
-            if (SystemCallsAt.Stat(content.Base.Stored, out Statx stat) < 0)
+            if (!TryLocate(content, out AttributePlace place))
                 return;
-            uint kept = Without(stat, writer);
-            // A member of the group leaves what the next writer takes away.
-            content.MayHavePrivileges = (kept & (SetUser | SetGroup)) != 0;
-            if (kept == (stat.Mode & 0xFFFu))
-                return;
-            if (node.AnyLink is not { } link || volume.Directories.Rent(link.Parent, out DescriptorLease lease) < 0)
+            using (place)
             {
-                _ = SystemCallsFile.ChangeMode(content.Base.Stored, kept);
-            }
-            else
-            {
-                using (lease)
-                {
-                    Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-                    _ = SystemCallsAt.ChangeMode(lease.Descriptor, StoredName.Of(link.Bytes, buffer), kept);
-                }
+                if (place.Stat(out Statx stat) < 0)
+                    return;
+                uint kept = Without(stat, writer);
+                // A member of the group leaves what the next writer takes away.
+                content.MayHavePrivileges = (kept & (SetUser | SetGroup)) != 0;
+                if (kept == (stat.Mode & 0xFFFu))
+                    return;
+                _ = place.ChangeMode(kept);
             }
         }
         volume.InvalidateAttributes(node.Id);
     }
 
     /// <summary>Called before the content changes.</summary>
-    internal static void DropCapabilities(FileContent content)
+    internal void DropCapabilities(FileContent content)
     {
         if (!content.MayHaveCapabilities)
             return;
-        content.MayHaveCapabilities = false;
-        _ = ExtendedAttributes.Remove(content.Base.Stored, StoredAttributes.Capabilities);
+        // A commit copies the attributes to the next version under the gate.
+        lock (content.Node.LinksGate)
+        {
+            content.MayHaveCapabilities = false;
+            if (!TryLocate(content, out AttributePlace place))
+                return;
+            using (place)
+                _ = place.RemoveExtended(StoredAttributes.Capabilities);
+        }
+    }
+
+    /// <summary>The stored file that the name leads to, or the open one of a file without a name. The caller holds the node's gate, so that no commit moves the name.</summary>
+    private bool TryLocate(FileContent content, out AttributePlace place)
+    {
+        Link? link = content.Node.AnyLink;
+        bool isOpen = content.TryRentStored(link is not null, out DescriptorLease lease);
+        place = isOpen ? new AttributePlace(lease) : default;
+        if (isOpen || link is null || volume.Directories.Rent(link.Parent, out lease) < 0)
+            return isOpen;
+        place = new AttributePlace(lease, link, content.Node.Kind);
+        return true;
     }
 
     /// <summary>The set-id bits that a mode has: nobody would take them away from a file that the kernel writes by itself.</summary>

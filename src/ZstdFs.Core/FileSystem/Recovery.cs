@@ -16,10 +16,14 @@ internal sealed class Recovery(Volume volume, StateFolder state)
 {
     private readonly RecoveryTargets _targets = new(volume);
     private readonly HashSet<ulong> _rewritten = [];
+    // Of which the rewrite found no room: nothing of the target was changed yet, or some of it may have been.
+    private readonly HashSet<ulong> _untouched = [];
+    private readonly UnfinishedRedos _unfinished = new(volume, state);
     private readonly List<byte[]> _redone = [];
     private int _adopted;
     private readonly BoundedLog _log = volume.Services.Log;
 
+    /// <exception cref="SourceException">A fault kept something from being taken up. Served without it, the source would show what it replaced, and a write to that would be a conflict.</exception>
     internal void Run()
     {
         List<byte[]> names = Names();
@@ -29,13 +33,14 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         foreach (byte[] name in names)
         {
             if (RoleOf(name) is WorkingRole.Version or WorkingRole.UnnamedCopy || name.AsSpan().SequenceEqual(WorkingFolderProbe.Name.Terminated))
-                _ = SystemCallsAt.Unlink(state.Working, new NativeName(name));
+                state.RemoveWorkingFile(name);
             else if (RoleOf(name) is not (WorkingRole.Redo or WorkingRole.Early))
                 Report(name, Adopt(name));
         }
+        _unfinished.Serve(_targets, Report);
         // Only now: a copy left beside a rewrite without its redo would look like one of a file that was changed behind our back.
         foreach (byte[] name in _redone)
-            _ = SystemCallsAt.Unlink(state.Working, new NativeName(name));
+            state.RemoveWorkingFile(name);
         RemoveOrphans();
         // Nothing is wrong with these files, so that no line names them.
         if (_redone.Count + _adopted > 0)
@@ -59,34 +64,42 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 needed.Add(name.OfEarlyFrames());
         }
         foreach (WorkingName orphan in early.Where(name => !needed.Contains(name)))
-            _ = SystemCallsAt.Unlink(state.Working, new NativeName(orphan.Terminated()));
+            state.RemoveWorkingFile(orphan.Terminated());
     }
 
     private static WorkingRole? RoleOf(byte[] terminated) => WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name) ? name.Role : null;
 
     private void Report(byte[] name, int result)
     {
-        if (result < 0)
-            _log.Error(result == -(int)Errno.ESTALE
-                ? $"the disk did not take all of what was written before the last mount ended: what there is of it is kept as .zstdfs/lost/{Text(name)}"
-                : $".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is kept, and the next mount tries again");
+        if (result == WorkingCopy.IsLost)
+            _log.Error($"the disk did not take all of what was written before the last mount ended: what there is of it is kept as .zstdfs/lost/{Text(name)}");
+        else if (PassingFault.Is(result) || result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && RoleOf(name) != WorkingRole.Redo)
+            throw Unread($"'.zstdfs/working/{Text(name)}'", result);
+        else if (result < 0)
+            _log.Error($".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is kept, and the next mount tries again");
     }
 
     private List<byte[]> Names()
     {
         var names = new List<byte[]>();
-        if (volume.Source.OpenListing(state.Working, new NativeName(".\0"u8), out FileDescriptor folder) < 0)
-            return names;
+        int result = volume.Source.OpenListing(state.Working, new NativeName(".\0"u8), out FileDescriptor folder);
+        if (result < 0)
+            throw Unread("'.zstdfs/working'", result);
         using (folder)
         {
             var entries = new EntryReader(folder, new byte[32 * 1024]);
             while (entries.MoveNext())
                 names.Add(entries.Name.ToArray());
+            if (entries.Error < 0)
+                throw Unread("'.zstdfs/working'", entries.Error);
         }
         // In the order in which they were made.
         names.Sort(static (a, b) => a.AsSpan().SequenceCompareTo(b));
         return names;
     }
+
+    private static SourceException Unread(string place, int result) =>
+        new(SourceProblem.UnfinishedWrites, $"what was written before the last mount ended could not be taken up: {place} ({(Errno)(-result)}); mount again when that is mended, or move it away to do without");
 
     /// <summary>A rewrite in place that may have stopped half-way.</summary>
     private int Redo(byte[] name)
@@ -94,12 +107,15 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         int result = WorkingCopy.Open(volume.Services, state, name, out WorkingCopy version, out _);
         if (result == -(int)Errno.ENODATA)
             return SystemCallsAt.Unlink(state.Working, new NativeName(name)); // its target was not touched yet
-        if (result < 0)
+        if (result != 0)
             return result;
         using (version)
         {
             WorkingCopyRecord record = version.Record;
-            if (_targets.Find(record.InodeNumber, record.Base.InodeNumber, version.ReadPath()) is not { } target)
+            result = _targets.Find(record.InodeNumber, record.Base.InodeNumber, version.ReadPath(), out RecoveryTarget? target);
+            if (result < 0)
+                return result;
+            if (target is null)
                 return GiveUp(version, 0, "the file that it belongs to is gone");
             using (target)
             {
@@ -108,16 +124,37 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                     return result;
                 using (stored)
                 {
-                    Timestamp birth = SourceTree.TryReadRecord(stored, out SizeRecord old) ? old.Birth : default;
-                    result = new InPlaceRewrite(volume.Services, record.InodeNumber, record.BaseLimit, record.ModifyTime, birth).Run(version.File, stored);
+                    // It may have come before its room was taken, and to run out of that half-way would leave neither version.
+                    bool isUntouched = StoredIdentity.Of(target.Stat) == record.Base;
+                    result = InPlaceRewrite.Reserve(version.File, stored, target.Stat);
+                    if (result < 0)
+                        return GiveUpRedo(name, version, isUntouched, result);
+                    result = SourceTree.ReadRecord(stored, out SizeRecord old);
+                    if (result < 0)
+                        return result;
+                    Timestamp birth = old.Birth != default ? old.Birth : target.Stat.Birth.ToTimestamp();
+                    result = new InPlaceRewrite(volume.Services, record.InodeNumber, record.BaseLimit, record.ModifyTime, record.ChangeTime, birth).Run(version.File, stored, out _);
                 }
+                // A passing fault refuses the mount.
                 if (result < 0)
-                    return result;
+                    return PassingFault.Is(result) ? result : GiveUpRedo(name, version, isUntouched: false, result);
                 _redone.Add(name);
                 _rewritten.Add(record.InodeNumber);
                 return 0;
             }
         }
+    }
+
+    /// <summary>There is no room for it. Where the target is as it was, the working copy lies over it still, and is committed when there is room.</summary>
+    private int GiveUpRedo(byte[] name, WorkingCopy redo, bool isUntouched, int reason)
+    {
+        if (isUntouched)
+        {
+            _untouched.Add(redo.Record.InodeNumber);
+            return SystemCallsAt.Unlink(state.Working, new NativeName(name));
+        }
+        _unfinished.Add(name, redo.Record, redo.ReadPath());
+        return reason;
     }
 
     /// <summary>A working copy.</summary>
@@ -126,7 +163,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         int result = WorkingCopy.Open(volume.Services, state, name, out WorkingCopy copy, out long logicalBytes);
         if (result == -(int)Errno.ENODATA)
             return SystemCallsAt.Unlink(state.Working, new NativeName(name)); // what it was to take over is where it was
-        if (result < 0)
+        if (result != 0)
             return result;
         WorkingCopyRecord record = copy.Record;
         if (record.IsIncomplete)
@@ -135,22 +172,32 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             copy.Discard();
             return 0;
         }
-        RecoveryTarget? target = _targets.Find(record.InodeNumber, 0, copy.ReadPath());
+        result = _targets.Find(record.InodeNumber, 0, copy.ReadPath(), out RecoveryTarget? target);
+        if (result < 0)
+        {
+            copy.Dispose();
+            return result;
+        }
         if (target is null)
             return GiveUp(copy, logicalBytes, $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
         using (target)
         {
-            bool isCommitted = _rewritten.Contains(record.InodeNumber) || record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber;
+            bool isCommitted = record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber && !_untouched.Contains(record.InodeNumber);
+            bool isUnfinished = _unfinished.Contains(record.InodeNumber);
             // What the kernel served by itself may have been written to after its commit.
             if (isCommitted && !record.IsLent)
             {
                 copy.Discard();
                 return 0;
             }
-            if (!isCommitted && (target.Stat.InodeNumber != record.Base.InodeNumber || target.Stat.Size != record.Base.Size || target.Stat.ModifyTime.ToTimestamp() != record.Base.ModifyTime))
+            // It was written to after the rewrite had failed, and so lies over what the redo put there, or holds the
+            // same.
+            bool isOverRedo = isUnfinished || _rewritten.Contains(record.InodeNumber);
+            if (!isCommitted && (target.Stat.InodeNumber != record.Base.InodeNumber
+                || !isOverRedo && StoredIdentity.Of(target.Stat) != record.Base))
                 return GiveUp(copy, logicalBytes, $"{target.Text} was changed in the source meanwhile");
             // The version that it was committed into is what it lies over by now. Before the redo goes that says so.
-            if (isCommitted)
+            if (isCommitted || isOverRedo)
                 result = copy.WriteRecord(record with { Base = StoredIdentity.Of(target.Stat), CommittedInode = 0 });
             EarlyFrames? early = null;
             if (result >= 0 && record.HasEarlyFrames)
@@ -160,7 +207,12 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 _ = SystemCallsAt.Unlink(state.Working, new NativeName(copy.Id.OfEarlyFrames().Terminated()));
             FileDescriptor stored = null!;
             Statx stat = default;
-            if (result >= 0)
+            StoredBase? redo = null;
+            UnfinishedRewrite? rewrite = null;
+            Timestamp birth = default;
+            if (result >= 0 && isUnfinished)
+                result = _unfinished.Open(target, record.InodeNumber, out redo, out rewrite, out birth);
+            else if (result >= 0)
                 result = target.OpenRead(volume, out stored, out stat);
             if (result < 0)
             {
@@ -169,7 +221,11 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 return result;
             }
             Node node = target.TakeNode();
-            var content = new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, target.Facts), copy, early, logicalBytes) { Birth = target.Facts.Birth };
+            var content = new FileContent(volume.Services, node, redo ?? StoredBase.Of(volume.Services, stored, stat, target.Facts), copy, early, logicalBytes)
+            {
+                Birth = redo is null ? target.Facts.Birth : birth,
+                Unfinished = rewrite,
+            };
             OpenFile file = volume.Contents.Add(content, OpenAccess.Read);
             // One that is lent is let go of by the queue while somebody has it open.
             _ = volume.Contents.Close(file);
@@ -205,9 +261,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             {
                 return copy.Complete(copy.Record.BaseLimit, logicalBytes, early.Content.Read);
             }
-            catch (DamagedFrameException)
+            catch (UndecodableException e)
             {
-                return -(int)Errno.EIO;
+                return -(int)e.Errno;
             }
         }
     }

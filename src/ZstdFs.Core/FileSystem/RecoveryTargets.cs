@@ -12,31 +12,40 @@ internal sealed class RecoveryTargets(Volume volume)
     // Logical paths of every stored file with a record, by logical number; made when a hint fails.
     private Dictionary<ulong, byte[]>? _paths;
 
+    /// <summary>Returns 0, with null where there is no such file, or −errno where a fault kept it from being seen.</summary>
     /// <param name="inodeNumber">Logical number.</param>
     /// <param name="storedInode">Number of the stored file, where it must be that one; 0 where any will do.</param>
     /// <param name="hint">Where it was: logical names with slashes.</param>
-    internal RecoveryTarget? Find(ulong inodeNumber, ulong storedInode, byte[] hint)
+    /// <param name="target">The file; to be disposed of.</param>
+    internal int Find(ulong inodeNumber, ulong storedInode, byte[] hint, out RecoveryTarget? target)
     {
-        if (hint.Length > 0 && TryOpen(hint, inodeNumber, storedInode) is { } hinted)
-            return hinted;
+        target = null;
+        int result = hint.Length > 0 ? TryOpen(hint, inodeNumber, storedInode, out target) : 0;
+        if (result < 0 || target is not null)
+            return result;
         if (_paths is null)
         {
-            _paths = [];
-            Search(volume.Source.Root, []);
+            var paths = new Dictionary<ulong, byte[]>();
+            result = Search(volume.Source.Root, [], paths);
+            if (result < 0)
+                return result;
+            _paths = paths;
         }
-        return _paths.TryGetValue(inodeNumber, out byte[]? path) ? TryOpen(path, inodeNumber, storedInode) : null;
+        return _paths.TryGetValue(inodeNumber, out byte[]? path) ? TryOpen(path, inodeNumber, storedInode, out target) : 0;
     }
 
     /// <summary>Takes references along the path, as the kernel's lookups would.</summary>
-    private RecoveryTarget? TryOpen(byte[] path, ulong inodeNumber, ulong storedInode)
+    private int TryOpen(byte[] path, ulong inodeNumber, ulong storedInode, out RecoveryTarget? target)
     {
+        target = null;
+        int result = 0;
         var acquired = new List<Node>();
         Node parent = volume.Nodes.Root;
         foreach (Range part in path.AsSpan().Split((byte)'/'))
         {
             Resolved resolved = default;
             byte[] name = path[part];
-            int result = volume.Directories.Rent(parent, out DescriptorLease lease);
+            result = volume.Directories.Rent(parent, out DescriptorLease lease);
             if (result >= 0)
             {
                 using (lease)
@@ -48,41 +57,66 @@ internal sealed class RecoveryTargets(Volume volume)
             acquired.Add(node);
             parent = node;
             if (resolved.Kind == NodeKind.Stored && resolved.Id == inodeNumber && (storedInode == 0 || resolved.Stat.InodeNumber == storedInode))
-                return new RecoveryTarget(volume, acquired, resolved.Stat, path);
+            {
+                target = new RecoveryTarget(volume, acquired, resolved.Stat, path);
+                return 0;
+            }
         }
         foreach (Node node in acquired)
             volume.Forgotten(volume.Nodes.Forget(node.Id, 1));
-        return null;
+        return PassingFault.Is(result) ? result : 0;
     }
 
-    private void Search(FileDescriptor folder, byte[] path)
+    /// <summary>A file that was not seen because of a fault would count as deleted: so the first fault ends the search.</summary>
+    private int Search(FileDescriptor folder, byte[] path, Dictionary<ulong, byte[]> paths)
     {
-        if (volume.Source.OpenListing(folder, new NativeName(".\0"u8), out FileDescriptor listing) < 0)
-            return;
+        int result = volume.Source.OpenListing(folder, new NativeName(".\0"u8), out FileDescriptor listing);
+        if (result < 0)
+            return PassingFault.Is(result) ? result : 0;
         var folders = new List<byte[]>();
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         using (listing)
         {
-            var entries = new EntryReader(listing, new byte[32 * 1024]);
-            while (entries.MoveNext())
+            result = DirectoryListing.Read(listing, volume.Source.Watches, out DirectoryListing entries);
+            if (PassingFault.Is(result))
+                return result;
+            for (int i = 0; i < entries.Count; i++)
             {
-                ReadOnlySpan<byte> name = entries.Name[..^1];
-                if (entries.Type is FileType.EntryDirectory or FileType.EntryUnknown && !(path.Length == 0 && name.SequenceEqual(StoredName.ReservedFolder)))
-                    folders.Add(entries.Name.ToArray());
-                if (!StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical) || SystemCallsAt.Stat(listing, new NativeName(entries.Name), out Statx stat) < 0)
+                NativeName native = entries.Name(i);
+                ReadOnlySpan<byte> name = native.Bytes;
+                if (entries.TypeOf(i) is FileType.EntryDirectory or FileType.EntryUnknown && !(path.Length == 0 && name.SequenceEqual(StoredName.ReservedFolder)))
+                    folders.Add(native.Terminated.ToArray());
+                if (!StoredName.TryToLogical(name, out _))
                     continue;
-                volume.Source.Devices.Learn(listing, new NativeName(entries.Name), stat);
+                result = SystemCallsAt.Stat(listing, native, out Statx stat);
+                SizeRecord record = default;
+                int recorded = result < 0 ? result : SourceTree.ReadRecord(listing, native, out record);
+                if (PassingFault.Is(recorded))
+                    return recorded;
+                if (recorded < 0)
+                    continue;
+                volume.Source.Devices.Learn(listing, native, stat);
                 // A copy made with its attributes has the record of another file.
-                if (SourceTree.TryReadRecord(listing, new NativeName(entries.Name), out SizeRecord record) && volume.Source.Devices.IsOf(record, stat))
-                    _paths!.TryAdd(record.InodeNumber, Join(path, logical));
+                if (recorded > 0 && volume.Source.Devices.IsOf(record, stat)
+                    && SourceNames.TryToLogical(listing, name, isRegular: true, buffer, out ReadOnlySpan<byte> logical))
+                {
+                    paths.TryAdd(record.InodeNumber, Join(path, logical));
+                }
             }
         }
         foreach (byte[] name in folders)
         {
-            if (volume.Source.OpenDirectory(folder, new NativeName(name), out FileDescriptor below) < 0)
+            result = volume.Source.OpenDirectory(folder, new NativeName(name), out FileDescriptor below);
+            if (PassingFault.Is(result))
+                return result;
+            if (result < 0)
                 continue;
             using (below)
-                Search(below, Join(path, name.AsSpan(0, name.Length - 1)));
+                result = Search(below, Join(path, StoredName.ToLogicalNode(name.AsSpan(0, name.Length - 1), buffer)), paths);
+            if (result < 0)
+                return result;
         }
+        return 0;
     }
 
     private static byte[] Join(byte[] path, ReadOnlySpan<byte> name) => path.Length == 0 ? name.ToArray() : [.. path, (byte)'/', .. name];
@@ -105,6 +139,8 @@ internal sealed class RecoveryTarget(Volume volume, List<Node> acquired, Statx s
             result = SystemCallsAt.Stat(stored, out stat);
         if (result >= 0)
             result = volume.Services.Inspector.Inspect(stored, ref stat, acquired[^1].AnyLink!.NativeName, out StoredFacts facts) is var inspected && inspected >= 0 ? Note(facts) : inspected;
+        if (result < 0)
+            stored?.Dispose();
         return Math.Min(result, 0);
     }
 
@@ -126,7 +162,7 @@ internal sealed class RecoveryTarget(Volume volume, List<Node> acquired, Statx s
         using (lease)
         {
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            NativeName name = StoredName.Of(link.Bytes, buffer);
+            NativeName name = link.Find(lease.Descriptor, NodeKind.Stored, buffer);
             return Math.Min(0, writable ? volume.Source.OpenWrite(lease.Descriptor, name, out stored) : volume.Source.OpenRead(lease.Descriptor, name, out stored));
         }
     }

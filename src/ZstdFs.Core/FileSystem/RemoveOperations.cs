@@ -33,23 +33,35 @@ internal sealed class RemoveOperations(Volume volume)
         if (node is null)
         {
             lock (volume.FolderGates[parent])
-                return NameChanges.RemoveNative(directory, name, resolved.Kind);
+                result = NameChanges.RemoveNative(directory, name, resolved.Kind);
+            if (result >= 0)
+            {
+                volume.Nodes.NoteTakenName();
+                // A lookup that saw the name has made the node meanwhile.
+                if (volume.Nodes.Find(resolved.Id) is { } late)
+                    volume.Nodes.RemoveLink(late, parent, name.Bytes);
+            }
+            return result;
         }
         // A commit that is about to be published must find the name, or find it gone.
         lock (node.LinksGate)
         {
             if (NameChanges.IsConverted(node, resolved))
                 return NameChanges.Converted;
-            FileDescriptor? nameless = _changes.OpenLastName(node, resolved, directory, name);
+            FileDescriptor? nameless = _changes.OpenLastName(node, parent, directory, name);
+            ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
             lock (volume.FolderGates[parent])
                 result = NameChanges.RemoveNative(directory, name, resolved.Kind);
             if (result < 0)
                 nameless?.Dispose();
             else
             {
-                node.Nameless = nameless;
+                volume.Nodes.NoteTakenName();
+                node.Nameless ??= nameless;
                 volume.Nodes.RemoveLink(node, parent, name.Bytes);
             }
+            // Under the file's other names.
+            volume.ChangeTimes.End(users, result, resolved.Change.IsOpen);
         }
         if (result < 0)
             return result;

@@ -44,8 +44,11 @@ internal sealed class RenameOperations(Volume volume)
             return -(int)Errno.EEXIST;
         if (!replaces && (flags & RenameFlags.Exchange) != 0)
             return -(int)Errno.ENOENT;
-        bool sameNaming = !replaces || moved.Kind == NodeKind.Stored == (replaced.Kind == NodeKind.Stored);
         bool exchanges = (flags & RenameFlags.Exchange) != 0;
+        // A plain file of that name would count as a stored one. mv(1) copies, and makes a stored one.
+        if (IsPlainNamedAsStored(moved.Kind, newName) || exchanges && IsPlainNamedAsStored(replaced.Kind, oldName))
+            return -(int)Errno.EXDEV;
+        bool sameNaming = !replaces || HasSameNaming(moved.Kind, replaced.Kind, newName);
         if (exchanges && !sameNaming && IsTaken(replaced.Kind, from, oldName))
             return -(int)Errno.EEXIST;
         // Under the name in the source there may be something that the logical name does not lead to: a plain file, or another logical name's.
@@ -64,14 +67,37 @@ internal sealed class RenameOperations(Volume volume)
         result = RenameUnderGates(movedNode, moved, replacedNode, replaces ? replaced : null, new Place(oldParent, from, oldName), new Place(newParent, to, newName), flags);
         if (result != 0)
             return result;
+        if (movedNode is null)
+            CorrectLate(moved, oldParent, oldName, newParent, newName);
+        if (replaces && replacedNode is null)
+            CorrectLate(replaced, newParent, newName, exchanges ? oldParent : null, oldName);
         // These wait for the contents' locks, which come before the gates.
         if (replacedNode is not null && exchanges)
             _changes.NoteWorkingPath(replacedNode);
+        else if (replacedNode is { Kind: NodeKind.Directory })
+            volume.Directories.Drop(replacedNode);
         else if (replacedNode is not null && replaced.Stat.LinkCount <= 1)
             _changes.ForgetWorkingCopy(replacedNode);
         if (movedNode is not null)
             _changes.NoteWorkingPath(movedNode);
         return 0;
+    }
+
+    /// <summary>
+    /// The file had no node when its name was changed. A lookup that saw the name before has made one meanwhile.
+    /// </summary>
+    private void CorrectLate(in Resolved file, Node from, NativeName oldName, Node? to, NativeName newName)
+    {
+        if (volume.Nodes.Find(file.Id) is not { } late)
+            return;
+        lock (late.LinksGate)
+        {
+            if (!late.HasLink(from, oldName.Bytes))
+                return;
+            if (to is not null)
+                volume.Nodes.AddLink(late, to, newName.Bytes, only: false);
+            volume.Nodes.RemoveLink(late, from, oldName.Bytes);
+        }
     }
 
     /// <summary>
@@ -82,17 +108,19 @@ internal sealed class RenameOperations(Volume volume)
     {
         if (volume.Contents.Hold(moved.Id) is { } held)
         {
-            int settled = held.Settle();
+            int settled = held.Keeping.Settle();
             if (settled == -(int)Errno.EOPNOTSUPP)
                 settled = held.Commit(volume.Committer, yields: false);
             volume.Release(held);
             return settled;
         }
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        NativeName stored = StoredName.Of(name.Bytes, buffer);
-        if (!SourceTree.TryReadRecord(directory, stored, out SizeRecord record) || record.Epoch != volume.Services.State!.Epoch)
+        NativeName stored = SourceNames.FindFile(directory, name.Bytes, buffer);
+        // A record that cannot be read at this moment may say that the content is not on disk.
+        int result = SourceTree.ReadRecord(directory, stored, out SizeRecord record);
+        if (result >= 0 && (result == 0 || record.Epoch != volume.Services.State!.Epoch))
             return 0;
-        int result = volume.Source.OpenRead(directory, stored, out FileDescriptor file);
+        result = volume.Source.OpenRead(directory, stored, out FileDescriptor file);
         if (result < 0)
             return result;
         using (file)
@@ -107,10 +135,21 @@ internal sealed class RenameOperations(Volume volume)
         internal NativeName Name { get; } = name;
     }
 
+    private static bool IsPlainNamedAsStored(NodeKind kind, NativeName name) => kind == NodeKind.Plain
+        && StoredName.TryToLogical(name.Bytes, out _);
+
+    /// <summary>Under this logical name both have the same name in the source.</summary>
+    private static bool HasSameNaming(NodeKind one, NodeKind other, NativeName name) =>
+        one == other || one != NodeKind.Stored && other != NodeKind.Stored
+            && ((one != NodeKind.Plain && other != NodeKind.Plain) || !StoredName.IsEscaped(name.Bytes));
+
+    /// <summary>Whether the name that something new gets is not free, nor can be made so.</summary>
     private static bool IsTaken(NodeKind kind, FileDescriptor directory, NativeName name)
     {
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        return SystemCallsAt.Stat(directory, kind == NodeKind.Stored ? StoredName.Of(name.Bytes, buffer) : name, out _) >= 0;
+        NativeName inSource = NameInSource.New(kind, name.Bytes, buffer);
+        return SystemCallsAt.Stat(directory, inSource, out _) >= 0
+            && !(kind == NodeKind.Stored && SourceNames.MakeRoom(directory, inSource));
     }
 
     /// <summary>
@@ -122,9 +161,7 @@ internal sealed class RenameOperations(Volume volume)
         if (first is null || second is not null && second.Id < first.Id)
             (first, second) = (second, first);
         Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
-        bool isStored = moved.Kind == NodeKind.Stored, exchanges = (flags & RenameFlags.Exchange) != 0;
-        NativeName source = isStored ? StoredName.Of(from.Name.Bytes, oldBuffer) : from.Name;
-        NativeName target = isStored ? StoredName.Of(to.Name.Bytes, newBuffer) : to.Name;
+        bool exchanges = (flags & RenameFlags.Exchange) != 0;
         if (first is not null)
             Monitor.Enter(first.LinksGate);
         if (second is not null)
@@ -134,15 +171,30 @@ internal sealed class RenameOperations(Volume volume)
         {
             if (NameChanges.IsConverted(movedNode, moved) || replacedNode is not null && NameChanges.IsConverted(replacedNode, replaced!.Value))
                 return NameChanges.Converted;
+            ChangeTimes.UsersChange? ofMoved = movedNode is null ? null : volume.ChangeTimes.Begin(movedNode);
+            ChangeTimes.UsersChange? ofReplaced = replacedNode is null ? null : volume.ChangeTimes.Begin(replacedNode);
             if (replacedNode is not null && !exchanges)
-                nameless = _changes.OpenLastName(replacedNode, replaced!.Value, to.Directory, to.Name);
-            int result;
-            using (volume.FolderGates.Enter(from.Folder, to.Folder))
-                result = replaced is { } other && other.Kind == NodeKind.Stored != isStored
-                    ? RenameInTwoSteps(moved, from, source, to, target, other, exchanges)
-                    : SystemCallsAt.Rename(from.Directory, source, to.Directory, target, flags);
+                nameless = _changes.OpenLastName(replacedNode, to.Folder, to.Directory, to.Name);
+            bool sameNaming = replaced is not { } other || HasSameNaming(moved.Kind, other.Kind, to.Name);
+            NativeName source = NameInSource.Find(from.Directory, moved.Kind, from.Name.Bytes, oldBuffer);
+            NativeName target = replaced is not null && sameNaming
+                ? NameInSource.Find(to.Directory, replaced.Value.Kind, to.Name.Bytes, newBuffer)
+                : NameInSource.New(moved.Kind, to.Name.Bytes, newBuffer);
+            int result = NoteFullNames(moved, from.Directory, source, replaced, from.Name, to, target, exchanges, sameNaming);
+            if (result >= 0)
+            {
+                using FolderGates.Held gates = volume.FolderGates.Enter(from.Folder, to.Folder);
+                result = sameNaming
+                    ? SystemCallsAt.Rename(from.Directory, source, to.Directory, target, flags)
+                    : RenameInTwoSteps(moved, from, source, to, target, replaced!.Value, exchanges);
+            }
             if (result < 0)
+            {
+                End(ofMoved, result, moved);
+                End(ofReplaced, result, moved);
                 return result;
+            }
+            volume.Nodes.NoteTakenName();
             if (replacedNode is not null)
             {
                 volume.Nodes.RemoveLink(replacedNode, to.Folder, to.Name.Bytes);
@@ -156,6 +208,8 @@ internal sealed class RenameOperations(Volume volume)
                 volume.Nodes.AddLink(movedNode, to.Folder, to.Name.Bytes, only: IsOnlyName(moved));
                 volume.Nodes.RemoveLink(movedNode, from.Folder, from.Name.Bytes);
             }
+            End(ofMoved, result, moved);
+            End(ofReplaced, result, replaced ?? moved);
             return 0;
         }
         finally
@@ -169,31 +223,63 @@ internal sealed class RenameOperations(Volume volume)
     }
 
     /// <summary>
+    /// Stored files that get a name which is shortened in the source learn the whole one first: at every instant they
+    /// have one of the two.
+    /// </summary>
+    private int NoteFullNames(in Resolved moved, FileDescriptor from, NativeName source, Resolved? replaced,
+        NativeName oldName, Place to, NativeName target, bool exchanges, bool sameNaming)
+    {
+        int result = moved.Kind == NodeKind.Stored
+            ? FullNames.Add(volume.Source, from, source, to.Name.Bytes, moved.Stat.LinkCount <= 1) : 0;
+        if (result < 0 || !exchanges || replaced is not { Kind: NodeKind.Stored } other)
+            return result;
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        NativeName stored = sameNaming ? target : SourceNames.FindFile(to.Directory, to.Name.Bytes, buffer);
+        return FullNames.Add(volume.Source, to.Directory, stored, oldName.Bytes, other.Stat.LinkCount <= 1);
+    }
+
+    private void End(in ChangeTimes.UsersChange? change, int result, in Resolved resolved)
+    {
+        if (change is { } users)
+            volume.ChangeTimes.End(users, result, resolved.Change.IsOpen);
+    }
+
+    /// <summary>
     /// A stored file and what is stored as itself, where one takes the other's logical name: each is spelt its own way, so that it takes two steps. Where the second one
     /// fails nothing is changed; where a crash comes between, the next mount does it.
     /// </summary>
     private int RenameInTwoSteps(in Resolved moved, Place from, NativeName source, Place to, NativeName target, in Resolved other, bool exchanges)
     {
         Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
-        byte[] otherSource = (other.Kind == NodeKind.Stored ? StoredName.Of(to.Name.Bytes, oldBuffer) : to.Name).Terminated.ToArray();
-        byte[] otherTarget = (other.Kind == NodeKind.Stored ? StoredName.Of(from.Name.Bytes, newBuffer) : from.Name).Terminated.ToArray();
+        byte[] otherSource = NameInSource.Find(to.Directory, other.Kind, to.Name.Bytes, oldBuffer).Terminated.ToArray();
+        byte[] otherTarget = NameInSource.New(other.Kind, from.Name.Bytes, newBuffer).Terminated.ToArray();
         byte[] oldName = source.Terminated.ToArray(), newName = target.Terminated.ToArray();
         byte[] fromPath = from.Folder.LogicalPath(), toPath = to.Folder.LogicalPath();
         FileDescriptor fromDirectory = from.Directory, toDirectory = to.Directory;
+        DescriptorLease keptFrom = default, keptTo = default;
+        bool isKept = false;
         return volume.NameJournal!.Run(new JournaledName(toPath, newName, moved.Stat.InodeNumber), new JournaledName(toPath, otherSource, other.Stat.InodeNumber),
             exchanges ? new JournaledName(fromPath, otherTarget, 0) : null,
-            () =>
-            {
-                int result = SystemCallsAt.Rename(fromDirectory, new NativeName(oldName), toDirectory, new NativeName(newName), RenameFlags.NoReplace);
-                if (result < 0)
-                    return result;
-                result = exchanges
+            new TwoSteps(
+                (from.Folder.Id, from.Name.Bytes.ToArray()),
+                (to.Folder.Id, to.Name.Bytes.ToArray()),
+                () => SystemCallsAt.Rename(fromDirectory, new NativeName(oldName), toDirectory, new NativeName(newName), RenameFlags.NoReplace),
+                () => exchanges
                     ? SystemCallsAt.Rename(toDirectory, new NativeName(otherSource), fromDirectory, new NativeName(otherTarget), RenameFlags.NoReplace)
-                    : SystemCallsAt.Unlink(toDirectory, new NativeName(otherSource));
-                if (result < 0)
-                    _ = SystemCallsAt.Rename(toDirectory, new NativeName(newName), fromDirectory, new NativeName(oldName), RenameFlags.NoReplace);
-                return result;
-            });
+                    : SystemCallsAt.Unlink(toDirectory, new NativeName(otherSource)),
+                () =>
+                {
+                    int result = SystemCallsAt.Rename(toDirectory, new NativeName(newName), fromDirectory, new NativeName(oldName), RenameFlags.NoReplace);
+                    // It is tried again when this op has given the folders back.
+                    if (result < 0 && !isKept)
+                        (keptFrom, keptTo, isKept) = (new DescriptorLease(fromDirectory), new DescriptorLease(toDirectory), true);
+                    if (result >= 0 && isKept)
+                    {
+                        keptFrom.Dispose();
+                        keptTo.Dispose();
+                    }
+                    return result;
+                }));
     }
 
     private static bool IsOnlyName(in Resolved resolved) => resolved.Stat.LinkCount <= 1 || resolved.Kind == NodeKind.Directory;

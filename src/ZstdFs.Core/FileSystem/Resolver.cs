@@ -9,12 +9,21 @@ namespace ZstdFs.Core.FileSystem;
 /// <param name="Kind">How it is stored.</param>
 /// <param name="Id">Node id and inode number.</param>
 /// <param name="Stat">Attributes of what is stored.</param>
-/// <param name="LogicalBytes">Length that users see; −1 where only somebody with more rights than the daemon could tell.</param>
+/// <param name="LogicalBytes">Length that users see; −1 where the stored file cannot be opened.</param>
 /// <param name="Birth">When the logical file was made.</param>
 internal readonly record struct Resolved(NodeKind Kind, ulong Id, Statx Stat, long LogicalBytes, Timestamp Birth)
 {
     /// <summary>A stored file that is known to have holes.</summary>
     internal bool HasHoles { get; init; }
+
+    /// <summary>What its open content showed when <see cref="Stat"/> was taken; null where no handle is open.</summary>
+    internal ShownContent? Content { get; init; }
+
+    /// <summary>What the record says of the change time that users see.</summary>
+    internal RecordedChange Change { get; init; }
+
+    /// <summary>The change time in <see cref="Stat"/> is what users see already.</summary>
+    internal bool ShowsChange { get; init; }
 }
 
 /// <summary>Finds what a logical name stands for, and its size and inode number.</summary>
@@ -38,15 +47,15 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
         if (result == -(int)Errno.ENOENT && _plainFiles == PlainFiles.Convert)
             result = TryStored(parent, name, out resolved);
         // What is stored as itself may have a longer name than a file here can have.
-        return result == -(int)Errno.ENOENT && name.Length > StoredName.MaxLogicalBytes ? -(int)Errno.ENAMETOOLONG : result;
+        return result == -(int)Errno.ENOENT && name.Length > services.LongestName ? -(int)Errno.ENAMETOOLONG : result;
     }
 
     /// <summary>−ENOENT where there is no stored file of this logical name.</summary>
     private int TryStored(FileDescriptor parent, ReadOnlySpan<byte> name, out Resolved resolved)
     {
+        if (StoredName.IsShortened(name))
+            return TryShortened(parent, name, out resolved);
         resolved = default;
-        if (name.Length > StoredName.MaxLogicalBytes)
-            return -(int)Errno.ENOENT;
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         NativeName stored = StoredName.Of(name, buffer);
         int result = SystemCallsAt.Stat(parent, stored, out Statx stat);
@@ -55,13 +64,63 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
         return stat.IsRegular ? ResolveStored(parent, stored, ref stat, out resolved) : -(int)Errno.ENOENT;
     }
 
-    private int ResolveNative(FileDescriptor parent, ReadOnlySpan<byte> name, out Resolved resolved)
+    /// <summary>A file whose stored name has a hash of the whole name in it.</summary>
+    private int TryShortened(FileDescriptor parent, ReadOnlySpan<byte> name, out Resolved resolved)
     {
         resolved = default;
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        name.CopyTo(buffer);
-        buffer[name.Length] = 0;
-        var native = new NativeName(buffer[..(name.Length + 1)]);
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes], found = stackalloc byte[StoredName.BufferBytes];
+        NativeName stored = StoredName.Of(name, buffer);
+        int result = SystemCallsAt.Stat(parent, stored, out Statx stat);
+        if (result >= 0 && stat.IsRegular)
+        {
+            if (FullNames.TryFind(parent, stored, found, out ReadOnlySpan<byte> full))
+                return full.SequenceEqual(name) ? ResolveStored(parent, stored, ref stat, out resolved)
+                    : -(int)Errno.ENOENT;
+            // It was copied without its attributes. The hash tells that the name is the file's; listings need to be
+            // told.
+            if (services.State is not null
+                && FullNames.Add(services.Source, parent, stored, name, stat.LinkCount <= 1) >= 0)
+                _ = SystemCallsAt.Stat(parent, stored, out stat);
+            return ResolveStored(parent, stored, ref stat, out resolved);
+        }
+        if (result < 0 && result != -(int)Errno.ENOENT)
+            return result;
+        if (name.Length > StoredName.MaxLogicalBytes)
+            return -(int)Errno.ENOENT;
+        // One that only looks as if its name were shortened, made by another program.
+        stored = StoredName.WithSuffix(name, buffer);
+        result = SystemCallsAt.Stat(parent, stored, out stat);
+        if (result < 0)
+            return result;
+        return stat.IsRegular && !FullNames.TryFind(parent, stored, found, out _)
+            ? ResolveStored(parent, stored, ref stat, out resolved) : -(int)Errno.ENOENT;
+    }
+
+    private int ResolveNative(FileDescriptor parent, ReadOnlySpan<byte> name, out Resolved resolved)
+    {
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes], own = stackalloc byte[StoredName.BufferBytes];
+        if (!StoredName.IsEscaped(name))
+            return ResolveNative(parent, SourceNames.Itself(name, own), mayBeNode: true,
+                _plainFiles != PlainFiles.Ignore, out resolved);
+        NativeName escaped = StoredName.OfNode(name, buffer);
+        int result = ResolveNative(parent, escaped, mayBeNode: true, mayBePlain: false, out resolved);
+        if (result is not (-(int)Errno.ENOENT or -(int)Errno.ENAMETOOLONG))
+            return result;
+        // Under its own name there may be a folder that this mount did not make (a regular file x.zst has another
+        // logical name), or a plain file.
+        bool endsInSuffix = StoredName.TryToLogical(name, out _);
+        bool mayBePlain = !endsInSuffix && _plainFiles != PlainFiles.Ignore;
+        result = ResolveNative(parent, SourceNames.Itself(name, own), endsInSuffix, mayBePlain, out resolved);
+        // It may have been given the other name between the two looks.
+        if (result == -(int)Errno.ENOENT && endsInSuffix)
+            result = ResolveNative(parent, escaped, mayBeNode: true, mayBePlain: false, out resolved);
+        return result;
+    }
+
+    private int ResolveNative(FileDescriptor parent, NativeName native, bool mayBeNode, bool mayBePlain,
+        out Resolved resolved)
+    {
+        resolved = default;
         int result;
         ulong number;
         Statx stat;
@@ -76,13 +135,13 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
             number = services.Source.Devices.NumberOf(stat);
         }
         while (stat.IsDirectory && !folderGates.TryShow(look, number, ref stat));
-        // A regular file here is plain, unless its name makes it a stored file, which has another logical name.
-        if (stat.IsRegular && (_plainFiles == PlainFiles.Ignore || StoredName.TryToLogical(name, out _)))
+        if (!(stat.IsRegular ? mayBePlain : mayBeNode))
             return -(int)Errno.ENOENT;
+        RecordedChange change = default;
         if (stat.IsRegular)
-            result = services.Inspector.PlainNumber(parent, native, stat, out number);
+            result = services.Inspector.PlainNumber(parent, native, ref stat, out number, out change);
         NodeKind kind = stat.IsDirectory ? NodeKind.Directory : stat.IsRegular ? NodeKind.Plain : NodeKind.Special;
-        resolved = new Resolved(kind, number, stat, stat.Size, stat.Birth.ToTimestamp());
+        resolved = new Resolved(kind, number, stat, stat.Size, stat.Birth.ToTimestamp()) { Change = change };
         return Math.Min(result, 0);
     }
 
@@ -90,10 +149,10 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
     {
         services.Source.Devices.Learn(parent, stored, stat);
         int result = services.Inspector.Inspect(parent, stored, ref stat, out StoredFacts facts);
-        // A file that an ordinary user's daemon may not read still has a name, an owner and a mode, and its owner may change them.
-        resolved = result == -(int)Errno.EACCES
-            ? new Resolved(NodeKind.Stored, services.Source.Devices.NumberOf(stat), stat, -1, stat.Birth.ToTimestamp())
-            : new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth) { HasHoles = facts.HasHoles };
-        return result == -(int)Errno.EACCES ? 0 : result;
+        // While a commit's rename replaces it, and on btrfs that takes a while, the name leads to a file that has none
+        // any more. To users it is the one file all the time.
+        stat.LinkCount = Math.Max(stat.LinkCount, 1);
+        resolved = new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth) { HasHoles = facts.HasHoles, Change = facts.Change };
+        return result;
     }
 }

@@ -16,7 +16,7 @@ internal sealed class SyncOperations(Volume volume)
         if (content.IsDirty)
         {
             // The first content of a small file costs no more in its place than in a working copy.
-            result = content.Overlay.IsBuffered && content.Base.IsFresh ? content.Commit(volume.Committer, yields: false) : content.Persist();
+            result = content.Overlay.IsBuffered && content.Base.IsFresh ? content.Keeping.CommitOrKeep(volume.Committer) : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = content.Commit(volume.Committer, yields: false);
         }
@@ -47,20 +47,64 @@ internal sealed class SyncOperations(Volume volume)
     internal int SynchronizeAll(bool openToo)
     {
         int first = 0;
+        volume.NameJournal?.Settle();
         foreach (FileContent content in volume.Contents.HoldDirty())
         {
             _ = volume.Contents.TryTakeBack(content, out _);
             int result = openToo || content.Handles.Writable == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = content.Commit(volume.Committer, yields: false);
+            // What it was to become has no room; where it would be found again it may have some.
+            if (result < 0 && content.Node.AnyLink is not null)
+                _ = content.Keeping.Keep();
             if (first == 0)
                 first = Math.Min(result, 0);
             volume.Release(content);
         }
+        volume.Services.State?.RemoveLeftovers();
         int below = volume.Source.Devices.Synchronize(), synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
         if (synced < 0)
             KeepInMemory();
         return first < 0 ? first : Math.Min(synced < 0 ? synced : below, 0);
+    }
+
+    /// <summary>
+    /// Has the kernel send what programs stored through mappings. It writes such pages before it drops them, and the call
+    /// that makes it drop them returns when they are written. The caller answers no request for which the kernel holds them.
+    /// </summary>
+    internal void FetchMapped()
+    {
+        foreach (FileContent content in volume.Contents.HoldMappable())
+        {
+            volume.InvalidatePages(content.Node.Id, 0, 0);
+            volume.Release(content);
+        }
+    }
+
+    /// <summary>The mount has ended, and of some last closes the kernel may not have told: what could not be written whole is not to be committed now.</summary>
+    internal void GiveUpCutShort()
+    {
+        foreach (FileContent content in volume.Contents.HoldDirty())
+        {
+            if (content.CutShort is < 0 and var reason)
+                _ = content.Keeping.TryRevert(reason, isLast: true);
+            volume.Release(content);
+        }
+    }
+
+    /// <summary>What could not be committed at the end of the mount, and finds no place outside of memory, is given up. Returns how many files go on waiting, in working copies.</summary>
+    internal int GiveUpUnkept()
+    {
+        int kept = 0;
+        foreach (FileContent content in volume.Contents.HoldDirty())
+        {
+            if (content.Node.AnyLink is not null && content.Keeping.Keep() is < 0 and var reason)
+                _ = content.Keeping.TryRevert(reason, isLast: true);
+            if (content.IsDirty && content.Node.AnyLink is not null)
+                kept++;
+            volume.Release(content);
+        }
+        return kept;
     }
 
     /// <summary>What the disk just refused is in memory still: it is on its way again, so that the next mount finds it should this one end now.</summary>

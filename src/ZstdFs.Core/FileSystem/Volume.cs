@@ -13,27 +13,34 @@ namespace ZstdFs.Core.FileSystem;
 internal sealed class Volume : IDisposable
 {
     private const int OpenDirectories = 512;
-    private const int Attempts = 4;
+    // A commit of one file takes many times as long as to look at it.
+    private const int Attempts = 16;
 
     private readonly ulong _timeoutSeconds;
     private readonly uint _timeoutNanoseconds;
     private readonly ReturnedMemory _returnedMemory = new();
+    private readonly FolderChanges _folderChanges;
 
     internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, LevelRules? rules, IInodeStore inodes, BoundedLog log)
     {
         Inodes = inodes;
+        _folderChanges = OpenFolderChanges(source, state);
+        FolderGates = new FolderGates(_folderChanges);
         Nodes = new NodeTable(inodes, _returnedMemory.Expect);
         Services = new ContentServices(source, state, options, log) { Rules = rules };
         Directories = new DirectoryCache(source, Nodes.Root, OpenDirectories);
         Contents = new ContentTable(Nodes);
         Committer = new Committer(Services, Directories, FolderGates);
-        Queue = new CommitQueue(Contents, Committer, log, Forgotten);
+        Queue = new CommitQueue(Contents, Committer, log, Revert, Forgotten);
         WriteBack = new WriteBack(Contents, options.WriteBackAge, Release);
         Privileges = new Privileges(this);
         NameJournal = state is null ? null : new NameJournal(source, state, log);
+        Services.SettleNames = SettleNames;
         PlainFiles = new PlainFileView(options.PlainFiles, log);
         Pages = new KernelPages(this);
+        ChangeTimes = new ChangeTimes(this);
         Resolver = new Resolver(Services, FolderGates);
+        AccessTimes = new AccessTimes(source, options.KeepsAccessTimes, options.HasStrictAccessTimes);
         if (options.PlainFiles == Core.PlainFiles.Convert && state is { KeepsRecords: true })
             Conversion = new BackgroundConversion(this, state);
         CacheTimeout = options.CacheTimeout;
@@ -41,12 +48,26 @@ internal sealed class Volume : IDisposable
         _timeoutNanoseconds = (uint)(options.CacheTimeout.Ticks % TimeSpan.TicksPerSecond * 100);
     }
 
+    private int SettleNames(Node node) =>
+        NameJournal is { } names && node.AnyLink is { } link ? names.Settle(link.Parent.Id, link.Bytes) : 0;
+
+    /// <summary>A mount that may write nothing reads what one before has noted.</summary>
+    private static FolderChanges OpenFolderChanges(SourceTree source, StateFolder? state)
+    {
+        if (state is not null)
+            return new FolderChanges(source, state.Folder, readOnly: false);
+        if (source.OpenDirectory(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
+            return new FolderChanges(source, folder: null, readOnly: true);
+        using (folder)
+            return new FolderChanges(source, folder, readOnly: true);
+    }
+
     internal ContentServices Services { get; }
     internal SourceTree Source => Services.Source;
     internal IInodeStore Inodes { get; }
     internal NodeTable Nodes { get; }
     internal DirectoryCache Directories { get; }
-    internal FolderGates FolderGates { get; } = new();
+    internal FolderGates FolderGates { get; }
     internal ContentTable Contents { get; }
     internal HandleShares Shares { get; } = new(ResourceLimits.OpenFiles, Credentials.UserId);
     internal Committer Committer { get; }
@@ -55,6 +76,8 @@ internal sealed class Volume : IDisposable
     internal Privileges Privileges { get; }
     internal PlainFileView PlainFiles { get; }
     internal KernelPages Pages { get; }
+    internal ChangeTimes ChangeTimes { get; }
+    internal AccessTimes AccessTimes { get; }
     /// <summary>For renames that take two steps; null where nothing can be renamed.</summary>
     internal NameJournal? NameJournal { get; }
     internal Resolver Resolver { get; }
@@ -68,11 +91,33 @@ internal sealed class Volume : IDisposable
     /// <summary>How the kernel is told what it must not remember; null until it has said hello.</summary>
     internal FuseNotifier? Notifier { get; set; }
 
+    /// <summary>The kernel says of each change of content whether it takes set-id bits away (HANDLE_KILLPRIV_V2). Before Linux 5.11 it says so of some only.</summary>
+    internal bool SaysWhoKeepsPrivileges { get; set; }
+
+    /// <summary>Requests name the owner of what they create, and no callers (ALLOW_IDMAP).</summary>
+    internal bool NamesOwnersOnly { get; set; }
+
+    /// <summary>Whose share of the handles an open takes.</summary>
+    internal uint ShareOf(in RequestContext context) => Caller.ShareOf(context, NamesOwnersOnly);
+
+    /// <summary>Who changes content; <paramref name="mustKill"/> is the kernel's word that set-id bits go.</summary>
+    internal Writer WriterOf(in RequestContext context, bool mustKill) =>
+        mustKill || SaysWhoKeepsPrivileges ? new Writer(context, keepsPrivileges: !mustKill) : Writer.Unknown(context);
+
     /// <summary>The kernel must ask for the attributes again. Its pages stay.</summary>
     internal void InvalidateAttributes(ulong nodeId) => _ = Notifier?.InvalidateInode(nodeId, -1, 0);
 
     /// <summary>The kernel must read these bytes again.</summary>
     internal void InvalidatePages(ulong nodeId, long offset, long bytes) => _ = Notifier?.InvalidateInode(nodeId, offset, bytes);
+
+    /// <summary>What was written to a file cannot be kept: the old version is what everybody reads again. False where somebody writes to it again.</summary>
+    internal bool Revert(FileContent content, int reason)
+    {
+        if (!content.Keeping.TryRevert(reason))
+            return false;
+        Pages.Drop(content.Node);
+        return true;
+    }
 
     /// <summary>Gives up a hold on an open file's content.</summary>
     internal void Release(FileContent content) => Forgotten(Contents.Release(content));
@@ -103,30 +148,86 @@ internal sealed class Volume : IDisposable
     {
         entry = default;
         long before = Services.Publications;
+        int result = Acquire(parent, directory, name, out Resolved resolved, out Node node);
+        if (result < 0)
+            return result;
+        entry = Entry(node, resolved);
+        Conversion?.Consider(node);
+        bool mayBeMixed = before != Services.Publications;
+        for (int attempt = 0; attempt < Attempts && mayBeMixed; attempt++)
+        {
+            before = Services.PublicationsOf(node.Id);
+            if (Resolver.Resolve(directory, parent == Nodes.Root, name, out resolved) < 0 || resolved.Id != node.Id)
+                break;
+            entry = Entry(node, resolved);
+            mayBeMixed = before != Services.PublicationsOf(node.Id);
+        }
+        Pages.NoteShown(node, resolved.Stat);
+        return 0;
+    }
+
+    /// <summary>
+    /// What is under a name, and a reference to it. A rename or removal beside this is done before it, or behind it.
+    /// </summary>
+    internal int Acquire(
+        Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out Resolved resolved, out Node node)
+    {
+        while (true)
+        {
+            long takenNames = Nodes.TakenNames;
+            int result = Find(parent, directory, name, out resolved);
+            if (result < 0)
+            {
+                node = null!;
+                return result;
+            }
+            if (Nodes.TryAcquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1, takenNames, out node))
+                return 0;
+            Forgotten(Nodes.Forget(node.Id, 1));
+        }
+    }
+
+    /// <summary>The same for an entry of a listing, which no failure of one entry may end: none leaves this method but as an errno.</summary>
+    /// <param name="parent">The folder.</param>
+    /// <param name="directory">The same, open.</param>
+    /// <param name="name">Logical name.</param>
+    /// <param name="withNode">Gives the kernel a reference; otherwise only <paramref name="resolved"/> is set.</param>
+    /// <param name="entry">For the kernel.</param>
+    /// <param name="resolved">What it is.</param>
+    internal int LookUpListed(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, bool withNode, out FuseEntryOut entry, out Resolved resolved)
+    {
+        (entry, resolved) = (default, default);
+        try
+        {
+            return withNode ? LookUp(parent, directory, name, out entry) : Find(parent, directory, name, out resolved);
+        }
+        catch (Exception e)
+        {
+            entry = default;
+            Services.Log.Unexpected($"'{PathOf(parent.Id)}/{System.Text.Encoding.UTF8.GetString(name)}': it is listed without its attributes", e);
+            return -(int)Errno.EIO;
+        }
+    }
+
+    /// <summary>What is under a name, between the two steps of a rename neither.</summary>
+    internal int Find(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out Resolved resolved)
+    {
         int result, steps;
-        Resolved resolved;
         var wait = new SpinWait();
         do
         {
+            // Half of a rename is not to be seen.
+            if (NameJournal?.Settle(parent.Id, name) is < 0 and var half)
+            {
+                resolved = default;
+                return half;
+            }
             while ((steps = NameJournal?.Sequence ?? 0) % 2 != 0)
                 wait.SpinOnce();
             result = Resolver.Resolve(directory, parent == Nodes.Root, name, out resolved);
         }
         while (NameJournal is not null && NameJournal.Sequence != steps);
-        if (result < 0)
-            return result;
-        Node node = Nodes.Acquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1);
-        entry = Entry(node, resolved);
-        Conversion?.Consider(node);
-        for (int attempt = 0; attempt < Attempts && before != Services.Publications; attempt++)
-        {
-            before = Services.Publications;
-            if (Resolver.Resolve(directory, parent == Nodes.Root, name, out resolved) < 0 || resolved.Id != node.Id)
-                break;
-            entry = Entry(node, resolved);
-        }
-        Pages.NoteShown(node, resolved.Stat);
-        return 0;
+        return result;
     }
 
     internal FuseEntryOut Entry(Node node, in Resolved resolved) => new()
@@ -164,12 +265,12 @@ internal sealed class Volume : IDisposable
         int attempt = 0;
         do
         {
-            before = Services.Publications;
+            before = Services.PublicationsOf(node.Id);
             result = Resolve(node, out resolved);
             if (result >= 0)
                 attributes = Attributes(node, resolved);
         }
-        while (before != Services.Publications && attempt++ < Attempts);
+        while (before != Services.PublicationsOf(node.Id) && attempt++ < Attempts);
         return result;
     }
 
@@ -237,8 +338,13 @@ internal sealed class Volume : IDisposable
         }
         if (node.Kind == NodeKind.Stored && Contents.Hold(node.Id) is { } current)
         {
-            bool isKnown = current.TryStat(out Statx known, out long logicalBytes);
-            resolved = new Resolved(NodeKind.Stored, node.Id, known, logicalBytes, current.Birth) { HasHoles = current.MayHaveHoles };
+            bool isKnown = current.TryStat(out Statx known, out ShownContent shown);
+            resolved = new Resolved(NodeKind.Stored, node.Id, known, shown.LogicalBytes, current.Birth)
+            {
+                HasHoles = shown.HasHoles,
+                Content = shown,
+                ShowsChange = true,
+            };
             Release(current);
             if (isKnown)
                 return 0;
@@ -256,7 +362,7 @@ internal sealed class Volume : IDisposable
             {
                 if (resolved.LogicalBytes < 0 && Contents.Hold(node.Id) is { } opened)
                 {
-                    resolved = resolved with { LogicalBytes = opened.LoadedBytes() };
+                    resolved = resolved with { LogicalBytes = opened.ShownBytes() };
                     Release(opened);
                 }
                 return 0;
@@ -265,11 +371,39 @@ internal sealed class Volume : IDisposable
                 break;
         }
         if (Contents.Hold(node.Id) is not { } held)
-            return result < 0 ? result : -(int)Errno.ESTALE;
-        result = SystemCallsAt.Stat(held.Base.Stored, out Statx stat);
-        resolved = new Resolved(node.Kind, node.Id, stat, held.LoadedBytes(), stat.Birth.ToTimestamp()) { HasHoles = held.MayHaveHoles };
+            return node.AnyLink is null ? ResolveNameless(node, out resolved) : result < 0 ? result : -(int)Errno.ESTALE;
+        Statx stat = default;
+        result = held.TryRentBase(out DescriptorLease file) ? SystemCallsAt.Stat(file.Descriptor, out stat) : -(int)Errno.ESTALE;
+        file.Dispose();
+        long bytes = held.ShownBytes();
+        ShownContent open = held.Show();
+        resolved = new Resolved(node.Kind, node.Id, stat, bytes, stat.Birth.ToTimestamp())
+        {
+            HasHoles = open.HasHoles,
+            Content = open,
+        };
         Release(held);
         return Math.Min(result, 0);
+    }
+
+    /// <summary>What lost its last name and is open somewhere, where it is not a file whose content is open here.</summary>
+    private int ResolveNameless(Node node, out Resolved resolved)
+    {
+        resolved = default;
+        if (!node.TryRentNameless(out DescriptorLease lease))
+            return -(int)Errno.ESTALE;
+        using (lease)
+        {
+            int result = SystemCallsAt.Stat(lease.Descriptor, out Statx stat);
+            if (result < 0)
+                return result;
+            resolved = new Resolved(node.Kind, node.Id, stat, stat.Size, stat.Birth.ToTimestamp());
+            if (node.Kind == NodeKind.Stored)
+                resolved = Services.Inspector.Inspect(lease.Descriptor, ref stat, new NativeName("(deleted)\0"u8), out StoredFacts facts) >= 0
+                    ? new Resolved(NodeKind.Stored, node.Id, stat, facts.LogicalBytes, facts.Birth) { HasHoles = facts.HasHoles, Change = facts.Change }
+                    : resolved with { LogicalBytes = -1 };
+            return 0;
+        }
     }
 
     /// <summary>
@@ -286,6 +420,7 @@ internal sealed class Volume : IDisposable
     private FuseAttr Attributes(Node node, in Resolved resolved)
     {
         Statx stat = resolved.Stat;
+        Timestamp change = ChangeTimes.Of(node, resolved);
         var attributes = new FuseAttr
         {
             Ino = resolved.Id,
@@ -295,8 +430,8 @@ internal sealed class Volume : IDisposable
             AtimeNsec = stat.AccessTime.Nanoseconds,
             Mtime = stat.ModifyTime.Seconds,
             MtimeNsec = stat.ModifyTime.Nanoseconds,
-            Ctime = stat.ChangeTime.Seconds,
-            CtimeNsec = stat.ChangeTime.Nanoseconds,
+            Ctime = change.Seconds,
+            CtimeNsec = (uint)change.Nanoseconds,
             Mode = stat.Mode,
             Nlink = stat.LinkCount,
             Uid = stat.UserId,
@@ -304,17 +439,13 @@ internal sealed class Volume : IDisposable
             Rdev = stat.Rdev,
             Blksize = stat.BlockSize,
         };
-        if (node.Kind == NodeKind.Stored && Contents.Find(node.Id) is { IsDirty: true } content)
+        ShownContent? shown = node.Kind == NodeKind.Stored ? resolved.Content ?? Contents.Find(node.Id)?.Show() : null;
+        if (shown is { IsDirty: true } content)
         {
             attributes.Size = (ulong)content.LogicalBytes;
-            attributes.Blocks = ShownBlocks(content.LogicalBytes, stat.Blocks, content.MayHaveHoles);
+            attributes.Blocks = ShownBlocks(content.LogicalBytes, stat.Blocks, content.HasHoles);
             attributes.Mtime = content.ModifyTime.Seconds;
             attributes.MtimeNsec = (uint)content.ModifyTime.Nanoseconds;
-            if (content.ChangeTime > stat.ChangeTime.ToTimestamp())
-            {
-                attributes.Ctime = content.ChangeTime.Seconds;
-                attributes.CtimeNsec = (uint)content.ChangeTime.Nanoseconds;
-            }
         }
         return attributes;
     }
@@ -329,6 +460,7 @@ internal sealed class Volume : IDisposable
             Nodes.StoreAll();
         Inodes.Dispose();
         _returnedMemory.Dispose();
+        _folderChanges.Dispose();
         Directories.Dispose();
         Services.Dispose();
     }

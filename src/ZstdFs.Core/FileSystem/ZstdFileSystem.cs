@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using ZstdFs.Core.Compression;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Inodes;
@@ -26,6 +25,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     private readonly AttributeOperations _attributes;
     private readonly NodeFinder _finder;
     private readonly InodeFlagOperations _flags;
+    private Task _check = Task.CompletedTask;
 
     private ZstdFileSystem(Volume volume, StateFolder? state)
     {
@@ -55,54 +55,101 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     {
         var log = new BoundedLog(events, TimeProvider.System);
         var source = new SourceTree(root, options.ReadOnly);
-        LevelRules? rules = RulesFile.Load(source, options.RulesPath);
-        options = MemoryShares.Apply(options);
         StateFolder? state = null;
-        if (!source.ReadOnly)
+        Volume? volume = null;
+        try
         {
-            state = StateFolder.TryOpen(source, out Errno reason);
-            if (state is null)
-                log.Warning($"the source cannot be written ({reason}): mounted read-only");
+            LevelRules? rules = RulesFile.Load(source, options.RulesPath);
+            options = MemoryShares.Apply(options);
+            if (!source.ReadOnly)
+            {
+                state = StateFolder.TryOpen(source, out Errno reason);
+                if (state is null)
+                    log.Warning($"the source cannot be written ({reason}): mounted read-only");
+                else if (!state.KeepsRecords)
+                    log.Warning("the source keeps no user attributes (user.*): inode numbers last as long as this mount, and each close and fsync waits for its commit");
+            }
+            volume = new Volume(source, state, options, rules, InodeStoreChoice.Open(state, options, log), log);
+            volume.PlainFiles.LookInto(source);
+            if (state is not null)
+                Recover(volume, state);
+            return new ZstdFileSystem(volume, state);
         }
-        var volume = new Volume(source, state, options, rules, InodeStoreChoice.Open(state, options, log), log);
-        volume.PlainFiles.LookInto(source);
-        if (state is not null)
+        catch
         {
-            volume.NameJournal!.Recover();
-            if (FileConverter.Recover(source, state) is < 0 and var failed)
-                log.Error($"what an interrupted conversion left could not be put in order ({(Errno)(-failed)}); 'zstdfs check' names it");
-            new Recovery(volume, state).Run();
+            volume?.Dispose();
+            state?.Dispose();
+            source.Dispose();
+            throw;
         }
-        return new ZstdFileSystem(volume, state);
+    }
+
+    /// <summary>Puts in order what earlier mounts and tools left. Nothing may be written before that: what they acknowledged would then be a conflict.</summary>
+    private static void Recover(Volume volume, StateFolder state)
+    {
+        int result = volume.NameJournal!.Recover();
+        if (result < 0)
+            throw new SourceException(SourceProblem.UnfinishedWrites, $"a rename that was interrupted could not be finished ({(Errno)(-result)}): mount again when that is mended");
+        result = FileConverter.Recover(volume.Source, state);
+        if (result < 0)
+            throw new SourceException(SourceProblem.UnfinishedWrites, $"what an interrupted conversion left could not be put in order ({(Errno)(-result)}): mount again when that is mended");
+        new Recovery(volume, state).Run();
     }
 
     /// <summary>
     /// Once the mount serves, and beside it: lets data of its own go the way that files do, so that a machine which cannot be trusted with them is heard of at once.
     /// </summary>
-    public void CheckItself() => Task.Factory.StartNew(
-        () =>
+    public void CheckItself() =>
+        _check = Task.Factory.StartNew(Check, CancellationToken.None, TaskCreationOptions.None, _volume.Services.Background);
+
+    private void Check()
+    {
+        try
         {
             if (new SelfCheck(_volume.Services).Run() is { } fault)
                 _volume.Services.Log.Error($"{fault}: this machine's memory, or its libzstd, must not be trusted");
             new FirstVisit(this).Run();
-        },
-        CancellationToken.None,
-        TaskCreationOptions.None,
-        _volume.Services.Background);
+        }
+        catch (Exception e) when (ContentFault.IsExpected(e))
+        {
+            // The first user who comes to the damaged file is told.
+        }
+        catch (Exception e)
+        {
+            _volume.Services.Log.Unexpected("the first visit", e);
+        }
+    }
 
-    /// <summary>Commits what is left after the mount is gone. Returns 0 or −errno; what failed stays in its working copy.</summary>
-    public int Drain()
+    /// <summary>The mount is made; <paramref name="device"/> is its device number ("0:57"), by which others find out whether it is still there.</summary>
+    public void NoteMounted(string device) => _state?.NoteMounted(device);
+
+    /// <inheritdoc/>
+    public override void Destroyed() => _state?.NoteEnding();
+
+    /// <summary>
+    /// Commits what is left after the mount is gone. Returns 0 or −errno; what failed stays in its working copy. What could not be kept at all is the old version, and the log names it.
+    /// </summary>
+    /// <param name="kept">How many files the next mount goes on with.</param>
+    public int Drain(out int kept)
     {
+        kept = 0;
+        // What it looks at is about to be closed.
+        _check.Wait();
         if (ReadOnly)
             return 0;
         _directories.Dispose();
         _volume.Conversion?.Dispose();
         _finder.Stop();
+        _syncs.GiveUpCutShort();
         int result = _syncs.SynchronizeAll(openToo: true);
+        kept = _syncs.GiveUpUnkept();
         if (result >= 0)
             _state!.NoteEndedWell();
         return result;
     }
+
+    /// <summary>The same for who need not know how many files are left.</summary>
+    public int Drain() => Drain(out _);
 
     /// <summary>
     /// Changes behind the mount's back are looked for and told: the kernel need not go by modification times. Not with plain files, which change so as a matter of course, and of which the
@@ -115,14 +162,22 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     {
         _volume.Notifier = connection.Notifier;
         _volume.Pages.AreKept = connection.KeepsPages;
+        _volume.Contents.MapsDirectFiles = connection.MapsDirectFiles;
+        _volume.NamesOwnersOnly = connection.NamesOwnersOnly;
+        _volume.SaysWhoKeepsPrivileges = connection.SaysWhoKeepsPrivileges;
         _volume.Contents.Passthrough = connection.BackingFiles is { } files ? new Passthrough(files) : null;
     }
 
     /// <summary>
     /// Logs an op that ended in an exception, which its caller sees as EIO: by the file's path, and what an operator can expect to meet without a stack.
     /// </summary>
-    public void ReportFailure(FuseOpcode op, ulong node, Exception exception) =>
-        _volume.Services.Log.Error($"'{_volume.PathOf(node)}': {op} failed: {(exception is DamagedFrameException or WindowTooLargeException or StorageException ? exception.Message : exception)}");
+    public void ReportFailure(FuseOpcode op, ulong node, Exception exception)
+    {
+        if (ContentFault.IsExpected(exception))
+            _volume.Services.Log.Error($"'{_volume.PathOf(node)}': {op} failed: {exception.Message}");
+        else
+            _volume.Services.Log.Unexpected($"'{_volume.PathOf(node)}': {op} failed", exception);
+    }
 
     /// <inheritdoc/>
     public override int Lookup(in RequestContext context, ulong parent, NativeName name, out FuseEntryOut entry)
@@ -184,13 +239,14 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Link(in RequestContext context, ulong node, ulong newParent, NativeName newName, out FuseEntryOut entry) => _names.Link(node, newParent, newName, out entry);
 
     /// <inheritdoc/>
-    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) => _files.Open(node, flags, new Writer(context, !killSuidSgid), out reply);
+    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) =>
+        _files.Open(node, flags, _volume.WriterOf(context, killSuidSgid), _volume.ShareOf(context), out reply);
 
     /// <inheritdoc/>
     public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
     {
         (entry, reply) = (default, default);
-        int result = _volume.Shares.Take(context.UserId, HandleShares.ToWrite, out HandleShare share);
+        int result = _volume.Shares.Take(_volume.ShareOf(context), HandleShares.ToWrite, out HandleShare share);
         if (result < 0)
             return result;
         result = _names.Create(context, parent, name, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
@@ -201,7 +257,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int TemporaryFile(in RequestContext context, ulong parent, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
     {
         (entry, reply) = (default, default);
-        int result = _volume.Shares.Take(context.UserId, HandleShares.ToWrite, out HandleShare share);
+        int result = _volume.Shares.Take(_volume.ShareOf(context), HandleShares.ToWrite, out HandleShare share);
         if (result < 0)
             return result;
         result = _names.CreateUnnamed(context, parent, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
@@ -220,7 +276,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <inheritdoc/>
     public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) =>
-        _files.Write(handle, offset, data, new Writer(context, (flags & WriteFlags.KillSuidSgid) == 0), (flags & WriteFlags.FromPageCache) != 0);
+        _files.Write(handle, offset, data, _volume.WriterOf(context, (flags & WriteFlags.KillSuidSgid) != 0), (flags & WriteFlags.FromPageCache) != 0);
 
     /// <inheritdoc/>
     public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => _files.Flush(handle);
@@ -235,7 +291,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int SynchronizeFileSystem(in RequestContext context, ulong node) => ReadOnly ? 0 : _syncs.SynchronizeAll(openToo: false);
 
     /// <inheritdoc/>
-    public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) => _directories.Open(node, context.UserId, out reply);
+    public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) =>
+        _directories.Open(node, _volume.ShareOf(context), out reply);
 
     /// <inheritdoc/>
     public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset, ref DirectoryWriter writer) => _directories.Read(handle, offset, ref writer);
@@ -286,9 +343,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             case InodeFlags.SetExtendedCommand:
                 return _flags.SetExtended(node, input);
             case ControlCommands.Sync:
-                return ReadOnly ? 0 : _syncs.SynchronizeAll(openToo: true);
+                if (ReadOnly)
+                    return 0;
+                _syncs.FetchMapped();
+                return _syncs.SynchronizeAll(openToo: true);
             // It names files that whoever asks may have no right to know of.
-            case ControlCommands.Status when context.UserId != 0 && context.UserId != Credentials.UserId:
+            case ControlCommands.Status when !Caller.MayAskForStatus(context):
                 return -(int)Errno.EPERM;
             case ControlCommands.Status when output.Length >= ControlCommands.StatusBytes:
                 MountStatus.Write(_volume, output);
@@ -298,9 +358,10 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         }
     }
 
-    /// <summary>After <see cref="Drain"/>.</summary>
+    /// <summary>After <see cref="Drain()"/>.</summary>
     public void Dispose()
     {
+        _check.Wait();
         _directories.Dispose();
         _volume.Dispose();
         _state?.Dispose();

@@ -43,17 +43,34 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
         descriptor?.Dispose();
     }
 
+    /// <summary>
+    /// A folder that is about to lose its name, open: a program may still have it open or work in it. The caller owns the descriptor.
+    /// </summary>
+    internal FileDescriptor? Take(Node node, FileDescriptor parent, NativeName name)
+    {
+        FileDescriptor? descriptor;
+        lock (_gate)
+            descriptor = Remove(node);
+        if (descriptor is not null)
+            return descriptor;
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        return source.OpenDirectory(parent, NameInSource.Find(parent, NodeKind.Directory, name.Bytes, buffer),
+            out descriptor) >= 0 ? descriptor : null;
+    }
+
     private int Open(Node node, out DescriptorLease lease)
     {
         lease = default;
         if (node.AnyLink is not { } link)
-            return -(int)Errno.ENOENT;
+            return node.TryRentNameless(out lease) ? 0 : -(int)Errno.ENOENT;
         int result = Rent(link.Parent, out DescriptorLease parent);
         if (result < 0)
             return result;
         FileDescriptor descriptor;
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         using (parent)
-            result = source.OpenDirectory(parent.Descriptor, link.NativeName, out descriptor);
+            result = source.OpenDirectory(parent.Descriptor, link.Find(parent.Descriptor, NodeKind.Directory, buffer),
+                out descriptor);
         if (result < 0)
             return result;
         // Behind the mount's back another folder may have been given the name.

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Inodes;
@@ -7,15 +8,17 @@ namespace ZstdFs.Core.Inodes;
 /// Keeps changes of names in a folder, and of the folder's times, apart from a commit there, which renames and then puts the folder's time back: to its users nothing
 /// happened in it. Held for single system calls only. Order: after any node's <see cref="Node.LinksGate"/>; two folders by <see cref="Enter"/>.
 /// </summary>
-internal sealed class FolderGates
+internal sealed class FolderGates(FolderChanges changes)
 {
     private const int Count = 64; // folders share gates; a lock in every node would cost memory
 
     private readonly Lock[] _gates = [.. Enumerable.Range(0, Count).Select(static _ => new Lock())];
 
-    // Modification times of the folders in which something unnoticed happens now, by node id; and a number that moves when one comes or goes.
-    private readonly ConcurrentDictionary<ulong, StatxTimestamp> _shown = new();
+    // Times of the folders in which something unnoticed happens now, by node id; and a number that moves when one comes or goes.
+    private readonly ConcurrentDictionary<ulong, ShownTimes> _shown = new();
     private long _sequence;
+
+    private FolderChanges Changes { get; } = changes;
 
     internal Lock this[Node folder] => _gates[folder.Id % Count];
 
@@ -24,19 +27,25 @@ internal sealed class FolderGates
 
     /// <summary>
     /// Makes the attributes of a folder, asked for after <see cref="Look"/>, those that its users know: between an unnoticed rename and the putting back of the time
-    /// the source shows another. False where they have to be asked for again.
+    /// the source shows others, and its change time stays another. False where they have to be asked for again.
     /// </summary>
     internal bool TryShow(long look, ulong folder, ref Statx stat)
     {
-        if (_shown.TryGetValue(folder, out StatxTimestamp time))
+        if (_shown.TryGetValue(folder, out ShownTimes times))
         {
-            stat.ModifyTime = time;
+            (stat.ModifyTime, stat.ChangeTime) = (times.Modify, times.Change);
             return true;
         }
-        return Volatile.Read(ref _sequence) == look;
+        StatxTimestamp change = StatxTimestamp.Of(Changes.Of(folder, stat));
+        if (Volatile.Read(ref _sequence) != look)
+            return false;
+        stat.ChangeTime = change;
+        return true;
     }
 
-    /// <summary>Holds the folder's gate and, until the end, its modification time: what is renamed there meanwhile is nothing that its users did.</summary>
+    private readonly record struct ShownTimes(StatxTimestamp Modify, StatxTimestamp Change);
+
+    /// <summary>Holds the folder's gate and, until the end, its times: what is renamed there meanwhile is nothing that its users did.</summary>
     internal Unnoticed EnterUnnoticed(Node folder, FileDescriptor descriptor) => new(this, folder, descriptor);
 
     /// <summary>Both folders' gates, in an order that all agree on.</summary>
@@ -48,23 +57,32 @@ internal sealed class FolderGates
         return new Held(_gates[first], _gates[second]);
     }
 
-    /// <summary>Two gates held.</summary>
-    internal readonly ref struct Held(Lock first, Lock second)
+    /// <summary>The gate of a folder whose attributes are about to change; of anything else, none.</summary>
+    internal Held EnterIfFolder(Node node)
+    {
+        if (node.Kind != NodeKind.Directory)
+            return default;
+        this[node].Enter();
+        return new Held(this[node], null);
+    }
+
+    /// <summary>Two gates held, or fewer.</summary>
+    internal readonly ref struct Held(Lock? first, Lock? second)
     {
         public void Dispose()
         {
-            second.Exit();
-            first.Exit();
+            second?.Exit();
+            first?.Exit();
         }
     }
 
-    /// <summary>A folder's gate held, and its time kept.</summary>
+    /// <summary>A folder's gate held, and its times kept.</summary>
     internal readonly ref struct Unnoticed
     {
         private readonly FolderGates _gates;
         private readonly Node _folder;
         private readonly FileDescriptor _descriptor;
-        private readonly StatxTimestamp _time;
+        private readonly ShownTimes _times;
         private readonly bool _hasTime;
 
         internal Unnoticed(FolderGates gates, Node folder, FileDescriptor descriptor)
@@ -72,10 +90,10 @@ internal sealed class FolderGates
             (_gates, _folder, _descriptor) = (gates, folder, descriptor);
             gates[folder].Enter();
             _hasTime = SystemCallsAt.Stat(descriptor, out Statx before) >= 0;
-            _time = before.ModifyTime;
             if (!_hasTime)
                 return;
-            gates._shown[folder.Id] = _time;
+            _times = new ShownTimes(before.ModifyTime, StatxTimestamp.Of(gates.Changes.Of(folder.Id, before)));
+            gates._shown[folder.Id] = _times;
             _ = Interlocked.Increment(ref gates._sequence);
         }
 
@@ -84,7 +102,9 @@ internal sealed class FolderGates
             if (_hasTime)
             {
                 // Who may not set the time of a folder that belongs to somebody else leaves it moved.
-                _ = SystemCallsAt.SetTimes(_descriptor, new NativeName(".\0"u8), Timestamp.Omit, _time.ToTimestamp());
+                _ = SystemCallsAt.SetTimes(_descriptor, new NativeName(".\0"u8), Timestamp.Omit, _times.Modify.ToTimestamp());
+                if (SystemCallsAt.Stat(_descriptor, out Statx after) >= 0)
+                    _gates.Changes.Note(_folder.Id, after, _times.Change.ToTimestamp());
                 // In this order: who finds no time any more finds that the number moved.
                 _ = Interlocked.Increment(ref _gates._sequence);
                 _ = _gates._shown.TryRemove(_folder.Id, out _);

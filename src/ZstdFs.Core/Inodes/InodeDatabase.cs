@@ -6,7 +6,8 @@ namespace ZstdFs.Core.Inodes;
 
 /// <summary>
 /// The places of all files that the kernel ever knew, in RocksDB: they survive remounts and take no memory. Changes are collected in memory and written in batches by a
-/// thread of its own. Where the database fails it is made anew, and where that fails too the mount goes on without it.
+/// thread of its own. Where the database fails it is made anew, and where that fails too the mount goes on without it. So it is
+/// with a database that a newer RocksDB wrote and this one cannot read.
 /// Key: inode number, 8 bytes, big-endian. Value: the parent's number, 8 bytes, little-endian; the logical name.
 /// The key <c>source</c> holds the id of the source that the rest is about.
 /// </summary>
@@ -63,7 +64,8 @@ internal sealed class InodeDatabase : IInodeStore
             throw e switch
             {
                 DllNotFoundException or EntryPointNotFoundException => new InodeStoreException(
-                    "inodes=rocksdb needs librocksdb 7.8, which is not installed: install the package librocksdb7.8 (apt-get install librocksdb7.8), or leave the option out", inner: e),
+                    "inodes=rocksdb needs librocksdb 7.8 or newer, which is not installed: install it (on Debian 12: "
+                    + "apt-get install librocksdb7.8), or leave the option out", inner: e),
                 RocksException => new InodeStoreException($"the inode database cannot be opened ({e.Message}): give another folder with inodes=rocksdb:PATH, or leave the option out", inner: e),
                 _ => e,
             };

@@ -55,6 +55,23 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// <summary>Changes between <see cref="NodeKind.Plain"/> and <see cref="NodeKind.Stored"/> only, under <see cref="LinksGate"/> or the table's gate.</summary>
     internal NodeKind Kind { get; set; } = kind;
 
+    /// <summary>
+    /// Which change time of the stored file a step of ours left, in 16 bits: another one is that of a change by another hand, although the record's window covers it. 0 where nobody has looked
+    /// since the step: what is seen first is the step's.
+    /// </summary>
+    internal ushort OwnChange
+    {
+        get => Volatile.Read(ref _ownChange);
+        set => Volatile.Write(ref _ownChange, value);
+    }
+    private ushort _ownChange;
+
+    /// <summary>No step of ours left the stored file's change time.</summary>
+    internal const ushort ForeignChange = ushort.MaxValue;
+
+    /// <summary>For <see cref="OwnChange"/>.</summary>
+    internal static ushort MarkOf(long packedTime) => (ushort)(1 + ((ulong)packedTime * 0x9E37_79B9_7F4A_7C15 >> 48) % (ForeignChange - 1));
+
     /// <summary>The kernel's references. Guarded by the table's gate.</summary>
     internal long Lookups { get; set; }
 
@@ -93,8 +110,8 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     internal Link? AnyLink => Volatile.Read(ref _first);
 
     /// <summary>
-    /// The stored file after its last name went, while the kernel still knows the node: an open that raced with the unlink finds it, as on any file system. Guarded
-    /// by <see cref="LinksGate"/>.
+    /// The file or folder after its last name went, while the kernel still knows the node: programs that have it open go on, and an open that raced with the
+    /// unlink finds it, as on any file system. O_PATH for folders and special files. Set under <see cref="LinksGate"/>.
     /// </summary>
     internal FileDescriptor? Nameless
     {
@@ -103,6 +120,26 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         {
             if (value is not null || _rarities is not null)
                 Rarities.Nameless = value;
+        }
+    }
+
+    /// <summary>
+    /// <see cref="Nameless"/>, kept open until the lease is disposed of. It takes no lock: the caller may hold another node's gate. False where there is none,
+    /// or the kernel has just forgotten the node.
+    /// </summary>
+    internal bool TryRentNameless(out DescriptorLease lease)
+    {
+        lease = default;
+        if (Nameless is not { } nameless)
+            return false;
+        try
+        {
+            lease = new DescriptorLease(nameless);
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
         }
     }
 
@@ -125,6 +162,13 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     {
         get => _rarities?.Listings ?? 0;
         set => Rarities.Listings = value;
+    }
+
+    /// <summary>How many listings of a folder were begun. Guarded by the gate of what keeps their names.</summary>
+    internal long ListingsBegun
+    {
+        get => _rarities?.ListingsBegun ?? 0;
+        set => Rarities.ListingsBegun = value;
     }
 
     /// <summary>When a folder's listing that the kernel may have kept was begun, by Stopwatch; 0 before the first. Guarded by the folder's gate.</summary>
@@ -175,6 +219,10 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         }
         return start == path.Length ? [] : path[(start + 1)..];
     }
+
+    /// <summary>Whether this is the only name that is known. The caller holds <see cref="LinksGate"/>.</summary>
+    internal bool IsOnlyLink(Node parent, ReadOnlySpan<byte> name) =>
+        Others is not { Count: > 0 } && AnyLink is { } link && link.Is(parent, name);
 
     internal bool HasLink(Node parent, ReadOnlySpan<byte> name)
     {

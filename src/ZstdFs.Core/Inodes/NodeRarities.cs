@@ -11,6 +11,7 @@ internal sealed class NodeRarities
     internal Node? Newer { get; set; }
     internal Node? Older { get; set; }
     internal int Listings { get; set; }
+    internal long ListingsBegun { get; set; }
     internal FileDescriptor? Nameless { get; set; }
     internal int PlainHandles { get; set; }
     internal bool StaysPlain { get; set; }

@@ -20,6 +20,7 @@ internal sealed class NodeTable
     private readonly IInodeStore _store;
     private readonly Action _onShrunk;
     private int _most;
+    private long _takenNames;
 
     /// <param name="store">Told where nodes were.</param>
     /// <param name="onShrunk">Called after most of many nodes were forgotten, with the gate held.</param>
@@ -52,6 +53,36 @@ internal sealed class NodeTable
     }
 
     /// <summary>
+    /// How many times files lost a name. A name that was looked up before the number grew may be another file's by now.
+    /// </summary>
+    internal long TakenNames => Volatile.Read(ref _takenNames);
+
+    /// <summary>
+    /// A rename or removal has just changed the source. A lookup that saw the name before that finds the number grown, or the
+    /// node is in the table by now, and the caller corrects its names.
+    /// </summary>
+    internal void NoteTakenName() => Interlocked.Increment(ref _takenNames);
+
+    /// <summary>
+    /// As <see cref="Acquire"/>, for a name that was looked up after <see cref="TakenNames"/> was asked for. False where the
+    /// name may have been taken from the file since: the caller gives the reference back, and looks the name up again.
+    /// </summary>
+    internal bool TryAcquire(
+        ulong id, NodeKind kind, Node parent, ReadOnlySpan<byte> name, bool onlyName, long takenNames, out Node node)
+    {
+        node = Refer(id, kind);
+        if (node.HasLink(parent, name))
+            return true;
+        lock (node.LinksGate)
+        {
+            if (takenNames != TakenNames)
+                return false;
+            AddLink(node, parent, name, onlyName || kind == NodeKind.Directory);
+            return true;
+        }
+    }
+
+    /// <summary>
     /// One more kernel reference to the file <paramref name="id"/>, which was just seen under this name; a node is made where there is none.
     /// </summary>
     /// <param name="id">Node id.</param>
@@ -64,11 +95,18 @@ internal sealed class NodeTable
     /// <param name="onlyName">The file has one link in the source, so that this name is its only one.</param>
     internal Node Acquire(ulong id, NodeKind kind, Node parent, ReadOnlySpan<byte> name, bool onlyName)
     {
-        Node? node;
+        Node node = Refer(id, kind);
+        if (!name.IsEmpty && !node.HasLink(parent, name))
+            AddLink(node, parent, name, onlyName || kind == NodeKind.Directory);
+        return node;
+    }
+
+    private Node Refer(ulong id, NodeKind kind)
+    {
         lock (_gate)
         {
             long lookups = 0;
-            node = _nodes.Find(id);
+            Node? node = _nodes.Find(id);
             if (node is not null && node.Kind != kind && StateFolder.IsAllocated(id))
                 node.Kind = kind;
             if (node is null || node.Kind != kind)
@@ -83,10 +121,8 @@ internal sealed class NodeTable
                 _most = Math.Max(_most, _nodes.Count);
             }
             node.Lookups += lookups + 1;
+            return node;
         }
-        if (!name.IsEmpty && !node.HasLink(parent, name))
-            AddLink(node, parent, name, onlyName || kind == NodeKind.Directory);
-        return node;
     }
 
     /// <summary>One more kernel reference to a node that is in the table; null where it is not.</summary>

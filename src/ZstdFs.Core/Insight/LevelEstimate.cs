@@ -1,3 +1,4 @@
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Compression;
 using ZstdFs.Linux;
 
@@ -11,7 +12,7 @@ internal static class LevelEstimate
 
     private static readonly int[] Levels = [1, 3, 5, 7, 9, 12, 15, 19];
 
-    internal static string Of(FileDescriptor file, FrameMap map)
+    internal static string Of(FileDescriptor file, FrameMap map, Codec codec)
     {
         if (map.FrameCount == 0 || map[0].LogicalBytes == 0)
             return "nothing to tell it by";
@@ -20,23 +21,23 @@ internal static class LevelEstimate
         byte[] frame = new byte[map[0].StoredBytes], content = new byte[map[0].LogicalBytes];
         try
         {
-            using var decoder = new FrameDecoder();
+            using var decoder = new FrameDecoder(codec);
             if (SystemCallsFile.Read(file, map[0].StoredOffset, frame) < frame.Length || decoder.Decompress(frame, content) < content.Length)
                 return "unknown: its first frame is damaged";
         }
-        catch (DamagedFrameException)
+        catch (UndecodableException e)
         {
-            return "unknown: its first frame is damaged";
+            return e.IsIntact ? "unknown: its first frame is not decoded here" : "unknown: its first frame is damaged";
         }
-        return frame.Length > content.Length * IncompressibleRatio ? "any: the content does not compress" : $"about {Nearest(content, frame.Length)}";
+        return frame.Length > content.Length * IncompressibleRatio ? "any: the content does not compress" : $"about {Nearest(codec, content, frame.Length)}";
     }
 
-    private static int Nearest(byte[] content, int storedBytes)
+    private static int Nearest(Codec codec, byte[] content, int storedBytes)
     {
         byte[] room = new byte[FrameEncoder.BoundBytes(content.Length)];
         return Levels.MinBy(level =>
         {
-            using var encoder = new FrameEncoder(level);
+            using var encoder = new FrameEncoder(codec, level);
             return Math.Abs(encoder.Compress(content, room) - storedBytes);
         });
     }

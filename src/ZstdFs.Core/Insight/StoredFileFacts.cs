@@ -1,3 +1,4 @@
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -38,41 +39,44 @@ public sealed record StoredFileFacts
     /// <summary>Where and why the file stops making sense; null where it does not.</summary>
     public string? Damage { get; private init; }
 
+    /// <summary>What keeps it from being decoded here, although it may be intact; null where nothing does.</summary>
+    public string? NotDecodable { get; private init; }
+
     /// <summary>Looks at an open stored file.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="codec">What decodes, where only decoding tells.</param>
     /// <exception cref="SourceException">It cannot be read.</exception>
-    public static StoredFileFacts Of(FileDescriptor file)
+    public static StoredFileFacts Of(FileDescriptor file, Codec codec)
     {
         if (SystemCallsAt.Stat(file, out Statx stat) is < 0 and var failed)
             throw new SourceException(SourceProblem.Unusable, $"cannot be read ({(Errno)(-failed)})");
         bool hasRecord = SourceTree.TryReadRecord(file, out SizeRecord record) && record.IsOf(stat);
         bool isCurrent = hasRecord && record.Describes(stat);
-        try
+        ScanResult scan = FrameScanner.ScanIntact(file, stat.Size, WindowLimit.OfTools(codec));
+        FrameMap map = scan.Map;
+        if (map.Damage is { Cause: StorageException unread })
+            throw new SourceException(SourceProblem.Unusable, $"cannot be read ({unread.Message})");
+        (int checksums, int sizes, long window) = CountHeaders(file, map);
+        return new StoredFileFacts
         {
-            FrameMap map = FrameScanner.ScanIntact(file, stat.Size).Map;
-            (int checksums, int sizes, long window) = CountHeaders(file, map);
-            return new StoredFileFacts
-            {
-                PlainBytes = isCurrent && record.IsFresh ? 0 : map.LogicalBytes,
-                StoredBytes = stat.Size,
-                DiskBytes = (long)stat.Blocks * 512,
-                SourceInode = stat.InodeNumber,
-                LogicalInode = hasRecord ? record.InodeNumber : stat.InodeNumber,
-                Links = stat.LinkCount,
-                Frames = map.FrameCount,
-                FrameBytes = map.HasEqualFrames && map.FrameCount > 0 ? map[0].LogicalBytes : 0,
-                HasSeekTable = map.HasSeekTable,
-                FramesWithChecksum = checksums,
-                FramesWithSize = sizes,
-                WindowBytes = window,
-                LevelText = LevelEstimate.Of(file, map),
-                Record = isCurrent ? record.IsFresh ? "fresh" : "current" : hasRecord ? "stale" : "none",
-                Damage = map.Damage is { } damage ? $"{damage.Reason} (stored offset {damage.StoredOffset})" : null,
-            };
-        }
-        catch (Exception e) when (e is StorageException or WindowTooLargeException)
-        {
-            throw new SourceException(SourceProblem.Unusable, $"cannot be read ({e.Message})");
-        }
+            PlainBytes = isCurrent && record.IsFresh ? 0 : map.LogicalBytes,
+            StoredBytes = stat.Size,
+            DiskBytes = (long)stat.Blocks * 512,
+            SourceInode = stat.InodeNumber,
+            LogicalInode = hasRecord ? record.InodeNumber : stat.InodeNumber,
+            Links = stat.LinkCount,
+            Frames = map.FrameCount,
+            FrameBytes = map.HasEqualFrames && map.FrameCount > 0 ? map[0].LogicalBytes : 0,
+            HasSeekTable = map.HasSeekTable,
+            FramesWithChecksum = checksums,
+            FramesWithSize = sizes,
+            WindowBytes = window,
+            LevelText = LevelEstimate.Of(file, map, codec),
+            Record = isCurrent ? record.IsFresh ? "fresh" : "current" : hasRecord ? "stale" : "none",
+            Damage = map.Damage is { Cause: DamagedFrameException } damage ? $"{damage.Reason} (stored offset {damage.StoredOffset})" : null,
+            NotDecodable = map.Damage is { Cause.IsIntact: true } end ? end.Reason
+                : scan.DictionaryId != 0 ? UnsupportedContentException.OfDictionary(scan.DictionaryId).Message : null,
+        };
     }
 
     private static (int Checksums, int Sizes, long Window) CountHeaders(FileDescriptor file, FrameMap map)

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -8,7 +9,7 @@ namespace ZstdFs.Core.Insight;
 internal static class StoredSize
 {
     /// <summary>−errno where the file cannot be read; the size as far as the file is in order where it is damaged.</summary>
-    internal static long Find(SourceTree source, FileDescriptor directory, NativeName name, in Statx stat)
+    internal static long Find(SourceTree source, FileDescriptor directory, NativeName name, in Statx stat, Codec codec)
     {
         if (SourceTree.TryReadRecord(directory, name, out SizeRecord record) && source.Devices.IsOf(record, stat) && record.Describes(stat))
             return record.LogicalBytes;
@@ -17,18 +18,11 @@ internal static class StoredSize
             return result;
         using (file)
         {
-            try
-            {
-                return FrameScanner.QuickSize(file, stat.Size)?.Bytes ?? FrameScanner.ScanIntact(file, stat.Size).Map.LogicalBytes;
-            }
-            catch (WindowTooLargeException)
-            {
-                return -(int)Errno.ENOMEM;
-            }
-            catch (StorageException e)
-            {
-                return -(int)e.Errno;
-            }
+            WindowLimit windows = WindowLimit.OfTools(codec);
+            if (FrameScanner.QuickSize(file, stat.Size, windows) is { } quick)
+                return quick.Bytes;
+            FrameMap map = FrameScanner.ScanIntact(file, stat.Size, windows).Map;
+            return map.Damage is { Cause: not DamagedFrameException and var cause } ? -(int)cause.Errno : map.LogicalBytes;
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -56,17 +57,19 @@ public sealed class TreeStatistics
     /// <param name="folder">An open folder; taken over.</param>
     /// <param name="isMount">It shows plain files that are stored elsewhere.</param>
     /// <param name="depth">How deep folders are told apart.</param>
+    /// <param name="codec">What decodes, where only decoding tells a file's size.</param>
     /// <param name="cancellation">Ends it early.</param>
-    public static TreeStatistics Collect(FileDescriptor folder, bool isMount, int depth, CancellationToken cancellation)
+    public static TreeStatistics Collect(FileDescriptor folder, bool isMount, int depth, Codec codec, CancellationToken cancellation)
     {
         using var source = new SourceTree(folder, readOnly: true);
         var statistics = new TreeStatistics();
         var root = new SourceFolder(source.Root, [], source.RootStat, ownsDescriptor: false);
-        new TreeWalk(source, new Visitor(statistics, source, isMount, depth, cancellation)).Run(root);
+        new TreeWalk(source, new Visitor(statistics, source, isMount, depth, codec, cancellation)).Run(root);
         return statistics;
     }
 
-    private sealed class Visitor(TreeStatistics statistics, SourceTree source, bool isMount, int depth, CancellationToken cancellation) : ITreeVisitor
+    private sealed class Visitor(TreeStatistics statistics, SourceTree source, bool isMount, int depth, Codec codec, CancellationToken cancellation)
+        : ITreeVisitor
     {
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat) => true;
 
@@ -85,17 +88,18 @@ public sealed class TreeStatistics
         {
             Statx stat = file.Stat;
             long disk = (long)stat.Blocks * BlockBytes, plain = stat.Size, stored = disk;
-            ReadOnlySpan<byte> name = file.Name.Bytes;
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            scoped ReadOnlySpan<byte> name = file.Name.Bytes;
             if (!isMount)
             {
-                if (!StoredName.TryToLogical(name, out ReadOnlySpan<byte> logical))
+                if (!StoredName.TryToLogical(name, out _))
                 {
                     statistics.Plain.Add(stat.Size, stat.Size, disk);
                     return;
                 }
-                name = logical;
+                _ = SourceNames.TryToLogical(file.Folder.Descriptor, name, isRegular: true, buffer, out name);
                 stored = stat.Size;
-                plain = StoredSize.Find(source, file.Folder.Descriptor, file.Name, stat);
+                plain = StoredSize.Find(source, file.Folder.Descriptor, file.Name, stat, codec);
                 if (plain < 0)
                 {
                     statistics.Unreadable++;

@@ -24,6 +24,7 @@ internal sealed class CommitQueue : IDisposable
 
     private readonly ContentTable _contents;
     private readonly Committer _committer;
+    private readonly Func<FileContent, int, bool> _revert;
     private readonly Action<Node> _forgotten;
     private readonly BoundedLog _log;
     private readonly Lock _startGate = new();
@@ -35,11 +36,16 @@ internal sealed class CommitQueue : IDisposable
     private bool _isStopping;
     private Thread? _thread;
 
-    private sealed record Waiting(FileContent Content, long Bytes, TimeSpan Delay, int Error, int GaveWay = 0);
+    private sealed record Waiting(FileContent Content, long Bytes, TimeSpan Delay, int Error);
 
-    internal CommitQueue(ContentTable contents, Committer committer, BoundedLog log, Action<Node> forgotten)
+    /// <param name="contents">Open files.</param>
+    /// <param name="committer">Makes the versions.</param>
+    /// <param name="log">Where it says what failed.</param>
+    /// <param name="revert">Takes the old version of a file back, for this −errno.</param>
+    /// <param name="forgotten">Told of nodes that nothing refers to any more.</param>
+    internal CommitQueue(ContentTable contents, Committer committer, BoundedLog log, Func<FileContent, int, bool> revert, Action<Node> forgotten)
     {
-        (_contents, _committer, _log, _forgotten) = (contents, committer, log, forgotten);
+        (_contents, _committer, _log, _revert, _forgotten) = (contents, committer, log, revert, forgotten);
     }
 
     /// <summary>Logical bytes of what waits.</summary>
@@ -55,14 +61,14 @@ internal sealed class CommitQueue : IDisposable
                 return;
             content.IsQueued = true;
             _contents.Hold(content);
-            Put(new Waiting(content, content.LogicalBytes, TimeSpan.Zero, 0), atOnce ? TimeSpan.Zero : Due(content));
+            Put(new Waiting(content, content.UncommittedBytes, TimeSpan.Zero, 0), atOnce ? TimeSpan.Zero : Due(content));
         }
     }
 
     private static TimeSpan Due(FileContent content)
     {
-        TimeSpan since = Stopwatch.GetElapsedTime(content.Outcome.TriedAt);
-        return content.Outcome.TriedAt == 0 || since >= Pace ? TimeSpan.Zero : Pace - since;
+        TimeSpan delay = content.CommitDelay, since = Stopwatch.GetElapsedTime(content.Outcome.TriedAt);
+        return content.Outcome.TriedAt == 0 || since + delay >= Pace ? delay : Pace - since;
     }
 
     private void Put(Waiting waiting, TimeSpan delay)
@@ -124,19 +130,27 @@ internal sealed class CommitQueue : IDisposable
             AwaitReturn(waiting, isOpen);
             return;
         }
-        int result = content.Commit(_committer, yields: waiting.GaveWay < MostGivingWay, isBackground: true);
+        // Programs went on writing to it while it waited.
+        if (content.CommitDelay is var delay && delay > TimeSpan.Zero && content.IsDirty)
+        {
+            PutBack(waiting, delay);
+            return;
+        }
+        // A file that never rests would have its commit begun again and again.
+        int mostGivingWay = RewritePace.IsOverdue(content) ? 1 : MostGivingWay;
+        int result = content.Commit(_committer, yields: content.Outcome.GaveWay < mostGivingWay, isBackground: true);
         if (result >= 0 && IsAwaited(content))
         {
             PutBack(waiting, ForgetPace);
             return;
         }
-        // ESTALE: it is kept elsewhere.
-        if (result is >= 0 or -(int)Errno.ESTALE)
+        // ESTALE: it is kept elsewhere. And what is nowhere but in memory is promised to nobody: whoever writes to it at this moment is told at the last close, which puts it in here again.
+        if (result is >= 0 or -(int)Errno.ESTALE || result != -(int)Errno.EAGAIN && IsGivenUp(content))
         {
             Release(waiting.Content);
             return;
         }
-        TimeSpan delay = Pace;
+        delay = Pace;
         if (result != -(int)Errno.EAGAIN)
         {
             delay = waiting.Delay == TimeSpan.Zero ? Pace : TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, waiting.Delay.Ticks * 2));
@@ -144,8 +158,17 @@ internal sealed class CommitQueue : IDisposable
                 _log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again", $"commit {(Errno)(-result)}", content.Published.Version);
         }
         PutBack(result == -(int)Errno.EAGAIN
-            ? waiting with { Delay = TimeSpan.Zero, Error = 0, GaveWay = waiting.GaveWay + 1 }
+            ? waiting with { Delay = TimeSpan.Zero, Error = 0 }
             : waiting with { Delay = delay, Error = result }, delay);
+    }
+
+    private bool IsGivenUp(FileContent content)
+    {
+        if (content.Node.AnyLink is null || content.Keeping.IsKept)
+            return false;
+        if (content.Handles.Writable == 0 && content.Keeping.Keep() is < 0 and var reason)
+            _ = _revert(content, reason);
+        return !content.Keeping.IsKept || !content.IsDirty;
     }
 
     /// <summary>The kernel serves the file by itself still. Who closes it last puts it in here again; when the last mapping goes nobody says.</summary>

@@ -19,6 +19,12 @@ internal sealed class ContentTable(NodeTable nodes)
     /// <summary>How the kernel is given working copies to serve by itself; null where it cannot.</summary>
     internal Passthrough? Passthrough { get; set; }
 
+    /// <summary>
+    /// A file that is open past the page cache can be mapped shared all the same. Where it cannot (before Linux 6.6), no handle is direct: mmap(2) would fail with ENODEV, for who opened
+    /// the file to read meanwhile, too.
+    /// </summary>
+    internal bool MapsDirectFiles { get; set; }
+
     /// <summary>Content of an open file, or null.</summary>
     internal FileContent? Find(ulong nodeId)
     {
@@ -141,7 +147,7 @@ internal sealed class ContentTable(NodeTable nodes)
         if (content.IsLent && access != OpenAccess.Read)
             content.Overlay.Lending.NoteWriter();
         // Whoever wrote through the kernel in an earlier mount may go on doing so.
-        bool isDirect = backingId == 0 && (content.IsLent || content.Handles.DirectWriters > 0 || access == OpenAccess.WriteOnly && content.Handles.Cached == 0);
+        bool isDirect = MapsDirectFiles && backingId == 0 && (content.IsLent || content.Handles.DirectWriters > 0 || access == OpenAccess.WriteOnly && content.Handles.Cached == 0);
         var file = new OpenFile(content, access, isDirect, backingId);
         content.Handles.Holds++;
         Count(file, 1);
@@ -177,6 +183,8 @@ internal sealed class ContentTable(NodeTable nodes)
             handles.Readable += change;
         if (file.BackingId != 0)
             return;
+        if (file is { IsReadable: true, IsWritable: true })
+            handles.Mappable += change;
         if (!file.IsDirect)
             handles.Cached += change;
         else if (file.IsWritable)
@@ -250,14 +258,19 @@ internal sealed class ContentTable(NodeTable nodes)
     }
 
     /// <summary>A hold on every open content with something to commit.</summary>
-    internal FileContent[] HoldDirty()
+    internal FileContent[] HoldDirty() => HoldAll(static content => content.IsDirty);
+
+    /// <summary>A hold on every open content that a program may write to through a mapping of the kernel's pages.</summary>
+    internal FileContent[] HoldMappable() => HoldAll(static content => content.Handles.Mappable > 0);
+
+    private FileContent[] HoldAll(Func<FileContent, bool> isMeant)
     {
         lock (_gate)
         {
-            FileContent[] dirty = [.. _contents.Values.Where(static content => content.IsDirty)];
-            foreach (FileContent content in dirty)
+            FileContent[] held = [.. _contents.Values.Where(isMeant)];
+            foreach (FileContent content in held)
                 content.Handles.Holds++;
-            return dirty;
+            return held;
         }
     }
 }

@@ -21,6 +21,9 @@ internal abstract class OpenHandle(bool isWritable)
     /// <summary>May write.</summary>
     internal bool IsWritable { get; } = isWritable;
 
+    /// <summary>The next read through it moves the file's access time, where that is due.</summary>
+    internal bool MovesAccessTime { get; set; }
+
     /// <summary>What it takes of its user's share.</summary>
     internal HandleShare Share { get; set; }
 }

@@ -63,6 +63,10 @@ internal sealed class ReadAhead(ContentTable contents, FileContent content, int 
         {
             // Whoever comes to read it hears of it.
         }
+        catch (Exception e)
+        {
+            content.NoteUnexpected("reading ahead", e);
+        }
         finally
         {
             lock (_gate)

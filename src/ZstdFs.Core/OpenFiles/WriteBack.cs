@@ -31,17 +31,30 @@ internal sealed class WriteBack : IDisposable
         {
             foreach (FileContent content in _contents.HoldDirty())
             {
-                content.OnDisk.KeepWholeIfIdle();
-                // An error is told to whoever closes or synchronises the file.
-                if (!_end.IsSet && IsDue(content) && content.Persist() >= 0 && content.OnDisk.Synchronize() is < 0 and var failed)
-                    content.Outcome.NoteUntold(failed);
+                try
+                {
+                    PutOnDisk(content);
+                }
+                catch (Exception e)
+                {
+                    content.NoteUnexpected("write-back", e);
+                }
                 _release(content);
             }
         }
     }
 
+    private void PutOnDisk(FileContent content)
+    {
+        content.OnDisk.KeepWholeIfIdle();
+        // An error is told to whoever closes or synchronises the file.
+        if (!_end.IsSet && IsDue(content) && content.Persist() >= 0 && content.OnDisk.Synchronize() is < 0 and var failed)
+            content.Outcome.NoteUntold(failed);
+    }
+
+    // Half of a new content is not for the next mount.
     private bool IsDue(FileContent content) =>
-        content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age && (content.Node.AnyLink is not null || content.Overlay.IsUnnamed);
+        content.CutShort == 0 && content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age && (content.Node.AnyLink is not null || content.Overlay.IsUnnamed);
 
     public void Dispose()
     {

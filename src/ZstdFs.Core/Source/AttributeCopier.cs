@@ -14,9 +14,9 @@ internal sealed class AttributeCopier
 
     /// <summary>
     /// Copies everything of <paramref name="from"/>, whose attributes are <paramref name="stat"/>, but our own record. Returns 0; any attribute that cannot be
-    /// put there is an error. Nothing may be written to <paramref name="to"/> afterwards.
+    /// put there is an error. Nothing may be written to <paramref name="to"/> afterwards but the record, for which room is kept where there is any.
     /// </summary>
-    internal int Copy(FileDescriptor from, in Statx stat, FileDescriptor to)
+    internal int Copy(FileDescriptor from, in Statx stat, FileDescriptor to, bool keepsRoom)
     {
         int result = SystemCallsAt.Stat(to, out Statx now);
         if (result >= 0 && (now.UserId != stat.UserId || now.GroupId != stat.GroupId))
@@ -25,7 +25,11 @@ internal sealed class AttributeCopier
             result = InodeFlags.CopyProject(from, to);
         if (result >= 0)
             result = RemoveInherited(to, from);
+        if (result >= 0 && keepsRoom)
+            result = RecordRoom.Take(to);
         if (result >= 0)
+            result = CopyXattrs(from, to);
+        if (keepsRoom && RecordRoom.IsFull(result) && RecordRoom.TryGiveUp(to))
             result = CopyXattrs(from, to);
         // After the owner, whose change takes set-id bits away, and after an ACL, whose mask is the mode's group bits.
         if (result >= 0)

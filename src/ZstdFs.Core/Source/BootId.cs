@@ -6,16 +6,33 @@ namespace ZstdFs.Core.Source;
 /// <summary>Which boot of the machine this is: a new one means that whatever was only in memory is gone.</summary>
 internal static class BootId
 {
-    /// <summary>The kernel's own id; empty where /proc does not tell, which makes every boot another one.</summary>
-    internal static Guid Current()
+    /// <summary>
+    /// The kernel's own id; a new one where /proc does not tell, which makes every boot another one. −errno where a fault
+    /// kept it from being read at this moment: what is only not synchronised would count as lost.
+    /// </summary>
+    internal static int TryRead(out Guid id)
+    {
+        int result;
+        do
+            result = Read(out id);
+        while (result == -(int)Errno.EINTR);
+        return PassingFault.Is(result) ? result : 0;
+    }
+
+    private static int Read(out Guid id)
     {
         const int TextBytes = 36;
-        if (SystemCallsAt.Open(new NativeName("/proc/sys/kernel/random/boot_id\0"u8), OpenFlags.ReadOnly, out FileDescriptor file) < 0)
-            return Guid.NewGuid();
+        id = Guid.NewGuid();
+        int result = SystemCallsAt.Open(new NativeName("/proc/sys/kernel/random/boot_id\0"u8), OpenFlags.ReadOnly, out FileDescriptor file);
+        if (result < 0)
+            return result;
         using (file)
         {
             Span<byte> text = stackalloc byte[TextBytes];
-            return SystemCallsFile.Read(file, 0, text) == TextBytes && Guid.TryParse(Encoding.ASCII.GetString(text), out Guid id) ? id : Guid.NewGuid();
+            result = SystemCallsFile.Read(file, 0, text);
+            if (result == TextBytes && Guid.TryParse(Encoding.ASCII.GetString(text), out Guid told))
+                id = told;
+            return result;
         }
     }
 }

@@ -6,7 +6,7 @@ namespace ZstdFs.Core.Source;
 /// All names of one folder, read at once: what is made or removed in the folder afterwards neither shows up nor moves anything. A million names
 /// take about 50 bytes each.
 /// </summary>
-internal sealed class DirectoryListing
+internal sealed class DirectoryListing : IEntrySink
 {
     private readonly List<(int Start, byte Type)> _entries = [];
     private byte[] _names = new byte[1024];
@@ -25,26 +25,31 @@ internal sealed class DirectoryListing
         return new NativeName(rest[..(rest.IndexOf((byte)0) + 1)]);
     }
 
-    /// <summary>Reads the folder from its beginning, without "." and "..". Returns 0 or −errno.</summary>
-    internal static int Read(FileDescriptor folder, out DirectoryListing listing)
+    /// <summary>
+    /// Reads the folder from its beginning, without "." and "..", as <see cref="WholeFolder"/> does. Each name comes once. Returns 0 or −errno.
+    /// </summary>
+    /// <param name="folder">The folder, open for listing.</param>
+    /// <param name="watches">Watches to use; null for a folder that nothing changes meanwhile.</param>
+    /// <param name="listing">Its names.</param>
+    internal static int Read(FileDescriptor folder, FolderWatches? watches, out DirectoryListing listing)
     {
         listing = new DirectoryListing();
-        // The descriptor may have been read before.
-        long start = SystemCallsFile.Seek(folder, 0, SeekWhence.Set);
-        if (start < 0)
-            return (int)start;
-        byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(64 * 1024);
-        try
+        int result = WholeFolder.Read(folder, watches, listing, out bool isChanging);
+        if (isChanging)
+            listing.DropRepeated();
+        return result;
+    }
+
+    private void DropRepeated()
+    {
+        SortByName();
+        int kept = 0;
+        for (int i = 0; i < _entries.Count; i++)
         {
-            var entries = new EntryReader(folder, buffer);
-            while (entries.MoveNext())
-                listing.Add(entries.Name, entries.Type);
-            return entries.Error;
+            if (kept == 0 || !At(_entries[i].Start).SequenceEqual(At(_entries[kept - 1].Start)))
+                _entries[kept++] = _entries[i];
         }
-        finally
-        {
-            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
-        }
+        _entries.RemoveRange(kept, _entries.Count - kept);
     }
 
     /// <summary>Orders the names by their bytes, so that two walks of an unchanged folder go the same way.</summary>
@@ -56,7 +61,7 @@ internal sealed class DirectoryListing
         return rest[..rest.IndexOf((byte)0)];
     }
 
-    private void Add(ReadOnlySpan<byte> name, byte type)
+    void IEntrySink.Add(FileDescriptor folder, ReadOnlySpan<byte> name, byte type)
     {
         if (_used + name.Length > _names.Length)
             Array.Resize(ref _names, Math.Max(_names.Length * 2, _used + name.Length));

@@ -1,24 +1,53 @@
+using System.Globalization;
 using System.Text;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
 
-/// <summary>Who holds a source, for the message to whoever comes second: written into the lock file. The lock is the kernel's and ends with its holder; this text says nothing without it.</summary>
-internal static class LockHolder
+/// <summary>
+/// Who holds a source: what the holder wrote into the lock file, for the program that comes second. The lock is the kernel's and ends with its holder; this text says nothing without it.
+/// </summary>
+/// <param name="ProcessId">The holder's process id, in its own process namespace; 0 where the text does not tell.</param>
+/// <param name="Machine">The name of its machine.</param>
+/// <param name="MountDevice">The device number ("0:57") of the mount that it serves; null before it has mounted, and for a tool.</param>
+/// <param name="IsEnding">Its mount is gone, and it stores what is left.</param>
+/// <param name="Text">The whole text, for messages.</param>
+public sealed record LockHolder(int ProcessId, string Machine, string? MountDevice, bool IsEnding, string Text)
 {
-    private const int LongestBytes = 256;
+    private const int Bytes = 256;
+    private const string MountWord = ", mount ", EndingWord = ", ending";
 
-    internal static void Write(FileDescriptor lockFile)
+    /// <summary>Says who holds the lock, and what for. One write of one length, so that no reader meets half of it.</summary>
+    internal static void Write(FileDescriptor lockFile, string? mountDevice = null, bool isEnding = false)
     {
-        byte[] text = Encoding.UTF8.GetBytes($"process {Environment.ProcessId} on {Environment.MachineName}");
-        if (text.Length <= LongestBytes && SystemCallsFile.Truncate(lockFile, 0) >= 0)
-            _ = SystemCallsFile.Write(lockFile, 0, text);
+        string who = string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId} on {Environment.MachineName}");
+        byte[] text = Encoding.UTF8.GetBytes(who + (mountDevice is null ? "" : MountWord + mountDevice) + (isEnding ? EndingWord : ""));
+        if (text.Length > Bytes)
+            return;
+        Span<byte> padded = stackalloc byte[Bytes];
+        padded.Fill((byte)' ');
+        text.CopyTo(padded);
+        _ = SystemCallsFile.Write(lockFile, 0, padded);
     }
 
-    internal static string Read(FileDescriptor lockFile)
+    internal static LockHolder Read(FileDescriptor lockFile)
     {
-        Span<byte> text = stackalloc byte[LongestBytes];
+        Span<byte> text = stackalloc byte[Bytes];
         int length = SystemCallsFile.Read(lockFile, 0, text);
-        return length > 0 ? Encoding.UTF8.GetString(text[..length]) : ".zstdfs/lock is held";
+        return Parse(Encoding.UTF8.GetString(text[..Math.Max(length, 0)]).Trim(' ', '\0'));
+    }
+
+    internal static LockHolder Parse(string text)
+    {
+        string rest = text;
+        bool isEnding = rest.EndsWith(EndingWord, StringComparison.Ordinal);
+        if (isEnding)
+            rest = rest[..^EndingWord.Length];
+        string? device = null;
+        if (rest.LastIndexOf(MountWord, StringComparison.Ordinal) is > 0 and var at)
+            (rest, device) = (rest[..at], rest[(at + MountWord.Length)..]);
+        return rest.Split(' ', 4) is ["process", var number, "on", var machine] && int.TryParse(number, CultureInfo.InvariantCulture, out int process)
+            ? new LockHolder(process, machine, device, isEnding, rest)
+            : new LockHolder(0, "", null, IsEnding: false, ".zstdfs/lock is held");
     }
 }

@@ -10,18 +10,21 @@ internal static class OwnFolder
 {
     private const uint Permissions = 0xFFF, OwnersPermissions = 0b111_000_000, OthersWrite = 0b000_010_010;
 
-    /// <summary>Takes others' permissions away. A file system that keeps no modes leaves the folder as open as the source itself.</summary>
+    /// <summary>
+    /// Takes others' permissions away. A file system that keeps no modes leaves the folder as open as the source itself. Returns 0, or −errno where it could not be looked at.
+    /// </summary>
     /// <exception cref="SourceException">It belongs to somebody else, or something in it does that its mode did not keep out.</exception>
-    internal static void Secure(SourceTree source, FileDescriptor folder, NativeName name)
+    internal static int Secure(SourceTree source, FileDescriptor folder, NativeName name)
     {
-        if (SystemCallsAt.Stat(folder, out Statx stat) < 0)
-            return;
+        int result = SystemCallsAt.Stat(folder, out Statx stat);
+        if (result < 0)
+            return result;
         Require(source, stat, name.Bytes);
         if ((stat.Mode & Permissions & ~OwnersPermissions) == 0)
-            return;
-        _ = SystemCallsFile.ChangeMode(folder, OwnersPermissions);
+            return 0;
+        result = SystemCallsFile.ChangeMode(folder, OwnersPermissions);
         if ((stat.Mode & OthersWrite) == 0)
-            return;
+            return PassingFault.Is(result) ? result : 0;
         var entries = new EntryReader(folder, new byte[32 * 1024]);
         while (entries.MoveNext())
         {
@@ -30,6 +33,7 @@ internal static class OwnFolder
             if (!isRemains && SystemCallsAt.Stat(folder, new NativeName(entries.Name), out Statx entry) >= 0)
                 Require(source, entry, entries.Name[..^1]);
         }
+        return entries.Error < 0 ? entries.Error : PassingFault.Is(result) ? result : 0;
     }
 
     /// <summary>It belongs to the daemon's user, or to the source's owner, who can do with the source as he likes anyway.</summary>

@@ -5,21 +5,23 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// The extended attribute <c>user.zstdfs</c> of a stored file: its logical inode number, and a cache of its logical size. It is about the stored file whose
-/// inode number it names: on a copy made with its attributes it says nothing. The size holds only while the stored file has the length and
-/// modification time named here. The layout is in HOW_IT_WORKS.md.
+/// The extended attribute <c>user.zstdfs</c> of a stored file: its logical inode number, a cache of its logical size, and the change time that users see. It is about the stored file
+/// whose inode number it names: on a copy made with its attributes it says nothing. The size holds only while the stored file has the length and modification time named here, the
+/// change time only while the stored file's own lies in the window named here. The layout is in HOW_IT_WORKS.md.
 /// </summary>
 internal readonly record struct SizeRecord
 {
     /// <summary>What still fits into an ext4 inode of 256 bytes, beside nothing else.</summary>
-    internal const int Bytes = 60;
+    internal const int Bytes = 64;
 
+    private const int OldBytes = 60;
     private const ushort Magic = 0x467A; // "zF"
-    private const byte Version = 1;
+    private const byte OldVersion = 1, Version = 2;
     private const byte FreshFlag = 1;
     private const byte OneFrameFlag = 2;
     private const byte HolesFlag = 4;
     private const long UnknownBytes = -1;
+    private const int SizeBits = 48, MarkBits = 48, NumberBits = 56;
 
     internal static NativeName AttributeName => new("user.zstdfs\0"u8);
 
@@ -32,17 +34,23 @@ internal readonly record struct SizeRecord
     /// <summary>Inode number that users see.</summary>
     internal ulong InodeNumber { get; init; }
 
-    /// <summary>What tells the stored file that this is about from every other (<see cref="SourceDevices.IdentityOf"/>): its inode number in the source.</summary>
-    internal ulong StoredInodeNumber { get; init; }
+    /// <summary>What tells the stored file that this is about from every other (<see cref="SourceDevices.IdentityOf"/>), in 48 bits.</summary>
+    internal ulong StoredMark { get; private init; }
 
     /// <summary>Length of the stored file that the size describes.</summary>
     internal long StoredBytes { get; init; }
 
-    /// <summary>Modification time of the stored file that the size describes.</summary>
-    internal Timestamp StoredModifyTime { get; init; }
+    /// <summary>Modification time of the stored file that the size describes, in 48 bits.</summary>
+    internal ulong ModifyMark { get; private init; }
 
     /// <summary>When the logical file was made; a rewrite makes a new stored file. Zero where unknown.</summary>
     internal Timestamp Birth { get; init; }
+
+    /// <summary>The change time that users see, while the stored file's own lies in the window. Zero where that one counts.</summary>
+    internal Timestamp ChangeTime { get; init; }
+
+    /// <summary>End of the window (<see cref="ChangeWindow"/>), set when the record is written to a stored file.</summary>
+    internal long WindowEnd { get; init; }
 
     /// <summary>The mount (<see cref="StateFolder.Epoch"/>) that wrote the content without waiting for the disk; 0 where the content is known to be on disk.</summary>
     internal uint Epoch { get; init; }
@@ -57,15 +65,20 @@ internal readonly record struct SizeRecord
     internal bool HasHoles { get; init; }
 
     /// <summary>A record for the stored file that <paramref name="stat"/> shows; <see cref="SourceDevices"/> makes those of a source.</summary>
-    internal static SizeRecord For(in Statx stat, ulong inodeNumber, long logicalBytes, Timestamp birth = default) => new()
+    internal static SizeRecord For(in Statx stat, ulong inodeNumber, long logicalBytes, Timestamp birth = default) => new SizeRecord
     {
         LogicalBytes = logicalBytes,
         InodeNumber = inodeNumber,
-        StoredInodeNumber = stat.InodeNumber,
+        StoredMark = MarkOf(stat.InodeNumber),
         StoredBytes = stat.Size,
-        StoredModifyTime = stat.ModifyTime.ToTimestamp(),
         Birth = birth,
-    };
+    }.Of(stat.ModifyTime.ToTimestamp());
+
+    /// <summary>The same for a stored file that is told from every other by <paramref name="identity"/>.</summary>
+    internal SizeRecord OfStored(ulong identity) => this with { StoredMark = MarkOf(identity) };
+
+    /// <summary>The same for a stored file of this modification time.</summary>
+    internal SizeRecord Of(Timestamp modify) => this with { ModifyMark = MarkOf((ulong)PackedTime.Pack(modify)) };
 
     /// <summary>The same without a size: the file is damaged, or only another program's word says how long it is.</summary>
     internal SizeRecord WithoutSize() => this with { LogicalBytes = 0, StoredBytes = UnknownBytes };
@@ -74,49 +87,93 @@ internal readonly record struct SizeRecord
     internal bool HasNoSize => StoredBytes == UnknownBytes;
 
     /// <summary>The record was written for this stored file, which is on the root's file system. <see cref="SourceDevices.IsOf"/> asks it of any.</summary>
-    internal bool IsOf(in Statx stat) => StoredInodeNumber == stat.InodeNumber;
+    internal bool IsOf(in Statx stat) => IsOfStored(stat.InodeNumber);
+
+    /// <summary>The record was written for the stored file that is told from every other by <paramref name="identity"/>.</summary>
+    internal bool IsOfStored(ulong identity) => StoredMark == MarkOf(identity);
 
     /// <summary>The size is that of the stored file which <paramref name="stat"/> shows, where the record is that file's own.</summary>
-    internal bool Describes(in Statx stat) =>
-        StoredBytes == stat.Size && (IsFresh || PackedTime.Pack(StoredModifyTime) == PackedTime.Pack(stat.ModifyTime.ToTimestamp()));
+    internal bool Describes(in Statx stat) => StoredBytes == stat.Size && (IsFresh || IsOfTime(stat));
+
+    private bool IsOfTime(in Statx stat) => ModifyMark == MarkOf((ulong)PackedTime.Pack(stat.ModifyTime.ToTimestamp()));
+
+    /// <summary>The stored file's own change time is that of the step that wrote the record: users see <see cref="ChangeTime"/>.</summary>
+    internal bool CoversChange(in Statx stat) =>
+        ChangeTime != default && IsOfTime(stat) && ChangeWindow.Covers(WindowEnd, stat.ChangeTime.ToTimestamp());
+
+    /// <summary>The change time that users see of the stored file which <paramref name="stat"/> shows, where the record is that file's own.</summary>
+    internal Timestamp ChangeTimeOf(in Statx stat) => CoversChange(stat) ? ChangeTime : stat.ChangeTime.ToTimestamp();
+
+    /// <summary>
+    /// 48 bits of a value, and the value itself where it is no longer than that: an inode number of any file system in use. Of two whole seconds no two have the same.
+    /// </summary>
+    private static ulong MarkOf(ulong value) => (value ^ value >> MarkBits) & ((1UL << MarkBits) - 1);
 
     internal void Write(Span<byte> record)
     {
+        // What is longer than 2^48 bytes is asked for its size each time.
+        bool fits = LogicalBytes < 1L << SizeBits && StoredBytes < (1L << SizeBits) - 1;
         record[..Bytes].Clear();
         BinaryPrimitives.WriteUInt16LittleEndian(record, Magic);
         record[2] = Version;
         record[3] = (byte)((IsFresh ? FreshFlag : 0) | (IsOneFrame ? OneFrameFlag : 0) | (HasHoles ? HolesFlag : 0));
-        BinaryPrimitives.WriteInt64LittleEndian(record[8..], LogicalBytes);
-        BinaryPrimitives.WriteUInt64LittleEndian(record[16..], InodeNumber);
-        BinaryPrimitives.WriteUInt64LittleEndian(record[24..], StoredInodeNumber);
-        BinaryPrimitives.WriteInt64LittleEndian(record[32..], StoredBytes);
-        BinaryPrimitives.WriteInt64LittleEndian(record[40..], PackedTime.Pack(StoredModifyTime));
+        BinaryPrimitives.WriteUInt64LittleEndian(record[8..], fits ? (ulong)LogicalBytes : 0);
+        BinaryPrimitives.WriteUInt64LittleEndian(record[14..], fits ? (ulong)StoredBytes : ulong.MaxValue);
+        BinaryPrimitives.WriteUInt32LittleEndian(record[20..], Epoch);
+        BinaryPrimitives.WriteUInt64LittleEndian(record[24..], InodeNumber);
+        BinaryPrimitives.WriteUInt64LittleEndian(record[31..], (ulong)WindowEnd);
+        BinaryPrimitives.WriteUInt64LittleEndian(record[36..], StoredMark);
+        BinaryPrimitives.WriteUInt64LittleEndian(record[42..], ModifyMark);
         BinaryPrimitives.WriteInt64LittleEndian(record[48..], PackedTime.Pack(Birth));
-        BinaryPrimitives.WriteUInt32LittleEndian(record[56..], Epoch);
+        BinaryPrimitives.WriteInt64LittleEndian(record[56..], PackedTime.Pack(ChangeTime));
         BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Checksum.OfRecord(record[..Bytes]));
     }
 
     internal static bool TryRead(ReadOnlySpan<byte> bytes, out SizeRecord record)
     {
         record = default;
-        if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt16LittleEndian(bytes) != Magic || bytes[2] != Version
+        if (bytes.Length is not (Bytes or OldBytes) || BinaryPrimitives.ReadUInt16LittleEndian(bytes) != Magic || bytes[2] != (bytes.Length == Bytes ? Version : OldVersion)
             || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
             return false;
-        record = new SizeRecord
+        record = (bytes.Length == Bytes ? Read(bytes) : ReadOld(bytes)) with
         {
-            LogicalBytes = BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]),
-            InodeNumber = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]),
-            StoredInodeNumber = BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..]),
-            StoredBytes = BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]),
-            StoredModifyTime = PackedTime.Unpack(BinaryPrimitives.ReadInt64LittleEndian(bytes[40..])),
-            Birth = PackedTime.Unpack(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..])),
-            Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[56..]),
             IsFresh = (bytes[3] & FreshFlag) != 0,
             IsOneFrame = (bytes[3] & OneFrameFlag) != 0,
             HasHoles = (bytes[3] & HolesFlag) != 0,
         };
         return record.LogicalBytes >= 0 && StateFolder.IsAllocated(record.InodeNumber);
     }
+
+    private static SizeRecord Read(ReadOnlySpan<byte> bytes)
+    {
+        ulong stored = Bits(bytes[14..], SizeBits);
+        return new SizeRecord
+        {
+            LogicalBytes = (long)Bits(bytes[8..], SizeBits),
+            StoredBytes = stored == (1UL << SizeBits) - 1 ? UnknownBytes : (long)stored,
+            Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[20..]),
+            InodeNumber = Bits(bytes[24..], NumberBits),
+            WindowEnd = (long)Bits(bytes[31..], ChangeWindow.Bits),
+            StoredMark = Bits(bytes[36..], MarkBits),
+            ModifyMark = Bits(bytes[42..], MarkBits),
+            Birth = PackedTime.Unpack(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..])),
+            ChangeTime = PackedTime.Unpack(BinaryPrimitives.ReadInt64LittleEndian(bytes[56..])),
+        };
+    }
+
+    private static ulong Bits(ReadOnlySpan<byte> bytes, int bits) => BinaryPrimitives.ReadUInt64LittleEndian(bytes) & ((1UL << bits) - 1);
+
+    /// <summary>Version 1, which knew of no change time.</summary>
+    private static SizeRecord ReadOld(ReadOnlySpan<byte> bytes) => new()
+    {
+        LogicalBytes = BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]),
+        InodeNumber = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]),
+        StoredMark = MarkOf(BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..])),
+        StoredBytes = BinaryPrimitives.ReadInt64LittleEndian(bytes[32..]),
+        ModifyMark = MarkOf(BinaryPrimitives.ReadUInt64LittleEndian(bytes[40..])),
+        Birth = PackedTime.Unpack(BinaryPrimitives.ReadInt64LittleEndian(bytes[48..])),
+        Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[56..]),
+    };
 }
 
 /// <summary>CRC-32C of our records.</summary>

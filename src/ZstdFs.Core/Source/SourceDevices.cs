@@ -70,11 +70,11 @@ internal sealed class SourceDevices(in Statx root) : IDisposable
         stat.Device == _root ? stat.InodeNumber : stat.InodeNumber ^ (_others.TryGetValue(stat.Device, out Device? device) ? device.Salt : Mix(stat.Device));
 
     /// <summary>The record was written for this stored file, so that the inode number in it is its own and not that of the file that it was copied from.</summary>
-    internal bool IsOf(in SizeRecord record, in Statx stat) => record.StoredInodeNumber == IdentityOf(stat);
+    internal bool IsOf(in SizeRecord record, in Statx stat) => record.IsOfStored(IdentityOf(stat));
 
     /// <summary>A record for the stored file that <paramref name="stat"/> shows.</summary>
     internal SizeRecord RecordFor(in Statx stat, ulong inodeNumber, long logicalBytes, Timestamp birth) =>
-        SizeRecord.For(stat, inodeNumber, logicalBytes, birth) with { StoredInodeNumber = IdentityOf(stat) };
+        SizeRecord.For(stat, inodeNumber, logicalBytes, birth).OfStored(IdentityOf(stat));
 
     /// <summary>A record that keeps a file's number while its size is not known for certain.</summary>
     internal SizeRecord NumberRecordFor(in Statx stat, ulong inodeNumber, Timestamp birth) => RecordFor(stat, inodeNumber, 0, birth).WithoutSize();

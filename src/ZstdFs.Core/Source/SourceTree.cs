@@ -8,6 +8,9 @@ namespace ZstdFs.Core.Source;
 /// </summary>
 internal sealed class SourceTree : IDisposable
 {
+    /// <summary>A record's window may be over before it is written; where it always is, the change time moves.</summary>
+    private const int MostAttempts = 4;
+
     private const ulong Beneath = ResolveFlags.Beneath | ResolveFlags.NoSymlinks | ResolveFlags.NoMagicLinks;
 
     internal SourceTree(FileDescriptor root, bool readOnly)
@@ -15,7 +18,10 @@ internal sealed class SourceTree : IDisposable
         Root = root;
         int result = SystemCallsAt.Stat(root, out Statx stat);
         if (result < 0 || !stat.IsDirectory)
+        {
+            root.Dispose();
             throw new SourceException(SourceProblem.Unusable, $"the source is not a folder that can be read ({(Errno)(-result)})");
+        }
         RootStat = stat;
         Devices = new SourceDevices(stat);
         ReadOnly = readOnly || (SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0 && (statistics.Flags & StatFs.ReadOnly) != 0);
@@ -30,12 +36,19 @@ internal sealed class SourceTree : IDisposable
     /// <summary>The file systems that it is made of.</summary>
     internal SourceDevices Devices { get; }
 
+    /// <summary>For readings of its folders.</summary>
+    internal FolderWatches Watches { get; } = new();
+
     /// <summary>Nothing may be written.</summary>
     internal bool ReadOnly { get; }
 
     /// <summary>A folder in an open folder, as a place for names only (O_PATH): that needs no read permission.</summary>
     internal int OpenDirectory(FileDescriptor parent, NativeName name, out FileDescriptor directory) =>
         SystemCallsAt.Open(parent, name, OpenFlags.PathOnly | OpenFlags.Directory | OpenFlags.NoFollow, 0, Beneath, out directory);
+
+    /// <summary>Whatever has the name, for its attributes only (O_PATH): that needs no right to it.</summary>
+    internal int OpenPath(FileDescriptor parent, NativeName name, out FileDescriptor file) =>
+        SystemCallsAt.Open(parent, name, OpenFlags.PathOnly | OpenFlags.NoFollow, 0, ResolveFlags.Beneath | ResolveFlags.NoMagicLinks, out file);
 
     /// <summary>A folder for listing and synchronising.</summary>
     internal int OpenListing(FileDescriptor parent, NativeName name, out FileDescriptor directory) =>
@@ -61,11 +74,24 @@ internal sealed class SourceTree : IDisposable
 
     /// <summary>A new regular file; −EEXIST where the name is taken.</summary>
     internal int CreateFile(FileDescriptor parent, NativeName name, uint mode, out FileDescriptor file) =>
-        SystemCallsAt.Open(parent, name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, mode, Beneath, out file);
+        Untouched(SystemCallsAt.Open(parent, name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, mode,
+            Beneath, out file), file);
 
     /// <summary>A new regular file without a name.</summary>
     internal int CreateUnnamedFile(FileDescriptor directory, uint mode, out FileDescriptor file) =>
-        SystemCallsAt.Open(directory, new NativeName(".\0"u8), OpenFlags.ReadWrite | OpenFlags.TemporaryFile, mode, Beneath, out file);
+        Untouched(SystemCallsAt.Open(directory, new NativeName(".\0"u8), OpenFlags.ReadWrite | OpenFlags.TemporaryFile,
+            mode, Beneath, out file), file);
+
+    /// <summary>
+    /// What was made is read, too: compared with what it replaces, served, copied into the next version. Not by a flag
+    /// of open(2), which refuses it after it has made the file where that belongs to another user (NFS).
+    /// </summary>
+    private static int Untouched(int created, FileDescriptor file)
+    {
+        if (created >= 0)
+            _ = SystemCallsFile.KeepAccessTime(file);
+        return created;
+    }
 
     /// <summary>
     /// A source whose access times move because a backup read the mount would be noticed by the next backup: so O_NOATIME, which only the owner
@@ -80,34 +106,79 @@ internal sealed class SourceTree : IDisposable
     }
 
     /// <summary>Reads the size record of a stored file; false where there is none, it is damaged, or the file system keeps none.</summary>
-    internal static bool TryReadRecord(FileDescriptor directory, NativeName storedName, out SizeRecord record)
-    {
-        Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
-        int length = ExtendedAttributes.Get(directory, storedName, SizeRecord.AttributeName, bytes);
-        record = default;
-        return length == SizeRecord.Bytes && SizeRecord.TryRead(bytes, out record);
-    }
+    internal static bool TryReadRecord(FileDescriptor directory, NativeName storedName, out SizeRecord record) => ReadRecord(directory, storedName, out record) > 0;
 
     /// <inheritdoc cref="TryReadRecord(FileDescriptor, NativeName, out SizeRecord)"/>
-    internal static bool TryReadRecord(FileDescriptor file, out SizeRecord record)
+    internal static bool TryReadRecord(FileDescriptor file, out SizeRecord record) => ReadRecord(file, out record) > 0;
+
+    /// <summary>The same for a caller that makes a new record where there is none: 1 or 0, or −errno where the source could not tell at this moment.</summary>
+    internal static int ReadRecord(FileDescriptor directory, NativeName storedName, out SizeRecord record)
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
-        int length = ExtendedAttributes.Get(file, SizeRecord.AttributeName, bytes);
+        return RecordOf(ExtendedAttributes.Get(directory, storedName, SizeRecord.AttributeName, bytes), bytes, out record);
+    }
+
+    /// <inheritdoc cref="ReadRecord(FileDescriptor, NativeName, out SizeRecord)"/>
+    internal static int ReadRecord(FileDescriptor file, out SizeRecord record)
+    {
+        Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
+        return RecordOf(ExtendedAttributes.Get(file, SizeRecord.AttributeName, bytes), bytes, out record);
+    }
+
+    private static int RecordOf(int length, ReadOnlySpan<byte> bytes, out SizeRecord record)
+    {
         record = default;
-        return length == SizeRecord.Bytes && SizeRecord.TryRead(bytes, out record);
+        if (PassingFault.Is(length))
+            return length;
+        return length > 0 && SizeRecord.TryRead(bytes[..length], out record) ? 1 : 0;
     }
 
     /// <summary>Writes the size record of an open stored file. −EOPNOTSUPP where the file system keeps none.</summary>
-    internal static int WriteRecord(FileDescriptor file, in SizeRecord record)
+    internal static int WriteRecord(FileDescriptor file, in SizeRecord record) => WriteRecord(file, record, out _);
+
+    /// <param name="file">The stored file.</param>
+    /// <param name="record">What it is to say; its window begins now.</param>
+    /// <param name="windowEnd">End of the window: what moves the change time after that has to write the record again.</param>
+    internal static int WriteRecord(FileDescriptor file, in SizeRecord record, out long windowEnd)
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
-        record.Write(bytes);
-        int result = ExtendedAttributes.Set(file, SizeRecord.AttributeName, bytes, 0);
-        return result == -(int)Errno.EACCES ? SetWhereItsOwnerMayNotWrite(file, bytes) : result;
+        int result, attempt = 0;
+        do
+        {
+            (record with { WindowEnd = windowEnd = ChangeWindow.Next() }).Write(bytes);
+            result = SetAttribute(file, SizeRecord.AttributeName, bytes);
+        }
+        while (result >= 0 && ChangeWindow.IsOver(windowEnd) && ++attempt < MostAttempts);
+        return result;
+    }
+
+    /// <summary>
+    /// Writes the record of a stored file that had none. −EEXIST where another thread has written one since: with two numbers
+    /// the file would be two.
+    /// </summary>
+    internal static int WriteFirstRecord(FileDescriptor file, in SizeRecord record, out long windowEnd)
+    {
+        Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
+        (record with { WindowEnd = windowEnd = ChangeWindow.Next() }).Write(bytes);
+        int result = SetAttribute(file, SizeRecord.AttributeName, bytes, ExtendedAttributes.CreateOnly);
+        if (result == -(int)Errno.EEXIST && ReadRecord(file, out _) != 0)
+            return result;
+        // What is there is no record of ours, or the step took longer than the record says.
+        bool isToBeWritten = result == -(int)Errno.EEXIST || result >= 0 && ChangeWindow.IsOver(windowEnd);
+        return isToBeWritten ? WriteRecord(file, record, out windowEnd) : result;
+    }
+
+    /// <summary>
+    /// Sets an attribute of ours on an open stored file. −EOPNOTSUPP where the file system keeps none.
+    /// </summary>
+    internal static int SetAttribute(FileDescriptor file, NativeName attribute, ReadOnlySpan<byte> value, int flags = 0)
+    {
+        int result = ExtendedAttributes.Set(file, attribute, value, flags);
+        return result == -(int)Errno.EACCES ? SetWhereItsOwnerMayNotWrite(file, attribute, value, flags) : result;
     }
 
     /// <summary>An ordinary user's file of mode 0444: Linux looks at the mode, however the file was opened. Its owner may give himself the right.</summary>
-    private static int SetWhereItsOwnerMayNotWrite(FileDescriptor file, ReadOnlySpan<byte> record)
+    private static int SetWhereItsOwnerMayNotWrite(FileDescriptor file, NativeName attribute, ReadOnlySpan<byte> value, int flags)
     {
         const uint OwnerWrites = 0b010_000_000, Permissions = 0xFFF;
         int result = SystemCallsAt.Stat(file, out Statx stat);
@@ -115,21 +186,31 @@ internal sealed class SourceTree : IDisposable
             result = SystemCallsFile.ChangeMode(file, stat.Mode & Permissions | OwnerWrites);
         if (result < 0)
             return -(int)Errno.EACCES;
-        result = ExtendedAttributes.Set(file, SizeRecord.AttributeName, record, 0);
+        result = ExtendedAttributes.Set(file, attribute, value, flags);
         int restored = SystemCallsFile.ChangeMode(file, stat.Mode & Permissions);
         return result < 0 ? result : restored;
     }
 
     /// <summary>Writes the size record of a stored file by name.</summary>
-    internal static int WriteRecord(FileDescriptor directory, NativeName storedName, in SizeRecord record)
+    internal static int WriteRecord(FileDescriptor directory, NativeName storedName, in SizeRecord record) => WriteRecord(directory, storedName, record, out _);
+
+    /// <inheritdoc cref="WriteRecord(FileDescriptor, in SizeRecord, out long)"/>
+    internal static int WriteRecord(FileDescriptor directory, NativeName storedName, in SizeRecord record, out long windowEnd)
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
-        record.Write(bytes);
-        return ExtendedAttributes.Set(directory, storedName, SizeRecord.AttributeName, bytes, 0);
+        int result, attempt = 0;
+        do
+        {
+            (record with { WindowEnd = windowEnd = ChangeWindow.Next() }).Write(bytes);
+            result = ExtendedAttributes.Set(directory, storedName, SizeRecord.AttributeName, bytes, 0);
+        }
+        while (result >= 0 && ChangeWindow.IsOver(windowEnd) && ++attempt < MostAttempts);
+        return result;
     }
 
     public void Dispose()
     {
+        Watches.Dispose();
         Devices.Dispose();
         Root.Dispose();
     }

@@ -22,8 +22,9 @@ internal sealed class StateFolder : IDisposable
     private readonly SourceTree _source;
     private readonly FileDescriptor _lock;
     private readonly FileDescriptor _file;
-    private readonly bool _wasInterrupted;
-    private readonly uint? _cutEpoch;
+
+    // Guards itself. Names in the working folder that are of no use any more, and could not be removed.
+    private readonly List<byte[]> _unremoved = [];
 
     // Guards the record and the numbers. A write of the state file happens under it once in 32,768 creations.
     private readonly Lock _gate = new();
@@ -33,15 +34,6 @@ internal sealed class StateFolder : IDisposable
     private StateFolder(SourceTree source, FileDescriptor folder, FileDescriptor working, FileDescriptor lockFile, FileDescriptor state)
     {
         (_source, Folder, Working, _lock, _file) = (source, folder, working, lockFile, state);
-        _record = ReadState();
-        _nextNumber = _record.ReservedUpTo;
-        // On disk with the new epoch, before anything is served.
-        _record.ReservedUpTo += BlockOfNumbers;
-        Guid boot = BootId.Current();
-        _cutEpoch = _record.EndedWell || _record.Boot == boot ? null : _record.Epoch;
-        _wasInterrupted = _record.BeginEpoch(boot);
-        KeepsRecords = WorkingFolderProbe.KeepsRecords(working);
-        WorkingCopiesSurvive = KeepsRecords && WorkingFolderProbe.KeepsHoles(working);
     }
 
     /// <summary>The folder <c>.zstdfs</c>.</summary>
@@ -60,13 +52,13 @@ internal sealed class StateFolder : IDisposable
     internal int DiscardedCopies { get; private set; }
 
     /// <summary>The source keeps extended attributes.</summary>
-    internal bool KeepsRecords { get; }
+    internal bool KeepsRecords { get; private set; }
 
     /// <summary>
     /// The source keeps extended attributes and tells holes from written zeros block by block, so that a working copy can be picked up by the next mount.
     /// Where it does not, every close and fsync waits for its commit.
     /// </summary>
-    internal bool WorkingCopiesSurvive { get; }
+    internal bool WorkingCopiesSurvive { get; private set; }
 
     /// <summary>A record with this epoch was written before a crash of the machine, and its content perhaps not.</summary>
     internal bool IsSuspect(uint epoch) => epoch != 0 && epoch >= _record.SuspectFrom && epoch <= _record.SuspectTo;
@@ -75,37 +67,75 @@ internal sealed class StateFolder : IDisposable
     internal static bool IsAllocated(ulong inodeNumber) => inodeNumber is >= FirstInodeNumber and < FirstInodeNumber << 1;
 
     /// <summary>Opens it, making what is missing. Returns null where the source cannot be written; <paramref name="reason"/> says why.</summary>
-    /// <exception cref="SourceException">Another daemon serves the source, or the state is damaged.</exception>
+    /// <exception cref="SourceException">Another daemon serves the source, the state is damaged, or a fault kept it from being read or written.</exception>
     internal static StateFolder? TryOpen(SourceTree source, out Errno reason)
     {
-        int result = OpenOrMakeFolder(source, source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder);
-        reason = (Errno)(-Math.Min(result, 0));
-        if (result < 0)
-            return null;
-        result = OpenOrMakeFolder(source, folder, new NativeName("working\0"u8), out FileDescriptor working);
-        FileDescriptor lockFile = null!, state = null!;
-        if (result >= 0)
-            result = OpenOrCreate(folder, new NativeName("lock\0"u8), out lockFile);
-        if (result >= 0)
-            result = OpenOrCreate(folder, new NativeName("state\0"u8), out state);
-        reason = (Errno)(-Math.Min(result, 0));
-        if (result < 0)
-            return null;
-        if (SystemCallsFile.TryLock(lockFile, exclusive: true) < 0)
-            throw new SourceException(SourceProblem.InUse, $"the source is already served by another zstdfs ({LockHolder.Read(lockFile)}); unmount that first, or mount with -o ro");
-        var opened = new StateFolder(source, folder, working, lockFile, state);
-        LockHolder.Write(lockFile);
-        // What a killed daemon left in the page cache must not be lost to a power cut that this mount would then not suspect.
-        result = opened._wasInterrupted ? opened.SynchronizeRemains() : 0;
-        if (result >= 0 && opened._cutEpoch is { } cut)
-            result = opened.DiscardedCopies = WorkingRemains.RemoveUnsynchronized(working, cut);
-        if (result >= 0)
-            result = opened.WriteState();
-        reason = (Errno)(-Math.Min(result, 0));
-        if (result >= 0)
+        FileDescriptor? folder = null, working = null, lockFile = null, state = null;
+        StateFolder? opened = null;
+        try
+        {
+            int result = OpenOrMakeFolder(source, source.Root, new NativeName(".zstdfs\0"u8), out folder);
+            if (result >= 0)
+                result = OpenOrMakeFolder(source, folder, new NativeName("working\0"u8), out working);
+            if (result >= 0)
+                result = OpenOrCreate(folder, new NativeName("lock\0"u8), out lockFile);
+            if (result >= 0)
+                result = OpenOrCreate(folder, new NativeName("state\0"u8), out state);
+            if (result >= 0)
+            {
+                var begun = new StateFolder(source, folder, working!, lockFile!, state!);
+                result = begun.Begin();
+                opened = result >= 0 ? begun : null;
+            }
+            // A source that can be written is not to be served read-only because of a fault that the next try may not meet.
+            if (PassingFault.Is(result))
+                throw new SourceException(SourceProblem.Unusable, $"what is in its folder '.zstdfs' cannot be read or written ({(Errno)(-result)})");
+            reason = (Errno)(-Math.Min(result, 0));
             return opened;
-        opened.Dispose();
-        return null;
+        }
+        finally
+        {
+            if (opened is null)
+            {
+                state?.Dispose();
+                lockFile?.Dispose();
+                working?.Dispose();
+                folder?.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Takes the lock and begins a new mount of the source.</summary>
+    private int Begin()
+    {
+        int result = SystemCallsFile.TryLock(_lock, exclusive: true);
+        if (result == -(int)Errno.EAGAIN)
+        {
+            LockHolder holder = LockHolder.Read(_lock);
+            throw new SourceException(SourceProblem.InUse, $"the source is already served by another zstdfs ({holder.Text}); unmount that first, or mount with -o ro") { Holder = holder };
+        }
+        if (result >= 0)
+            result = ReadState(out _record);
+        if (result < 0)
+            return result;
+        result = BootId.TryRead(out Guid boot);
+        if (result < 0)
+            return result;
+        _nextNumber = _record.ReservedUpTo;
+        // On disk with the new epoch, before anything is served.
+        _record.ReservedUpTo += BlockOfNumbers;
+        uint? cutEpoch = _record.EndedWell || _record.Boot == boot ? null : _record.Epoch;
+        bool wasInterrupted = _record.BeginEpoch(boot);
+        int records = WorkingFolderProbe.KeepsRecords(Working), holes = records > 0 ? WorkingFolderProbe.KeepsHoles(Working) : records;
+        (KeepsRecords, WorkingCopiesSurvive) = (records > 0, holes > 0);
+        LockHolder.Write(_lock);
+        result = Math.Min(holes, 0);
+        // What a killed daemon left in the page cache must not be lost to a power cut that this mount would then not suspect.
+        if (result >= 0 && wasInterrupted)
+            result = SynchronizeRemains();
+        if (result >= 0 && cutEpoch is { } cut)
+            result = DiscardedCopies = WorkingRemains.RemoveUnsynchronized(Working, cut);
+        return result < 0 ? result : WriteState();
     }
 
     private int SynchronizeRemains()
@@ -132,9 +162,34 @@ internal sealed class StateFolder : IDisposable
         if (result < 0)
         {
             file.Dispose();
-            _ = SystemCallsAt.Unlink(Working, terminated);
+            RemoveWorkingFile(terminated.Terminated);
         }
         return result;
+    }
+
+    /// <summary>Removes a name in <c>working</c> that is of no use any more. Where that fails it is tried again by <see cref="RemoveLeftovers"/>. Returns whether it is gone.</summary>
+    internal bool RemoveWorkingFile(ReadOnlySpan<byte> terminatedName)
+    {
+        int result = SystemCallsAt.Unlink(Working, new NativeName(terminatedName));
+        if (result is >= 0 or -(int)Errno.ENOENT)
+            return result >= 0;
+        lock (_unremoved)
+            _unremoved.Add(terminatedName.ToArray());
+        return false;
+    }
+
+    /// <summary>A name that was to be removed is about to be used again.</summary>
+    internal void KeepWorkingFile(byte[] terminatedName)
+    {
+        lock (_unremoved)
+            _unremoved.RemoveAll(name => name.AsSpan().SequenceEqual(terminatedName));
+    }
+
+    /// <summary>Tries again what could not be removed.</summary>
+    internal void RemoveLeftovers()
+    {
+        lock (_unremoved)
+            _unremoved.RemoveAll(name => SystemCallsAt.Unlink(Working, new NativeName(name)) is >= 0 or -(int)Errno.ENOENT);
     }
 
     /// <summary>The folder <c>lost</c>: working copies that no mount can commit.</summary>
@@ -176,9 +231,16 @@ internal sealed class StateFolder : IDisposable
         return result;
     }
 
+    /// <summary>Whoever finds the source locked from here on learns which mount it is locked for.</summary>
+    internal void NoteMounted(string device) => LockHolder.Write(_lock, device);
+
+    /// <summary>The mount is gone, and this daemon stores what is left: a program that finds the source locked may wait for it.</summary>
+    internal void NoteEnding() => LockHolder.Write(_lock, isEnding: true);
+
     /// <summary>Everything that this mount wrote is on disk: nothing of it needs to be looked at with suspicion.</summary>
     internal void NoteEndedWell()
     {
+        RemoveLeftovers();
         lock (_gate)
         {
             _record.EndedWell = true;
@@ -203,10 +265,11 @@ internal sealed class StateFolder : IDisposable
     /// </summary>
     internal bool TryRemove()
     {
-        if (DirectoryListing.Read(Working, out DirectoryListing working) < 0 || working.Count > 0)
+        if (DirectoryListing.Read(Working, null, out DirectoryListing working) < 0 || working.Count > 0)
             return false;
         RemoveInodes();
-        if (DirectoryListing.Read(Folder, out DirectoryListing entries) < 0 || entries.Count != 3)
+        _ = SystemCallsAt.Unlink(Folder, FolderChanges.FileName);
+        if (DirectoryListing.Read(Folder, null, out DirectoryListing entries) < 0 || entries.Count != 3)
             return false;
         _ = SystemCallsAt.RemoveDirectory(Folder, new NativeName("working\0"u8));
         _ = SystemCallsAt.Unlink(Folder, new NativeName("state\0"u8));
@@ -221,7 +284,7 @@ internal sealed class StateFolder : IDisposable
             return;
         using (inodes)
         {
-            if (DirectoryListing.Read(inodes, out DirectoryListing files) < 0)
+            if (DirectoryListing.Read(inodes, null, out DirectoryListing files) < 0)
                 return;
             for (int i = 0; i < files.Count; i++)
                 _ = SystemCallsAt.Unlink(inodes, files.Name(i));
@@ -229,19 +292,19 @@ internal sealed class StateFolder : IDisposable
         _ = SystemCallsAt.RemoveDirectory(Folder, InodesFolder);
     }
 
-    private StateRecord ReadState()
+    private int ReadState(out StateRecord record)
     {
+        record = default;
         Span<byte> state = stackalloc byte[StateRecord.Bytes];
         int length = SystemCallsFile.Read(_file, 0, state);
+        if (length < 0)
+            return length;
+        // Somewhere in 2^52 numbers: should the state of a source be lost, the numbers in its files will hardly be met again. Nobody is to be kept from guessing them, so
+        // that OpenSSL, which the daemon would keep in memory for it, need not be asked.
+        ulong start = FirstInodeNumber + (ulong)Random.Shared.NextInt64(1L << 32) * BlockOfNumbers;
         // Its first write may have been cut off with the power, which left nothing or zeros: no number was given then.
-        if (length >= 0 && !state[..length].ContainsAnyExcept((byte)0))
-        {
-            // Somewhere in 2^52 numbers: should the state of a source be lost, the numbers in its files will hardly be met again. Nobody is to be kept from guessing them, so
-            // that OpenSSL, which the daemon would keep in memory for it, need not be asked.
-            ulong start = FirstInodeNumber + (ulong)Random.Shared.NextInt64(1L << 32) * BlockOfNumbers;
-            return new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = start, EndedWell = true };
-        }
-        return StateRecord.Read(state[..Math.Max(0, length)]);
+        record = state[..length].ContainsAnyExcept((byte)0) ? StateRecord.Read(state[..length]) : new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = start, EndedWell = true };
+        return 0;
     }
 
     private int WriteState()
@@ -261,9 +324,7 @@ internal sealed class StateFolder : IDisposable
             if (result >= 0)
                 result = source.OpenListing(parent, name, out folder);
         }
-        if (result >= 0)
-            OwnFolder.Secure(source, folder, name);
-        return result;
+        return result < 0 ? result : OwnFolder.Secure(source, folder, name);
     }
 
     private static int OpenOrCreate(FileDescriptor folder, NativeName name, out FileDescriptor file) =>

@@ -25,8 +25,10 @@ internal interface ITreeVisitor
     /// <summary>A folder or file that could not be looked at.</summary>
     void Unreadable(byte[] path, Errno error);
 
-    /// <summary>A folder has been listed and nothing in it visited yet.</summary>
-    void Listed(SourceFolder folder, DirectoryListing listing) { }
+    /// <summary>
+    /// A folder has been listed and nothing in it visited yet. True where names in it were changed: it is listed again.
+    /// </summary>
+    bool Listed(SourceFolder folder, DirectoryListing listing) => false;
 }
 
 /// <summary>
@@ -46,30 +48,36 @@ internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool one
     internal bool Run(SourceFolder start)
     {
         var levels = new Stack<Level>();
-        bool goesOn = Enter(start.Retain(), levels);
-        while (goesOn && levels.TryPeek(out Level? level))
+        try
         {
-            if (level.Next == level.Subfolders.Count)
+            bool goesOn = Enter(start.Retain(), levels);
+            while (goesOn && levels.TryPeek(out Level? level))
             {
-                level.Folder.Release();
-                levels.Pop();
-                continue;
+                if (level.Next == level.Subfolders.Count)
+                {
+                    level.Folder.Release();
+                    levels.Pop();
+                    continue;
+                }
+                NativeName name = level.Listing.Name(level.Subfolders[level.Next++]);
+                int result = Open(level.Folder, name, out SourceFolder? folder);
+                if (result < 0)
+                    visitor.Unreadable(level.Folder.PathOf(name.Bytes), (Errno)(-result));
+                else if (folder is not null)
+                    goesOn = Enter(folder, levels);
             }
-            NativeName name = level.Listing.Name(level.Subfolders[level.Next++]);
-            int result = Open(level.Folder, name, out SourceFolder? folder);
-            if (result < 0)
-                visitor.Unreadable(level.Folder.PathOf(name.Bytes), (Errno)(-result));
-            else if (folder is not null)
-                goesOn = Enter(folder, levels);
+            return goesOn;
         }
-        foreach (Level left in levels)
-            left.Folder.Release();
-        return goesOn;
+        finally
+        {
+            foreach (Level left in levels)
+                left.Folder.Release();
+        }
     }
 
     private bool Enter(SourceFolder folder, Stack<Level> levels)
     {
-        int result = DirectoryListing.Read(folder.Descriptor, out DirectoryListing listing);
+        int result = DirectoryListing.Read(folder.Descriptor, source.Watches, out DirectoryListing listing);
         if (result < 0)
         {
             visitor.Unreadable(folder.Path, (Errno)(-result));
@@ -77,7 +85,12 @@ internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool one
             return true;
         }
         listing.SortByName();
-        visitor.Listed(folder, listing);
+        if (visitor.Listed(folder, listing))
+        {
+            if (DirectoryListing.Read(folder.Descriptor, source.Watches, out DirectoryListing changed) >= 0)
+                listing = changed;
+            listing.SortByName();
+        }
         var level = new Level(folder, listing, []);
         levels.Push(level);
         return inBirthOrder ? VisitInBirthOrder(level) : VisitFiles(level);
@@ -106,7 +119,10 @@ internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool one
         foreach (Seen file in files)
         {
             NativeName name = level.Listing.Name(file.Entry);
-            if (SystemCallsAt.Stat(level.Folder.Descriptor, name, out Statx stat) >= 0 && !visitor.Visit(new WalkedFile(level.Folder, name, stat)))
+            int result = SystemCallsAt.Stat(level.Folder.Descriptor, name, out Statx stat);
+            if (result is < 0 and not -(int)Errno.ENOENT)
+                visitor.Unreadable(level.Folder.PathOf(name.Bytes), (Errno)(-result));
+            if (result >= 0 && !visitor.Visit(new WalkedFile(level.Folder, name, stat)))
                 return false;
         }
         return true;

@@ -14,7 +14,7 @@ internal static class WorkingRemains
     /// </summary>
     internal static int RemoveUnsynchronized(FileDescriptor working, uint epoch)
     {
-        int result = DirectoryListing.Read(working, out DirectoryListing listing);
+        int result = DirectoryListing.Read(working, null, out DirectoryListing listing);
         if (result < 0)
             return result;
         int removed = 0;

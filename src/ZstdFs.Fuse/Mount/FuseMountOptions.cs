@@ -24,6 +24,9 @@ public sealed record FuseMountOptions
     /// <summary>noexec.</summary>
     public bool NoExec { get; init; }
 
+    /// <summary>nosymfollow (Linux 5.10); not where fusermount3 mounts, which does not know it.</summary>
+    public bool NoSymFollow { get; init; }
+
     /// <summary>noatime.</summary>
     public bool NoAtime { get; init; }
 

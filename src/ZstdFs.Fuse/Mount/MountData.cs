@@ -9,7 +9,8 @@ internal static class MountData
     /// <summary>MS_* of mount(2).</summary>
     internal static ulong Flags(FuseMountOptions options) =>
         (options.ReadOnly ? MountCalls.ReadOnly : 0) | (options.NoSuid ? MountCalls.NoSuid : 0) | (options.NoDev ? MountCalls.NoDev : 0)
-        | (options.NoExec ? MountCalls.NoExec : 0) | (options.NoAtime ? MountCalls.NoAtime : 0);
+        | (options.NoExec ? MountCalls.NoExec : 0) | (options.NoAtime ? MountCalls.NoAtime : 0)
+        | (options.NoSymFollow ? MountCalls.NoSymFollow : 0);
 
     /// <summary>The data argument of mount(2).</summary>
     internal static string ForKernel(FuseMountOptions options, FileDescriptor device, MountPoint point)

@@ -9,6 +9,9 @@ internal static class Dispatcher
     /// <summary>Has the file system handle a request. Returns the length of the answer's body or −errno.</summary>
     internal static int Dispatch(ref Request request) => request.Opcode switch
     {
+        // The mount that the caller uses maps its user or group to none: what it made would have no owner.
+        FuseOpcode.Create or FuseOpcode.MkDir or FuseOpcode.MkNod or FuseOpcode.Symlink or FuseOpcode.TmpFile
+            when !request.Context.NamesOwner => -(int)Errno.EOVERFLOW,
         FuseOpcode.Read => FileOps.Read(ref request),
         FuseOpcode.Write => FileOps.Write(ref request),
         FuseOpcode.Lookup => NameOps.Lookup(ref request),

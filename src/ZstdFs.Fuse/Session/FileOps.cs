@@ -103,10 +103,12 @@ internal static class FileOps
     internal static int Lseek(ref Request request)
     {
         FuseLseekIn seek = request.Body.Read<FuseLseekIn>();
-        long offset = request.Body.Offset(seek.Offset);
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        long result = request.FileSystem.Seek(request.Context, request.Node, seek.Handle, offset, seek.Whence);
+        // The kernel passes a negative offset on: no file has data there.
+        long offset = (long)seek.Offset, result = -(int)Errno.ENXIO;
+        if (offset >= 0)
+            result = request.FileSystem.Seek(request.Context, request.Node, seek.Handle, offset, seek.Whence);
         return request.Answer(Request.Status(result), result);
     }
 

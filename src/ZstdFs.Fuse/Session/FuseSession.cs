@@ -197,13 +197,24 @@ public sealed class FuseSession : IDisposable
         }
         if (Interlocked.Exchange(ref _isInitClaimed, 1) != 0)
             return Request.Malformed;
-        FuseInitOut settled = Negotiation.Settle(init, offered, Options);
+        FuseInitOut settled = Negotiation.Settle(init, offered & ~Options.Withheld, Options);
         Negotiated = settled.AllFlags;
         _notifier.CanExpire = (Negotiated & InitFlags.HasExpireOnly) != 0;
-        FileSystem.Initialized(new NegotiatedConnection(settled.Major, settled.Minor, settled.MaxWrite, (ulong)Negotiated, (Negotiated & InitFlags.ExplicitInvalidateData) != 0,
-            _notifier, (Negotiated & InitFlags.Passthrough) != 0 ? new BackingFiles(Device) : null));
+        FileSystem.Initialized(Connection(settled));
         _isInitialized = true;
         return request.Answer(0, settled);
+    }
+
+    private NegotiatedConnection Connection(in FuseInitOut settled)
+    {
+        InitFlags flags = settled.AllFlags;
+        return new NegotiatedConnection(settled.Major, settled.Minor, settled.MaxWrite, (ulong)flags,
+            KeepsPages: (flags & InitFlags.ExplicitInvalidateData) != 0,
+            MapsDirectFiles: (flags & InitFlags.DirectIoAllowMmap) != 0,
+            SaysWhoKeepsPrivileges: (flags & InitFlags.HandleKillPrivV2) != 0,
+            NamesOwnersOnly: (flags & InitFlags.AllowIdmap) != 0,
+            _notifier,
+            (flags & InitFlags.Passthrough) != 0 ? new BackingFiles(Device) : null);
     }
 
     /// <summary>An answer to INIT was sent. After one that asks for another version the kernel asks again.</summary>

@@ -11,7 +11,10 @@ internal static class Negotiation
     /// <summary>The oldest kernel that sends the layouts read here as they are (Linux 5.4).</summary>
     internal const uint OldestMinor = 31;
 
-    /// <summary>Every flag taken, with its reason. POSIX_ACL and PASSTHROUGH are options, and so are EXPORT_SUPPORT or NO_EXPORT_SUPPORT, and EXPLICIT_INVAL_DATA or AUTO_INVAL_DATA.</summary>
+    /// <summary>
+    /// Every flag taken, with its reason. POSIX_ACL, PASSTHROUGH and ALLOW_IDMAP are options, and so are EXPORT_SUPPORT or
+    /// NO_EXPORT_SUPPORT, and EXPLICIT_INVAL_DATA or AUTO_INVAL_DATA.
+    /// </summary>
     internal const InitFlags Wanted =
         InitFlags.AsyncRead                 // a sequential reader has several READs under way
         | InitFlags.AtomicOpenTruncate      // O_TRUNC comes with OPEN: no moment with an open, untruncated file
@@ -50,7 +53,6 @@ internal static class Negotiation
         | InitFlags.SecurityContext         // labels are set by SETXATTR after the creation
         | InitFlags.CreateSupplementaryGroup // the kernel has checked the caller's groups already
         | InitFlags.HasResend               // a new server cannot take over handles
-        | InitFlags.AllowIdmap              // owners would have to be mapped by the file system
         | InitFlags.OverIoUring             // dearer in memory than it saves
         | InitFlags.RequestTimeout;         // a slow disk is no reason to abort the mount
 
@@ -70,9 +72,14 @@ internal static class Negotiation
     internal static FuseInitOut Settle(in FuseInitIn init, InitFlags offered, SessionOptions options)
     {
         // Before Linux 6.6, which this flag came with, a write past the page cache leaves the pages as they were.
-        bool keepsPages = options.KeepsPages && (offered & InitFlags.DirectIoAllowMmap) != 0;
+        const InitFlags PagesNeed = InitFlags.DirectIoAllowMmap | InitFlags.ExplicitInvalidateData;
+        // The kernel refuses a connection that is to map owners and leaves permissions to the file system. ACLs make
+        // the kernel check them.
+        bool allowsIdMaps = options.AllowsIdMaps && options.PosixAcl && (offered & InitFlags.PosixAcl) != 0;
+        bool keepsPages = options.KeepsPages && (offered & PagesNeed) == PagesNeed;
         InitFlags flags = offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0) | (options.ExportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
-            | (options.Passthrough ? InitFlags.Passthrough : 0) | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData));
+            | (options.Passthrough ? InitFlags.Passthrough : 0) | (allowsIdMaps ? InitFlags.AllowIdmap : 0)
+            | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData));
         return new FuseInitOut
         {
             Major = Major,

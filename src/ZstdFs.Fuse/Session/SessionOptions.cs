@@ -38,6 +38,13 @@ public sealed record SessionOptions
     public bool Passthrough { get; init; }
 
     /// <summary>
+    /// The mount may be mounted once more with its owners mapped (mount_setattr(2), MOUNT_ATTR_IDMAP), where
+    /// <see cref="PosixAcl"/> is granted and from Linux 6.12 on. Requests then name no callers
+    /// (<see cref="NegotiatedConnection.NamesOwnersOnly"/>).
+    /// </summary>
+    public bool AllowsIdMaps { get; init; }
+
+    /// <summary>
     /// The file system finds nodes again that the kernel has forgotten: LOOKUP of "." and ".." by node id, with the generation given before. Otherwise file handles
     /// (name_to_handle_at, NFS) cannot be opened.
     /// </summary>
@@ -51,6 +58,9 @@ public sealed record SessionOptions
 
     /// <summary>Told true when requests begin to follow each other closely, and false when they no longer do, from a thread of its own. Must not throw.</summary>
     public Action<bool>? OnBurst { get; init; }
+
+    /// <summary>What is not taken although the kernel offers it: for tests, whose kernel is newer than others that must be served.</summary>
+    internal InitFlags Withheld { get; init; }
 
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its bounds.</exception>
     internal void Validate()

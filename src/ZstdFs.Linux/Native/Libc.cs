@@ -54,6 +54,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "statx", SetLastError = true)]
     internal static partial int Statx(FileDescriptor directory, byte* name, int flags, uint mask, Statx* buffer);
 
+    [LibraryImport(Library, EntryPoint = "statx", SetLastError = true)]
+    internal static partial int StatxOfPath(int directory, byte* path, int flags, uint mask, Statx* buffer);
+
     [LibraryImport(Library, EntryPoint = "fchownat", SetLastError = true)]
     internal static partial int ChangeOwnerAt(FileDescriptor directory, byte* name, uint user, uint group, int flags);
 
@@ -65,6 +68,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "utimensat", SetLastError = true)]
     internal static partial int SetTimesAt(FileDescriptor directory, byte* name, Timestamp* times, int flags);
+
+    [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
+    internal static partial int Control(FileDescriptor file, int command, int argument);
 
     [LibraryImport(Library, EntryPoint = "futimens", SetLastError = true)]
     internal static partial int SetTimes(FileDescriptor file, Timestamp* times);
@@ -119,6 +125,18 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "lgetxattr", SetLastError = true)]
     internal static partial nint LGetXattr(byte* path, byte* name, byte* value, nuint size);
+
+    [LibraryImport(Library, EntryPoint = "getxattr", SetLastError = true)]
+    internal static partial nint GetXattr(byte* path, byte* name, byte* value, nuint size);
+
+    [LibraryImport(Library, EntryPoint = "setxattr", SetLastError = true)]
+    internal static partial int SetXattr(byte* path, byte* name, byte* value, nuint size, int flags);
+
+    [LibraryImport(Library, EntryPoint = "listxattr", SetLastError = true)]
+    internal static partial nint ListXattr(byte* path, byte* names, nuint size);
+
+    [LibraryImport(Library, EntryPoint = "removexattr", SetLastError = true)]
+    internal static partial int RemoveXattr(byte* path, byte* name);
 
     [LibraryImport(Library, EntryPoint = "fgetxattr", SetLastError = true)]
     internal static partial nint FGetXattr(FileDescriptor file, byte* name, byte* value, nuint size);

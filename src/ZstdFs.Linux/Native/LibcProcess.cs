@@ -56,9 +56,6 @@ internal static unsafe partial class LibcProcess
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint SetIoPriority(nint number, nint which, nint who, nint priority);
 
-    [LibraryImport(Library, EntryPoint = "setenv", SetLastError = true)]
-    internal static partial int SetEnvironment(byte* name, byte* value, int overwrite);
-
     [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(PollDescriptor* descriptors, nuint count, int timeoutMs);
 }

@@ -1,4 +1,5 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.Tests.Compression;
 
@@ -7,7 +8,7 @@ internal sealed class FirstLookTests
 {
     private const int FrameBytes = 512 * 1024;
 
-    private readonly CodecPool _codecs = new(2);
+    private readonly CodecPool _codecs = new(2, new StreamBudget(new WindowLimit(Codec.Of(CodecChoice.Auto))));
 
     [OneTimeTearDown]
     public void Free() => _codecs.Dispose();

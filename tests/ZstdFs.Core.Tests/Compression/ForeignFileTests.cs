@@ -3,12 +3,14 @@ using ZstdFs.Core.Compression;
 namespace ZstdFs.Core.Tests.Compression;
 
 /// <summary>Stored files that other programs wrote, read against the original; and ours, read by other programs.</summary>
-internal sealed class ForeignFileTests
+[TestFixture(CodecChoice.Native)]
+[TestFixture(CodecChoice.Managed)]
+internal sealed class ForeignFileTests(CodecChoice codec)
 {
     private TestFolder _folder = null!;
 
     [SetUp]
-    public void SetUp() => _folder = new TestFolder();
+    public void SetUp() => _folder = new TestFolder(codec);
 
     [TearDown]
     public void TearDown() => _folder.Dispose();
@@ -41,7 +43,7 @@ internal sealed class ForeignFileTests
         byte[] content = Samples.Text(command.Contains("-b 777", StringComparison.Ordinal) ? bytes / 10 : bytes);
         string stored = Compress(command, content);
         ReaderCheck.Reads(_folder.Reader(stored), content);
-        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), new FileInfo(stored).Length)?.Bytes, Is.EqualTo(content.Length));
+        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), new FileInfo(stored).Length, _folder.Windows)?.Bytes, Is.EqualTo(content.Length));
     }
 
     [Test]
@@ -50,7 +52,7 @@ internal sealed class ForeignFileTests
         byte[] content = Samples.Text(bytes);
         string stored = Compress(command, content);
         ReaderCheck.Reads(_folder.Reader(stored), content);
-        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), new FileInfo(stored).Length), Is.Null);
+        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), new FileInfo(stored).Length, _folder.Windows), Is.Null);
     }
 
     [Test]
@@ -85,7 +87,7 @@ internal sealed class ForeignFileTests
         StoredFileReader reader = _folder.Reader(stored);
         ReaderCheck.Reads(reader, content);
         Assert.That(reader.Map.EndOfFrames, Is.EqualTo(stored.Length - 13));
-        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), stored.Length)?.Bytes, Is.EqualTo(content.Length));
+        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), stored.Length, _folder.Windows)?.Bytes, Is.EqualTo(content.Length));
     }
 
     [Test]
@@ -95,7 +97,7 @@ internal sealed class ForeignFileTests
         foreach (byte[] stored in new[] { [], empty, [.. empty, .. empty], Samples.Skippable(3), Samples.Table() })
         {
             ReaderCheck.Reads(_folder.Reader(stored), []);
-            Assert.That(FrameScanner.QuickSize(_folder.Open(stored), stored.Length)?.Bytes, Is.Zero);
+            Assert.That(FrameScanner.QuickSize(_folder.Open(stored), stored.Length, _folder.Windows)?.Bytes, Is.Zero);
         }
     }
 
@@ -107,20 +109,22 @@ internal sealed class ForeignFileTests
     }
 
     [Test]
-    public void Scan_DictionaryFrame_SaysThatItIsNotSupported()
+    public void Read_DictionaryFrame_SaysWhichDictionaryAndThatItIsIntact()
     {
         _folder.Write(Samples.Text(112_640), "d");
         _folder.Write(Samples.Text(5000, seed: 9), "f");
-        _folder.Run("split -b 1000 d s. && zstd -q --train s.* --maxdict=4000 -o dict && zstd -q -D dict f -o f.zst");
-        Assert.That(() => _folder.Reader(Path.Combine(_folder.Path, "f.zst")),
-            Throws.InstanceOf<DamagedFrameException>().With.Property("Reason").Contains("dictionary"));
+        _folder.Run("split -b 1000 d s. && zstd -q --train s.* --maxdict=4000 --dictID=77 -o dict && zstd -q -D dict f -o f.zst && zstd -q -D dict < f > stream.zst");
+        using StoredFileReader reader = _folder.Reader(Path.Combine(_folder.Path, "f.zst"));
+        Assert.That(reader.Map.LogicalBytes, Is.EqualTo(5000));
+        Assert.That(() => reader.Read(0, new byte[10]), Throws.InstanceOf<UnsupportedContentException>().With.Message.EqualTo("intact; needs the dictionary with ID 77"));
+        Assert.That(() => _folder.Reader(Path.Combine(_folder.Path, "stream.zst")), Throws.InstanceOf<UnsupportedContentException>().With.Message.Contains("ID 77"));
     }
 
     [Test]
     public void StockZstd_OurFiles_TestsListsAndDecodesThem([Values(0, 1, 4096, 131071, 131072, 131073, 262144, 1_000_000)] int bytes)
     {
         byte[] content = Samples.Text(bytes);
-        byte[] stored = Samples.Stored(content, 131072);
+        byte[] stored = Samples.Stored(content, 131072, codec: codec);
         _folder.Write(stored, "f.zst");
         _folder.Run("zstd -q -t f.zst");
         _folder.Run("zstd -q -l f.zst");

@@ -10,9 +10,9 @@ internal sealed class GoldenFileTests
     private static IEnumerable<string> Names => Directory.EnumerateFiles(Folder, "*.zst").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
 
     [Test]
-    public void Read_GoldenFile_IsTheContent([ValueSource(nameof(Names))] string name)
+    public void Read_GoldenFile_IsTheContent([ValueSource(nameof(Names))] string name, [Values(CodecChoice.Native, CodecChoice.Managed)] CodecChoice codec)
     {
-        using var folder = new TestFolder();
+        using var folder = new TestFolder(codec);
         StoredFileReader reader = folder.Reader(Path.Combine(Folder, name));
         ReaderCheck.Reads(reader, File.ReadAllBytes(Path.Combine(Folder, "content.txt")));
         Assert.That(reader.Map.HasSeekTable, Is.EqualTo(name.StartsWith("seekable", StringComparison.Ordinal)));

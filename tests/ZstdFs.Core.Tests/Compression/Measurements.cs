@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Compression;
@@ -13,28 +14,28 @@ internal sealed class Measurements
     {
         using var folder = new TestFolder { Cache = new FrameCache(64 << 20) };
         byte[] content = Samples.Text(512 << 20);
-        _ = Codec(content);
+        foreach (CodecChoice codec in new[] { CodecChoice.Native, CodecChoice.Managed })
+            Frames(Codec.Of(codec), content);
         foreach (int frameBytes in new[] { 128 << 10, 256 << 10, 512 << 10 })
             RandomReads(folder, content, frameBytes);
         Giant(folder, content);
     }
 
-    private static int Codec(byte[] content)
+    private static void Frames(Codec codec, byte[] content)
     {
         const int frameBytes = 512 << 10;
-        using var encoder = new FrameEncoder(3);
-        using var decoder = new FrameDecoder();
+        using var encoder = new FrameEncoder(codec, 3);
+        using var decoder = new FrameDecoder(codec);
         var frame = new byte[FrameEncoder.BoundBytes(frameBytes)];
         var decoded = new byte[frameBytes];
         int length = encoder.Compress(content.AsSpan(0, frameBytes), frame);
-        Line("compress, level 3, 512 KiB frames, MB/s", frameBytes / 1e6 / Seconds(100, i => encoder.Compress(content.AsSpan(i * frameBytes, frameBytes), frame)));
+        Line(codec.Name + ": compress, level 3, 512 KiB frames, MB/s", frameBytes / 1e6 / Seconds(100, i => encoder.Compress(content.AsSpan(i * frameBytes, frameBytes), frame)));
         length = encoder.Compress(content.AsSpan(0, frameBytes), frame);
-        Line("ratio", (double)frameBytes / length);
-        Line("decode, 512 KiB frames, MB/s", frameBytes / 1e6 / Seconds(500, _ => decoder.Decompress(frame.AsSpan(0, length), decoded)));
+        Line(codec.Name + ": ratio", (double)frameBytes / length);
+        Line(codec.Name + ": decode, 512 KiB frames, MB/s", frameBytes / 1e6 / Seconds(500, _ => decoder.Decompress(frame.AsSpan(0, length), decoded)));
         length = encoder.Compress(content.AsSpan(0, 4096), frame);
-        Line("decode, 4 KiB frame, us", 1e6 * Seconds(5000, _ => decoder.Decompress(frame.AsSpan(0, length), decoded)));
-        Line("compress, 4 KiB frame, us", 1e6 * Seconds(5000, _ => encoder.Compress(content.AsSpan(0, 4096), frame)));
-        return length;
+        Line(codec.Name + ": decode, 4 KiB frame, us", 1e6 * Seconds(5000, _ => decoder.Decompress(frame.AsSpan(0, length), decoded)));
+        Line(codec.Name + ": compress, 4 KiB frame, us", 1e6 * Seconds(5000, _ => encoder.Compress(content.AsSpan(0, 4096), frame)));
     }
 
     private static void RandomReads(TestFolder folder, byte[] content, int frameBytes)
@@ -43,7 +44,7 @@ internal sealed class Measurements
         FileDescriptor stored = folder.Open(path);
         long bytes = new FileInfo(path).Length;
         string kib = $"{frameBytes >> 10} KiB frames: ";
-        Line(kib + "scan by seek table, us", 1e6 * Seconds(100, _ => FrameScanner.Scan(stored, bytes)));
+        Line(kib + "scan by seek table, us", 1e6 * Seconds(100, _ => FrameScanner.Scan(stored, bytes, folder.Windows)));
         StoredFileReader reader = folder.Reader(path);
         var buffer = new byte[4096];
         var random = new Random(5);
@@ -63,8 +64,8 @@ internal sealed class Measurements
         FileDescriptor stored = folder.Open(path), unsized = folder.Open(streamed);
         long bytes = new FileInfo(path).Length;
         Line("giant: stored MB", bytes / 1e6);
-        Line("giant: scan 512 MiB single frame, ms", 1e3 * Seconds(20, _ => FrameScanner.Scan(stored, bytes)));
-        Line("giant: scan the same without content size, ms", 1e3 * Seconds(1, _ => FrameScanner.Scan(unsized, new FileInfo(streamed).Length)));
+        Line("giant: scan 512 MiB single frame, ms", 1e3 * Seconds(20, _ => FrameScanner.Scan(stored, bytes, folder.Windows)));
+        Line("giant: scan the same without content size, ms", 1e3 * Seconds(1, _ => FrameScanner.Scan(unsized, new FileInfo(streamed).Length, folder.Windows)));
         StoredFileReader reader = folder.Reader(path);
         var buffer = new byte[4096];
         Line("giant: first 4 KiB, ms", 1e3 * Seconds(1, _ => reader.Read(0, buffer)));

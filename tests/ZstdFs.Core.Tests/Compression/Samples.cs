@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.Tests.Compression;
 
@@ -31,19 +32,19 @@ internal static class Samples
         return content;
     }
 
-    internal static byte[] Frame(ReadOnlySpan<byte> content, int level = 3)
+    internal static byte[] Frame(ReadOnlySpan<byte> content, int level = 3, CodecChoice codec = CodecChoice.Auto)
     {
-        using var encoder = new FrameEncoder(level);
+        using var encoder = new FrameEncoder(Codec.Of(codec), level);
         var frame = new byte[FrameEncoder.BoundBytes(content.Length)];
         return frame[..encoder.Compress(content, frame)];
     }
 
     /// <summary>A stored file as this file system writes it.</summary>
-    internal static byte[] Stored(ReadOnlySpan<byte> content, int frameBytes, int level = 3)
+    internal static byte[] Stored(ReadOnlySpan<byte> content, int frameBytes, int level = 3, CodecChoice codec = CodecChoice.Auto)
     {
         var file = new MemoryStream();
         var entries = new List<SeekTableEntry>();
-        using var encoder = new FrameEncoder(level);
+        using var encoder = new FrameEncoder(Codec.Of(codec), level);
         var frame = new byte[FrameEncoder.BoundBytes(frameBytes)];
         for (int done = 0; done < content.Length || entries.Count == 0; done += frameBytes)
         {

@@ -52,6 +52,32 @@ internal sealed class SeekTableTests
         ReaderCheck.Reads(reader, content);
     }
 
+    [Test]
+    public void Scan_TableWithSkippableFrames_IsUsed_AndTheFramesAreStillOfOneLength()
+    {
+        byte[] content = Samples.Text(250);
+        byte[][] frames = [Samples.Frame(content.AsSpan(0, 100)), Samples.Frame(content.AsSpan(100, 100)), Samples.Frame(content.AsSpan(200))];
+        byte[] padding = Samples.Skippable(30), two = [.. Samples.Skippable(3), .. Samples.Skippable(0, 7)];
+        byte[] table = Samples.Table(new((uint)frames[0].Length, 100), new((uint)padding.Length, 0), new((uint)frames[1].Length, 100),
+            new((uint)two.Length, 0), new((uint)frames[2].Length, 50));
+        StoredFileReader reader = _folder.Reader((byte[])[.. frames[0], .. padding, .. frames[1], .. two, .. frames[2], .. table]);
+        Assert.That(reader.Map.HasSeekTable && reader.Map.IsUniform(100));
+        Assert.That(reader.Map.FrameCount, Is.EqualTo(3));
+        ReaderCheck.Reads(reader, content);
+    }
+
+    [Test]
+    public void Scan_TableThatCallsAFrameWithContentSkippable_IsNotBelieved()
+    {
+        byte[] content = Samples.Text(300);
+        byte[][] frames = [Samples.Frame(content.AsSpan(0, 100)), Samples.Frame(content.AsSpan(100, 100)), Samples.Frame(content.AsSpan(200))];
+        byte[] padding = Samples.Skippable(30);
+        byte[] table = Samples.Table(new((uint)frames[0].Length, 100), new((uint)(padding.Length + frames[1].Length), 0), new((uint)frames[2].Length, 100));
+        StoredFileReader reader = _folder.Reader((byte[])[.. frames[0], .. padding, .. frames[1], .. frames[2], .. table]);
+        Assert.That(reader.Map.HasSeekTable, Is.False);
+        ReaderCheck.Reads(reader, content);
+    }
+
     /// <summary>A table that lies about the lengths of frames which are all in order is not believed; the file reads as it is.</summary>
     [Test]
     public void Scan_TableAtOddsWithTheFrames_IsIgnored()

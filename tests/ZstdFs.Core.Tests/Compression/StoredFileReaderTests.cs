@@ -2,12 +2,14 @@ using ZstdFs.Core.Compression;
 
 namespace ZstdFs.Core.Tests.Compression;
 
-internal sealed class StoredFileReaderTests
+[TestFixture(CodecChoice.Native)]
+[TestFixture(CodecChoice.Managed)]
+internal sealed class StoredFileReaderTests(CodecChoice codec)
 {
     private TestFolder _folder = null!;
 
     [SetUp]
-    public void SetUp() => _folder = new TestFolder { Cache = new FrameCache(1 << 20) };
+    public void SetUp() => _folder = new TestFolder(codec) { Cache = new FrameCache(1 << 20) };
 
     [TearDown]
     public void TearDown() => _folder.Dispose();

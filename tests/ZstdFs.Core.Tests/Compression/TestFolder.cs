@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Text;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Compression;
 
 /// <summary>A temporary folder, the stock tools run in it, and readers of the files in it.</summary>
-internal sealed class TestFolder : IDisposable
+internal sealed class TestFolder(CodecChoice codec = CodecChoice.Auto) : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
     private int _files;
@@ -16,7 +17,9 @@ internal sealed class TestFolder : IDisposable
 
     internal FrameCache Cache { get; init; } = new(16 << 20);
 
-    internal CodecPool Codecs { get; init; } = new(4);
+    internal CodecPool Codecs { get; init; } = new(4, new StreamBudget(new WindowLimit(Codec.Of(codec))));
+
+    internal WindowLimit Windows => Codecs.Streams.Windows;
 
     internal string Write(byte[] content, string? name = null)
     {
@@ -47,7 +50,7 @@ internal sealed class TestFolder : IDisposable
     {
         FileDescriptor stored = Open(path);
         long bytes = new FileInfo(path).Length;
-        FrameMap map = intact ? FrameScanner.ScanIntact(stored, bytes).Map : FrameScanner.Scan(stored, bytes);
+        FrameMap map = intact ? FrameScanner.ScanIntact(stored, bytes, Windows).Map : FrameScanner.Scan(stored, bytes, Windows);
         var reader = new StoredFileReader(stored, map, ++_cacheIds, Cache, Codecs, spill ? Spill : null);
         _owned.Add(reader);
         return reader;
@@ -55,7 +58,7 @@ internal sealed class TestFolder : IDisposable
 
     internal StoredFileReader Reader(byte[] stored, bool spill = true, bool intact = false) => Reader(Write(stored), spill, intact);
 
-    internal FrameMap Scan(byte[] stored) => FrameScanner.Scan(Open(stored), stored.Length);
+    internal FrameMap Scan(byte[] stored) => FrameScanner.Scan(Open(stored), stored.Length, Windows);
 
     /// <summary>Runs a shell command in the folder; it must succeed. Returns what it put out.</summary>
     internal byte[] Run(string command)

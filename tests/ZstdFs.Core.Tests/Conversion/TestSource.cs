@@ -56,6 +56,14 @@ internal sealed class TestSource : IDisposable, IConversionObserver, ICheckObser
         work(source, state);
     }
 
+    /// <summary>Leaves the journal of one file's conversion, as a run that was killed does.</summary>
+    internal void WithJournal(SwapJob job)
+    {
+        Assert.That(SystemCallsAt.Open(Name($"{Path}/.zstdfs"), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor folder), Is.GreaterThanOrEqualTo(0));
+        using (folder)
+            Assert.That(ConversionJournal.Of([job], keepsFolderTimes: false).Write(folder, slot: 0), Is.GreaterThanOrEqualTo(0));
+    }
+
     public void Left(ReadOnlySpan<byte> path, LeftReason reason, string detail)
     {
         string text = $"{Encoding.UTF8.GetString(path)}: {reason}";

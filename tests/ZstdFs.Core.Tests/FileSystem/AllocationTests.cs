@@ -7,7 +7,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Tests.FileSystem;
 
 /// <summary>Managed memory that an op takes in steady state, from the protocol layer's call to the source and back: none.</summary>
-internal sealed class AllocationTests : IEventLog
+[TestFixture(CodecChoice.Native)]
+[TestFixture(CodecChoice.Managed)]
+internal sealed class AllocationTests(CodecChoice codec) : IEventLog
 {
     private const int WarmUpRounds = 3_000, Rounds = 3_000;
     private const ulong Root = 1;
@@ -23,7 +25,7 @@ internal sealed class AllocationTests : IEventLog
     public void Open()
     {
         Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(_folder + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
-        _fileSystem = ZstdFileSystem.Open(root, new FileSystemOptions(), this);
+        _fileSystem = ZstdFileSystem.Open(root, new FileSystemOptions { Codec = codec }, this);
         new Random(1).NextBytes(_data);
     }
 
@@ -60,6 +62,17 @@ internal sealed class AllocationTests : IEventLog
         });
     }
 
+    /// <summary>Rewound, so that the folder is read each time.</summary>
+    [Test]
+    public void ListingAnOpenFolder_AllocatesNothing()
+    {
+        Assert.That(_fileSystem.Create(_context, Root, new NativeName(Name), OpenFlags.ReadWrite, 0x81A4, 0, out FuseEntryOut entry, out FuseOpenOut open), Is.Zero);
+        _fileSystem.Release(_context, entry.NodeId, open.Handle, 0);
+        Assert.That(_fileSystem.OpenDirectory(_context, Root, 0, out FuseOpenOut folder), Is.Zero);
+        Assert.That(Measured(_ => List(folder.Handle)), Is.Zero, "bytes in READDIR");
+        _fileSystem.ReleaseDirectory(_context, Root, folder.Handle);
+    }
+
     [TearDown]
     public void Remove() => Assert.That(_fileSystem.Unlink(_context, Root, new NativeName(Name)), Is.Zero);
 
@@ -86,6 +99,14 @@ internal sealed class AllocationTests : IEventLog
         Span<byte> data = stackalloc byte[4096];
         if (_fileSystem.Read(_context, node, handle, offset, data) != data.Length)
             throw new InvalidOperationException("READ");
+    }
+
+    private void List(ulong handle)
+    {
+        Span<byte> entries = stackalloc byte[4096];
+        var writer = new DirectoryWriter(entries, plus: false);
+        if (_fileSystem.ReadDirectory(_context, Root, handle, 0, ref writer) != 0 || writer.BytesWritten != 3 * 32)
+            throw new InvalidOperationException("READDIR");
     }
 
     private void Lookup(ulong node)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using System.Text.Json;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
@@ -13,6 +14,7 @@ internal sealed class MountedSource : IDisposable, IEventLog
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("zstdfs-test-").FullName;
     private readonly FileSystemOptions _options;
+    private readonly InitFlags _withheld;
     private readonly List<string> _log = [];
     private FuseMount _mount = null!;
     private FuseSession _session = null!;
@@ -20,9 +22,10 @@ internal sealed class MountedSource : IDisposable, IEventLog
 
     /// <param name="options">How to mount.</param>
     /// <param name="prepare">A shell command that fills the source.</param>
-    internal MountedSource(FileSystemOptions? options = null, string? prepare = null)
+    /// <param name="withheld">What the kernel is taken not to know.</param>
+    internal MountedSource(FileSystemOptions? options = null, string? prepare = null, InitFlags withheld = 0)
     {
-        _options = options ?? new FileSystemOptions();
+        (_options, _withheld) = (options ?? new FileSystemOptions(), withheld);
         Directory.CreateDirectory(Source);
         Directory.CreateDirectory(Mount);
         if (prepare is not null)
@@ -65,7 +68,7 @@ internal sealed class MountedSource : IDisposable, IEventLog
     }
 
     /// <summary>Runs a shell command with the mount as its folder; fails the test unless it exits with 0. Returns what it printed.</summary>
-    internal string Shell(string command, int seconds = 60)
+    internal string Shell(string command, int seconds = 240)
     {
         var start = new ProcessStartInfo("/bin/bash", ["-c", "set -euo pipefail; " + command]) { WorkingDirectory = Mount, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["SRC"] = Source;
@@ -86,7 +89,7 @@ internal sealed class MountedSource : IDisposable, IEventLog
         Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(Source + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
         _fileSystem = ZstdFileSystem.Open(root, _options, this);
         _mount = FuseMount.Mount(Mount, new FuseMountOptions { Source = Source, AllowOther = true });
-        _session = new FuseSession(_mount.Device, _fileSystem, new SessionOptions { ExportSupport = true, OnFailure = (op, node, failure) => Error($"{op} of node {node}: {failure}") });
+        _session = new FuseSession(_mount.Device, _fileSystem, new SessionOptions { ExportSupport = true, Withheld = _withheld, OnFailure = _fileSystem.ReportFailure });
         _session.Start();
         Assert.That(_session.WaitUntilServing(TimeSpan.FromSeconds(10)), Is.True);
     }
@@ -105,6 +108,19 @@ internal sealed class MountedSource : IDisposable, IEventLog
         Assert.That(_fileSystem.Drain(), Is.Zero, "drain");
         _mount.Device.Dispose();
         _fileSystem.Dispose();
+        Assert.That(Log.Where(line => line.Contains(BoundedLog.UnexpectedWords, StringComparison.Ordinal)), Is.Empty);
+    }
+
+    /// <summary>An operation that ends in this exception. Returns how many the mount counts that it was not prepared for, and takes them out of the log.</summary>
+    internal long Fail(Exception exception)
+    {
+        _fileSystem.ReportFailure(FuseOpcode.Read, 1, exception);
+        byte[] status = new byte[ControlCommands.StatusBytes];
+        Assert.That(_fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Status, 0, default, status), Is.Zero);
+        lock (_log)
+            _log.RemoveAll(line => line.Contains(BoundedLog.UnexpectedWords, StringComparison.Ordinal));
+        using JsonDocument json = JsonDocument.Parse(status.AsMemory(0, Array.IndexOf(status, (byte)0)));
+        return json.RootElement.GetProperty("unexpected_failures").GetInt64();
     }
 
     public void Information(string message) => Add(message);

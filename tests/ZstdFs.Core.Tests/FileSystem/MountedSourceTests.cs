@@ -1,3 +1,5 @@
+using ZstdFs.Core.Compression;
+
 namespace ZstdFs.Core.Tests.FileSystem;
 
 /// <summary>Real mounts, used by real programs; what arrives in the source is judged by stock zstd.</summary>
@@ -37,6 +39,15 @@ internal sealed class MountedSourceTests
         mounted.Remount();
         mounted.Shell("cmp f \"$SRC/../plain\"");
         Assert.That(mounted.Log, Is.Empty);
+    }
+
+    [Test]
+    public void ExceptionThatNothingWasPreparedFor_IsCounted_AndDamageIsNot()
+    {
+        using var mounted = new MountedSource();
+        Assert.That(mounted.Fail(new DamagedFrameException("a frame")), Is.Zero);
+        Assert.That(mounted.Fail(new InvalidOperationException("a fault")), Is.EqualTo(1));
+        Assert.That(mounted.Fail(new InvalidOperationException("a fault")), Is.EqualTo(2));
     }
 
     [Test]

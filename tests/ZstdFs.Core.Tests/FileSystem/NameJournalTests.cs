@@ -33,17 +33,20 @@ internal sealed class NameJournalTests : IEventLog
             JournaledName first = new(Encoding.UTF8.GetBytes("d/below"), Terminated(moved), Number(source, $"s/{from}"));
             JournaledName second = new(Encoding.UTF8.GetBytes("d/below"), Terminated(other), Number(source, $"d/below/{other}"));
             JournaledName? destination = exchanges ? new JournaledName(Encoding.UTF8.GetBytes("s"), Terminated(otherIsStored ? "a.zst" : "a"), 0) : null;
-            Assert.Throws<Crash>(() => journal.Run(first, second, destination, () =>
+            Assert.Throws<Crash>(() => journal.Run(first, second, destination, Steps(() =>
             {
                 Assert.That(journal.Sequence % 2, Is.EqualTo(1));
                 if (firstStepIsDone)
                     File.Move($"{source.Path}/s/{from}", $"{source.Path}/d/below/{moved}");
                 throw new Crash();
-            }));
+            })));
             Assert.That(journal.Sequence % 2, Is.Zero);
             afterwards?.Invoke();
         });
     }
+
+    private static TwoSteps Steps(Func<int> first, Func<int>? second = null, Func<int>? undo = null) =>
+        new((1, "a"u8.ToArray()), (2, "b"u8.ToArray()), first, second ?? (static () => 0), undo ?? (static () => 0));
 
     private static ulong Number(TestSource source, string name)
     {
@@ -77,6 +80,20 @@ internal sealed class NameJournalTests : IEventLog
         Assert.That(Recover(source), Is.EqualTo(left), "a second recovery finds nothing to do");
     }
 
+    [TestCase("d.zst", "d.zs%", TestName = "FolderOfAnEscapedName_IsFound")]
+    [TestCase("d.zst", "d.zst", TestName = "FolderOfAnEarlierVersion_IsFound")]
+    [TestCase("d.zs%", "d.zs%%", TestName = "FolderOfANameThatLooksEscaped_IsFound")]
+    public void Folder(string logical, string inSource)
+    {
+        using var source = new TestSource();
+        source.Write($"{inSource}/b.zst", [4]);
+        source.Write($"{inSource}/b", [1]);
+        source.WithState((tree, state) => Assert.Throws<Crash>(() => new NameJournal(tree, state, this).Run(
+            new JournaledName(Encoding.UTF8.GetBytes(logical), Terminated("b"), Number(source, $"{inSource}/b")),
+            new JournaledName(Encoding.UTF8.GetBytes(logical), Terminated("b.zst"), Number(source, $"{inSource}/b.zst")), null, Steps(static () => throw new Crash()))));
+        Assert.That(Recover(source), Is.EqualTo($"{inSource} {inSource}/b"));
+    }
+
     [Test]
     public void WhatSomebodyElsePutThereSince_IsNotTouched()
     {
@@ -87,6 +104,40 @@ internal sealed class NameJournalTests : IEventLog
             source.Write("d/below/b.zst", [9, 9]);
         });
         Assert.That(Recover(source), Is.EqualTo("d d/below d/below/b d/below/b.zst d/kept s"));
+    }
+
+    [Test]
+    public void WayBackThatFails_IsTriedAgainAndItsNamesWaitForIt()
+    {
+        const int Refused = -(int)Errno.EIO;
+        using var source = new TestSource();
+        source.Write("s/a.zst", [1, 2, 3]);
+        source.Write("d/b", [4]);
+        int refusals = 3;
+        source.WithState((tree, state) =>
+        {
+            var journal = new NameJournal(tree, state, this);
+            var moved = new JournaledName("d"u8.ToArray(), Terminated("b.zst"), Number(source, "s/a.zst"));
+            var other = new JournaledName("d"u8.ToArray(), Terminated("b"), Number(source, "d/b"));
+            TwoSteps steps = Steps(
+                () => { File.Move($"{source.Path}/s/a.zst", $"{source.Path}/d/b.zst"); return 0; },
+                static () => Refused,
+                () =>
+                {
+                    if (refusals-- > 0)
+                        return Refused;
+                    File.Move($"{source.Path}/d/b.zst", $"{source.Path}/s/a.zst");
+                    return 0;
+                });
+            Assert.That(journal.Run(moved, other, null, steps), Is.EqualTo(Refused));
+            Assert.That(File.Exists($"{source.Path}/.zstdfs/names"), "a mount that dies now leaves the journal to the next");
+            Assert.That(journal.Settle(1, "a"u8), Is.EqualTo(Refused), "a name that leads to something else at this moment");
+            Assert.That(journal.Settle(1, "c"u8), Is.Zero, "another name does not suffer");
+            Assert.That(journal.Settle(2, "b"u8), Is.Zero);
+            Assert.That(File.Exists($"{source.Path}/s/a.zst") && File.Exists($"{source.Path}/d/b"));
+            Assert.That(File.Exists($"{source.Path}/.zstdfs/names"), Is.False);
+        });
+        Assert.That(Recover(source), Is.EqualTo("d d/b s s/a.zst"));
     }
 
     [TestCase(0)]

@@ -41,6 +41,21 @@ internal sealed class NodeTableTests
     }
 
     [Test]
+    public void NameThatWasTakenSinceItWasLookedUp_IsNotTheFiles()
+    {
+        var table = new NodeTable(_store, () => { });
+        long looked = table.TakenNames;
+        Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "old"u8, onlyName: true, looked, out Node file), Is.True);
+        table.NoteTakenName();
+        table.AddLink(file, table.Root, "new"u8, only: true);
+        Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "old"u8, onlyName: true, looked, out Node same), Is.False);
+        Assert.That(same, Is.SameAs(file), "a reference, which is given back");
+        Assert.That(table.Forget(30, 1), Is.Null);
+        Assert.That(file.IsOnlyLink(table.Root, "new"u8), Is.True);
+        Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "new"u8, onlyName: true, looked, out _), Is.True, "it is known");
+    }
+
+    [Test]
     public void DeletedNode_LeavesTheStore()
     {
         var table = new NodeTable(_store, () => { });

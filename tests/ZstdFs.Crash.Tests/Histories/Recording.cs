@@ -61,7 +61,7 @@ internal sealed class Recording
         using (writesBack ? new WriteBack(point, source, seed) : null)
         {
             var chance = new Random(seed);
-            run(new Workload(mount.Point, history, chance, () => Assert.That(fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Sync, 0, default, default), Is.Zero)), chance);
+            run(new Workload(new MountedFiles(mount.Point), history, chance, () => Assert.That(fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Sync, 0, default, default), Is.Zero)), chance);
         }
         Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
         history.AllIsDurable();

@@ -1,16 +1,10 @@
-using System.Globalization;
-using ZstdFs.Crash.Tests.Disks;
-using ZstdFs.Linux;
-
 namespace ZstdFs.Crash.Tests.Histories;
 
-/// <summary>What a program does through the mount, noted in the history as it goes.</summary>
-internal sealed class Workload(string mount, History history, Random chance, Action synchronizeAll)
+/// <summary>What a program does with files, noted in the history as it goes.</summary>
+internal sealed class Workload(IFiles files, History history, Random chance, Action synchronizeAll)
 {
     /// <summary>Larger than what a close commits itself.</summary>
     internal const int LargeBytes = (2 * 1024 * 1024) + 150_001;
-
-    internal string At(string path) => Path.Combine(mount, path);
 
     internal bool Has(string path) => history.Current(path) is not null;
 
@@ -36,7 +30,7 @@ internal sealed class Workload(string mount, History history, Random chance, Act
         byte[] content = Content(bytes);
         NoteMade(path);
         history.Becomes(path, content);
-        File.WriteAllBytes(At(path), content);
+        files.Replace(path, content);
     }
 
     /// <summary>Opens, appends, closes.</summary>
@@ -45,9 +39,8 @@ internal sealed class Workload(string mount, History history, Random chance, Act
         byte[] more = Content(bytes);
         NoteMade(path);
         history.Becomes(path, [.. history.Current(path) ?? [], .. more]);
-        using var file = new FileStream(At(path), FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite, 0);
-        file.Seek(0, SeekOrigin.End);
-        file.Write(more);
+        using IOpenedFile file = files.Open(path, creates: true, writeOnly: true);
+        file.Write(history.Current(path)!.Length - more.Length, more);
     }
 
     /// <summary>Opens, overwrites a part, closes.</summary>
@@ -55,9 +48,8 @@ internal sealed class Workload(string mount, History history, Random chance, Act
     {
         byte[] patch = Content(bytes);
         history.Becomes(path, Patched(history.Current(path)!, offset, patch));
-        using var file = new FileStream(At(path), FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0);
-        file.Position = offset;
-        file.Write(patch);
+        using IOpenedFile file = files.Open(path, creates: false, writeOnly: true);
+        file.Write(offset, patch);
     }
 
     internal static byte[] Patched(byte[] content, int offset, byte[] patch)
@@ -73,22 +65,21 @@ internal sealed class Workload(string mount, History history, Random chance, Act
         byte[] next = history.Current(path)!;
         Array.Resize(ref next, bytes);
         history.Becomes(path, next);
-        using var file = new FileStream(At(path), FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0);
+        using IOpenedFile file = files.Open(path, creates: false, writeOnly: true);
         file.SetLength(bytes);
     }
 
     internal void Synchronize(string path)
     {
-        using (var file = new FileStream(At(path), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 0))
-            file.Flush(flushToDisk: true);
+        using (IOpenedFile file = files.Open(path, creates: false, writeOnly: false))
+            file.Synchronize();
         history.IsDurable(path);
     }
 
     /// <summary>fsync(2) of a folder: names as they are now.</summary>
     internal void SynchronizeFolder(string path = "")
     {
-        using (FileDescriptor folder = OpenNative(path, OpenFlags.ReadOnly | OpenFlags.Directory))
-            Assert.That(SystemCallsFile.Synchronize(folder), Is.Zero);
+        files.SynchronizeFolder(path);
         history.NamesAreDurable(path);
     }
 
@@ -97,23 +88,20 @@ internal sealed class Workload(string mount, History history, Random chance, Act
     {
         byte[] patch = Content(bytes);
         history.Becomes(path, Patched(history.Current(path)!, offset, patch));
-        using FileDescriptor file = OpenNative(path, OpenFlags.ReadWrite | flag);
-        Assert.That(SystemCallsFile.Write(file, offset, patch), Is.Zero);
+        using IOpenedFile file = files.Open(path, creates: false, writeOnly: false, flag);
+        file.Write(offset, patch);
         history.IsDurable(path);
         history.IsWrittenAfterSync(path);
     }
 
-    /// <summary>
-    /// Overwrites a part through a shared mapping, and calls msync(2). In a process of its own: a page fault that this one serves itself stops its garbage collector for ever.
-    /// </summary>
+    /// <summary>Overwrites a part through a shared mapping, and calls msync(2).</summary>
     internal void WriteMapped(string path, int offset, int bytes)
     {
         byte[] patch = Content(bytes);
         byte[] next = Patched(history.Current(path)!, offset, patch);
         history.Becomes(path, next);
         history.IsWrittenAfterSync(path);
-        const string Script = "import mmap, sys; f = open(sys.argv[1], 'r+b'); m = mmap.mmap(f.fileno(), 0); p = bytes.fromhex(sys.argv[3]); a = int(sys.argv[2]); m[a:a + len(p)] = p; m.flush()";
-        Ext4.Run("python3", "-c", Script, At(path), offset.ToString(CultureInfo.InvariantCulture), Convert.ToHexString(patch));
+        files.WriteMapped(path, offset, patch);
         history.IsDurable(path);
     }
 
@@ -121,46 +109,40 @@ internal sealed class Workload(string mount, History history, Random chance, Act
     internal void WriteUnnamed(string path, int bytes)
     {
         byte[] content = Content(bytes);
-        using FileDescriptor folder = OpenNative("", OpenFlags.PathOnly | OpenFlags.Directory);
-        Assert.That(SystemCallsAt.Open(folder, new NativeName(Ext4.Native(".")), OpenFlags.ReadWrite | OpenFlags.TemporaryFile, 0b110_100_100, out FileDescriptor file), Is.GreaterThanOrEqualTo(0));
-        using (file)
-        {
-            Assert.That(SystemCallsFile.Write(file, 0, content), Is.Zero);
-            Assert.That(SystemCallsFile.Synchronize(file), Is.Zero);
-            history.Becomes(path, content);
-            Assert.That(SystemCallsAt.Link(file, folder, new NativeName(Ext4.Native(path))), Is.Zero);
-        }
+        Action name = files.WriteUnnamed(path, content);
+        history.Becomes(path, content);
+        name();
     }
 
     internal void Exchange(string one, string other)
     {
         history.AreExchanged(one, other);
-        using FileDescriptor folder = OpenNative("", OpenFlags.PathOnly | OpenFlags.Directory);
-        Assert.That(SystemCallsAt.Rename(folder, new NativeName(Ext4.Native(one)), folder, new NativeName(Ext4.Native(other)), RenameFlags.Exchange), Is.Zero);
+        files.Exchange(one, other);
     }
 
-    internal void MakeFolder(string path) => Directory.CreateDirectory(At(path));
+    /// <summary>Exchanges a file and a folder that holds one file: the source needs two steps for that.</summary>
+    internal void ExchangeWithFolder(string file, string folder, string below)
+    {
+        history.IsRenamed($"{folder}/{below}", $"{file}/{below}");
+        history.IsRenamed(file, folder);
+        files.Exchange(file, folder);
+    }
+
+    internal void MakeFolder(string path) => files.MakeFolder(path);
 
     /// <summary>Renames a folder; every file below it comes to another path.</summary>
     internal void RenameFolder(string from, string to)
     {
         foreach (string path in history.Paths.Where(p => p.StartsWith(from + '/', StringComparison.Ordinal) && Has(p)).ToArray())
             history.IsRenamed(path, to + path[from.Length..]);
-        Directory.Move(At(from), At(to));
+        files.Rename(from, to);
     }
 
     /// <summary>Attributes that are no content: mode and an extended attribute.</summary>
     internal void SetAttributes(string path)
     {
-        File.SetUnixFileMode(At(path), (UnixFileMode)chance.Next(0b110_000_000, 0b111_111_111));
-        using FileDescriptor file = OpenNative(path, OpenFlags.ReadWrite);
-        Assert.That(ExtendedAttributes.Set(file, new NativeName(Ext4.Native("user.note")), Content(chance.Next(1, 60)), 0), Is.Zero);
-    }
-
-    private FileDescriptor OpenNative(string path, int flags)
-    {
-        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(At(path))), flags, out FileDescriptor file), Is.GreaterThanOrEqualTo(0), path);
-        return file;
+        files.SetMode(path, (UnixFileMode)chance.Next(0b110_000_000, 0b111_111_111));
+        files.SetAttribute(path, "user.note", Content(chance.Next(1, 60)));
     }
 
     internal void SynchronizeAll()
@@ -172,19 +154,19 @@ internal sealed class Workload(string mount, History history, Random chance, Act
     internal void Rename(string from, string to)
     {
         history.IsRenamed(from, to);
-        File.Move(At(from), At(to), overwrite: true);
+        files.Rename(from, to);
     }
 
     internal void Link(string from, string to)
     {
         history.TakesOver(from, to);
-        Ext4.Run("ln", At(from), At(to));
+        files.Link(from, to);
     }
 
     internal void Delete(string path)
     {
         history.Becomes(path, null);
-        File.Delete(At(path));
+        files.Delete(path);
     }
 
     /// <summary>A write by one of a file's names shows under all.</summary>
@@ -198,7 +180,7 @@ internal sealed class Workload(string mount, History history, Random chance, Act
     internal OpenFile Open(string path)
     {
         NoteMade(path);
-        return new OpenFile(this, history, path);
+        return new OpenFile(this, history, path, files.Open(path, creates: true, writeOnly: false));
     }
 
     internal sealed class OpenFile : IDisposable
@@ -206,15 +188,14 @@ internal sealed class Workload(string mount, History history, Random chance, Act
         private readonly Workload _workload;
         private readonly History _history;
         private readonly string _path;
-        private readonly FileStream _file;
+        private readonly IOpenedFile _file;
         private byte[] _content;
         private bool _isDirty;
 
-        internal OpenFile(Workload workload, History history, string path)
+        internal OpenFile(Workload workload, History history, string path, IOpenedFile file)
         {
-            (_workload, _history, _path) = (workload, history, path);
+            (_workload, _history, _path, _file) = (workload, history, path, file);
             _content = history.Current(path)!;
-            _file = new FileStream(workload.At(path), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite, 0);
         }
 
         internal int Length => _content.Length;
@@ -233,11 +214,18 @@ internal sealed class Workload(string mount, History history, Random chance, Act
             Write(offset, patch);
         }
 
+        internal void SetLength(int bytes)
+        {
+            _content = [.. _content];
+            Array.Resize(ref _content, bytes);
+            _file.SetLength(bytes);
+            _isDirty = true;
+        }
+
         private void Write(int offset, byte[] patch)
         {
             _content = Patched(_content, offset, patch);
-            _file.Position = offset;
-            _file.Write(patch);
+            _file.Write(offset, patch);
             _isDirty = true;
         }
 
@@ -246,7 +234,7 @@ internal sealed class Workload(string mount, History history, Random chance, Act
             if (_isDirty)
                 _history.Becomes(_path, _content);
             _isDirty = false;
-            _file.Flush(flushToDisk: true);
+            _file.Synchronize();
             _history.IsDurable(_path);
             _history.IsWrittenAfterSync(_path);
         }

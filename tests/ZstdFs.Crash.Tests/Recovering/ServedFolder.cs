@@ -50,5 +50,11 @@ internal static class SourceFolders
         return folder;
     }
 
+    internal static FileDescriptor OpenFile(string path)
+    {
+        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(path)), OpenFlags.ReadOnly, out FileDescriptor file), Is.GreaterThanOrEqualTo(0), path);
+        return file;
+    }
+
     internal static ZstdFileSystem Open(string path, IEventLog log) => ZstdFileSystem.Open(OpenFolder(path), new FileSystemOptions { Jobs = 1 }, log);
 }

@@ -182,4 +182,24 @@ internal sealed class MountLifeTests
         Assert.That(Shell.Run($"touch '{folder.Mount}/b'").Error, Does.Contain("Read-only file system"));
         folder.Unmount();
     }
+
+    [Test]
+    public void SourceWithoutUserAttributes_IsServedAndSaysSoOnce()
+    {
+        TestMachine.RequireRoot("mounting ramfs");
+        string place = TestMachine.CreateFolder();
+        Shell.Get($"mount -t ramfs none '{place}'");
+        try
+        {
+            using MountedFolder folder = MountedFolder.Create(new MountSetup { SourceParent = place });
+            Shell.Get($"echo hello > '{folder.Mount}/a'");
+            folder.Unmount();
+            Assert.That(folder.Log.Split("user attributes"), Has.Length.EqualTo(2), folder.Log);
+            Assert.That(Shell.Get($"zstd -qdc '{folder.Source}/a.zst'"), Is.EqualTo("hello"));
+        }
+        finally
+        {
+            Shell.Get($"umount '{place}' && rmdir '{place}'");
+        }
+    }
 }

@@ -70,6 +70,7 @@ internal sealed class MountUserTests
 
     [TestCase("noexec,nosuid,nodev,noatime", "noexec", "nosuid", "nodev", "noatime")]
     [TestCase("ro", "ro")]
+    [TestCase("nosymfollow,strictatime,lazytime", "nosymfollow")]
     [TestCase("defaults", "rw", "nosuid", "nodev", "default_permissions")]
     public void MountOptions_ReachTheKernel(string list, params string[] expected)
     {

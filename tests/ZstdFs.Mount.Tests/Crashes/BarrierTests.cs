@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ZstdFs.Mount.Tests.Harness;
+using ZstdFs.Mount.Tests.Passthrough;
 
 namespace ZstdFs.Mount.Tests.Crashes;
 
@@ -75,6 +76,23 @@ internal sealed class BarrierTests
         Assert.That(File.Exists(Path.Combine(folder.Mount, "folder/named")), Is.True);
         folder.Unmount();
         Shell.Get($"find '{folder.Source}' -name '*.zst' -print0 | xargs -0 -r zstd -qt");
+    }
+
+    /// <summary>No descriptor is open whose close would make the kernel write, and each page waits in the kernel alone.</summary>
+    [Test]
+    public void Sync_StoresWhatProgramsStoredThroughMappings([Values(5000, 3_000_000, 60_000_000)] int size)
+    {
+        using MountedFolder folder = MountedFolder.Create();
+        LentFile.Run(folder, $$"""
+            write_whole("f", b"text " * {{size / 5}}, synced=False)
+            sync()
+            fd = os.open("f", os.O_RDWR); mapping = Mapping(fd); os.close(fd)
+            for i in range(5):
+                for at in [*range(0, {{size}}, 4096), {{size - 1}}]: mapping[at:at + 1] = bytes([i])
+                sync()
+                assert stored() == bytes(mapping), i
+            mapping.close()
+            """);
     }
 
     private static byte[] Content(int size)

@@ -33,7 +33,7 @@ internal sealed class RandomKillTests
             Thread.Sleep(chance.Next(400));
             folder.Kill();
             foreach (Thread thread in threads)
-                Assert.That(thread.Join(TimeSpan.FromSeconds(60)), Is.True, "a program hangs in a mount whose daemon is dead");
+                Assert.That(thread.Join(Patience.For(TimeSpan.FromSeconds(60))), Is.True, "a program hangs in a mount whose daemon is dead");
             Assert.That(worked, Is.True, "no file was acknowledged before the kill: it proved nothing");
             acknowledged += loads.Sum(l => l.Files.Count);
             folder.Crash();

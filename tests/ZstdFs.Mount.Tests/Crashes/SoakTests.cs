@@ -40,7 +40,7 @@ internal sealed class SoakTests
             samples.Add(Take(folder.Daemon.ProcessId));
         }
         foreach (Thread thread in threads)
-            Assert.That(thread.Join(TimeSpan.FromMinutes(1)), Is.True);
+            Assert.That(thread.Join(Patience.For(TimeSpan.FromMinutes(1))), Is.True);
         for (int i = 0; i < loads.Length; i++)
         {
             int done = loads[i].Files.Count;

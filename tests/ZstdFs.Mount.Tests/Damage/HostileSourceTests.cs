@@ -16,6 +16,9 @@ internal sealed class HostileSourceTests
         new("`.zst` alone", "z(b'.zst', b'nameless')", "b'.zst' not in names and b'' not in names", "not shown: it would have no name"),
         new("a newline in the name", "z(b'a\\nb.zst', b'newline')", "read(b'a\\nb') == b'newline'", "shows and reads"),
         new("255 bytes", "z(b'n' * 251 + b'.zst', b'long')", "read(b'n' * 251) == b'long'", "shows with 251 and reads"),
+        new("a shortened name whose whole one is lost", "z(short + b'.zst', b'lost')",
+            "short in names and read(short) == b'lost' and read(b'w' * 255) == b'lost'",
+            "shows under the shortened one, reads under both"),
         new("not UTF-8", "z(b'\\xff\\xfe\\x80.zst', b'bytes')", "read(b'\\xff\\xfe\\x80') == b'bytes'", "shows and reads, byte for byte"),
         new("control characters, quotes, a backslash", "z(b'\\x1b[31m\\'\"\\\\.zst', b'red')", "read(b'\\x1b[31m\\'\"\\\\') == b'red'", "shows and reads"),
         new("`..zst` and `...zst`", "z(b'..zst', b'dot'); z(b'...zst', b'dots')", "b'..' not in names and b'.' not in names", "not shown where the name would be `.` or `..`"),
@@ -30,8 +33,9 @@ internal sealed class HostileSourceTests
     ];
 
     private const string Prologue = """
-        import os, socket, stat, subprocess, sys
+        import hashlib, os, socket, stat, subprocess, sys
         source, mount, outside = sys.argv[1], sys.argv[2], os.fsencode(sys.argv[3])
+        short = b'w' * 218 + b'%' + hashlib.sha256(b'w' * 255).hexdigest()[:32].encode()
         def z(name, content):
             stored = subprocess.run(['zstd', '-qc'], input=content, stdout=subprocess.PIPE, check=True).stdout
             with open(name, 'wb') as f: f.write(stored)

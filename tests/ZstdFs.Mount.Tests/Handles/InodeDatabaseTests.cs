@@ -73,6 +73,25 @@ internal sealed class InodeDatabaseTests
         Assert.That(result.Error.Count(c => c == '\n'), Is.EqualTo(1));
     }
 
+    [Test]
+    public void NewerLibrary_ServesWhereItIsTheOnlyOne()
+    {
+        TestMachine.RequireRoot("hiding a library");
+        using MountedFolder folder = MountedFolder.Prepared();
+        // Debian 13 has the file name 9.10; its functions are those of the copy here.
+        string mapped = Shell.Get($"""
+            unshare -m bash -euc 'folder="$1/../newer"; mkdir "$folder"
+                cp "$(find /usr/lib -name librocksdb.so.7.8 | head -n 1)" "$folder/librocksdb.so.9.10"
+                for library in $(find /usr/lib -name "librocksdb.so.7.8*"); do mount --bind /dev/null "$library"; done
+                LD_LIBRARY_PATH="$folder" "$0" mount --inodes=rocksdb "$1" "$2"
+                echo x > "$2/file"
+                test -e "$1/.zstdfs/inodes/CURRENT"
+                grep -ho "librocksdb.*" /proc/[0-9]*/maps | sort -u
+                "$0" unmount "$2"; rm -r "$folder"' '{TestMachine.Program(ShellUser.Same)}' '{folder.Source}' '{folder.Mount}'
+            """);
+        Assert.That(mapped, Does.Contain("librocksdb.so.9.10"));
+    }
+
     [TestCase("rocksdb", Category = "Long")]
     [TestCase("lru:1000", Category = "Long")]
     public void ManyFilesWalked_LeaveLittleMemory(string store)

@@ -6,6 +6,9 @@ namespace ZstdFs.Mount.Tests.Harness;
 /// <summary>A running <c>zstdfs mount -f</c> and what it said.</summary>
 internal sealed class Daemon : IDisposable
 {
+    // What a daemon says of an exception that nothing was prepared for, and what .NET says of one that ends it.
+    private const string Unexpected = "unexpected, a fault of zstdfs", Unhandled = "Unhandled exception.";
+
     private readonly Lock _gate = new(); // guards _log
     private readonly StringBuilder _log = new();
     private readonly Process _process;
@@ -39,7 +42,7 @@ internal sealed class Daemon : IDisposable
     /// <summary>Its exit code, once it has ended.</summary>
     internal int WaitForEnd(TimeSpan? limit = null)
     {
-        if (!_process.WaitForExit(limit ?? TimeSpan.FromSeconds(60)))
+        if (!_process.WaitForExit(Patience.For(limit ?? TimeSpan.FromSeconds(60))))
             throw new TimeoutException($"the daemon {ProcessId} did not end\n{Log}");
         _process.WaitForExit(); // for the rest of its output
         return _process.ExitCode;
@@ -60,10 +63,11 @@ internal sealed class Daemon : IDisposable
 
     private void Add(string? line)
     {
+        if (line is null)
+            return;
         lock (_gate)
-        {
-            if (line is not null)
-                _log.Append(line).Append('\n');
-        }
+            _log.Append(line).Append('\n');
+        if (line.Contains(Unexpected, StringComparison.Ordinal) || line.Contains(Unhandled, StringComparison.Ordinal))
+            UnexpectedFailures.Note(line);
     }
 }

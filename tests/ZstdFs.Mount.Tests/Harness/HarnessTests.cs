@@ -27,11 +27,37 @@ internal sealed class HarnessTests
         }
     }
 
+    [TestCase("zstdfs: error: 'f': Read failed: unexpected, a fault of zstdfs: System.ArgumentOutOfRangeException")]
+    [TestCase("Unhandled exception. System.InvalidOperationException: why")]
+    public void DaemonThatMetAnUnexpectedException_IsNoticed(string line)
+    {
+        using var daemon = new Daemon(["echo", line], ShellUser.Same);
+        Assert.That(daemon.WaitForEnd(), Is.Zero);
+        Assert.That(UnexpectedFailures.Take(), Is.EqualTo(new[] { line }));
+    }
+
     [Test]
     public void LoopImage_IsThatFileSystem([ValueSource(typeof(LoopImage), nameof(LoopImage.Types))] string type)
     {
         using LoopImage image = LoopImage.Create(type);
         Assert.That(Shell.Get($"stat -f -c %T '{image.Root}'"), Does.StartWith(type[..3]));
+    }
+
+    [Test]
+    public void ProgramOlderThanItsSources_IsNotRun()
+    {
+        string folder = TestMachine.CreateFolder();
+        try
+        {
+            Shell.Get($"cd '{folder}' && mkdir -p program src/deep && touch -d '2 minutes ago' src/deep/a.cs && touch -d '1 minute ago' program/zstdfs");
+            ProgramAge.RequireNewest($"{folder}/program", $"{folder}/src");
+            Shell.Get($"touch '{folder}/src/deep/a.cs'");
+            Assert.That(Isolated(() => ProgramAge.RequireNewest($"{folder}/program", $"{folder}/src")), Is.True);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     [Test]

@@ -7,7 +7,7 @@ namespace ZstdFs.Mount.Tests.Harness;
 internal static class MountCleanup
 {
     private const string Connections = "/sys/fs/fuse/connections";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Busy = TimeSpan.FromSeconds(20);
 
     internal static void Remove(string mount, Daemon? daemon)
     {
@@ -19,7 +19,7 @@ internal static class MountCleanup
             if (!TryUnmount(mount))
                 throw new InvalidOperationException($"{mount} cannot be unmounted, not even after its connection was aborted:\n{Shell.Run($"fuser -vm '{mount}'")}");
         }
-        if (daemon is null || Waiting.For(() => daemon.HasEnded, Patience))
+        if (daemon is null || Waiting.For(() => daemon.HasEnded, Busy))
             return;
         daemon.Kill();
     }
@@ -28,7 +28,7 @@ internal static class MountCleanup
     {
         try
         {
-            return Shell.Run($"umount '{mount}' 2>/dev/null || fusermount3 -u '{mount}'", Patience).ExitCode == 0;
+            return Shell.Run($"umount '{mount}' 2>/dev/null || fusermount3 -u '{mount}'", Busy).ExitCode == 0;
         }
         catch (TimeoutException)
         {

@@ -44,14 +44,14 @@ internal static class Shell
         using var process = Process.Start(StartInfo(command, user)) ?? throw new InvalidOperationException($"{command[0]} did not start");
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        TimeSpan longest = limit ?? DefaultLimit;
+        TimeSpan longest = Patience.For(limit ?? DefaultLimit);
         if (!process.WaitForExit(longest))
         {
             process.Kill(entireProcessTree: true);
             throw new TimeoutException($"took longer than {longest.TotalSeconds:0} s: {string.Join(' ', command)}");
         }
         // A daemon that kept the pipes open would hold this up for ever.
-        if (!Task.WaitAll([output, error], TimeSpan.FromSeconds(10)))
+        if (!Task.WaitAll([output, error], Patience.For(TimeSpan.FromSeconds(10))))
             throw new TimeoutException($"ended, but something it started still holds its output: {string.Join(' ', command)}");
         return new ShellResult(process.ExitCode, output.Result, error.Result);
     }

@@ -26,8 +26,15 @@ internal static class TreeComparison
     {
         string wrong = Shell.Run(
             $$"""
+            # As HOW_IT_WORKS.md has it, with stock tools: folders, then the file.
+            spelled() {
+                local folder=$(printf %s "${1%/*}" | sed -Ez 's#([^/]\.zs%+)(/|$)#\1%\2#g; s#([^/])\.zst(/|$)#\1.zs%\2#g') name=${1##*/} LC_ALL=C
+                [ ${#name} -le 251 ] || name=$(printf %s "${name:0:218}" | iconv -c -f utf-8 -t utf-8)%$(printf %s "$name" | sha256sum | cut -c 1-32)
+                printf %s "$folder/$name.zst"
+            }
             cd '{{plain}}' && find . -type f -print0 | while IFS= read -r -d '' f; do
                 stored='{{source}}'/"$f".zst
+                [ -e "$stored" ] || stored='{{source}}'/$(spelled "$f")
                 zstd -qt --long=27 "$stored" 2>&1 && zstd -qdc --long=27 "$stored" | cmp -s - "$f" || printf '%q\n' "$f"
             done | head -n 20
             """, Limit).Output;

@@ -9,10 +9,11 @@ internal static class Waiting
 
     internal static bool For(Func<bool> condition, TimeSpan? limit = null)
     {
+        TimeSpan longest = Patience.For(limit ?? DefaultLimit);
         long start = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            if (Stopwatch.GetElapsedTime(start) > (limit ?? DefaultLimit))
+            if (Stopwatch.GetElapsedTime(start) > longest)
                 return condition();
             Thread.Sleep(5);
         }

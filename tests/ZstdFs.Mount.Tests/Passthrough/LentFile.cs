@@ -36,7 +36,7 @@ internal static class LentFile
             raise AssertionError("the kernel never serves it")
 
         def wait_for(what, seconds=30):
-            end = time.time() + seconds
+            end = time.time() + 4 * seconds  # for a loaded machine
             while not what():
                 assert time.time() < end, "it does not come"
                 time.sleep(0.05)

@@ -158,7 +158,7 @@ internal sealed class PassthroughTests(string type)
             # As the commit leaves it when the name leads to the new version already: over the base before, and committed into this one.
             copy = f"{SOURCE}/.zstdfs/working/{working()[0]}"
             record = bytearray(os.getxattr(copy, "user.zstdfs.working"))
-            assert len(record) == 72 and record[3] == 4, bytes(record)
+            assert len(record) == 80 and record[3] == 4, bytes(record)
             record[16:24] = (12345).to_bytes(8, "little")
             record[64:72] = os.stat(SOURCE + "/f.zst").st_ino.to_bytes(8, "little")
             record[4:8] = bytes(4)
@@ -344,7 +344,7 @@ internal sealed class PassthroughTests(string type)
             os.ftruncate(fd, 20 << 30)
             begin = time.time()
             sync()
-            assert time.time() - begin < 15, time.time() - begin
+            assert time.time() - begin < 60, time.time() - begin
             os.ftruncate(fd, len(CONTENT))
             os.close(fd)
             sync()

@@ -90,7 +90,7 @@ internal sealed class IdentityTests
             using var process = System.Diagnostics.Process.Start("python3", [creator, $"{folder.Mount}/r{round}", log]);
             Assert.That(Waiting.For(() => File.Exists(log) && new FileInfo(log).Length / 17 >= most, TimeSpan.FromMinutes(1)), Is.True, "it creates");
             folder.Kill();
-            Assert.That(process.WaitForExit(TimeSpan.FromSeconds(20)), Is.True);
+            Assert.That(process.WaitForExit(Patience.For(TimeSpan.FromSeconds(20))), Is.True);
             folder.Crash();
             string[] given = [.. File.ReadLines(log)];
             Assert.That(given.Where(number => !seen.Add(number)), Is.Empty, "given again");

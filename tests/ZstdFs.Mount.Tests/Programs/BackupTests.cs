@@ -11,7 +11,7 @@ internal sealed class BackupTests
     [Test]
     public void Borg_ReadsOnlyWhatWasRewritten()
     {
-        Require("borg", "borgbackup");
+        BackupPrograms.Require("borg");
         using MountedFolder folder = Filled();
         string repository = folder.Source + "-borg";
         string borg = $"export BORG_BASE_DIR='{repository}-home' BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes; cd '{folder.Mount}' && borg";
@@ -39,7 +39,7 @@ internal sealed class BackupTests
     [Test]
     public void Restic_ReadsOnlyWhatWasRewritten()
     {
-        Require("restic", "restic");
+        BackupPrograms.Require("restic");
         using MountedFolder folder = Filled();
         string repository = folder.Source + "-restic";
         string restic = $"export RESTIC_PASSWORD=test RESTIC_CACHE_DIR='{repository}-cache'; cd '{folder.Mount}' && restic -r '{repository}'";
@@ -72,7 +72,6 @@ internal sealed class BackupTests
         return folder;
     }
 
-    // The commit, which nobody waits for, moves the change time once more; in the middle of a backup that is a changed file.
     private static void Rewrite(MountedFolder folder)
     {
         Shell.Get($"cd '{folder.Mount}' && echo more >> d/17");
@@ -80,10 +79,4 @@ internal sealed class BackupTests
     }
 
     private static void AddNewest(MountedFolder folder) => Shell.Get($"sleep 1.1; date > '{folder.Mount}/newest'; sleep 0.1");
-
-    private static void Require(string program, string package)
-    {
-        if (Shell.Run($"command -v {program}").ExitCode != 0)
-            TestMachine.CannotRun($"needs {program} (apt-get install {package})");
-    }
 }

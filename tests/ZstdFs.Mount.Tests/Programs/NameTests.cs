@@ -5,8 +5,7 @@ namespace ZstdFs.Mount.Tests.Programs;
 /// <summary>Names at the limits: of every byte, and of every length.</summary>
 internal sealed class NameTests(Ground ground) : GroundTests(ground)
 {
-    // The stored name is four bytes longer.
-    private int Longest => OnMount ? 251 : 255;
+    private const int Longest = 255;
 
     [Test]
     public void LongestFileName_Works()

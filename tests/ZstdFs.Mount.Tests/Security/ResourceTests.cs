@@ -67,7 +67,7 @@ internal sealed class ResourceTests
             open('f', 'w').close(); os.chmod('f', 0o444)
             for i in range(500):
                 os.close(os.open('f', os.O_RDONLY)); os.close(os.open('g', os.O_RDWR | os.O_CREAT)); os.listdir('.'); os.truncate('g', i)
-                for wrong in (lambda: os.open('f', os.O_WRONLY), lambda: os.listdir('closed'), lambda: os.open('h' * 253, os.O_RDWR | os.O_CREAT)):
+                for wrong in (lambda: os.open('f', os.O_WRONLY), lambda: os.listdir('closed'), lambda: os.open('h' * 256, os.O_RDWR | os.O_CREAT)):
                     try: wrong(); sys.exit('it works')
                     except OSError: pass
                 os.close(os.open('.', os.O_TMPFILE | os.O_RDWR))
@@ -83,6 +83,6 @@ internal sealed class ResourceTests
     {
         hog.StandardInput.WriteLine();
         Assert.That(hog.StandardOutput.ReadLine(), Is.EqualTo("closed"));
-        Assert.That(hog.WaitForExit(TimeSpan.FromSeconds(30)), Is.True);
+        Assert.That(hog.WaitForExit(Patience.For(TimeSpan.FromSeconds(30))), Is.True);
     }
 }

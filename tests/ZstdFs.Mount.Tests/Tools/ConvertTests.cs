@@ -94,8 +94,8 @@ internal sealed class ConvertTests
 
     [TestCase("convert --on-conflict keep-plain", "plain\n", "x.zst")]
     [TestCase("convert --on-conflict keep-compressed", "compressed\n", "x.zst")]
-    [TestCase("convert --revert --on-conflict keep-plain", "plain\n", "x")]
-    [TestCase("convert --revert --on-conflict keep-compressed", "compressed\n", "x")]
+    [TestCase("convert --revert --existing-zst=decode --on-conflict keep-plain", "plain\n", "x")]
+    [TestCase("convert --revert --existing-zst=decode --on-conflict keep-compressed", "compressed\n", "x")]
     public void BothForms_TheChosenOneStays(string command, string content, string name)
     {
         _folder.InTree("echo plain > x; echo compressed | zstd -q > x.zst");
@@ -189,7 +189,9 @@ internal sealed class ConvertTests
             seq 1 2000000 > ../plain; cat ../plain | zstd -q > one-huge-frame.zst; split -b 3000000 ../plain ../part.; for p in ../part.*; do zstd -qc --no-check $p; done > many-frames.zst
             zstd -q --long=27 -c < ../plain > long.zst; : > nothing.zst; zstd -q < /dev/null > empty.zst
             """);
-        ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'");
+        Assert.That(ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'").Error, Does.Contain("5 .zst files stay because zstdfs did not write them"));
+        Assert.That(_folder.InTree("ls | grep -c 'zst$'"), Is.EqualTo("5"));
+        ToolFolder.Require(0, $"convert --revert --existing-zst=decode '{_folder.Tree}'");
         Assert.That(_folder.InTree("for f in one-huge-frame many-frames long; do cmp $f ../plain; done; stat -c '%n %s' nothing empty; ls | wc -l"), Is.EqualTo("nothing 0\nempty 0\n5"));
     }
 
@@ -197,7 +199,7 @@ internal sealed class ConvertTests
     public void Damaged_IsNotReverted()
     {
         _folder.InTree("seq 1 1000 | zstd -q > x.zst; seq 1 1000 | zstd -q > y.zst; printf 'abc' | dd of=x.zst bs=1 seek=50 conv=notrunc status=none");
-        ShellResult result = ToolFolder.Require(8, $"convert --revert '{_folder.Tree}'");
+        ShellResult result = ToolFolder.Require(8, $"convert --revert --existing-zst=decode '{_folder.Tree}'");
         Assert.That(result.Error, Does.Contain("left: 'x.zst': its stored form is damaged"));
         Assert.That(_folder.InTree("ls"), Is.EqualTo("x.zst\ny"));
     }

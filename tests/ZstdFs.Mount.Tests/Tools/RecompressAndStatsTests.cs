@@ -46,6 +46,37 @@ internal sealed class RecompressAndStatsTests
     }
 
     [Test]
+    public void AccessTimes_AreMovedByNoTool()
+    {
+        TestMachine.RequireMounts();
+        string mount = Directory.CreateDirectory(Path.Combine(_folder.Path, "mount")).FullName;
+        const string Age = "find . -type f ! -path './.zstdfs/*' -exec touch -a -d '40 days ago' {} +; ";
+        const string Young = "find . -type f ! -path './.zstdfs/*' -atime -39";
+        _folder.InTree(Age);
+        // The second time nothing is worth it.
+        foreach (string tool in new[]
+        {
+            "check --data", "stats", "recompress --level 15", "recompress --level 15", "check",
+        })
+        {
+            ToolFolder.Require(0, $"{tool} '{_folder.Tree}'");
+            Assert.That(_folder.InTree(Young), Is.Empty, tool);
+        }
+        ToolFolder.Require(0, $"info '{_folder.Tree}/log.txt.zst' '{_folder.Tree}/noise.jpg.zst'");
+        ToolFolder.Require(0, $"mount '{_folder.Tree}' '{mount}'");
+        ToolFolder.Require(0, $"info '{mount}/log.txt' '{mount}/noise.jpg'");
+        Shell.Get($"echo more >> '{mount}/log.txt'; echo more >> '{mount}/noise.jpg'");
+        ToolFolder.Require(0, $"sync '{mount}'");
+        Shell.Get($"echo more >> '{mount}/log.txt'");
+        ToolFolder.Require(0, $"unmount '{mount}'");
+        Assert.That(_folder.InTree(Young), Is.Empty, "info, and writing through a mount");
+        ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'");
+        Assert.That(_folder.InTree(Young), Is.Empty, "convert --revert");
+        ToolFolder.Require(0, $"convert '{_folder.Tree}'");
+        Assert.That(_folder.InTree(Young), Is.Empty, "convert");
+    }
+
+    [Test]
     public void Foreign_BecomesSeekable()
     {
         _folder.InTree("seq 1 500000 > ../plain; zstd -q < ../plain > foreign.zst");

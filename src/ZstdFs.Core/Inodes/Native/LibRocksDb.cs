@@ -3,12 +3,20 @@ using System.Runtime.InteropServices;
 namespace ZstdFs.Core.Inodes.Native;
 
 /// <summary>
-/// rocksdb/c.h of 7.8, as much of it as is used. Errors come as text through the last argument and belong to the caller, as do values; only
-/// <see cref="RocksDatabase"/> calls these, and frees them. The library is loaded by the first call.
+/// rocksdb/c.h of 7.8, as much of it as is used. Errors come as text through the last argument and belong to the caller,
+/// as do values; only <see cref="RocksDatabase"/> calls these, and frees them. The first call loads the library.
 /// </summary>
+/// <remarks>
+/// Why not the NuGet package RocksDB: its binding makes delegates with Reflection.Emit, which a native program does not
+/// have; it takes 0.25 s to load and 50 MiB of memory; and its libraries are 47 MiB, of which a mount without
+/// inodes=rocksdb uses nothing. These forty imports cost nothing until the first call.
+/// </remarks>
 internal static unsafe partial class LibRocksDb
 {
-    private const string Library = "librocksdb.so.7.8";
+    private const string Library = RocksLibrary.Name;
+
+    // Runs before the first call of an import of this class.
+    static LibRocksDb() => NativeLibrary.SetDllImportResolver(typeof(LibRocksDb).Assembly, RocksLibrary.Resolve);
 
     [LibraryImport(Library, EntryPoint = "rocksdb_options_create")]
     internal static partial nint CreateOptions();

@@ -1,0 +1,82 @@
+using System.Diagnostics;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>
+/// How soon a file may be committed again. A commit writes the whole stored file, however little of it changed; the working copy keeps what was written meanwhile.
+/// So a file that is changed a little at a time waits after each commit for as long as that commit's bytes last at <see cref="BytesPerSecond"/>, and while
+/// programs go on writing to it.
+/// </summary>
+internal sealed class RewritePace
+{
+    /// <summary>What commits of one file may cost the disk, where little of it was written.</summary>
+    internal const long BytesPerSecond = 1024 * 1024;
+
+    /// <summary>A change of this part of the stored file is worth a commit at once.</summary>
+    private const int WorthwhilePart = 8;
+
+    /// <summary>What a commit does in a second, at least: in a shorter pause between two writes it would have to give way.</summary>
+    private const double CommitBytesPerSecond = 96 * 1024 * 1024;
+
+    /// <summary>Smaller commits are over before a program can close the file again.</summary>
+    private const long LeastBytes = 64 * 1024;
+
+    private const int LeastSweep = 1024;
+
+    /// <summary>The stored form of a file is no older than this, and what its last commit took.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+
+    // Guards the commits that others must wait for, by inode number, and when to look for those that are over.
+    private readonly Lock _gate = new();
+    private readonly Dictionary<ulong, (long EndedAt, long Bytes)> _commits = [];
+    private int _sweepAt = LeastSweep;
+
+    /// <summary>A commit ended that wrote this much: what it cloned costs nothing.</summary>
+    internal void Note(ulong inodeNumber, long writtenBytes)
+    {
+        lock (_gate)
+        {
+            if (writtenBytes < LeastBytes)
+            {
+                _commits.Remove(inodeNumber);
+                return;
+            }
+            _commits[inodeNumber] = (Stopwatch.GetTimestamp(), writtenBytes);
+            if (_commits.Count < _sweepAt)
+                return;
+            foreach ((ulong inode, (long endedAt, long bytes)) in _commits)
+            {
+                if (Stopwatch.GetElapsedTime(endedAt) > Wait(bytes))
+                    _commits.Remove(inode);
+            }
+            _sweepAt = Math.Max(LeastSweep, _commits.Count * 2);
+        }
+    }
+
+    /// <summary>How long the next commit is to wait. Zero where it is due.</summary>
+    /// <param name="content">What is to be committed.</param>
+    internal TimeSpan Left(FileContent content)
+    {
+        UncommittedChanges changes = content.Overlay.Changes;
+        if (content.Overlay.ReplacesBase || content.Base.IsFresh || changes.WrittenBytes * WorthwhilePart >= content.Base.Identity.Size)
+            return TimeSpan.Zero;
+        TimeSpan left = TimeSpan.Zero;
+        lock (_gate)
+        {
+            if (_commits.TryGetValue(content.Node.Id, out (long EndedAt, long Bytes) last))
+                left = Wait(last.Bytes) - Stopwatch.GetElapsedTime(last.EndedAt);
+        }
+        if (IsOverdue(content))
+            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        // The commit would give way to the next writer, and have to begin anew.
+        TimeSpan pause = TimeSpan.FromSeconds(Math.Min(content.Base.Identity.Size / CommitBytesPerSecond, LongestPause.TotalSeconds));
+        TimeSpan quiet = pause.TotalMilliseconds < 100 ? TimeSpan.Zero : pause - changes.SinceLast;
+        return left > quiet ? left : quiet > TimeSpan.Zero ? quiet : TimeSpan.Zero;
+    }
+
+    /// <summary>What was written has waited for a pause of its writers for long enough.</summary>
+    internal static bool IsOverdue(FileContent content) => content.Overlay.Changes.Since > Longest;
+
+    private static TimeSpan Wait(long bytes) => TimeSpan.FromSeconds(Math.Min((double)bytes / BytesPerSecond, Longest.TotalSeconds));
+}

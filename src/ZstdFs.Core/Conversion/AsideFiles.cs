@@ -1,0 +1,141 @@
+using System.Globalization;
+using System.Text;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>
+/// Old forms on their way out. Between the last look at an old form and its removal another program may rename a file
+/// over it, and unlink(2) takes a name, whatever is under it. So the name goes into <c>.zstdfs/working</c> first, where
+/// no other program comes: what is found there is either the old form, and is removed, or another file, and gets its
+/// name back.
+/// </summary>
+internal static class AsideFiles
+{
+    private static ReadOnlySpan<byte> Prefix => "aside-"u8;
+
+    /// <summary>Whether a name in the working folder is one of them.</summary>
+    internal static bool IsOne(ReadOnlySpan<byte> name) => name.StartsWith(Prefix);
+
+    private static byte[] NameOf(ulong originalInode, int index) =>
+        [.. Prefix, .. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{originalInode:x}-{index:x}\0"))];
+
+    /// <summary>
+    /// Removes the old form under one of its names. −ESTALE where something else has the name by now: it keeps it.
+    /// </summary>
+    /// <param name="state">The state folder.</param>
+    /// <param name="folder">Where the name is.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="original">The old form.</param>
+    /// <param name="index">Which of its names it is.</param>
+    /// <param name="isAside">After an error: it has not got its name back, and the next run has to see to it.</param>
+    internal static int Remove(StateFolder state, FileDescriptor folder, NativeName name, in Statx original, int index,
+        out bool isAside)
+    {
+        isAside = false;
+        byte[] aside = NameOf(original.InodeNumber, index);
+        int result = SystemCallsAt.Rename(folder, name, state.Working, new NativeName(aside), RenameFlags.NoReplace);
+        // Another file system, or another project's folder: no name leads from here to there.
+        if (result is -(int)Errno.EXDEV or -(int)Errno.EINVAL)
+            return RemoveInPlace(folder, name, original);
+        if (result < 0)
+            return result;
+        result = SystemCallsAt.Stat(state.Working, new NativeName(aside), out Statx found);
+        if (result >= 0)
+        {
+            result = found.InodeNumber == original.InodeNumber
+                ? SystemCallsAt.Unlink(state.Working, new NativeName(aside)) : -(int)Errno.ESTALE;
+        }
+        if (result < 0)
+            isAside = PutBack(state, new NativeName(aside), folder, name) < 0;
+        return result;
+    }
+
+    private static int RemoveInPlace(FileDescriptor folder, NativeName name, in Statx original)
+    {
+        int result = SystemCallsAt.Stat(folder, name, out Statx found);
+        if (result < 0)
+            return result;
+        return found.InodeNumber == original.InodeNumber && found.IsRegular ? SystemCallsAt.Unlink(folder, name) : -(int)Errno.ESTALE;
+    }
+
+    /// <summary>
+    /// A program may have made a third file under the name meanwhile. Then this one is kept in <c>.zstdfs/lost</c>.
+    /// </summary>
+    private static int PutBack(StateFolder state, NativeName aside, FileDescriptor folder, NativeName name)
+    {
+        int result = SystemCallsAt.Rename(state.Working, aside, folder, name, RenameFlags.NoReplace);
+        return result is -(int)Errno.EEXIST or -(int)Errno.ENOENT or -(int)Errno.ENOTDIR ? MoveToLost(state, aside) : result;
+    }
+
+    private static int MoveToLost(StateFolder state, NativeName aside)
+    {
+        int result = state.OpenLost(out FileDescriptor lost);
+        if (result < 0)
+            return result;
+        using (lost)
+            return SystemCallsAt.Rename(state.Working, aside, lost, aside, RenameFlags.NoReplace);
+    }
+
+    /// <summary>
+    /// What a run that was killed in between left: an old form whose new one has its name goes, everything else gets
+    /// its name back. 0, or −errno where a fault kept it from that.
+    /// </summary>
+    /// <param name="source">The source.</param>
+    /// <param name="state">Its state folder.</param>
+    /// <param name="journals">What the run had been about to do.</param>
+    internal static int Restore(SourceTree source, StateFolder state, IReadOnlyList<ConversionJournal> journals)
+    {
+        int result = DirectoryListing.Read(state.Working, null, out DirectoryListing listing);
+        if (result < 0)
+            return PassingFault.Is(result) ? result : 0;
+        for (int i = 0; i < listing.Count && result >= 0; i++)
+        {
+            if (!IsOne(listing.Name(i).Bytes))
+                continue;
+            byte[] aside = listing.Name(i).Terminated.ToArray();
+            result = Restore(source, state, journals, aside);
+            if (!PassingFault.Is(result))
+                result = 0;
+        }
+        return result;
+    }
+
+    private static int Restore(SourceTree source, StateFolder state, IReadOnlyList<ConversionJournal> journals, byte[] aside)
+    {
+        foreach (ConversionJournal journal in journals)
+        {
+            foreach (IGrouping<int, JournalName> job in journal.Names.GroupBy(static n => n.Job))
+            {
+                foreach ((int index, JournalName name) in job.Index())
+                {
+                    if (NameOf(name.OriginalInode, index).AsSpan().SequenceEqual(aside))
+                        return Restore(source, state, journal.Folders[name.Folder].Path, name, aside);
+                }
+            }
+        }
+        return MoveToLost(state, new NativeName(aside));
+    }
+
+    private static int Restore(SourceTree source, StateFolder state, byte[] path, in JournalName name, byte[] aside)
+    {
+        int result = SystemCallsAt.Stat(state.Working, new NativeName(aside), out Statx found);
+        if (result < 0)
+            return result;
+        result = JournalRecovery.TryOpenFolder(source, path, out FileDescriptor? folder);
+        if (result < 0)
+            return result;
+        if (folder is null)
+            return MoveToLost(state, new NativeName(aside));
+        using (folder)
+        {
+            int made = JournalRecovery.IsResult(folder, name);
+            if (made < 0)
+                return made;
+            return made > 0 && found.InodeNumber == name.OriginalInode
+                ? SystemCallsAt.Unlink(state.Working, new NativeName(aside))
+                : PutBack(state, new NativeName(aside), folder, new NativeName(name.Original));
+        }
+    }
+}

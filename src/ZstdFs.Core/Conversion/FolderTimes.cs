@@ -1,0 +1,38 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>Gives folders the times back that they had before files were converted in them. A change time cannot be set: a mount is told which one to show. The pipeline thread's own.</summary>
+internal sealed class FolderTimes(SourceTree source, StateFolder state) : IDisposable
+{
+    private const ulong RootNumber = 1;
+
+    private readonly FolderChanges _changes = new(source, state.Folder, readOnly: false);
+
+    // What users saw before the first change, by the folder's number.
+    private readonly Dictionary<ulong, Timestamp> _shown = [];
+
+    /// <summary>The folder <c>.zstdfs</c> was made in the root.</summary>
+    internal void NoteRoot()
+    {
+        if (SystemCallsAt.Stat(source.Root, out Statx stat) < 0 || stat.ModifyTime.ToTimestamp() != source.RootStat.ModifyTime.ToTimestamp()
+            || stat.ChangeTime.ToTimestamp() == source.RootStat.ChangeTime.ToTimestamp())
+            return;
+        _shown[RootNumber] = _changes.Of(RootNumber, source.RootStat);
+        _changes.Note(RootNumber, stat, _shown[RootNumber]);
+    }
+
+    internal void Restore(SourceFolder folder)
+    {
+        // As a mount calls the root.
+        ulong number = folder.IsRoot ? RootNumber : source.Devices.NumberOf(folder.Stat);
+        if (!_shown.TryGetValue(number, out Timestamp shown))
+            _shown[number] = shown = _changes.Of(number, folder.Stat);
+        _ = SystemCallsFile.SetTimes(folder.Descriptor, folder.Stat.AccessTime.ToTimestamp(), folder.Stat.ModifyTime.ToTimestamp());
+        if (SystemCallsAt.Stat(folder.Descriptor, out Statx stat) >= 0)
+            _changes.Note(number, stat, shown);
+    }
+
+    public void Dispose() => _changes.Dispose();
+}

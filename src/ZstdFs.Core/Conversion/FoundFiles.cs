@@ -1,0 +1,112 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Policy;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Conversion;
+
+/// <summary>
+/// The .zst files of a folder that nothing of ours wrote: they were there before it became a source, or were put there
+/// since. What a mount or a tool writes has a record with its time of birth; what a mount only looked at has a record
+/// without one, or none. Where attributes leave no room for a record, a mark in the file stands for it.
+/// </summary>
+public sealed class FoundFiles
+{
+    private const int MostNamed = 10;
+
+    private readonly List<byte[]> _paths = [];
+
+    /// <summary>How many there are.</summary>
+    public long Count { get; private set; }
+
+    /// <summary>Paths of the first ones, below the source's root.</summary>
+    public IReadOnlyList<byte[]> FirstPaths => _paths;
+
+    /// <summary>Looks for them below a folder. Changes nothing.</summary>
+    /// <param name="root">The source's root; stays the caller's.</param>
+    /// <param name="folder">Path of the folder below it.</param>
+    /// <param name="options">Which folders to enter.</param>
+    /// <param name="cancellation">Ends it early.</param>
+    public static FoundFiles Find(FileDescriptor root, byte[] folder, ConversionOptions options,
+        CancellationToken cancellation)
+    {
+        var found = new FoundFiles();
+        if (SystemCallsAt.Open(root, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0,
+            out FileDescriptor own) < 0)
+            return found;
+        using var source = new SourceTree(own, readOnly: true);
+        if (!CanTell(source) || JournalRecovery.OpenFolder(source, folder) is not { } start
+            || SystemCallsAt.Stat(start, out Statx stat) < 0)
+            return found;
+        var opened = new SourceFolder(start, folder, stat);
+        new TreeWalk(source, new Visitor(found, opened, options, cancellation), options.OneFileSystem).Run(opened);
+        opened.Release();
+        return found;
+    }
+
+    /// <summary>
+    /// Whether records can be kept. Where they cannot, nothing tells what was written from what was found.
+    /// </summary>
+    internal static bool CanTell(SourceTree source) =>
+        ExtendedAttributes.Get(source.Root, SizeRecord.AttributeName, default) != -(int)Errno.EOPNOTSUPP;
+
+    /// <summary>
+    /// Whether a stored file is one of them: 1 or 0, or −errno where the source could not tell at this moment. Where the
+    /// file system tells no times of birth, one that a mount has looked at counts as written.
+    /// </summary>
+    internal static int Contain(FileDescriptor folder, NativeName name, in Statx stat)
+    {
+        int result = SourceTree.ReadRecord(folder, name, out SizeRecord record);
+        if (result != 0)
+            return result < 0 ? result : record.Birth == default && stat.Birth.ToTimestamp() != default ? 1 : 0;
+        // fuse-zstd wrote it, or we did and found no room for a record.
+        result = ExtendedAttributes.Get(folder, name, SizeRecord.ForeignAttributeName, default);
+        if (result >= 0 || PassingFault.Is(result))
+            return Math.Min(result, 0);
+        result = IsMarked(folder, name);
+        return result < 0 ? result : 1 - result;
+    }
+
+    private static int IsMarked(FileDescriptor folder, NativeName name)
+    {
+        const int Flags = OpenFlags.ReadOnly | OpenFlags.NoFollow;
+        // A look moves no access time, where the file's owner is the one who looks.
+        int result = SystemCallsAt.Open(folder, name, Flags | OpenFlags.NoAccessTime, 0, out FileDescriptor file);
+        if (result == -(int)Errno.EPERM)
+            result = SystemCallsAt.Open(folder, name, Flags, 0, out file);
+        if (result < 0)
+            return PassingFault.Is(result) ? result : 0;
+        using (file)
+        {
+            result = SystemCallsAt.Stat(file, out Statx stat);
+            return result < 0 ? result : OwnMark.Look(file, stat.Size, stat.InodeNumber);
+        }
+    }
+
+    private sealed class Visitor(FoundFiles found, SourceFolder start, ConversionOptions options,
+        CancellationToken cancellation) : ITreeVisitor
+    {
+        private readonly NamePattern[] _exclude = [.. options.Exclude.Select(static p => new NamePattern(p))];
+
+        public bool Visit(in WalkedFile file)
+        {
+            if (file.Stat.IsRegular && StoredName.TryToLogical(file.Name.Bytes, out _)
+                && Contain(file.Folder.Descriptor, file.Name, file.Stat) > 0)
+            {
+                found.Count++;
+                if (found._paths.Count < MostNamed)
+                    found._paths.Add(file.Folder.PathOf(file.Name.Bytes));
+            }
+            return !cancellation.IsCancellationRequested;
+        }
+
+        public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
+        {
+            ReadOnlySpan<byte> path = parent.PathOf(name.Bytes);
+            return !ConversionWalk.IsOtherSource(parent, name)
+                && !NamePattern.AnyMatches(_exclude, start.IsRoot ? path : path[(start.Path.Length + 1)..]);
+        }
+
+        public void Unreadable(byte[] path, Errno error) { }
+    }
+}

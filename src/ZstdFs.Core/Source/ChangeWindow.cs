@@ -1,0 +1,32 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>
+/// The moment at which a step of ours (a record's write, the rename behind it) moves a stored file's change time, as a record can name it beforehand: a window that ends a little
+/// later. A step that took longer writes its record again. A change time outside of the window is that of a change by another hand.
+/// </summary>
+internal static class ChangeWindow
+{
+    /// <summary>Ends of windows are counted in so many nanoseconds: 40 bits of them last until 2109.</summary>
+    private const long UnitNanoseconds = 4_000_000, UnitsPerSecond = 1_000_000_000 / UnitNanoseconds;
+
+    /// <summary>How long a step may take.</summary>
+    private const long LongestUnits = 6;
+
+    /// <summary>How far the kernel's clock for change times may be behind: a tick, on some systems 10 ms.</summary>
+    private const long LateUnits = 6;
+
+    internal const int Bits = 40;
+
+    /// <summary>The end of a window that begins now.</summary>
+    internal static long Next() => Unit(Timestamp.Now()) + LongestUnits;
+
+    /// <summary>The window is over: a change from now on is outside of it.</summary>
+    internal static bool IsOver(long end) => Unit(Timestamp.Now()) > end;
+
+    /// <summary>The time lies in the window.</summary>
+    internal static bool Covers(long end, Timestamp time) => Unit(time) is var unit && unit <= end && unit >= end - LongestUnits - LateUnits;
+
+    private static long Unit(Timestamp time) => time.Seconds * UnitsPerSecond + time.Nanoseconds / UnitNanoseconds;
+}

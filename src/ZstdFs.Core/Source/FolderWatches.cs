@@ -1,0 +1,39 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>Idle watches: the kernel takes milliseconds to end one, and lets a user have 128.</summary>
+internal sealed class FolderWatches : IDisposable
+{
+    private const int MostIdle = 4;
+
+    private readonly BoundedStack<FolderWatch> _idle = new(MostIdle);
+
+    /// <summary>A watch that has begun to note the names that come into the folder; null where the kernel grants none. It goes back with <see cref="Return"/>.</summary>
+    internal FolderWatch? TryWatch(FileDescriptor folder)
+    {
+        FolderWatch? watch = _idle.TryPop();
+        if (watch is null && FolderWatch.Create(out watch) < 0)
+            return null;
+        if (watch!.Begin(folder) >= 0)
+            return watch;
+        Return(watch);
+        return null;
+    }
+
+    internal void Return(FolderWatch? watch)
+    {
+        if (watch is null)
+            return;
+        watch.End();
+        if (!_idle.TryPush(watch))
+            watch.Dispose();
+    }
+
+    public void Dispose()
+    {
+        while (_idle.TryPop() is { } watch)
+            watch.Dispose();
+    }
+}

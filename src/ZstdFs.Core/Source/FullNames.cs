@@ -1,0 +1,149 @@
+using System.Buffers;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>
+/// The attribute <c>user.zstdfs.name</c> of a stored file whose name in the source is shortened: the whole names that
+/// it has, each with its NUL, those of its hard links too. The name in the source holds a hash of the one that counts
+/// there, so that a name may be added before it is the file's, and one that it has no more does no harm.
+/// </summary>
+internal static class FullNames
+{
+    private const int RoomBytes = 1024, LongestBytes = 64 * 1024;
+
+    internal static NativeName AttributeName => new("user.zstdfs.name\0"u8);
+
+    /// <summary>
+    /// The logical name of a stored file under a shortened name. False where the file does not tell: it was copied
+    /// without its attributes, or has its name of old.
+    /// </summary>
+    internal static bool TryFind(FileDescriptor directory, scoped NativeName stored, Span<byte> buffer,
+        out ReadOnlySpan<byte> logical)
+    {
+        logical = default;
+        Span<byte> room = stackalloc byte[RoomBytes];
+        int length = ExtendedAttributes.Get(directory, stored, AttributeName, room);
+        if (length != -(int)Errno.ERANGE)
+            return length > 0 && TryFind(room[..length], stored, buffer, out logical);
+        byte[] rented = ArrayPool<byte>.Shared.Rent(LongestBytes);
+        length = ExtendedAttributes.Get(directory, stored, AttributeName, rented);
+        bool isFound = length > 0 && TryFind(rented.AsSpan(0, length), stored, buffer, out logical);
+        ArrayPool<byte>.Shared.Return(rented);
+        return isFound;
+    }
+
+    private static bool TryFind(scoped ReadOnlySpan<byte> names, scoped NativeName stored, Span<byte> buffer,
+        out ReadOnlySpan<byte> logical)
+    {
+        Span<byte> shortened = stackalloc byte[StoredName.BufferBytes];
+        while (TryTake(ref names, out ReadOnlySpan<byte> name))
+        {
+            if (!StoredName.IsShortened(name) || !StoredName.Of(name, shortened).Bytes.SequenceEqual(stored.Bytes))
+                continue;
+            name.CopyTo(buffer);
+            logical = buffer[..name.Length];
+            return true;
+        }
+        logical = default;
+        return false;
+    }
+
+    private static bool TryTake(scoped ref ReadOnlySpan<byte> names, out ReadOnlySpan<byte> name)
+    {
+        int end = names.IndexOf((byte)0);
+        bool isOne = end is > 0 and <= StoredName.MaxStoredBytes;
+        name = isOne ? names[..end] : default;
+        names = isOne ? names[(end + 1)..] : default;
+        return isOne;
+    }
+
+    /// <summary>
+    /// Adds a name that the file is about to get, where it is one that is shortened. The name that it has stays; others
+    /// only where it has hard links. Returns 0, −ENAMETOOLONG where the source keeps no attributes, −EMLINK where it
+    /// keeps no more of them, or another error.
+    /// </summary>
+    internal static int Add(SourceTree source, FileDescriptor directory, NativeName stored, ReadOnlySpan<byte> name,
+        bool isOnlyLink)
+    {
+        if (!StoredName.IsShortened(name))
+            return 0;
+        byte[] rented = ArrayPool<byte>.Shared.Rent(LongestBytes);
+        try
+        {
+            int length = Math.Max(0, ExtendedAttributes.Get(directory, stored, AttributeName, rented));
+            if (Contains(rented.AsSpan(0, length), name))
+                return 0;
+            if (isOnlyLink)
+                length = TryFind(rented.AsSpan(0, length), stored, stackalloc byte[StoredName.BufferBytes],
+                    out ReadOnlySpan<byte> current) ? Put(rented, 0, current) : 0;
+            else if (length + name.Length + 1 > LongestBytes)
+                return -(int)Errno.EMLINK;
+            int all = Put(rented, length, name);
+            int result = ExtendedAttributes.Set(directory, stored, AttributeName, rented.AsSpan(0, all), 0);
+            if (result == -(int)Errno.EACCES && source.OpenRead(directory, stored, out FileDescriptor file) >= 0)
+            {
+                using (file)
+                    result = SourceTree.SetAttribute(file, AttributeName, rented.AsSpan(0, all));
+            }
+            return ToError(result, isFirst: length == 0);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    /// <summary>The same for an open file that has no name yet.</summary>
+    internal static int Set(FileDescriptor file, ReadOnlySpan<byte> name)
+    {
+        if (!StoredName.IsShortened(name))
+            return 0;
+        Span<byte> terminated = stackalloc byte[StoredName.BufferBytes];
+        name.CopyTo(terminated);
+        terminated[name.Length] = 0;
+        return ToError(SourceTree.SetAttribute(file, AttributeName, terminated[..(name.Length + 1)]), isFirst: true);
+    }
+
+    /// <summary>The same for all names that a file is about to get.</summary>
+    internal static int Set(FileDescriptor file, IEnumerable<byte[]> names)
+    {
+        byte[] value = [.. names.Where(static n => StoredName.IsShortened(n))
+            .SelectMany(static n => (byte[])[.. n, 0])];
+        return value.Length == 0 ? 0 : ToError(SourceTree.SetAttribute(file, AttributeName, value), isFirst: true);
+    }
+
+    /// <summary>A new version of a stored file has all names of the one before. Returns 0 or −errno.</summary>
+    internal static int Copy(FileDescriptor from, FileDescriptor to)
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(LongestBytes);
+        int length = ExtendedAttributes.Get(from, AttributeName, rented);
+        int result = length <= 0 ? 0 : SourceTree.SetAttribute(to, AttributeName, rented.AsSpan(0, length));
+        ArrayPool<byte>.Shared.Return(rented);
+        return result;
+    }
+
+    private static int ToError(int result, bool isFirst) => (Errno)(-result) switch
+    {
+        Errno.EOPNOTSUPP => -(int)Errno.ENAMETOOLONG,
+        Errno.ENOSPC or Errno.E2BIG or Errno.ERANGE when !isFirst => -(int)Errno.EMLINK,
+        _ => Math.Min(result, 0),
+    };
+
+    private static bool Contains(ReadOnlySpan<byte> names, ReadOnlySpan<byte> wanted)
+    {
+        while (TryTake(ref names, out ReadOnlySpan<byte> name))
+        {
+            if (name.SequenceEqual(wanted))
+                return true;
+        }
+        return false;
+    }
+
+    private static int Put(Span<byte> names, int at, ReadOnlySpan<byte> name)
+    {
+        name.CopyTo(names[at..]);
+        names[at + name.Length] = 0;
+        return at + name.Length + 1;
+    }
+}

@@ -1,0 +1,112 @@
+using ZstdFs.Mount.Tests.Harness;
+
+namespace ZstdFs.Mount.Tests.Programs;
+
+/// <summary>File names of 252 to 255 bytes, which leave no room for the suffix: stored under a shortened name, the whole one in an attribute.</summary>
+internal sealed class LongNameTests(Ground ground) : GroundTests(ground)
+{
+    [Test]
+    public void LongNames_AreNamesLikeOthers()
+    {
+        Python(
+            """
+            import os
+            names = [c * n for c in "ab" for n in (250, 251, 252, 253, 254, 255)] + ["€" * 84, "€" * 85, "n" * 251 + ".zst", "n" * 250 + ".zst"]
+            for n in names:
+                with open(n, "w") as f: f.write("content of " + n)
+            assert sorted(os.listdir(".")) == sorted(names)
+            for n in names:
+                with open(n) as f: assert f.read() == "content of " + n
+                with open(n, "r+") as f: f.write("CONTENT")
+                os.utime(n, (1, 2)); os.setxattr(n, "user.a", b"b"); os.chmod(n, 0o444)
+                assert os.listxattr(n) == ["user.a"]
+            os.mkdir("d")
+            for n in names: os.rename(n, "d/" + n)
+            for n in names: assert os.stat("d/" + n).st_mtime == 2
+            os.rename("d", "e" * 255)
+            for n in names[::2]: os.unlink("e" * 255 + "/" + n)
+            assert sorted(os.listdir("e" * 255)) == sorted(names[1::2])
+            os.rename("e" * 255 + "/" + names[1], "r" * 254); os.rename("r" * 254, "r" * 255)
+            os.symlink("t", "s" * 255); os.mkfifo("p" * 255)
+            """);
+        AssertKept();
+    }
+
+    [Test]
+    public void Renames_GoFromEveryLengthToEveryLength()
+    {
+        Python(
+            """
+            import ctypes, os
+            libc = ctypes.CDLL(None)
+            def exchange(a, b): assert libc.renameat2(-100, a.encode(), -100, b.encode(), 2) == 0
+            long, other, short = "l" * 255, "o" * 252, "short"
+            def put(n, content):
+                with open(n, "w") as f: f.write(content)
+            def have(**wanted):
+                names = {"long": long, "other": other, "short": short}
+                assert sorted(os.listdir(".")) == sorted(names[k] for k in wanted), os.listdir(".")
+                for k, v in wanted.items():
+                    with open(names[k]) as f: assert f.read() == v, (k, v)
+            put(short, "1"); os.rename(short, long); have(long="1")
+            os.rename(long, other); have(other="1")
+            put(long, "2"); have(long="2", other="1")
+            exchange(long, other); have(long="1", other="2")
+            put(short, "3"); exchange(short, long); have(short="1", long="3", other="2")
+            os.rename(other, long); have(short="1", long="2")
+            os.mkdir("d"); os.rename("d", "m" * 255); exchange("m" * 255, long)
+            os.rename("m" * 255, other); os.rmdir(long); have(short="1", other="2")
+            with open(other, "w") as f:
+                f.write("4"); f.flush(); os.rename(other, long); f.write("5")
+            have(short="1", long="45")
+            """);
+        AssertKept();
+    }
+
+    [Test]
+    public void HardLinks_HaveLongNamesOfTheirOwn()
+    {
+        Python(
+            """
+            import os
+            names = [c * 255 for c in "abcdef"]
+            os.mkdir("d")
+            with open("short", "w") as f: f.write("x" * 100)
+            for n in names: os.link("short", n); os.link(n, "d/" + n)
+            os.unlink("short")
+            with open(names[3], "a") as f: f.write("more")
+            assert sorted(os.listdir("d")) == names and sorted(os.listdir(".")) == sorted(names + ["d"])
+            os.rename(names[0], "g" * 254); os.unlink(names[1])
+            assert sorted(os.listdir("d")) == names
+            assert {os.stat("d/" + n).st_ino for n in names} == {os.stat("g" * 254).st_ino}
+            assert os.stat("g" * 254).st_nlink == 11
+            for n in names:
+                with open("d/" + n) as f: assert f.read() == "x" * 100 + "more"
+            """);
+        AssertKept();
+    }
+
+    [Test]
+    public void UnnamedFile_IsLinkedToALongName()
+    {
+        Python(
+            """
+            import ctypes, os
+            fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600)
+            os.write(fd, b"content")
+            assert ctypes.CDLL(None).linkat(-100, b"/proc/self/fd/%d" % fd, -100, b"l" * 255, 0x400) == 0
+            os.close(fd)
+            assert os.listdir(".") == ["l" * 255] and open("l" * 255).read() == "content"
+            """);
+        AssertKept();
+    }
+
+    [TestCase("tar", "tar cf - * | tar xf - -C ../copy")]
+    [TestCase("rsync", "rsync -a ./ ../copy/")]
+    [TestCase("cp", "cp -a . ../copy/")]
+    public void Program_CopiesLongNames(string program, string command)
+    {
+        Bash($"mkdir original copy && cd original && for n in 245 248 251 252 255; do echo $n > $(printf '%0*d' $n 7); done && ln -s t $(printf '%0*d' 255 8) && mkdir $(printf '%0*d' 255 9) && {command} && cd .. && diff -r --no-dereference original copy && echo '{program}'");
+        AssertKept();
+    }
+}
