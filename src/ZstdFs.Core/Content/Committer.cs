@@ -167,7 +167,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         lock (node.LinksGate)
         {
             if (node.AnyLink is not { } link)
-                return 0;
+                return node.HasUnknownName ? PublishWithoutName(content, version, map, out next) : 0;
             int result = directories.Rent(link.Parent, out DescriptorLease parent);
             if (result < 0)
                 return result;
@@ -193,6 +193,28 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
                 return result;
             }
         }
+    }
+
+    /// <summary>The names that the file has left are not known. Nobody needs them: they all lead to the stored file that is open.</summary>
+    private int PublishWithoutName(FileContent content, NewVersion version, FrameMap map, out StoredBase? next)
+    {
+        next = null;
+        FileDescriptor stored = content.Base.Stored;
+        int result = SystemCallsAt.Stat(stored, out Statx current);
+        if (result < 0 || current.LinkCount == 0)
+            return result;
+        if (!content.IsPublished(current))
+            return Refuse(content, isThere: true, current);
+        if (!version.CanBeKept)
+            return NeedsRedo;
+        Timestamp change = content.ChangeTimeOf(content.Change.Look(), current);
+        content.Change.Begin();
+        result = SourceTree.ReopenWrite(stored, out FileDescriptor target);
+        if (result >= 0)
+            result = RewriteInPlace(content, version, target, current, change, map, out next);
+        if (result < 0)
+            content.Change.Abandon();
+        return result;
     }
 
     private int Replace(FileContent content, NewVersion version, Node folder, FileDescriptor parent, NativeName stored, in Statx old, Timestamp change, FrameMap map, out StoredBase? next)
@@ -286,11 +308,15 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     {
         next = null;
         int result = services.Source.OpenWrite(parent, stored, out FileDescriptor target);
-        if (result < 0)
-            return result;
+        return result < 0 ? result : RewriteInPlace(content, version, target, old, change, map, out next);
+    }
+
+    private int RewriteInPlace(FileContent content, NewVersion version, FileDescriptor target, in Statx old, Timestamp change, FrameMap map, out StoredBase? next)
+    {
+        next = null;
         var rewrite = new InPlaceRewrite(services, content.Node.Id, map.LogicalBytes, content.ModifyTime, change, content.Birth);
         // Every write to the target takes them away, the reservation too.
-        result = StoredAttributes.CopyPrivileges(target, version.File);
+        int result = StoredAttributes.CopyPrivileges(target, version.File);
         if (result >= 0)
             result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);
         // A lookup must not judge what the file holds meanwhile.
@@ -353,20 +379,23 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         lock (node.LinksGate)
         {
             // The file has no name left: no lookup will find it.
-            if (node.AnyLink is not { } link)
+            if (!node.HasName)
             {
                 content.EndRewrite();
                 return 0;
             }
             StoredBase redo = content.Base;
-            int result = FindByName(link, out bool isThere, out Statx named);
+            int result = SystemCallsAt.Stat(redo.Stored, out Statx stat);
+            if (result < 0)
+                return result;
+            Statx named = stat;
+            bool isThere = true;
+            if (node.AnyLink is { } link)
+                result = FindByName(link, out isThere, out named);
             if (result < 0)
                 return result;
             if (!isThere || !content.IsPublished(named))
                 return Refuse(content, isThere, named);
-            result = SystemCallsAt.Stat(redo.Stored, out Statx stat);
-            if (result < 0)
-                return result;
             bool isAll = content.IsInRedo;
             Timestamp change = content.ChangeTimeOf(content.Change.Look(), stat);
             content.Change.Begin();
@@ -387,7 +416,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             content.NotePublished(stat);
             content.EndRewrite();
             content.Change.End(change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
-            services.Log.Information($"{link.NativeName.ToString()}: its stored file is rewritten");
+            services.Log.Information($"{node.AnyLink?.NativeName.ToString()}: its stored file is rewritten");
             if (isAll)
                 next = finished;
             content.Overlay.ReplaceBase(finished);

@@ -334,6 +334,13 @@ internal sealed class FileContent : IDisposable
         return Overlay.NoteNamed();
     }
 
+    /// <summary>It did not get the name, and may be given another.</summary>
+    internal void NoteUnnamed()
+    {
+        using ContentLock.Scope locked = _lock.Writing();
+        Overlay.NoteUnnamed();
+    }
+
     /// <summary>Another version has the name for good.</summary>
     internal void NoteOutdated()
     {
@@ -558,7 +565,7 @@ internal sealed class FileContent : IDisposable
         shown = default;
         StoredBase current = Base;
         long look = Change.Look();
-        if (!current.TryStat(hasName: Node.AnyLink is not null, out Statx stat) || !IsDirty && StoredIdentity.Of(stat) != current.Identity)
+        if (!current.TryStat(hasName: Node.HasName, out Statx stat) || !IsDirty && StoredIdentity.Of(stat) != current.Identity)
             return false;
         shown = ChangeTimeOf(look, stat);
         return true;

@@ -417,6 +417,13 @@ internal sealed class Overlay : IDisposable
         return result;
     }
 
+    /// <summary>It did not get the name. A next mount need not look for it; where that cannot be noted, it looks in vain.</summary>
+    internal void NoteUnnamed()
+    {
+        _ = Working?.NoteUnnamed();
+        IsUnnamed = true;
+    }
+
     /// <summary>The last name is gone: nobody will look for what was written.</summary>
     internal void ForgetName()
     {
@@ -535,7 +542,7 @@ internal sealed class Overlay : IDisposable
     /// <summary>An uncommitted working copy of a file that still has a name stays for the next mount; of a deleted one it goes.</summary>
     public void Dispose()
     {
-        if (!IsDirty || _node.AnyLink is null)
+        if (!IsDirty || !_node.HasName)
             Clear();
         Working?.Dispose();
         _early.Dispose();

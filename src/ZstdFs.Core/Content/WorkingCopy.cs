@@ -434,6 +434,9 @@ internal sealed class WorkingCopy : IDisposable
         return result >= 0 && _nameIsDurable ? SystemCallsFile.Synchronize(_state.Working) : result;
     }
 
+    /// <summary>Its file did not get the name.</summary>
+    internal int NoteUnnamed() => Rename(_name with { Role = WorkingRole.UnnamedCopy });
+
     private int Rename(WorkingName next)
     {
         int result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Terminated()), _state.Working, new NativeName(next.Terminated()), 0);

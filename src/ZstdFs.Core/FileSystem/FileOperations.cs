@@ -214,7 +214,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         var file = (OpenFile)handle;
         if (volume.Contents.Close(file) && file.Content.IsDirty)
         {
-            if (file.Content.Node.AnyLink is not null)
+            if (file.Content.Node.HasName)
                 CommitLater(file.Content);
             else if (CommitQueue.IsAwaited(file.Content) || file.Content.IsLent)
                 volume.Queue.Add(file.Content, atOnce: false);

@@ -19,7 +19,7 @@ internal static class MountStatus
         try
         {
             // What lost its last name is kept for who has it open, and will not be stored.
-            FileContent[] dirty = [.. held.Where(static c => c.Node.AnyLink is not null)];
+            FileContent[] dirty = [.. held.Where(static c => c.Node.HasName)];
             FileContent[] failed = [.. dirty.Where(static c => c.Outcome.Error < 0)];
             FileContent[] named = [.. failed, .. dirty.Except(failed)];
             int count = named.Length;

@@ -64,6 +64,25 @@ internal sealed class NameChanges(Volume volume)
         return volume.Source.OpenPath(directory, source, out file) >= 0 ? file : null;
     }
 
+    /// <summary>
+    /// The file has just lost a name, and may have hard links that nobody looked up: what is written to it from now on is
+    /// not lost with the name. The caller holds its gate.
+    /// </summary>
+    /// <param name="node">The file.</param>
+    /// <param name="linkCount">As it was before.</param>
+    internal static void NoteOtherNames(Node node, uint linkCount)
+    {
+        if (node.Kind == NodeKind.Directory || node.AnyLink is not null || linkCount <= 1 && !node.HasUnknownName)
+            return;
+        node.HasUnknownName = node.TryRentNameless(out DescriptorLease lease) ? HasAnyName(lease) : linkCount > 1;
+    }
+
+    private static bool HasAnyName(DescriptorLease nameless)
+    {
+        using (nameless)
+            return SystemCallsAt.Stat(nameless.Descriptor, out Statx stat) < 0 || stat.LinkCount > 0;
+    }
+
     internal static int RemoveNative(FileDescriptor directory, NativeName name, NodeKind kind)
     {
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];

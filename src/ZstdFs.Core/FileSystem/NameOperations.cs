@@ -245,6 +245,9 @@ internal sealed class NameOperations(Volume volume)
                         if (result == -(int)Errno.EEXIST && node.Kind == NodeKind.Stored
                             && SourceNames.MakeRoom(to.Descriptor, newStored))
                             result = SystemCallsAt.Link(from.Descriptor, oldStored, to.Descriptor, newStored);
+                        // The lookup below may fail, and then the file has the name all the same.
+                        if (result >= 0)
+                            volume.Nodes.AddLink(node, newParent, newName.Bytes, only: false);
                         volume.ChangeTimes.End(users, result);
                     }
             }
@@ -282,15 +285,24 @@ internal sealed class NameOperations(Volume volume)
                 if (result < 0)
                     return result;
                 NativeName inSource = StoredName.Of(newName.Bytes, buffer);
-                lock (volume.FolderGates[newParent])
+                lock (node.LinksGate)
                 {
-                    result = SystemCallsAt.Link(stored.Descriptor, to, inSource);
-                    if (result == -(int)Errno.EEXIST && SourceNames.MakeRoom(to, inSource))
+                    lock (volume.FolderGates[newParent])
+                    {
                         result = SystemCallsAt.Link(stored.Descriptor, to, inSource);
+                        if (result == -(int)Errno.EEXIST && SourceNames.MakeRoom(to, inSource))
+                            result = SystemCallsAt.Link(stored.Descriptor, to, inSource);
+                    }
+                    // The lookup below may fail, and then the file has the name all the same.
+                    if (result >= 0)
+                        volume.Nodes.AddLink(node, newParent, newName.Bytes, only: true);
                 }
             }
             if (result < 0)
+            {
+                content.NoteUnnamed();
                 return result;
+            }
             result = volume.LookUp(newParent, to, newName.Bytes, out entry);
             content.NotePath(node.LogicalPath());
             return result;

@@ -39,7 +39,13 @@ internal sealed class RemoveOperations(Volume volume)
                 volume.Nodes.NoteTakenName();
                 // A lookup that saw the name has made the node meanwhile.
                 if (volume.Nodes.Find(resolved.Id) is { } late)
-                    volume.Nodes.RemoveLink(late, parent, name.Bytes);
+                {
+                    lock (late.LinksGate)
+                    {
+                        volume.Nodes.RemoveLink(late, parent, name.Bytes);
+                        NameChanges.NoteOtherNames(late, resolved.Stat.LinkCount);
+                    }
+                }
             }
             return result;
         }
@@ -59,6 +65,7 @@ internal sealed class RemoveOperations(Volume volume)
                 volume.Nodes.NoteTakenName();
                 node.Nameless ??= nameless;
                 volume.Nodes.RemoveLink(node, parent, name.Bytes);
+                NameChanges.NoteOtherNames(node, resolved.Stat.LinkCount);
             }
             // Under the file's other names.
             volume.ChangeTimes.End(users, result, resolved.Change.IsOpen);

@@ -97,6 +97,7 @@ internal sealed class RenameOperations(Volume volume)
             if (to is not null)
                 volume.Nodes.AddLink(late, to, newName.Bytes, only: false);
             volume.Nodes.RemoveLink(late, from, oldName.Bytes);
+            NameChanges.NoteOtherNames(late, file.Stat.LinkCount);
         }
     }
 
@@ -201,7 +202,10 @@ internal sealed class RenameOperations(Volume volume)
                 if (exchanges)
                     volume.Nodes.AddLink(replacedNode, from.Folder, from.Name.Bytes, only: IsOnlyName(replaced!.Value));
                 else
+                {
                     (replacedNode.Nameless, nameless) = (nameless ?? replacedNode.Nameless, null);
+                    NameChanges.NoteOtherNames(replacedNode, replaced!.Value.Stat.LinkCount);
+                }
             }
             if (movedNode is not null)
             {

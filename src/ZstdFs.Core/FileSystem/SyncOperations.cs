@@ -55,7 +55,7 @@ internal sealed class SyncOperations(Volume volume)
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = content.Commit(volume.Committer, yields: false);
             // What it was to become has no room; where it would be found again it may have some.
-            if (result < 0 && content.Node.AnyLink is not null)
+            if (result < 0 && content.Node.HasName)
                 _ = content.Keeping.Keep();
             if (first == 0)
                 first = Math.Min(result, 0);
@@ -98,9 +98,9 @@ internal sealed class SyncOperations(Volume volume)
         int kept = 0;
         foreach (FileContent content in volume.Contents.HoldDirty())
         {
-            if (content.Node.AnyLink is not null && content.Keeping.Keep() is < 0 and var reason)
+            if (content.Node.HasName && content.Keeping.Keep() is < 0 and var reason)
                 _ = content.Keeping.TryRevert(reason, isLast: true);
-            if (content.IsDirty && content.Node.AnyLink is not null)
+            if (content.IsDirty && content.Node.HasName)
                 kept++;
             volume.Release(content);
         }

@@ -106,8 +106,25 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         set => Rarities.Older = value;
     }
 
-    /// <summary>A name under which the file is found, or null when it has none left.</summary>
+    /// <summary>A name under which the file is found, or null when none is known.</summary>
     internal Link? AnyLink => Volatile.Read(ref _first);
+
+    /// <summary>Whether the file will be found again when nobody has it open any more: what is written to it is kept.</summary>
+    internal bool HasName => AnyLink is not null || HasUnknownName;
+
+    /// <summary>
+    /// The last name that was known went, and the file has others: hard links that nobody looked up. Set under
+    /// <see cref="LinksGate"/>.
+    /// </summary>
+    internal bool HasUnknownName
+    {
+        get => _rarities?.HasUnknownName ?? false;
+        set
+        {
+            if (value || _rarities is not null)
+                Rarities.HasUnknownName = value;
+        }
+    }
 
     /// <summary>
     /// The file or folder after its last name went, while the kernel still knows the node: programs that have it open go on, and an open that raced with the
@@ -233,9 +250,14 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
             return Others is { } others && others.FindIndexOf(parent, name) >= 0;
     }
 
-    /// <summary>Remembers a name. Returns the link that was dropped for it, if any. Caller holds <see cref="LinksGate"/>.</summary>
+    /// <summary>
+    /// Remembers a name. Returns the link that was dropped for it, if any: itself where two lookups found the name at
+    /// once. Caller holds <see cref="LinksGate"/>.
+    /// </summary>
     internal Link? AddLink(Link link, bool only)
     {
+        if (HasLink(link.Parent, link.Bytes))
+            return link;
         Link? dropped = null;
         if (only || _first is null)
         {

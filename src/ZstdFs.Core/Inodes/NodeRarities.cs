@@ -13,6 +13,7 @@ internal sealed class NodeRarities
     internal int Listings { get; set; }
     internal long ListingsBegun { get; set; }
     internal FileDescriptor? Nameless { get; set; }
+    internal bool HasUnknownName { get; set; }
     internal int PlainHandles { get; set; }
     internal bool StaysPlain { get; set; }
 }

@@ -164,7 +164,7 @@ internal sealed class CommitQueue : IDisposable
 
     private bool IsGivenUp(FileContent content)
     {
-        if (content.Node.AnyLink is null || content.Keeping.IsKept)
+        if (!content.Node.HasName || content.Keeping.IsKept)
             return false;
         if (content.Handles.Writable == 0 && content.Keeping.Keep() is < 0 and var reason)
             _ = _revert(content, reason);
@@ -187,7 +187,7 @@ internal sealed class CommitQueue : IDisposable
     /// <summary>
     /// The file lost its last name before its content was committed, and who looked it up before may be about to open it: it must not meet the version before.
     /// </summary>
-    internal static bool IsAwaited(FileContent content) => content.IsDirty && content.Node.AnyLink is null && content.Node.Lookups > 0;
+    internal static bool IsAwaited(FileContent content) => content.IsDirty && !content.Node.HasName && content.Node.Lookups > 0;
 
     private void PutBack(Waiting waiting, TimeSpan delay)
     {

@@ -54,7 +54,7 @@ internal sealed class WriteBack : IDisposable
 
     // Half of a new content is not for the next mount.
     private bool IsDue(FileContent content) =>
-        content.CutShort == 0 && content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age && (content.Node.AnyLink is not null || content.Overlay.IsUnnamed);
+        content.CutShort == 0 && content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age && (content.Node.HasName || content.Overlay.IsUnnamed);
 
     public void Dispose()
     {

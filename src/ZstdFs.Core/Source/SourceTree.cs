@@ -72,6 +72,10 @@ internal sealed class SourceTree : IDisposable
     internal int OpenWrite(FileDescriptor parent, NativeName name, out FileDescriptor file) =>
         OpenUntouched(parent, name, OpenFlags.ReadWrite | OpenFlags.NonBlocking, out file);
 
+    /// <summary>A stored file that is open, for reading and writing, under whatever name it has.</summary>
+    internal static int ReopenWrite(FileDescriptor stored, out FileDescriptor file) =>
+        SystemCallsAt.Reopen(stored, OpenFlags.ReadWrite | OpenFlags.NonBlocking, out file);
+
     /// <summary>A new regular file; −EEXIST where the name is taken.</summary>
     internal int CreateFile(FileDescriptor parent, NativeName name, uint mode, out FileDescriptor file) =>
         Untouched(SystemCallsAt.Open(parent, name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, mode,
