@@ -22,7 +22,6 @@ internal static class Negotiation
         | InitFlags.DontMask                // default ACLs replace the umask: only the file system knows
         | InitFlags.HasIoctlDirectory       // ioctls of folders arrive
         | InitFlags.DoReadDirPlus           // names and attributes in one round trip
-        | InitFlags.AsyncDirectIo           // O_DIRECT in parallel
         | InitFlags.ParallelDirectoryOps    // lookups and listings of one folder in parallel
         | InitFlags.AbortError              // an aborted connection is told from an unmount
         | InitFlags.MaxPages                // requests of 1 MiB
@@ -38,6 +37,7 @@ internal static class Negotiation
         InitFlags.PosixLocks                // the kernel's own locks are right for a local file system…
         | InitFlags.FlockLocks              // …and a waiting lock that cannot be interrupted makes its process unkillable
         | InitFlags.FileOps                 // no kernel offers it
+        | InitFlags.AsyncDirectIo           // the kernel does not drop the pages that readers took while a write of aio(7) was under way: they would stay stale
         | InitFlags.SpliceWrite             // one copy is cheaper than a pipe…
         | InitFlags.SpliceMove              // …
         | InitFlags.SpliceRead              // …in each direction
