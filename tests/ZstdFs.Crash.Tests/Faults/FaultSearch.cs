@@ -40,16 +40,18 @@ internal sealed class FaultSearch(string folder)
     }
 
     /// <summary>
-    /// Each call of a workload (or, to be quicker, one of so many) once: with each end every fourth of them, and with an
-    /// error that chance chooses, once or from then on. With every error, way and end it would take a week.
+    /// Each call of a workload (or, to be quicker, one of so many) with two of the four ends, and with an error that chance
+    /// chooses, once or from then on. With every error, way and end it would take a week.
     /// </summary>
     internal void TryAll(Scenario scenario, Random chance, int step)
     {
+        const int EndsOfEach = 2;
         FaultEnd[] ends = Enum.GetValues<FaultEnd>();
+        int stride = ends.Length / EndsOfEach;
         foreach (FaultEnd end in ends)
         {
             Try(scenario, new Fault(long.MaxValue, Errno.EIO, FaultWay.Once), end, out long calls);
-            for (long number = 1 + chance.Next(ends.Length); number <= calls; number += ends.Length * step)
+            for (long number = 1 + chance.Next(stride); number <= calls; number += stride * step)
             {
                 Errno errno = FailingCalls.Errors[chance.Next(FailingCalls.Errors.Length)];
                 FaultWay[] ways = WaysOf(errno);
