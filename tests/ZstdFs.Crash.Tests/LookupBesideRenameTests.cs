@@ -48,13 +48,47 @@ internal sealed class LookupBesideRenameTests
             {
                 DirectUse.Handle file = use.Create("a");
                 Assert.That(use.Write(file, 0, Content), Is.Zero);
-                Assert.That(fileSystem.Unlink(default, 1, new NativeName(Ext4.Native("a"))), Is.Zero);
+                Assert.That(fileSystem.Unlink(default, 1, Native("a")), Is.Zero);
                 Assert.That(use.Write(file, 0, Content), Is.Zero);
                 Assert.That(use.Close(file), Is.Zero, log.ToString);
                 if (round % 10 == 0)
                     Assert.That(use.SynchronizeAll(), Is.Zero);
             }
         });
+    }
+
+    [Test]
+    public void FileInAFolderThatIsRenamed_IsCommittedWhereTheFolderIs([Values] bool exchanges)
+    {
+        Run(["a", "b"], (fileSystem, use, log) =>
+        {
+            MakeFolder(fileSystem, "a");
+            if (exchanges)
+                MakeFolder(fileSystem, "b");
+            FuseEntryOut folder = Lookup(fileSystem, 1, "a");
+            Assert.That(fileSystem.Create(default, folder.NodeId, Native("f"), OpenFlags.ReadWrite, 0b110_100_100, 0, out FuseEntryOut made, out FuseOpenOut open), Is.Zero);
+            Assert.That(use.Close(new DirectUse.Handle(made.NodeId, open.Handle)), Is.Zero);
+            for (int round = 0; round < Rounds; round++)
+            {
+                FuseEntryOut entry = Lookup(fileSystem, Lookup(fileSystem, 1, "a").NodeId, "f");
+                Assert.That(fileSystem.Open(default, entry.NodeId, OpenFlags.ReadWrite, false, out open), Is.Zero);
+                var file = new DirectUse.Handle(entry.NodeId, open.Handle);
+                Assert.That(use.Write(file, 0, Content), Is.Zero);
+                for (int i = 0; i < RenamesInARound; i++)
+                    Rename(fileSystem, i % 2 == 0 ? "a" : "b", i % 2 == 0 ? "b" : "a", exchanges ? RenameFlags.Exchange : 0);
+                Assert.That(use.Close(file), Is.Zero, log.ToString);
+                Assert.That(use.SynchronizeAll(), Is.Zero);
+            }
+        });
+    }
+
+    private static void MakeFolder(ZstdFileSystem fileSystem, string name) =>
+        Assert.That(fileSystem.MakeDirectory(default, 1, Native(name), 0b111_101_101, 0, out _), Is.Zero);
+
+    private static FuseEntryOut Lookup(ZstdFileSystem fileSystem, ulong parent, string name)
+    {
+        Assert.That(fileSystem.Lookup(default, parent, Native(name), out FuseEntryOut entry), Is.Zero);
+        return entry;
     }
 
     private static void Run(string[] names, Action<ZstdFileSystem, DirectUse, EventLines> work)
@@ -69,8 +103,11 @@ internal sealed class LookupBesideRenameTests
             {
                 foreach (string name in names)
                 {
-                    if (fileSystem.Lookup(default, 1, new NativeName(Ext4.Native(name)), out FuseEntryOut entry) >= 0)
-                        fileSystem.Forget(entry.NodeId, 1);
+                    if (fileSystem.Lookup(default, 1, Native(name), out FuseEntryOut entry) < 0)
+                        continue;
+                    if (fileSystem.Lookup(default, entry.NodeId, Native("f"), out FuseEntryOut below) >= 0)
+                        fileSystem.Forget(below.NodeId, 1);
+                    fileSystem.Forget(entry.NodeId, 1);
                 }
             }
         }))];
@@ -92,5 +129,7 @@ internal sealed class LookupBesideRenameTests
     }
 
     private static void Rename(ZstdFileSystem fileSystem, string from, string to, uint flags) =>
-        Assert.That(fileSystem.Rename(default, 1, new NativeName(Ext4.Native(from)), 1, new NativeName(Ext4.Native(to)), flags), Is.Zero);
+        Assert.That(fileSystem.Rename(default, 1, Native(from), 1, Native(to), flags), Is.Zero);
+
+    private static NativeName Native(string name) => new(Ext4.Native(name));
 }
