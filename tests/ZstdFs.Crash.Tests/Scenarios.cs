@@ -43,6 +43,20 @@ internal static class Scenarios
         ("create-in-folder", static (w, c) => { string folder = $"folder{c.Next(1000)}"; w.MakeFolder(folder); w.Write($"{folder}/f", 9000); w.SynchronizeFolder(folder); }),
         ("rename-folder", static (w, c) => { string folder = $"folder{c.Next(1000)}"; w.MakeFolder(folder); w.Write($"{folder}/f", Workload.LargeBytes); w.RenameFolder(folder, folder + "-moved"); }),
         ("attributes", static (w, _) => { w.SetAttributes("a"); w.Append("a", 2000); w.SetAttributes("a"); }),
+        ("times", static (w, c) => { w.SetTime("a"); w.Append("a", 2000); w.SetTime("a"); w.Patch("big", c.Next(0, 1_000_000), 5000); w.SetTime("big"); }),
+        ("times-while-open", static (w, c) =>
+        {
+            foreach (string path in (string[])["b", "big"])
+            {
+                using Workload.OpenFile file = w.Open(path);
+                w.SetTime(path);
+                file.Write(c.Next(0, file.Length + 1), c.Next(1, 9000));
+                w.SetTime(path);
+                file.Synchronize();
+                w.SetTime(path);
+                file.Write(c.Next(0, file.Length + 1), c.Next(1, 9000));
+            }
+        }),
         ("o-sync", static (w, c) => w.WriteThrough("b", c.Next(0, 20_000), c.Next(1, 9000), OpenFlags.Sync)),
         ("o-dsync-large", static (w, c) => w.WriteThrough("big", c.Next(0, 20_000), c.Next(1, 9000), OpenFlags.DataSync)),
         ("msync", static (w, c) => w.WriteMapped("b", c.Next(0, 1000), c.Next(1, 200))),

@@ -214,8 +214,12 @@ internal sealed class FileContent : IDisposable
     {
         using ContentLock.Scope locked = _lock.Writing();
         int result = NoteRefusal(Overlay.Resize(size));
-        if (result >= 0)
-            _isEmptied |= size == 0;
+        if (result < 0)
+            return result;
+        _isEmptied |= size == 0;
+        // Nothing is left of what could not be written whole: it is begun anew.
+        if (size == 0)
+            _refusal = 0;
         return result;
     }
 
@@ -302,6 +306,12 @@ internal sealed class FileContent : IDisposable
         NotePublished(stored);
         Overlay.NoteTimes(same, modify);
     }
+
+    /// <summary>What is not committed is where a next mount would look for it. For who holds the lock.</summary>
+    internal bool HasWorkingCopy => Overlay is { IsDirty: true, Working: not null };
+
+    /// <summary>Sets the time that the commit will set. For who holds the lock for <see cref="ChangingTimes"/>.</summary>
+    internal int SetUncommittedTime(Timestamp modify) => Overlay.SetUncommittedTime(modify);
 
     /// <summary>
     /// When it returns 0, what was written survives this process: the next mount commits it. −EOPNOTSUPP where the source cannot keep it but in a

@@ -361,6 +361,18 @@ internal sealed class Overlay : IDisposable
             _ = Working.WriteRecord(Working.Record with { Base = same, ModifyTime = modify });
     }
 
+    /// <summary>Somebody set the modification time of what is in the working copy.</summary>
+    internal int SetUncommittedTime(Timestamp modify)
+    {
+        int result = Working!.WriteRecord(Working.Record with { ModifyTime = modify });
+        if (result < 0)
+            return result;
+        using (Shown.Change())
+            Changes.ModifyTime = modify;
+        _lending.NoteTimes(modify);
+        return result;
+    }
+
     /// <summary>When it returns 0, what was written survives this process.</summary>
     internal int Persist()
     {
@@ -417,7 +429,7 @@ internal sealed class Overlay : IDisposable
         return result;
     }
 
-    /// <summary>It did not get the name. A next mount need not look for it; where that cannot be noted, it looks in vain.</summary>
+    /// <summary>It did not get the name. A next mount need not look for it; where the disk refuses that, too, it looks in vain.</summary>
     internal void NoteUnnamed()
     {
         _ = Working?.NoteUnnamed();

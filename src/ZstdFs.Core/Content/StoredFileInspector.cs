@@ -53,8 +53,10 @@ internal sealed class StoredFileInspector(ContentServices services)
     // Two first lookups of one file must not give it two numbers; files that share a gate wait for each other's scan.
     private readonly Lock[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
-    // Numbers of rewritten files in a source that keeps no records, by what tells their stored files apart; they last as long as the mount.
+    // Numbers of files made or rewritten in a source that keeps no records, by what tells their stored files apart; they last as long as the mount.
     private readonly ConcurrentDictionary<ulong, ulong> _unrecorded = new();
+    // Of these, the numbers that the source may give to another file by now.
+    private readonly ConcurrentDictionary<ulong, bool> _keptNumbers = new();
 
     // Inode numbers, in the source, of stored files that a commit is writing into, or has left half written.
     private readonly ConcurrentDictionary<ulong, int> _rewritten = new();
@@ -116,7 +118,7 @@ internal sealed class StoredFileInspector(ContentServices services)
             return -error;
         services.Log.Error($"{SourcePath.Of(parent, stored)}: its length is not known, because it cannot be opened ({(Errno)error})", $"open: {error}", StoredIdentity.Of(stat).Version);
         bool isNumbered = record.InodeNumber != 0 && _devices.IsOf(record, stat);
-        ulong number = isNumbered ? record.InodeNumber : _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat), _devices.NumberOf(stat));
+        ulong number = isNumbered ? record.InodeNumber : NumberWithoutRecord(stat);
         facts = new StoredFacts(number, StoredFacts.UnknownBytes, IsFresh: false, IsOneFrame: false, isNumbered && record.Birth != default ? record.Birth : stat.Birth.ToTimestamp());
         return 0;
     }
@@ -181,7 +183,7 @@ internal sealed class StoredFileInspector(ContentServices services)
                 if (written == -(int)Errno.EEXIST)
                     return InspectFrames(file, name, ref known, out facts);
                 if (written < 0)
-                    number = hasRecord ? number : _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat), _devices.NumberOf(stat));
+                    number = hasRecord ? number : NumberWithoutRecord(stat);
                 else if (SystemCallsAt.Stat(file, out Statx now) >= 0)
                     (known, change) = (now, new RecordedChange(next.ChangeTime, windowEnd, IsNew: true));
             }
@@ -192,7 +194,7 @@ internal sealed class StoredFileInspector(ContentServices services)
 
     private void DescribeRewritten(in Statx stat, in SizeRecord record, bool hasRecord, out StoredFacts facts)
     {
-        ulong number = hasRecord ? record.InodeNumber : _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat), _devices.NumberOf(stat));
+        ulong number = hasRecord ? record.InodeNumber : NumberWithoutRecord(stat);
         facts = new StoredFacts(number, record.LogicalBytes, IsFresh: false, IsOneFrame: false, record.Birth != default ? record.Birth : stat.Birth.ToTimestamp())
         {
             Change = hasRecord ? RecordedChange.Of(record, stat) : default,
@@ -206,8 +208,30 @@ internal sealed class StoredFileInspector(ContentServices services)
     {
         if (_unrecorded.TryGetValue(_devices.IdentityOf(stat), out ulong number))
             return number;
-        return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : _devices.NumberOf(stat);
+        return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : NumberWithoutRecord(stat);
     }
+
+    /// <summary>The number that was noted, or the source's own, unless a file that a commit has moved to another stored file keeps that.</summary>
+    private ulong NumberWithoutRecord(in Statx stat)
+    {
+        if (_unrecorded.TryGetValue(_devices.IdentityOf(stat), out ulong number))
+            return number;
+        number = _devices.NumberOf(stat);
+        return services.State is { } state && _keptNumbers.ContainsKey(number)
+            ? _unrecorded.GetOrAdd(_devices.IdentityOf(stat), static (_, s) => s.AllocateInodeNumber(), state) : number;
+    }
+
+    /// <summary>A file that was just made, and whose source keeps no records, has this number as long as the mount lasts.</summary>
+    internal void NoteNumber(in Statx stat, ulong number) => _unrecorded[_devices.IdentityOf(stat)] = number;
+
+    /// <summary>The same, of a stored file on the root's device.</summary>
+    internal void NoteNumber(ulong storedInode, ulong number) => _unrecorded[storedInode] = number;
+
+    /// <summary>A number that was noted; 0 where there is none.</summary>
+    internal ulong NotedNumber(in Statx stat) => _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat));
+
+    /// <summary>The last name of a stored file is gone, and the source may give its inode to another file.</summary>
+    internal void ForgetNumber(in Statx stat) => _unrecorded.TryRemove(_devices.IdentityOf(stat), out _);
 
     /// <summary>
     /// The inode number, and the change time, of a plain file: those in its record, which it keeps when it is converted. Where plain files are to be converted it gets a record now.
@@ -255,6 +279,8 @@ internal sealed class StoredFileInspector(ContentServices services)
     {
         _unrecorded.TryRemove(_devices.IdentityOf(old), out _);
         _unrecorded[_devices.IdentityOf(next)] = number;
+        if (!StateFolder.IsAllocated(number))
+            _keptNumbers[number] = true;
     }
 
     private LogicalSize FindSize(FileDescriptor file, in Statx stat, NativeName name, out bool isFinal)

@@ -129,6 +129,20 @@ internal sealed class WorkingCopy : IDisposable
         return result;
     }
 
+    /// <summary>Only what an earlier mount left says about itself. False where that is nothing, or cannot be read.</summary>
+    internal static bool TryReadRecord(ContentServices services, StateFolder state, ReadOnlySpan<byte> terminatedName, out WorkingCopyRecord record)
+    {
+        record = default;
+        if (services.Source.OpenRead(state.Working, new NativeName(terminatedName), out FileDescriptor file) < 0)
+            return false;
+        using (file)
+        {
+            Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
+            int length = ExtendedAttributes.Get(file, WorkingCopyRecord.AttributeName, bytes);
+            return length >= 0 && WorkingCopyRecord.TryRead(bytes[..length], out record);
+        }
+    }
+
     /// <summary>The file's own hole map is the record of what was written.</summary>
     private int LoadBlocks(long size)
     {
@@ -217,12 +231,15 @@ internal sealed class WorkingCopy : IDisposable
     {
         if (path.IsEmpty || path.Length > LongestPathHint)
             _ = ExtendedAttributes.Remove(_file, WorkingCopyRecord.PathAttributeName);
-        else
-            _ = ExtendedAttributes.Set(_file, WorkingCopyRecord.PathAttributeName, path, 0);
+        // An old one may say that the file has no name.
+        else if (ExtendedAttributes.Set(_file, WorkingCopyRecord.PathAttributeName, path, 0) < 0)
+            _ = ExtendedAttributes.Remove(_file, WorkingCopyRecord.PathAttributeName);
     }
 
     /// <summary>The hint, or nothing.</summary>
-    internal byte[] ReadPath()
+    internal byte[] ReadPath() => MayBeOfNone ? [] : ReadHint();
+
+    private byte[] ReadHint()
     {
         Span<byte> path = stackalloc byte[LongestPathHint];
         int length = ExtendedAttributes.Get(_file, WorkingCopyRecord.PathAttributeName, path);
@@ -427,9 +444,20 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>What the disk refused of it.</summary>
     internal DurableFile Durable => _durable;
 
+    // In the place of a path, none of which begins so.
+    private static ReadOnlySpan<byte> NoPathYet => "/"u8;
+
+    /// <summary>
+    /// Its file was about to get its first name when the mount ended. Where no file in the source is this one, it did
+    /// not, and nobody misses the copy.
+    /// </summary>
+    internal bool MayBeOfNone => ReadHint().AsSpan().SequenceEqual(NoPathYet);
+
     /// <summary>Its file is about to get a name: the next mount must look for it.</summary>
     internal int NoteNamed()
     {
+        if (_state.WorkingCopiesSurvive)
+            WritePath(NoPathYet);
         int result = Rename(_name with { Role = WorkingRole.Copy });
         return result >= 0 && _nameIsDurable ? SystemCallsFile.Synchronize(_state.Working) : result;
     }

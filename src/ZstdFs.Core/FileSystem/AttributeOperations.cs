@@ -47,22 +47,35 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         bool isEmpty = (change.Valid & (SetattrValid.Size | Changed)) == 0;
         if (!isEmpty && (change.Valid & Changed) == 0)
             return 0;
-        // The content's lock comes before the node's gate.
-        FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
-        if (held is not null && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
-            TakeBackSoon(held);
-        bool changesTime = held is not null && (change.Valid & (SetattrValid.Mtime | SetattrValid.MtimeNow)) != 0;
-        try
+        int result = WasOpened;
+        while (result == WasOpened)
         {
-            using ContentLock.Scope times = changesTime ? held!.ChangingTimes() : default;
-            return SetStored(node, held, change, caller);
+            // The content's lock comes before the node's gate.
+            FileContent? held = Hold(node);
+            if (held is not null && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
+                TakeBackSoon(held);
+            bool changesTime = held is not null && (change.Valid & (SetattrValid.Mtime | SetattrValid.MtimeNow)) != 0;
+            try
+            {
+                using ContentLock.Scope times = changesTime ? held!.ChangingTimes() : default;
+                result = SetStored(node, held, change, caller);
+            }
+            finally
+            {
+                if (held is not null)
+                    volume.Release(held);
+            }
         }
-        finally
-        {
-            if (held is not null)
-                volume.Release(held);
-        }
+        return result;
     }
+
+    /// <summary>Not an errno: the file was opened since the look at who has it open, who must hear of the change.</summary>
+    private const int WasOpened = 1;
+
+    private FileContent? Hold(Node node) => node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
+
+    /// <summary>The caller holds the node's gate, under which files are opened.</summary>
+    private bool IsWhatIsOpen(Node node, FileContent? held) => node.Kind != NodeKind.Stored || volume.Contents.Find(node.Id) == held;
 
     /// <summary>close(2) returns before the kernel lets go of the file: whoever gives it set-id bits right after it is not to be refused.</summary>
     private void TakeBackSoon(FileContent content)
@@ -77,6 +90,8 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         // One of several steps may fail; those before it stand, as they would after several calls.
         lock (node.LinksGate)
         {
+            if (!IsWhatIsOpen(node, content))
+                return WasOpened;
             int result = Locate(node, content, out AttributePlace place);
             if (result < 0)
                 return result;
@@ -147,13 +162,19 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         int result = place.Stat(out Statx before);
         if (result < 0)
             return result;
+        if (content is { HasWorkingCopy: true } && SetUncommittedTime(place, content, before, access, modify, out result))
+            return result;
         bool keepsRecord = content is not { IsDirty: true } && place.TryReadRecord(out record) && !record.IsFresh && record.Describes(before);
         result = place.SetTimes(access, modify);
-        Statx after = default;
-        if (result >= 0)
-            result = place.Stat(out after);
         if (result < 0)
             return result;
+        result = place.Stat(out Statx after);
+        if (result < 0)
+        {
+            if (content is not null && StoredIdentity.Of(before) == content.Published)
+                content.IsPublishedUnseen = true;
+            return result;
+        }
         if (modify == Timestamp.UtimeNow)
             modify = after.ModifyTime.ToTimestamp();
         // Not where the file was changed in the source meanwhile: what is open is another version then, whatever its time.
@@ -167,6 +188,21 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         if (place.WriteRecord(record.Of(after.ModifyTime.ToTimestamp()) with { ChangeTime = shown }, out long windowEnd) >= 0 && place.Stat(out after) >= 0)
             ChangeTimes.NoteOwn(node, content, shown, after, windowEnd);
         return 0;
+    }
+
+    /// <summary>
+    /// The commit sets the time. Until then the stored file keeps its own: a next mount takes up the working copy over the
+    /// version that it was begun on, and no other. False where only the stored file can tell whether the time may be set.
+    /// </summary>
+    private static bool SetUncommittedTime(in AttributePlace place, FileContent content, in Statx stored, Timestamp access, Timestamp modify, out int result)
+    {
+        // Its own time once more, so that the change counts as one, and is refused where it has to be.
+        result = place.SetTimes(access, stored.ModifyTime.ToTimestamp());
+        if (result == -(int)Errno.EPERM && modify == Timestamp.UtimeNow)
+            return false;
+        if (result >= 0)
+            result = content.SetUncommittedTime(modify == Timestamp.UtimeNow ? Timestamp.Now() : modify);
+        return true;
     }
 
     internal int GetExtended(ulong nodeId, out FuseStatxOut attributes)
@@ -216,12 +252,22 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return -(int)Errno.EROFS;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(nodeId) : null;
+        int result = WasOpened;
+        while (result == WasOpened)
+            result = ChangeExtended(node, attribute, value, flags, removes, killSetGroupId);
+        return result;
+    }
+
+    private int ChangeExtended(Node node, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool removes, bool killSetGroupId)
+    {
+        FileContent? held = Hold(node);
         try
         {
             // A commit copies the attributes to the next version under the gate: what is set or removed meanwhile would be lost.
             lock (node.LinksGate)
             {
+                if (!IsWhatIsOpen(node, held))
+                    return WasOpened;
                 int result = Locate(node, held, out AttributePlace place);
                 if (result < 0)
                     return result;

@@ -214,7 +214,11 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         var file = (OpenFile)handle;
         if (volume.Contents.Close(file) && file.Content.IsDirty)
         {
-            if (file.Content.Node.HasName)
+            bool hasName;
+            // Not in the middle of a removal, which may leave it names that nobody knows.
+            lock (file.Content.Node.LinksGate)
+                hasName = file.Content.Node.HasName;
+            if (hasName)
                 CommitLater(file.Content);
             else if (CommitQueue.IsAwaited(file.Content) || file.Content.IsLent)
                 volume.Queue.Add(file.Content, atOnce: false);

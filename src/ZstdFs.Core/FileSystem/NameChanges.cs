@@ -53,7 +53,7 @@ internal sealed class NameChanges(Volume volume)
     /// </summary>
     internal FileDescriptor? OpenLastName(Node node, Node parent, FileDescriptor directory, NativeName name)
     {
-        if (node.Nameless is not null || !node.IsOnlyLink(parent, name.Bytes))
+        if (!node.IsOnlyLink(parent, name.Bytes))
             return null;
         if (node.Kind == NodeKind.Directory)
             return volume.Directories.Take(node, directory, name);
@@ -62,6 +62,19 @@ internal sealed class NameChanges(Volume volume)
         if (node.Kind != NodeKind.Special && volume.Source.OpenRead(directory, source, out FileDescriptor file) >= 0)
             return file;
         return volume.Source.OpenPath(directory, source, out file) >= 0 ? file : null;
+    }
+
+    /// <summary>
+    /// The last known name is gone. An earlier one may have gone before, and left a descriptor of the version that the file
+    /// had then. The caller holds the node's gate.
+    /// </summary>
+    internal static void KeepOpen(Node node, FileDescriptor? nameless)
+    {
+        if (nameless is null)
+            return;
+        FileDescriptor? earlier = node.Nameless;
+        node.Nameless = nameless;
+        earlier?.Dispose();
     }
 
     /// <summary>

@@ -202,8 +202,7 @@ internal sealed class NameOperations(Volume volume)
         }
         if (result != -(int)Errno.EOPNOTSUPP)
             return Math.Min(result, 0);
-        // A source that keeps no records has the file's own number instead.
-        id = volume.Source.Devices.NumberOf(stat);
+        volume.Services.Inspector.NoteNumber(stat, id);
         return 0;
     }
 
@@ -280,8 +279,8 @@ internal sealed class NameOperations(Volume volume)
                 result = FullNames.Set(stored.Descriptor, newName.Bytes);
                 // First, so that a daemon which dies in between does not leave what was written to a name where nobody
                 // looks.
-                if (result >= 0)
-                    result = content.NoteNamed();
+                if (result >= 0 && (result = content.NoteNamed()) < 0)
+                    content.NoteUnnamed();
                 if (result < 0)
                     return result;
                 NativeName inSource = StoredName.Of(newName.Bytes, buffer);

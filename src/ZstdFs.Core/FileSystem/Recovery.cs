@@ -20,6 +20,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
     private readonly HashSet<ulong> _untouched = [];
     private readonly UnfinishedRedos _unfinished = new(volume, state);
     private readonly List<byte[]> _redone = [];
+    // Queued at the end: a commit that begins before could write a redo under the name of one that is about to be removed.
+    private readonly List<FileContent> _waiting = [];
     private int _adopted;
     private readonly BoundedLog _log = volume.Services.Log;
 
@@ -27,6 +29,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
     internal void Run()
     {
         List<byte[]> names = Names();
+        foreach (byte[] name in names)
+            NoteNumber(name);
         // Rewrites come first: a working copy may be left beside the rewrite that it became.
         foreach (byte[] name in names.Where(static n => RoleOf(n) == WorkingRole.Redo))
             Report(name, Redo(name));
@@ -41,12 +45,30 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         // Only now: a copy left beside a rewrite without its redo would look like one of a file that was changed behind our back.
         foreach (byte[] name in _redone)
             state.RemoveWorkingFile(name);
+        foreach (FileContent content in _waiting)
+        {
+            volume.Queue.Add(content, atOnce: true);
+            volume.Release(content);
+        }
         RemoveOrphans();
         // Nothing is wrong with these files, so that no line names them.
         if (_redone.Count + _adopted > 0)
             _log.Information($"{_redone.Count} commits that were interrupted are finished, and {_adopted} files that were written before the last mount ended are being committed");
         if (state.DiscardedCopies > 0)
             _log.Warning($"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
+    }
+
+    /// <summary>
+    /// A file whose attributes leave no room for a record, or in a source that keeps none, has the number that it had when
+    /// this was written.
+    /// </summary>
+    private void NoteNumber(byte[] name)
+    {
+        if (RoleOf(name) != WorkingRole.Copy || !WorkingCopy.TryReadRecord(volume.Services, state, name, out WorkingCopyRecord record))
+            return;
+        volume.Services.Inspector.NoteNumber(record.Base.InodeNumber, record.InodeNumber);
+        if (record.CommittedInode != 0)
+            volume.Services.Inspector.NoteNumber(record.CommittedInode, record.InodeNumber);
     }
 
     /// <summary>Early frames whose working copy is gone: it was discarded, or its commit done.</summary>
@@ -151,11 +173,28 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         if (isUntouched)
         {
             _untouched.Add(redo.Record.InodeNumber);
-            return SystemCallsAt.Unlink(state.Working, new NativeName(name));
+            // It may have been made of the working copy's early frames, which only it has then.
+            return EarlyNameOf(redo.Record.InodeNumber) is { } early
+                ? SystemCallsAt.Rename(state.Working, new NativeName(name), state.Working, new NativeName(early.Terminated()), RenameFlags.NoReplace)
+                : SystemCallsAt.Unlink(state.Working, new NativeName(name));
         }
         _unfinished.Add(name, redo.Record, redo.ReadPath());
         return reason;
     }
+
+    /// <summary>The name of a file's early frames, where its working copy needs some and they are not there.</summary>
+    private WorkingName? EarlyNameOf(ulong inodeNumber)
+    {
+        foreach (byte[] terminated in Names())
+        {
+            if (WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name) && name.Role == WorkingRole.Copy && name.InodeNumber == inodeNumber
+                && WorkingCopy.TryReadRecord(volume.Services, state, terminated, out WorkingCopyRecord record) && record.HasEarlyFrames && !IsThere(name.OfEarlyFrames()))
+                return name.OfEarlyFrames();
+        }
+        return null;
+    }
+
+    private bool IsThere(WorkingName name) => SystemCallsAt.Stat(state.Working, new NativeName(name.Terminated()), out _) != -(int)Errno.ENOENT;
 
     /// <summary>A working copy.</summary>
     private int Adopt(byte[] name)
@@ -178,14 +217,21 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             copy.Dispose();
             return result;
         }
+        if (target is null && copy.MayBeOfNone)
+        {
+            copy.Discard();
+            return 0;
+        }
         if (target is null)
             return GiveUp(copy, logicalBytes, $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
         using (target)
         {
             bool isCommitted = record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber && !_untouched.Contains(record.InodeNumber);
             bool isUnfinished = _unfinished.Contains(record.InodeNumber);
+            // The redo was made of its early frames, before anything could be noted: it had all that there is.
+            bool isInRedo = record.HasEarlyFrames && _rewritten.Contains(record.InodeNumber) && !IsThere(copy.Id.OfEarlyFrames());
             // What the kernel served by itself may have been written to after its commit.
-            if (isCommitted && !record.IsLent)
+            if (isInRedo || isCommitted && !record.IsLent)
             {
                 copy.Discard();
                 return 0;
@@ -229,8 +275,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             OpenFile file = volume.Contents.Add(content, OpenAccess.Read);
             // One that is lent is let go of by the queue while somebody has it open.
             _ = volume.Contents.Close(file);
-            volume.Queue.Add(content, atOnce: true);
-            volume.Release(file.Content);
+            _waiting.Add(file.Content);
             _adopted++;
             return 0;
         }

@@ -11,6 +11,8 @@ internal sealed class RecoveryTargets(Volume volume)
 {
     // Logical paths of every stored file with a record, by logical number; made when a hint fails.
     private Dictionary<ulong, byte[]>? _paths;
+    // Of those without a record whose number an earlier mount has left: not for a redo, which is written over whatever is found.
+    private readonly Dictionary<ulong, byte[]> _unrecorded = [];
 
     /// <summary>Returns 0, with null where there is no such file, or −errno where a fault kept it from being seen.</summary>
     /// <param name="inodeNumber">Logical number.</param>
@@ -31,7 +33,8 @@ internal sealed class RecoveryTargets(Volume volume)
                 return result;
             _paths = paths;
         }
-        return _paths.TryGetValue(inodeNumber, out byte[]? path) ? TryOpen(path, inodeNumber, storedInode, out target) : 0;
+        return _paths.TryGetValue(inodeNumber, out byte[]? path) || storedInode == 0 && _unrecorded.TryGetValue(inodeNumber, out path)
+            ? TryOpen(path, inodeNumber, storedInode, out target) : 0;
     }
 
     /// <summary>Takes references along the path, as the kernel's lookups would.</summary>
@@ -101,6 +104,11 @@ internal sealed class RecoveryTargets(Volume volume)
                     && SourceNames.TryToLogical(listing, name, isRegular: true, buffer, out ReadOnlySpan<byte> logical))
                 {
                     paths.TryAdd(record.InodeNumber, Join(path, logical));
+                }
+                else if (recorded == 0 && volume.Services.Inspector.NotedNumber(stat) is var noted and not 0
+                    && SourceNames.TryToLogical(listing, name, isRegular: true, buffer, out logical))
+                {
+                    _unrecorded.TryAdd(noted, Join(path, logical));
                 }
             }
         }

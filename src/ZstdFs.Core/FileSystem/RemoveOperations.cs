@@ -36,6 +36,7 @@ internal sealed class RemoveOperations(Volume volume)
                 result = NameChanges.RemoveNative(directory, name, resolved.Kind);
             if (result >= 0)
             {
+                ForgetNumber(resolved);
                 volume.Nodes.NoteTakenName();
                 // A lookup that saw the name has made the node meanwhile.
                 if (volume.Nodes.Find(resolved.Id) is { } late)
@@ -62,8 +63,9 @@ internal sealed class RemoveOperations(Volume volume)
                 nameless?.Dispose();
             else
             {
+                ForgetNumber(resolved);
                 volume.Nodes.NoteTakenName();
-                node.Nameless ??= nameless;
+                NameChanges.KeepOpen(node, nameless);
                 volume.Nodes.RemoveLink(node, parent, name.Bytes);
                 NameChanges.NoteOtherNames(node, resolved.Stat.LinkCount);
             }
@@ -77,5 +79,11 @@ internal sealed class RemoveOperations(Volume volume)
         else if (resolved.Stat.LinkCount <= 1)
             _changes.ForgetWorkingCopy(node);
         return 0;
+    }
+
+    private void ForgetNumber(in Resolved removed)
+    {
+        if (removed.Kind == NodeKind.Stored && removed.Stat.LinkCount <= 1)
+            volume.Services.Inspector.ForgetNumber(removed.Stat);
     }
 }

@@ -67,6 +67,8 @@ internal sealed class RenameOperations(Volume volume)
         result = RenameUnderGates(movedNode, moved, replacedNode, replaces ? replaced : null, new Place(oldParent, from, oldName), new Place(newParent, to, newName), flags);
         if (result != 0)
             return result;
+        if (replaces && !exchanges && replaced is { Kind: NodeKind.Stored, Stat.LinkCount: <= 1 })
+            volume.Services.Inspector.ForgetNumber(replaced.Stat);
         if (movedNode is null)
             CorrectLate(moved, oldParent, oldName, newParent, newName);
         if (replaces && replacedNode is null)
@@ -198,12 +200,14 @@ internal sealed class RenameOperations(Volume volume)
             volume.Nodes.NoteTakenName();
             if (replacedNode is not null)
             {
-                volume.Nodes.RemoveLink(replacedNode, to.Folder, to.Name.Bytes);
+                // Never without a name, where it has one: a close that looks without the gate would give up what waits.
                 if (exchanges)
                     volume.Nodes.AddLink(replacedNode, from.Folder, from.Name.Bytes, only: IsOnlyName(replaced!.Value));
-                else
+                volume.Nodes.RemoveLink(replacedNode, to.Folder, to.Name.Bytes);
+                if (!exchanges)
                 {
-                    (replacedNode.Nameless, nameless) = (nameless ?? replacedNode.Nameless, null);
+                    NameChanges.KeepOpen(replacedNode, nameless);
+                    nameless = null;
                     NameChanges.NoteOtherNames(replacedNode, replaced!.Value.Stat.LinkCount);
                 }
             }

@@ -24,10 +24,11 @@ internal sealed class SyncOperations(Volume volume)
             result = content.OnDisk.Synchronize();
         if (result >= 0)
             result = content.Outcome.TakeUntoldError();
-        if (result < 0 || file.IsNameDurable || content.Node.AnyLink is not { } link)
+        if (result < 0 || content.Node.AnyLink is not { } link || file.DurableName == link)
             return result;
         result = SynchronizeFolder(link.Parent);
-        file.IsNameDurable = result >= 0 && link == content.Node.AnyLink;
+        if (result >= 0)
+            file.DurableName = link;
         return result;
     }
 

@@ -256,7 +256,17 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// </summary>
     internal Link? AddLink(Link link, bool only)
     {
-        if (HasLink(link.Parent, link.Bytes))
+        if (_first is { } first && first.Is(link.Parent, link.Bytes))
+            return link;
+        int known = Others?.FindIndexOf(link.Parent, link.Bytes) ?? -1;
+        // The one name that it has comes first.
+        if (known >= 0 && only)
+        {
+            Link found = Others![known];
+            Others[known] = _first!;
+            Volatile.Write(ref _first, found);
+        }
+        if (known >= 0)
             return link;
         Link? dropped = null;
         if (only || _first is null)

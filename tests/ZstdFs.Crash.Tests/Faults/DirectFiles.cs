@@ -179,6 +179,13 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         file.ModeIsSet();
     }
 
+    public void SetTime(string path, long seconds)
+    {
+        ulong node = Node(path);
+        var change = new FuseSetattrIn { Valid = SetattrValid.Mtime, Mtime = seconds };
+        Ask($"utimens of {path}", () => fileSystem.SetAttributes(default, node, change, out _));
+    }
+
     public void SetAttribute(string path, string name, byte[] value)
     {
         ulong node = Node(path);

@@ -31,6 +31,9 @@ internal interface IFiles
 
     void SetMode(string path, UnixFileMode mode);
 
+    /// <summary>utimensat(2) of the modification time.</summary>
+    void SetTime(string path, long seconds);
+
     void SetAttribute(string path, string name, byte[] value);
 }
 

@@ -67,6 +67,8 @@ internal sealed class MountedFiles(string mount) : IFiles
 
     public void SetMode(string path, UnixFileMode mode) => File.SetUnixFileMode(At(path), mode);
 
+    public void SetTime(string path, long seconds) => File.SetLastWriteTimeUtc(At(path), DateTimeOffset.FromUnixTimeSeconds(seconds).UtcDateTime);
+
     public void SetAttribute(string path, string name, byte[] value)
     {
         using FileDescriptor file = OpenNative(path, OpenFlags.ReadWrite);

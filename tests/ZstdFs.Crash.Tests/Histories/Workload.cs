@@ -145,6 +145,8 @@ internal sealed class Workload(IFiles files, History history, Random chance, Act
         files.SetAttribute(path, "user.note", Content(chance.Next(1, 60)));
     }
 
+    internal void SetTime(string path) => files.SetTime(path, chance.Next(1_000_000_000, 2_000_000_000));
+
     internal void SynchronizeAll()
     {
         synchronizeAll();

@@ -43,6 +43,34 @@ internal sealed class HardLinkTests(Ground ground) : GroundTests(ground)
     }
 
     [Test]
+    public void File_ThatWasReplacedSinceAnEarlierNameWent_KeepsWhatIsWrittenUnderNamesThatAreForgotten()
+    {
+        Bash("seq 100 > a; ln a b");
+        Remount();
+        Python(
+            """
+            import os
+            keep = os.open("a", os.O_RDONLY)
+            fd = os.open("a", os.O_RDWR)
+            os.unlink("a")
+            os.stat("b")
+            os.write(fd, b"X")
+            os.close(fd)
+            # More names than are remembered of a file.
+            for i in range(20): os.link("b", f"c{i}")
+            fd = os.open("b", os.O_RDWR)
+            os.unlink("b")
+            for i in range(4, 20): os.unlink(f"c{i}")
+            os.write(fd, b"YZ")
+            os.fsync(fd)
+            os.close(fd)
+            os.close(keep)
+            """);
+        Remount();
+        Assert.That(Bash("for i in 0 1 2 3; do head -c 2 c$i; echo; done"), Is.EqualTo("YZ\nYZ\nYZ\nYZ"));
+    }
+
+    [Test]
     public void File_ThatLosesItsOtherNameToo_IsGone([Values(5, 2_000_000)] int size)
     {
         Bash("mkdir d; seq 100 > a; ln a d/b");
