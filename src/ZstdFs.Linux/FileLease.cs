@@ -5,7 +5,7 @@ namespace ZstdFs.Linux;
 /// <summary>Asks the kernel whether anybody has a file open for writing. Results below zero are −errno.</summary>
 public static partial class FileLease
 {
-    private const int SetLease = 1024, SetSignal = 10;  // F_SETLEASE, F_SETSIG
+    private const int SetLease = 1024, GetLease = 1025, SetSignal = 10; // F_SETLEASE, F_GETLEASE, F_SETSIG
     private const int ReadLease = 0, WriteLease = 1, NoLease = 2; // F_RDLCK, F_WRLCK, F_UNLCK
     private const int WindowChange = 28;                 // SIGWINCH: ignored where nobody asks for it; SIGIO would end the process
 
@@ -31,6 +31,9 @@ public static partial class FileLease
         int result = SystemCallResult.From(Control(file, SetSignal, WindowChange));
         return result < 0 ? result : SystemCallResult.From(Control(file, SetLease, lease));
     }
+
+    /// <summary>Of a file with a read lease: somebody waits to open it for writing, or waited too long and has got it.</summary>
+    public static bool IsAwaited(FileDescriptor file) => SystemCallResult.From(Control(file, GetLease, 0)) != ReadLease;
 
     /// <summary>Gives the lease back.</summary>
     public static int Release(FileDescriptor file) => SystemCallResult.From(Control(file, SetLease, NoLease));

@@ -97,6 +97,23 @@ internal static class Scenarios
                 w.Rename("document~", "document");
             }
         }),
+        new("grown-far-before-its-first-sync", static (w, c) =>
+        {
+            foreach (string name in (string[])["grown", "longer"])
+            {
+                w.Write(name, c.Next(300_000, 500_000));
+                using Workload.OpenFile file = w.Open(name);
+                // Beyond what is kept in memory, so that the beginning stays where the close has put it.
+                if (name == "grown")
+                    file.SetLength(c.Next(600_000, 1_500_000));
+                else
+                    file.Write(c.Next(200_000, 300_000), 700_000);
+                file.Synchronize();
+            }
+            w.Write("rewritten", c.Next(1, 500_000));
+            w.Write("rewritten", Workload.LargeBytes);
+            w.Synchronize("rewritten");
+        }),
         new("append-log", static (w, c) =>
         {
             using Workload.OpenFile log = w.Open("log");

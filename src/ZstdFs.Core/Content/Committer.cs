@@ -224,7 +224,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         bool hasHoles = services.HasHoles(file, map);
         int result = StoredAttributes.Copy(content.Base.Stored, file, old);
         if (result >= 0)
-            result = RecordRoom.IsTaken(file) || services.State is not { KeepsRecords: true } ? 0 : Mark(file);
+            result = RecordRoom.IsTaken(file) || services.State is not { KeepsRecords: true } ? 0 : Mark(content.Base.Stored, file);
         if (result >= 0)
             result = SystemCallsFile.SetTimes(file, old.AccessTime.ToTimestamp(), content.ModifyTime);
         Statx stat = default;
@@ -262,7 +262,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         // It took longer than the record said.
         if (isRecorded && ChangeWindow.IsOver(windowEnd))
             _ = WriteRecord(file, record, out windowEnd);
-        if (!isRecorded || services.State is { KeepsRecords: false } || !StateFolder.IsAllocated(content.Node.Id))
+        if (!isRecorded || services.State is { KeepsRecords: false } || !StateFolder.IsAllocated(content.Node.Id) || services.Inspector.HasNoted(old))
             services.Inspector.NoteReplaced(old, stat, content.Node.Id);
         // fsync was answered from the working copy, which goes now: the name must be on disk before.
         if (content.Overlay.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
@@ -272,7 +272,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             stat = renamed;
         content.NotePublished(stat);
         content.Change.End(change, stat.ChangeTime.ToTimestamp(), windowEnd);
-        next = new StoredBase(services, version.Release(), stat, isFresh: false, map) { HasHoles = hasHoles, WrittenBytes = version.WrittenBytes };
+        next = new StoredBase(services, version.Release(), stat, isFresh: false, map) { HasHoles = hasHoles, WrittenBytes = version.WrittenBytes, IsOnDisk = true };
         return 0;
     }
 
@@ -280,11 +280,14 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
     /// The users' attributes have taken the record's room. In its place the version says itself that it was written
     /// here, on disk as the rest of it.
     /// </summary>
-    private static int Mark(FileDescriptor version)
+    private static int Mark(FileDescriptor old, FileDescriptor version)
     {
         int result = SystemCallsAt.Stat(version, out Statx stat);
         if (result >= 0)
             result = OwnMark.Add(version, stat.InodeNumber);
+        // Writing took them away.
+        if (result >= 0)
+            result = StoredAttributes.PutBackPrivileges(old, version);
         return result < 0 ? result : SystemCallsFile.SynchronizeData(version);
     }
 
@@ -350,7 +353,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         version.DropRedo();
         content.NotePublished(stat);
         content.Change.End(change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
-        next = new StoredBase(services, target, stat, isFresh: false, map) { HasHoles = services.HasHoles(target, map) };
+        next = new StoredBase(services, target, stat, isFresh: false, map) { HasHoles = services.HasHoles(target, map), IsOnDisk = true };
         return 0;
     }
 

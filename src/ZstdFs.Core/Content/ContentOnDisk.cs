@@ -40,7 +40,7 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
     private int SynchronizeBase()
     {
         if (_base != content.Base)
-            (_base, _durableBase) = (content.Base, new DurableFile(content.Base.Stored));
+            (_base, _durableBase) = (content.Base, new DurableFile(content.Base.Stored, isWritable: content.Base.IsWritable));
         int result = _durableBase!.Synchronize();
         if (result < 0)
         {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
@@ -10,7 +11,8 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 /// <param name="file">The file.</param>
 /// <param name="written">Which of its blocks count; null for all.</param>
-internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null)
+/// <param name="isWritable">The descriptor is for writing too.</param>
+internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null, bool isWritable = true)
 {
     // What the page cache keeps together is no longer and begins at a multiple of its length, and is dropped as a whole or not at all.
     private const int StepBytes = 2 * 1024 * 1024;
@@ -72,6 +74,10 @@ internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null)
     {
         if (SystemCallsAt.Stat(file, out Statx stat) < 0)
             return Repeated.NotYet;
+        // What could not be put back is not taken.
+        if (OpenWriter(out FileDescriptor? writer) < 0)
+            return Repeated.NotYet;
+        writer?.Dispose();
         byte[] buffer = ArrayPool<byte>.Shared.Rent(StepBytes);
         try
         {
@@ -109,11 +115,20 @@ internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null)
     {
         if (_taken is not { } taken)
             return Repeated.Whole;
+        if (OpenWriter(out FileDescriptor? writer) < 0)
+            return Repeated.NotYet;
+        using FileDescriptor? ended = writer;
         Repeated result = ForRuns(taken.Start, taken.End, (at, bytes) =>
-            SystemCallsFile.Write(file, at, taken.Content.AsSpan((int)(at - taken.Start), bytes)) >= 0 ? Repeated.Whole : Repeated.NotYet);
+            SystemCallsFile.Write(writer ?? file, at, taken.Content.AsSpan((int)(at - taken.Start), bytes)) >= 0 ? Repeated.Whole : Repeated.NotYet);
         if (result == Repeated.Whole)
             _taken = null;
         return result;
+    }
+
+    private int OpenWriter(out FileDescriptor? writer)
+    {
+        writer = null;
+        return isWritable ? 0 : SourceTree.ReopenWrite(file, out writer);
     }
 
     /// <summary>The runs of blocks that count. The file's own hole map would not tell: space that was allocated and not written is a hole in it.</summary>

@@ -323,6 +323,9 @@ internal sealed class FileContent : IDisposable
         // A redo is on disk.
         if (!Overlay.IsDirty)
             return 0;
+        // Half of a new content is not for the next mount.
+        if (CutShort < 0)
+            return CutShort;
         int result = _services.State is { WorkingCopiesSurvive: true } ? Overlay.Persist() : -(int)Errno.EOPNOTSUPP;
         _isEmptied &= result < 0;
         return result;

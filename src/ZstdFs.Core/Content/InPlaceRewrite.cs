@@ -42,9 +42,12 @@ internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber
     }
 
     /// <summary>In the record's place the file itself says that it was written here.</summary>
-    private static int Mark(FileDescriptor target, in Statx stat)
+    private static int Mark(FileDescriptor version, FileDescriptor target, in Statx stat)
     {
         int result = OwnMark.Add(target, stat.InodeNumber);
+        // Writing took them away.
+        if (result >= 0)
+            result = StoredAttributes.PutBackPrivileges(version, target);
         return result < 0 ? result : SystemCallsFile.SetTimes(target, Timestamp.Omit, stat.ModifyTime.ToTimestamp());
     }
 
@@ -73,7 +76,7 @@ internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber
         if (result == -(int)Errno.EOPNOTSUPP || RecordRoom.IsFull(result))
         {
             services.Inspector.NoteReplaced(stat, stat, inodeNumber);
-            if (services.State is { KeepsRecords: true } && (result = Mark(target, stat)) < 0)
+            if (services.State is { KeepsRecords: true } && (result = Mark(version, target, stat)) < 0)
                 return result;
         }
         else if (result < 0)

@@ -230,14 +230,14 @@ internal sealed class Overlay : IDisposable
     /// <summary>Sets the length. 0 or −errno.</summary>
     internal int Resize(long size)
     {
-        // Nothing of the base is needed for an empty file: it may even be damaged.
         if (size > 0)
             Load();
-        else if (!_isLoaded)
-            (LogicalBytes, BaseLimit, _isLoaded) = (0, 0, true);
         int result = Prepare(size);
         if (result < 0)
             return result;
+        // Nothing of the base is needed for an empty file: it may even be damaged.
+        if (!_isLoaded)
+            (LogicalBytes, BaseLimit, _isLoaded) = (0, 0, true);
         // Where a close came before, and its commit still waits, the base is not the old version.
         bool replaces = ReplacesBase || size == 0 && !Base.IsFresh && !IsDirty;
         if (_buffer.IsUsed)
@@ -390,6 +390,10 @@ internal sealed class Overlay : IDisposable
     internal int Synchronize()
     {
         int result = _early.Synchronize();
+        // The beginning may be in the stored file alone. And a next mount that finds another version than this lies over,
+        // or one that a power cut has emptied, takes it for a change in the source.
+        if (result >= 0 && !Base.IsFresh)
+            result = Base.Secure();
         return result >= 0 && Working is not null ? Working.Synchronize() : result;
     }
 

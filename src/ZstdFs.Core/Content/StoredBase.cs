@@ -50,7 +50,7 @@ internal sealed class StoredBase : IDisposable
             FileAdvice.WillNeed(file, stat.Size - IndexBytes, IndexBytes);
             FileAdvice.WillNeed(file, 0, FirstBytes);
         }
-        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null) { HasHoles = facts.HasHoles, Noted = facts.IsFromRecord ? facts.LogicalBytes : null, Change = facts.Change };
+        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null) { HasHoles = facts.HasHoles, Noted = facts.IsFromRecord ? facts.LogicalBytes : null, IsOnDisk = facts.IsOnDisk, Change = facts.Change };
     }
 
     internal FileDescriptor Stored { get; }
@@ -62,6 +62,18 @@ internal sealed class StoredBase : IDisposable
     internal bool IsRedo => _redo is not null;
 
     internal StoredIdentity Identity { get; private set; }
+
+    /// <summary>A power cut does not take its content.</summary>
+    internal bool IsOnDisk { get; set; }
+
+    /// <summary>What is written over it is worth nothing without it: it is on disk when this returns 0. A redo is.</summary>
+    internal int Secure()
+    {
+        // Its record too, which says that it is no longer empty: fdatasync(2) leaves attributes out.
+        int result = IsOnDisk || IsRedo ? 0 : SystemCallsFile.Synchronize(Stored);
+        IsOnDisk |= result >= 0;
+        return result;
+    }
 
     /// <summary>What the commit that made it had to write to the disk.</summary>
     internal long WrittenBytes { get; init; }

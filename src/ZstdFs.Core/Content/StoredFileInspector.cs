@@ -21,6 +21,9 @@ internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes
     /// <summary>The record said so, and the frames were not asked.</summary>
     internal bool IsFromRecord { get; init; }
 
+    /// <summary>This mount has not written it without a sync, and nobody else has as far as is known.</summary>
+    internal bool IsOnDisk { get; init; }
+
     /// <summary>Of a file that cannot be opened the length is not known at all.</summary>
     internal const long UnknownBytes = -1;
 
@@ -57,6 +60,9 @@ internal sealed class StoredFileInspector(ContentServices services)
     private readonly ConcurrentDictionary<ulong, ulong> _unrecorded = new();
     // Of these, the numbers that the source may give to another file by now.
     private readonly ConcurrentDictionary<ulong, bool> _keptNumbers = new();
+
+    // Numbers of files of which an earlier mount left something uncommitted, by their stored files' inodes. Filled before this one serves.
+    private readonly Dictionary<ulong, (StoredIdentity Stored, ulong Number)> _left = [];
 
     // Inode numbers, in the source, of stored files that a commit is writing into, or has left half written.
     private readonly ConcurrentDictionary<ulong, int> _rewritten = new();
@@ -126,7 +132,7 @@ internal sealed class StoredFileInspector(ContentServices services)
     private bool IsTrusted(in SizeRecord record, in Statx stat, out StoredFacts facts)
     {
         Timestamp birth = record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth;
-        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles, IsFromRecord = true, Change = RecordedChange.Of(record, stat) };
+        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles, IsFromRecord = true, IsOnDisk = services.State is { } state && record.Epoch != state.Epoch, Change = RecordedChange.Of(record, stat) };
         // What is longer than an empty file's frame holds something, whoever calls it fresh: the frames tell what.
         bool isAsItWasMade = !record.IsFresh || stat.Size == services.EmptyFrame.Length;
         return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
@@ -206,7 +212,7 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// </summary>
     private ulong NumberFor(in Statx stat)
     {
-        if (_unrecorded.TryGetValue(_devices.IdentityOf(stat), out ulong number))
+        if (_unrecorded.TryGetValue(_devices.IdentityOf(stat), out ulong number) || (number = LeftNumber(stat)) != 0)
             return number;
         return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : NumberWithoutRecord(stat);
     }
@@ -214,7 +220,7 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// <summary>The number that was noted, or the source's own, unless a file that a commit has moved to another stored file keeps that.</summary>
     private ulong NumberWithoutRecord(in Statx stat)
     {
-        if (_unrecorded.TryGetValue(_devices.IdentityOf(stat), out ulong number))
+        if (_unrecorded.TryGetValue(_devices.IdentityOf(stat), out ulong number) || (number = LeftNumber(stat)) != 0)
             return number;
         number = _devices.NumberOf(stat);
         return services.State is { } state && _keptNumbers.ContainsKey(number)
@@ -224,11 +230,16 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// <summary>A file that was just made, and whose source keeps no records, has this number as long as the mount lasts.</summary>
     internal void NoteNumber(in Statx stat, ulong number) => _unrecorded[_devices.IdentityOf(stat)] = number;
 
-    /// <summary>The same, of a stored file on the root's device.</summary>
-    internal void NoteNumber(ulong storedInode, ulong number) => _unrecorded[storedInode] = number;
+    /// <summary>Its number is nowhere else.</summary>
+    internal bool HasNoted(in Statx stat) => _unrecorded.ContainsKey(_devices.IdentityOf(stat));
 
-    /// <summary>A number that was noted; 0 where there is none.</summary>
-    internal ulong NotedNumber(in Statx stat) => _unrecorded.GetValueOrDefault(_devices.IdentityOf(stat));
+    /// <summary>An earlier mount left something that belongs to this version of a file.</summary>
+    internal void NoteLeft(in StoredIdentity stored, ulong number) => _left[stored.InodeNumber] = (stored, number);
+
+    /// <summary>The number that a file without a record had when an earlier mount left something of it; 0 where that was none, or another version.</summary>
+    internal ulong LeftNumber(in Statx stat) =>
+        _left.TryGetValue(stat.InodeNumber, out (StoredIdentity Stored, ulong Number) left) && left.Stored == StoredIdentity.Of(stat)
+            ? left.Number : 0;
 
     /// <summary>The last name of a stored file is gone, and the source may give its inode to another file.</summary>
     internal void ForgetNumber(in Statx stat) => _unrecorded.TryRemove(_devices.IdentityOf(stat), out _);

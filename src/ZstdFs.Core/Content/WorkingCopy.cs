@@ -120,6 +120,8 @@ internal sealed class WorkingCopy : IDisposable
         result = SystemCallsFile.SynchronizeData(file);
         if (result < 0 && copy.MoveToLost() >= 0)
             result = IsLost;
+        // No mount discards a copy that an earlier one than the last has made.
+        copy._nameIsDurable = result == 0;
         if (result == 0)
             result = copy.LoadZeros();
         if (result == 0)
@@ -275,13 +277,27 @@ internal sealed class WorkingCopy : IDisposable
                 // The file's length is the logical size: what came of the write behind that must not be taken for content.
                 if (end > size && SystemCallsFile.Truncate(_file, size) >= 0)
                     _blocks.ClearFrom((size + BlockBytes - 1) / BlockBytes);
-                return result;
+                return TakeBack(block, Math.Min(offset + count, size)) < 0 ? -(int)Errno.EIO : result;
             }
             _blocks.Set(block, (offset + count + BlockBytes - 1) / BlockBytes);
             offset += count;
             data = data[count..];
         }
         return 0;
+    }
+
+    /// <summary>
+    /// Of a write that the disk had no room for the kernel may leave zeros in blocks that it got. To a next mount they would be content.
+    /// </summary>
+    private int TakeBack(long block, long end)
+    {
+        int result = 0;
+        for (; block * BlockBytes < end && result >= 0; block++)
+        {
+            if (!_blocks[block] && SystemCallsFile.Seek(_file, block * BlockBytes, SeekWhence.Data) is var data and >= 0 && data < (block + 1) * BlockBytes)
+                result = SystemCallsFile.Allocate(_file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, block * BlockBytes, BlockBytes);
+        }
+        return result;
     }
 
     private int WriteCompletedBlock(long block, int within, ReadOnlySpan<byte> data, long newSize, ReadBelow readBelow)

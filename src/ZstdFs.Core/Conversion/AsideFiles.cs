@@ -28,36 +28,50 @@ internal static class AsideFiles
     /// <param name="folder">Where the name is.</param>
     /// <param name="name">The name.</param>
     /// <param name="original">The old form.</param>
+    /// <param name="leased">The same, open with a lease; null where there are none.</param>
     /// <param name="index">Which of its names it is.</param>
     /// <param name="isAside">After an error: it has not got its name back, and the next run has to see to it.</param>
-    internal static int Remove(StateFolder state, FileDescriptor folder, NativeName name, in Statx original, int index,
-        out bool isAside)
+    internal static int Remove(StateFolder state, FileDescriptor folder, NativeName name, in Statx original,
+        FileDescriptor? leased, int index, out bool isAside)
     {
         isAside = false;
         byte[] aside = NameOf(original.InodeNumber, index);
         int result = SystemCallsAt.Rename(folder, name, state.Working, new NativeName(aside), RenameFlags.NoReplace);
         // Another file system, or another project's folder: no name leads from here to there.
         if (result is -(int)Errno.EXDEV or -(int)Errno.EINVAL)
-            return RemoveInPlace(folder, name, original);
+            return RemoveInPlace(folder, name, original, leased);
         if (result < 0)
             return result;
         result = SystemCallsAt.Stat(state.Working, new NativeName(aside), out Statx found);
         if (result >= 0)
         {
-            result = found.InodeNumber == original.InodeNumber
-                ? SystemCallsAt.Unlink(state.Working, new NativeName(aside)) : -(int)Errno.ESTALE;
+            result = Judge(found, original, leased);
+            if (result >= 0)
+                result = SystemCallsAt.Unlink(state.Working, new NativeName(aside));
         }
         if (result < 0)
             isAside = PutBack(state, new NativeName(aside), folder, name) < 0;
         return result;
     }
 
-    private static int RemoveInPlace(FileDescriptor folder, NativeName name, in Statx original)
+    private static int RemoveInPlace(FileDescriptor folder, NativeName name, in Statx original, FileDescriptor? leased)
     {
         int result = SystemCallsAt.Stat(folder, name, out Statx found);
-        if (result < 0)
-            return result;
-        return found.InodeNumber == original.InodeNumber && found.IsRegular ? SystemCallsAt.Unlink(folder, name) : -(int)Errno.ESTALE;
+        if (result >= 0)
+            result = Judge(found, original, leased);
+        return result < 0 ? result : SystemCallsAt.Unlink(folder, name);
+    }
+
+    /// <summary>
+    /// Whether it may go. −ETXTBSY where a program that found it under its name waits for the lease, to write to it: that
+    /// would write to a file without a name.
+    /// </summary>
+    private static int Judge(in Statx found, in Statx original, FileDescriptor? leased)
+    {
+        if (found.InodeNumber != original.InodeNumber || !found.IsRegular || found.Size != original.Size
+            || found.ModifyTime.ToTimestamp() != original.ModifyTime.ToTimestamp())
+            return -(int)Errno.ESTALE;
+        return leased is not null && FileLease.IsAwaited(leased) ? -(int)Errno.ETXTBSY : 0;
     }
 
     /// <summary>
@@ -133,7 +147,7 @@ internal static class AsideFiles
             int made = JournalRecovery.IsResult(folder, name);
             if (made < 0)
                 return made;
-            return made > 0 && found.InodeNumber == name.OriginalInode
+            return made > 0 && JournalRecovery.IsOriginal(found, name)
                 ? SystemCallsAt.Unlink(state.Working, new NativeName(aside))
                 : PutBack(state, new NativeName(aside), folder, new NativeName(name.Original));
         }

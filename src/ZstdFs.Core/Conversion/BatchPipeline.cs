@@ -193,6 +193,7 @@ internal sealed class BatchPipeline : IDisposable
             try
             {
                 _content.RequireUnchanged(job);
+                KeptTarget.RequireSame(job);
             }
             catch (FileLeftException)
             {

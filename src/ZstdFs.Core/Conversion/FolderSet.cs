@@ -8,7 +8,9 @@ internal sealed class FolderSet(SourceTree source)
 {
     private readonly Dictionary<string, SourceFolder> _folders = [];
 
-    /// <summary>All names of a file with their folders, retained for a job; false where one of the folders is gone.</summary>
+    /// <summary>
+    /// All names of a file with their folders, retained for a job; false where one is gone or leads to another file, or where there are others by now.
+    /// </summary>
     internal bool TryNames(HardLinks.Group group, out SwapName[] names, out Statx stat)
     {
         var found = new List<SwapName>();
@@ -19,11 +21,22 @@ internal sealed class FolderSet(SourceTree source)
         }
         names = [.. found];
         stat = default;
-        if (found.Count == group.Names.Count && SystemCallsAt.Stat(names[0].Folder.Descriptor, names[0].OriginalName, out stat) >= 0)
+        if (found.Count == group.Names.Count && SystemCallsAt.Stat(names[0].Folder.Descriptor, names[0].OriginalName, out stat) >= 0
+            && stat.LinkCount == group.LinkCount && LeadTo(stat, names))
             return true;
         foreach (SwapName name in names)
             name.Folder.Release();
         return false;
+    }
+
+    private static bool LeadTo(in Statx file, SwapName[] names)
+    {
+        foreach (SwapName name in names)
+        {
+            if (SystemCallsAt.Stat(name.Folder.Descriptor, name.OriginalName, out Statx stat) < 0 || stat.InodeNumber != file.InodeNumber || stat.Device != file.Device)
+                return false;
+        }
+        return true;
     }
 
     internal void Release()

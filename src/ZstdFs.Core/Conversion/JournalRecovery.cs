@@ -97,14 +97,20 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
         return 0;
     }
 
-    /// <summary>1 or 0, or −errno where a fault kept it from being seen.</summary>
+    /// <summary>
+    /// 1 or 0, or −errno where a fault kept it from being seen. What was written to since has content that the new form has
+    /// not; and the source gives the inode number of a file that is gone to another.
+    /// </summary>
     private static int IsOriginal(FileDescriptor folder, JournalName name)
     {
         int result = SystemCallsAt.Stat(folder, new NativeName(name.Original), out Statx stat);
-        return result < 0 ? NotThere(result) : stat.InodeNumber == name.OriginalInode && stat.IsRegular ? 1 : 0;
+        return result < 0 ? NotThere(result) : IsOriginal(stat, name) ? 1 : 0;
     }
 
-    /// <inheritdoc cref="IsOriginal"/>
+    internal static bool IsOriginal(in Statx found, in JournalName name) =>
+        found.InodeNumber == name.OriginalInode && found.IsRegular && found.ModifyTime.ToTimestamp() == name.ModifyTime;
+
+    /// <summary>The same of the new form.</summary>
     internal static int IsResult(FileDescriptor folder, JournalName name)
     {
         int result = SystemCallsAt.Stat(folder, new NativeName(name.Target), out Statx stat);

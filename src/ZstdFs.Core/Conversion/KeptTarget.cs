@@ -10,14 +10,18 @@ internal static class KeptTarget
     internal static void RequireIntact(SourceTree source, StoredOriginals originals, ConversionKind kind, SwapJob job)
     {
         job.LogicalBytes = job.Stat.Size;
+        SwapName name = job.Names[0];
+        FileLeftException.Require(SystemCallsAt.Stat(name.Folder.Descriptor, name.TargetName, out Statx target), "looking at the form that stays");
+        job.Kept = StoredIdentity.Of(target);
         if (kind == ConversionKind.Revert)
             return; // a plain file has nothing that could be checked
-        SwapName name = job.Names[0];
         FileLeftException.Require(source.OpenRead(name.Folder.Descriptor, name.TargetName, out FileDescriptor file), "opening the stored file");
         var kept = new SwapJob(job.Names, job.Stat) { Original = file };
         try
         {
             FileLeftException.Require(SystemCallsAt.Stat(file, out kept.Stat), "looking at the stored file");
+            if (StoredIdentity.Of(kept.Stat) != job.Kept)
+                throw new FileLeftException(LeftReason.Changed, "the stored file was replaced");
             originals.Open(kept);
             lock (originals.GiantGate)
                 ReadAll(kept);
@@ -26,6 +30,19 @@ internal static class KeptTarget
         finally
         {
             kept.CloseFiles();
+        }
+    }
+
+    /// <summary>The last look before the other form goes: the one that stays is still what was looked at.</summary>
+    internal static void RequireSame(SwapJob job)
+    {
+        if (job.Kept is not { } kept)
+            return;
+        foreach (SwapName name in job.Names)
+        {
+            FileLeftException.Require(SystemCallsAt.Stat(name.Folder.Descriptor, name.TargetName, out Statx stat), "looking at the form that stays");
+            if (!stat.IsRegular || name == job.Names[0] && StoredIdentity.Of(stat) != kept)
+                throw new FileLeftException(LeftReason.Changed, "the form that was to stay was changed");
         }
     }
 

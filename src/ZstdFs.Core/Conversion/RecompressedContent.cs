@@ -40,7 +40,8 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
     {
         if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord own) || !Devices.IsOf(own, job.Stat))
         {
-            return Devices.RecordFor(job.Stat, made.InodeNumber, job.LogicalBytes, made.Birth)
+            // Without a birth: it was found here, and is not ours to turn into a plain file.
+            return Devices.RecordFor(job.Stat, made.InodeNumber, job.LogicalBytes, default)
                 with { HasHoles = made.HasHoles };
         }
         return own.IsFresh ? own.Of(job.Stat.ModifyTime.ToTimestamp()) : own;

@@ -75,16 +75,18 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
         if (result < 0 && result != -(int)Errno.EOPNOTSUPP && !RecordRoom.IsGivenUp(job.Result!, result))
             FileLeftException.Require(result, "writing the record");
         if (result < 0 && state.KeepsRecords)
-            Mark(job, stat);
+            Mark(worker, job, stat);
         job.Map = MapOf(job);
     }
 
     /// <summary>Without a record, this tells the way back that the file was converted.</summary>
-    private static void Mark(SwapJob job, in Statx stat)
+    private static void Mark(Worker worker, SwapJob job, in Statx stat)
     {
         FileLeftException.Require(OwnMark.Add(job.Result!, stat.InodeNumber), "marking it as converted");
         FileLeftException.Require(SystemCallsAt.Stat(job.Result!, out Statx marked), "looking at the stored file");
         job.ResultBytes = marked.Size;
+        // Writing took capabilities and set-id bits away.
+        CopyAttributes(worker, job, keepsRoom: true);
         FileLeftException.Require(SystemCallsFile.SetTimes(job.Result!, Timestamp.Omit, stat.ModifyTime.ToTimestamp()), "setting its time");
     }
 

@@ -40,7 +40,7 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     /// </summary>
     internal void RequireUnchanged(SwapJob job)
     {
-        TakeLease(job.Original!);
+        job.IsLeased = TakeLease(job.Original!);
         FileLeftException.Require(SystemCallsAt.Stat(job.Original!, out Statx now), "looking at it");
         if (now.Size != job.Stat.Size || now.LinkCount != job.Stat.LinkCount || now.ModifyTime.ToTimestamp() != job.Stat.ModifyTime.ToTimestamp()
             || now.ChangeTime.ToTimestamp() != job.Stat.ChangeTime.ToTimestamp())
@@ -49,11 +49,13 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
         }
     }
 
-    private void TakeLease(FileDescriptor file)
+    /// <summary>False where this file system or this user has no leases: then the comparisons have to do.</summary>
+    private bool TakeLease(FileDescriptor file)
     {
-        // Any other answer: this file system or this user has no leases, and the comparisons have to do.
-        if (_hasLeases && FileLease.TryTake(file) == -(int)Errno.EAGAIN)
+        int result = _hasLeases ? FileLease.TryTake(file) : -(int)Errno.EINVAL;
+        if (result == -(int)Errno.EAGAIN)
             throw new FileLeftException(LeftReason.OpenForWriting);
+        return result >= 0;
     }
 
     /// <summary>Sets <see cref="SwapJob.LogicalBytes"/> and <see cref="SwapJob.Map"/>.</summary>

@@ -26,6 +26,7 @@ internal sealed class FileLeftException(LeftReason reason, string detail = "") :
         Errno.EACCES or Errno.EPERM or Errno.EROFS => new(LeftReason.NotPermitted, $"{doing}: {(Errno)(-result)}"),
         Errno.ENOENT or Errno.ESTALE => new(LeftReason.Changed, doing),
         Errno.EEXIST => new(LeftReason.Conflict, ""),
+        Errno.ETXTBSY => new(LeftReason.OpenForWriting),
         var other => new(LeftReason.Failed, $"{doing}: {other}"),
     };
 
@@ -83,6 +84,12 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
 
     /// <summary>The record of a result that is a stored file. Written once more with its name, because the name moves the change time.</summary>
     internal SizeRecord? Record { get; set; }
+
+    /// <summary>The original has a lease: whoever opens it for writing waits until its descriptor is closed.</summary>
+    internal bool IsLeased { get; set; }
+
+    /// <summary>Of two forms the one that stays, as it was when it was looked at.</summary>
+    internal StoredIdentity? Kept { get; set; }
 
     /// <summary>Set from the first failure on: the file stays as it is.</summary>
     internal bool IsLeft { get; set; }

@@ -93,7 +93,7 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
         for (int i = 0; i < job.Names.Length; i++)
         {
             SwapName name = job.Names[i];
-            int result = AsideFiles.Remove(state, name.Folder.Descriptor, name.OriginalName, job.Stat, i, out bool isAside);
+            int result = AsideFiles.Remove(state, name.Folder.Descriptor, name.OriginalName, job.Stat, job.IsLeased ? job.Original : null, i, out bool isAside);
             if (result >= 0)
                 continue;
             // The journal stays, and tells the next run.
@@ -102,8 +102,8 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
                 Volatile.Write(ref _unfinished, result);
                 throw FileLeftException.Of(result, "removing the old form");
             }
-            // The older content is not to take the newer one's place.
-            if (result == -(int)Errno.ESTALE && i > 0 && !job.KeepsTarget)
+            // The older content is not to take the newer one's place, and a name that was removed is not to come back.
+            if (result is -(int)Errno.ESTALE or -(int)Errno.ETXTBSY or -(int)Errno.ENOENT && i > 0 && !job.KeepsTarget)
             {
                 Withdraw(job, name);
                 isChanged = true;

@@ -83,7 +83,9 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         try
         {
             state = TryOpenState(source) ?? throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
-            if (options.Kind != ConversionKind.Convert && UnfinishedWrites.Any(state))
+            // What touches only plain files leaves alone what a mount has begun.
+            bool touchesStored = options.Kind != ConversionKind.Convert || options.Existing == ExistingChoice.Wrap || options.OnConflict != ConflictChoice.Skip;
+            if (touchesStored && UnfinishedWrites.Any(state))
                 throw new SourceException(SourceProblem.UnfinishedWrites, "a mount that died has left writes unfinished there; mount it and unmount it, then run this again");
             start = JournalRecovery.OpenFolder(source, folder);
             if (start is null || SystemCallsAt.Stat(start, out Statx stat) < 0)

@@ -31,6 +31,28 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         List<byte[]> names = Names();
         foreach (byte[] name in names)
             NoteNumber(name);
+        try
+        {
+            TakeUp(names);
+        }
+        finally
+        {
+            foreach (FileContent content in _waiting)
+            {
+                volume.Queue.Add(content, atOnce: true);
+                volume.Release(content);
+            }
+        }
+        RemoveOrphans();
+        // Nothing is wrong with these files, so that no line names them.
+        if (_redone.Count + _adopted > 0)
+            _log.Information($"{_redone.Count} commits that were interrupted are finished, and {_adopted} files that were written before the last mount ended are being committed");
+        if (state.DiscardedCopies > 0)
+            _log.Warning($"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
+    }
+
+    private void TakeUp(List<byte[]> names)
+    {
         // Rewrites come first: a working copy may be left beside the rewrite that it became.
         foreach (byte[] name in names.Where(static n => RoleOf(n) == WorkingRole.Redo))
             Report(name, Redo(name));
@@ -45,30 +67,16 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         // Only now: a copy left beside a rewrite without its redo would look like one of a file that was changed behind our back.
         foreach (byte[] name in _redone)
             state.RemoveWorkingFile(name);
-        foreach (FileContent content in _waiting)
-        {
-            volume.Queue.Add(content, atOnce: true);
-            volume.Release(content);
-        }
-        RemoveOrphans();
-        // Nothing is wrong with these files, so that no line names them.
-        if (_redone.Count + _adopted > 0)
-            _log.Information($"{_redone.Count} commits that were interrupted are finished, and {_adopted} files that were written before the last mount ended are being committed");
-        if (state.DiscardedCopies > 0)
-            _log.Warning($"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
     }
 
     /// <summary>
-    /// A file whose attributes leave no room for a record, or in a source that keeps none, has the number that it had when
-    /// this was written.
+    /// A file whose attributes leave no room for a record has the number that it had when this was written, if it is the same
+    /// still.
     /// </summary>
     private void NoteNumber(byte[] name)
     {
-        if (RoleOf(name) != WorkingRole.Copy || !WorkingCopy.TryReadRecord(volume.Services, state, name, out WorkingCopyRecord record))
-            return;
-        volume.Services.Inspector.NoteNumber(record.Base.InodeNumber, record.InodeNumber);
-        if (record.CommittedInode != 0)
-            volume.Services.Inspector.NoteNumber(record.CommittedInode, record.InodeNumber);
+        if (RoleOf(name) == WorkingRole.Copy && WorkingCopy.TryReadRecord(volume.Services, state, name, out WorkingCopyRecord record))
+            volume.Services.Inspector.NoteLeft(record.Base, record.InodeNumber);
     }
 
     /// <summary>Early frames whose working copy is gone: it was discarded, or its commit done.</summary>

@@ -105,7 +105,7 @@ internal sealed class RecoveryTargets(Volume volume)
                 {
                     paths.TryAdd(record.InodeNumber, Join(path, logical));
                 }
-                else if (recorded == 0 && volume.Services.Inspector.NotedNumber(stat) is var noted and not 0
+                else if (recorded == 0 && volume.Services.Inspector.LeftNumber(stat) is var noted and not 0
                     && SourceNames.TryToLogical(listing, name, isRegular: true, buffer, out logical))
                 {
                     _unrecorded.TryAdd(noted, Join(path, logical));

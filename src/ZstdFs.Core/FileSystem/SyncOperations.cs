@@ -24,11 +24,13 @@ internal sealed class SyncOperations(Volume volume)
             result = content.OnDisk.Synchronize();
         if (result >= 0)
             result = content.Outcome.TakeUntoldError();
-        if (result < 0 || content.Node.AnyLink is not { } link || file.DurableName == link)
+        // A commit gives the name to another stored file.
+        ulong stored = content.Published.InodeNumber;
+        if (result < 0 || content.Node.AnyLink is not { } link || file.DurableName == (link, stored))
             return result;
         result = SynchronizeFolder(link.Parent);
         if (result >= 0)
-            file.DurableName = link;
+            file.DurableName = (link, stored);
         return result;
     }
 
@@ -102,7 +104,12 @@ internal sealed class SyncOperations(Volume volume)
             if (content.Node.HasName && content.Keeping.Keep() is < 0 and var reason)
                 _ = content.Keeping.TryRevert(reason, isLast: true);
             if (content.IsDirty && content.Node.HasName)
+            {
                 kept++;
+                // The next mount may come after a reboot, and takes then only what is known to be on the disk.
+                if (content.OnDisk.Secure() is < 0 and var failed)
+                    volume.Services.Log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is kept, and may not survive a power cut ({(Errno)(-failed)})");
+            }
             volume.Release(content);
         }
         return kept;

@@ -56,8 +56,8 @@ internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDi
     /// <summary>Reads ahead of whoever reads through this; made with the first read.</summary>
     internal ReadAhead? Ahead { get; set; }
 
-    /// <summary>The name that is on disk too; a file that was renamed since has another.</summary>
-    internal Link? DurableName { get; set; }
+    /// <summary>The name that is on disk too, and the inode of the stored file that it leads to there.</summary>
+    internal (Link Name, ulong Stored)? DurableName { get; set; }
 }
 
 /// <summary>One open of a plain file, which is served as it is.</summary>

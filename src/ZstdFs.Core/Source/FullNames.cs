@@ -71,7 +71,11 @@ internal static class FullNames
         byte[] rented = ArrayPool<byte>.Shared.Rent(LongestBytes);
         try
         {
-            int length = Math.Max(0, ExtendedAttributes.Get(directory, stored, AttributeName, rented));
+            int length = ExtendedAttributes.Get(directory, stored, AttributeName, rented);
+            // What cannot be read at this moment is not to be overwritten.
+            if (PassingFault.Is(length))
+                return length;
+            length = Math.Max(0, length);
             if (Contains(rented.AsSpan(0, length), name))
                 return 0;
             if (isOnlyLink)
@@ -118,7 +122,7 @@ internal static class FullNames
     {
         byte[] rented = ArrayPool<byte>.Shared.Rent(LongestBytes);
         int length = ExtendedAttributes.Get(from, AttributeName, rented);
-        int result = length <= 0 ? 0 : SourceTree.SetAttribute(to, AttributeName, rented.AsSpan(0, length));
+        int result = PassingFault.Is(length) ? length : length <= 0 ? 0 : SourceTree.SetAttribute(to, AttributeName, rented.AsSpan(0, length));
         ArrayPool<byte>.Shared.Return(rented);
         return result;
     }

@@ -45,8 +45,8 @@ internal sealed class ConversionJournalTests
     [Test]
     public void BothForms_TheNewOneGoes()
     {
-        _source.Write("x", [1, 2, 3]);
-        _source.Write("x.zst", [9]);
+        Write("x", [1, 2, 3]);
+        Write("x.zst", [9]);
         Recover(Journal(("", "x", Inode("x"), Inode("x.zst"))));
         Assert.That(Names(), Is.EqualTo(new[] { "x" }));
     }
@@ -54,8 +54,8 @@ internal sealed class ConversionJournalTests
     [Test]
     public void BothFormsButTheNewOneWasReplaced_BothStay()
     {
-        _source.Write("x", [1, 2, 3]);
-        _source.Write("x.zst", [9]);
+        Write("x", [1, 2, 3]);
+        Write("x.zst", [9]);
         Recover(Journal(("", "x", Inode("x"), Inode("x.zst") + 1000)));
         Assert.That(Names(), Is.EqualTo(new[] { "x", "x.zst" }));
     }
@@ -63,17 +63,42 @@ internal sealed class ConversionJournalTests
     [Test]
     public void BothFormsButTheOldOneWasReplaced_BothStay()
     {
-        _source.Write("x", [1, 2, 3]);
-        _source.Write("x.zst", [9]);
+        Write("x", [1, 2, 3]);
+        Write("x.zst", [9]);
         Recover(Journal(("", "x", Inode("x") + 1000, Inode("x.zst"))));
         Assert.That(Names(), Is.EqualTo(new[] { "x", "x.zst" }));
     }
 
     [Test]
+    public void BothFormsButTheOldOneWasWrittenTo_BothStay()
+    {
+        Write("x", [1, 2, 3]);
+        Write("x.zst", [9]);
+        ConversionJournal journal = Journal(("", "x", Inode("x"), Inode("x.zst")));
+        File.AppendAllText($"{_source.Path}/x", "more");
+        Recover(journal);
+        Assert.That(Names(), Is.EqualTo(new[] { "x", "x.zst" }));
+    }
+
+    [Test]
+    public void OneOfTwoLinksIsGoneAndTheOtherWasWrittenTo_ItStays()
+    {
+        Write("x.zst", [9]);
+        Write("y", [1]);
+        ulong result = Inode("x.zst");
+        System.Diagnostics.Process.Start("ln", [$"{_source.Path}/x.zst", $"{_source.Path}/y.zst"]).WaitForExit();
+        ConversionJournal journal = Journal(("", "x", 12345678, result), ("", "y", Inode("y"), result));
+        File.AppendAllText($"{_source.Path}/y", "accepted");
+        Recover(journal with { Names = [.. journal.Names.Select(n => n with { Job = 0 })] });
+        Assert.That(Names(), Is.EqualTo(new[] { "x.zst", "y", "y.zst" }));
+        Assert.That(File.ReadAllText($"{_source.Path}/y"), Does.EndWith("accepted"));
+    }
+
+    [Test]
     public void OneOfTwoLinksIsGone_TheOtherOneFollows()
     {
-        _source.Write("x.zst", [9]);
-        _source.Write("y", [1]);
+        Write("x.zst", [9]);
+        Write("y", [1]);
         File.CreateSymbolicLink($"{_source.Path}/ignored", "y");
         ulong result = Inode("x.zst");
         System.Diagnostics.Process.Start("ln", [$"{_source.Path}/x.zst", $"{_source.Path}/y.zst"]).WaitForExit();
@@ -87,6 +112,13 @@ internal sealed class ConversionJournalTests
         _source.Write("sub/x", [1]);
         Recover(Journal(("sub", "x", 1, 2)));
         Assert.That(Directory.GetLastWriteTimeUtc($"{_source.Path}/sub"), Is.EqualTo(DateTime.UnixEpoch.AddSeconds(2)));
+    }
+
+    /// <summary>Both forms have one time.</summary>
+    private void Write(string name, byte[] content)
+    {
+        _source.Write(name, content);
+        File.SetLastWriteTimeUtc($"{_source.Path}/{name}", DateTime.UnixEpoch.AddDays(9000));
     }
 
     private void Recover(ConversionJournal journal) => _source.WithState((source, state) =>

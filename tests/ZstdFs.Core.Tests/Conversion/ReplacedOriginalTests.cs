@@ -47,6 +47,83 @@ internal sealed class ReplacedOriginalTests
         Assert.That(Directory.GetFiles($"{_source.Path}/.zstdfs/working"), Is.Empty);
     }
 
+    [Test]
+    public void FileThatAProgramWaitsToWriteTo_StaysAndTheStoredFormGoes()
+    {
+        _source.Write("x", [1, 2, 3]);
+        _source.Write("x.zst", [4, 5]);
+        WithJob((publisher, job) =>
+        {
+            SwapName name = job.Names[0];
+            Assert.That(SystemCallsAt.Open(name.Folder.Descriptor, name.OriginalName, OpenFlags.ReadOnly, 0, out FileDescriptor original), Is.GreaterThanOrEqualTo(0));
+            job.Original = original;
+            Assert.That(FileLease.TryTake(original), Is.Zero);
+            job.IsLeased = true;
+            var writer = new Thread(() => File.AppendAllBytes($"{_source.Path}/x", [6]));
+            writer.Start();
+            Assert.That(() => FileLease.IsAwaited(original), Is.True.After(20_000, 5), "nobody waits");
+            FileLeftException left = Assert.Throws<FileLeftException>(() => publisher.Retire(job))!;
+            Assert.That(left.Reason, Is.EqualTo(LeftReason.OpenForWriting));
+            job.CloseFiles();
+            writer.Join();
+        });
+        Assert.That(File.ReadAllBytes($"{_source.Path}/x"), Is.EqualTo(new byte[] { 1, 2, 3, 6 }));
+        Assert.That(File.Exists($"{_source.Path}/x.zst"), Is.False);
+    }
+
+    [Test]
+    public void FormThatIsToStay_IsLookedAtOnceMore([Values("kept", "removed", "replaced", "written to")] string what)
+    {
+        _source.Write("x", [1, 2, 3]);
+        _source.Write("x.zst", [4, 5]);
+        WithJob((_, job) =>
+        {
+            string kept = $"{_source.Path}/x.zst";
+            job.Kept = StoredIdentity.Of(Look("x.zst"));
+            if (what == "removed")
+                File.Delete(kept);
+            else if (what == "replaced")
+                File.Copy($"{_source.Path}/x", kept, overwrite: true);
+            else if (what == "written to")
+                File.AppendAllText(kept, "more");
+            if (what == "kept")
+                KeptTarget.RequireSame(job);
+            else
+                Assert.That(Assert.Throws<FileLeftException>(() => KeptTarget.RequireSame(job))!.Reason, Is.EqualTo(LeftReason.Changed));
+        });
+    }
+
+    [Test]
+    public void HardLinks_AreTakenAsTheyAre([Values("kept", "one more", "one gone", "one replaced")] string what)
+    {
+        _source.Write("a", [1]);
+        Link("a", "b");
+        var group = new HardLinks.Group(2);
+        foreach (string name in (string[])["a", "b"])
+            group.Names.Add(([], System.Text.Encoding.ASCII.GetBytes(name + "\0"), System.Text.Encoding.ASCII.GetBytes(name + ".zst\0")));
+        if (what == "one more")
+            Link("a", "c");
+        else if (what != "kept")
+            File.Delete($"{_source.Path}/b");
+        if (what == "one replaced")
+        {
+            Link("a", "c");
+            _source.Write("b", [1]);
+        }
+        _source.WithState((tree, _) =>
+        {
+            var folders = new FolderSet(tree);
+            bool isTaken = folders.TryNames(group, out SwapName[] names, out Statx _);
+            Assert.That(isTaken, Is.EqualTo(what == "kept"));
+            foreach (SwapName name in isTaken ? names : [])
+                name.Folder.Release();
+            folders.Release();
+        });
+    }
+
+    private void Link(string name, string other) =>
+        System.Diagnostics.Process.Start("ln", [$"{_source.Path}/{name}", $"{_source.Path}/{other}"]).WaitForExit();
+
     /// <summary>A run was killed between the two steps of a removal.</summary>
     [TestCase(false, true, "x.zst", TestName = "KilledBeforeTheRemoval_ItIsDone")]
     [TestCase(true, true, "x x.zst", TestName = "KilledBeforeAnotherFileGotItsNameBack_ItGetsIt")]
@@ -102,6 +179,10 @@ internal sealed class ReplacedOriginalTests
     /// <summary>The conversion of x into x.zst, when both have their names.</summary>
     private void WithJob(Action<SwapPublisher, SwapJob> work) => _source.WithState((tree, state) =>
     {
+        // Of both forms, as a conversion leaves them.
+        var time = new DateTime(2020, 1, 2, 3, 4, 5, DateTimeKind.Utc);
+        File.SetLastWriteTimeUtc($"{_source.Path}/x", time);
+        File.SetLastWriteTimeUtc($"{_source.Path}/x.zst", time);
         FileDescriptor root = _source.Open();
         Assert.That(SystemCallsAt.Stat(root, out Statx stat), Is.Zero);
         var folder = new SourceFolder(root, [], stat);
@@ -112,7 +193,6 @@ internal sealed class ReplacedOriginalTests
             ResultBytes = stored.Size,
             Published = 1,
         };
-        job.Stat.ModifyTime = stored.ModifyTime;
         work(new SwapPublisher(tree, state), job);
         folder.Release();
     });

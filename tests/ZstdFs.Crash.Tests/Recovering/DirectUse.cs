@@ -42,6 +42,12 @@ internal sealed class DirectUse(ZstdFileSystem fileSystem)
         return Math.Min(result, 0);
     }
 
+    internal int Truncate(Handle file, long bytes)
+    {
+        var change = new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = file.Number, Size = (ulong)bytes };
+        return fileSystem.SetAttributes(default, file.Node, change, out _);
+    }
+
     internal int Synchronize(Handle file) => fileSystem.Synchronize(default, file.Node, file.Number, false);
 
     /// <summary>close(2): what the program is told of it.</summary>

@@ -113,7 +113,7 @@ internal sealed class PowerCut : IDisposable
     }
 
     /// <summary>This machine goes on, so the boot that the source remembers must become another one.</summary>
-    private static void BootAnew(string source)
+    internal static void BootAnew(string source)
     {
         string file = Path.Combine(source, ".zstdfs/state");
         if (!File.Exists(file) || File.ReadAllBytes(file) is not { Length: StateRecord.Bytes } bytes || !bytes.AsSpan().ContainsAnyExcept((byte)0))

@@ -37,6 +37,46 @@ internal sealed class FullDiskTests
             () => File.Delete(filler));
     }
 
+    /// <summary>The kernel takes blocks one by one, and leaves zeros in those that it got before there was none.</summary>
+    [TestCase("ext4", 64, "-b 1024", 4096)]
+    [TestCase("ext4", 64, "", 131_072)]
+    [TestCase("xfs", 300, "", 131_072)]
+    [TestCase("btrfs", 128, "", 131_072)]
+    public void RefusedWrite_LeavesNothingBehindForTheNextMount(string type, int sizeMib, string options, int bytes)
+    {
+        using LoopImage image = LoopImage.Create(type, sizeMib, makeOptions: options);
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { SourceParent = image.Root });
+        byte[] old = Content(6_000_000, 3);
+        NativeFile.Save(Path.Combine(folder.Mount, "f"), old);
+        Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero);
+        string filler = Path.Combine(image.Root, "filler");
+        Shell.Run($"cd '{image.Root}'; free=$(( $(stat -f -c '%f * %S' .) - 400000 )); head -c $free /dev/urandom > filler; sync -f .");
+        ShellResult written = Shell.Run($$"""
+            cd '{{folder.Mount}}' && python3 - <<'END'
+            import os
+            fd = os.open("f", os.O_RDWR)
+            at = 2048
+            try:
+                while at + {{bytes}} <= 6_000_000:
+                    os.pwrite(fd, b"n" * {{bytes}}, at)
+                    at += {{bytes}} + 4096
+            except OSError as e: print(e.errno)
+            os.close(fd)
+            END
+            """);
+        Assert.That(written.Output, Does.Contain("28"), () => $"the disk had room for all\n{written}");
+        folder.Crash();
+        File.Delete(filler);
+        folder.Start();
+        byte[] found = File.ReadAllBytes(Path.Combine(folder.Mount, "f"));
+        Assert.That(found, Has.Length.EqualTo(old.Length));
+        for (int i = 0; i < old.Length; i++)
+        {
+            if (found[i] != old[i] && found[i] != (byte)'n')
+                Assert.Fail($"byte {i} is {found[i]}, and was {old[i]}\n{folder.Log}");
+        }
+    }
+
     [Test]
     public void NoInodeLeft_TheWriterIsToldAndNothingIsLost()
     {

@@ -111,6 +111,30 @@ internal sealed class FullAttributesTests
     }
 
     [TestCaseSource(nameof(Types))]
+    public void FileFoundWithoutRoomForARecord_IsFoundByTheNextMountToo(string type)
+    {
+        using MountedFolder folder = MountedFolder.Prepared(new MountSetup { SourceParent = SharedImages.Root(type) });
+        Shell.Get($"cd '{folder.Source}' && mkdir d && head -c 20000 /dev/urandom > d/f && zstd -q --rm d/f");
+        Python(folder.Source, "fill('d/f.zst')");
+        folder.Start();
+        Python(folder.Mount, "put('d/f', noise(30_000, 1), os.O_WRONLY)");
+        Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero, () => folder.Log);
+        Python(folder.Mount,
+            """
+            fd = os.open("d/f", os.O_WRONLY)
+            os.pwrite(fd, noise(3_000_000, 2), 0)
+            os.fsync(fd)
+            """);
+        folder.Crash();
+        // The hint leads nowhere.
+        Shell.Get($"mv '{folder.Source}/d' '{folder.Source}/e'");
+        folder.Start();
+        Python(folder.Mount, "assert read('e/f') == noise(3_000_000, 2)");
+        folder.Unmount();
+        Assert.That(folder.Log, Does.Not.Contain("error"));
+    }
+
+    [TestCaseSource(nameof(Types))]
     public void PlainFiles_AreConvertedRecompressedAndReverted(string type)
     {
         using MountedFolder folder = MountedFolder.Prepared(new MountSetup { SourceParent = SharedImages.Root(type) });
