@@ -132,7 +132,8 @@ internal sealed class BatchPipeline : IDisposable
     {
         batch.Writing.Wait();
         NoteFileSystems(batch);
-        Require(ConversionJournal.Of(batch.Remaining).Write(_state.Folder, batch.Number % ConversionJournal.Slots), "writing the journal");
+        Require(ConversionJournal.Of(batch.Remaining).Write(_state.Folder, batch.Number % ConversionJournal.Slots, saysUntouched: true), "writing the journal");
+        NoteTouched();
         Synchronize();
         RetireNamed();
         Compare(batch);
@@ -141,10 +142,18 @@ internal sealed class BatchPipeline : IDisposable
         Require(_publisher.Unfinished, "taking new names back");
     }
 
+    /// <summary>After the next sync the first old name of the batch goes.</summary>
+    private void NoteTouched()
+    {
+        if (_named is { } batch)
+            Require(ConversionJournal.NoteTouched(_state.Folder, batch.Number % ConversionJournal.Slots), "writing the journal");
+    }
+
     private void Flush()
     {
         if (_named is null)
             return;
+        NoteTouched();
         Synchronize();
         RetireNamed();
         Synchronize();

@@ -35,6 +35,12 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
 
     internal static byte[] SlotName(int slot) => System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}\0");
 
+    // Beside a slot, with the beginning of its journal: no old form has been touched yet. Programs from before it leave it alone.
+    private static byte[] UntouchedName(int slot) => System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}-untouched\0");
+
+    /// <summary>The run that wrote it had taken no old form's name away. What has another content by now got that from somebody else, and later.</summary>
+    internal bool IsUntouched { get; init; }
+
     /// <param name="jobs">The batch.</param>
     /// <param name="keepsFolderTimes">Nobody else changes the folders: their times may be put back later.</param>
     internal static ConversionJournal Of(IReadOnlyList<SwapJob> jobs, bool keepsFolderTimes = true)
@@ -63,7 +69,10 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
     }
 
     /// <summary>Writes it into a slot. The caller synchronises.</summary>
-    internal int Write(FileDescriptor stateFolder, int slot)
+    /// <param name="stateFolder">The state folder.</param>
+    /// <param name="slot">Which one.</param>
+    /// <param name="saysUntouched">The caller will say when it begins to take old names away (<see cref="NoteTouched"/>).</param>
+    internal int Write(FileDescriptor stateFolder, int slot, bool saysUntouched = false)
     {
         var writer = new System.Buffers.ArrayBufferWriter<byte>(64 * 1024);
         writer.GetSpan(HeaderBytes)[..HeaderBytes].Clear();
@@ -91,11 +100,42 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
         BinaryPrimitives.WriteUInt32LittleEndian(bytes, Magic);
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(8), bytes.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(4), Checksum(bytes));
-        int result = Open(stateFolder, slot, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate, out FileDescriptor file);
+        int result = Write(stateFolder, SlotName(slot), bytes);
+        return result >= 0 && saysUntouched ? Write(stateFolder, UntouchedName(slot), bytes.AsSpan(0, HeaderBytes)) : result;
+    }
+
+    private static int Write(FileDescriptor stateFolder, byte[] name, ReadOnlySpan<byte> bytes)
+    {
+        int result = Open(stateFolder, name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate, out FileDescriptor file);
         if (result < 0)
             return result;
         using (file)
             return SystemCallsFile.Write(file, 0, bytes);
+    }
+
+    /// <summary>Old names are about to be taken away: the caller synchronises before the first.</summary>
+    internal static int NoteTouched(FileDescriptor stateFolder, int slot)
+    {
+        int result = SystemCallsAt.Unlink(stateFolder, new NativeName(UntouchedName(slot)));
+        return result == -(int)Errno.ENOENT ? 0 : result;
+    }
+
+    /// <summary>Removes it. Returns 0 or −errno.</summary>
+    internal static int Remove(FileDescriptor stateFolder, int slot)
+    {
+        int result = SystemCallsAt.Unlink(stateFolder, new NativeName(SlotName(slot)));
+        return result is < 0 and not -(int)Errno.ENOENT ? result : NoteTouched(stateFolder, slot);
+    }
+
+    private static bool SaysUntouched(FileDescriptor stateFolder, int slot, ReadOnlySpan<byte> header)
+    {
+        if (Open(stateFolder, UntouchedName(slot), OpenFlags.ReadOnly, out FileDescriptor file) < 0)
+            return false;
+        using (file)
+        {
+            Span<byte> bytes = stackalloc byte[HeaderBytes];
+            return SystemCallsFile.Read(file, 0, bytes) == HeaderBytes && bytes.SequenceEqual(header);
+        }
     }
 
     /// <summary>Reads a slot; null where there is none, or a torn one.</summary>
@@ -105,7 +145,7 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
     internal static int Read(FileDescriptor stateFolder, int slot, out ConversionJournal? journal)
     {
         journal = null;
-        int result = Open(stateFolder, slot, OpenFlags.ReadOnly, out FileDescriptor file);
+        int result = Open(stateFolder, SlotName(slot), OpenFlags.ReadOnly, out FileDescriptor file);
         if (result < 0)
             return PassingFault.Is(result) ? result : 0;
         using (file)
@@ -119,7 +159,8 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
                 return result;
             bool isWhole = result == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic
                 && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8)) == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4)) == Checksum(bytes);
-            journal = isWhole ? Parse(bytes.AsSpan(HeaderBytes)) : null;
+            if (isWhole)
+                journal = Parse(bytes.AsSpan(HeaderBytes)) with { IsUntouched = SaysUntouched(stateFolder, slot, bytes.AsSpan(0, HeaderBytes)) };
             return 0;
         }
     }
@@ -138,10 +179,8 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
         return new ConversionJournal(folders, names);
     }
 
-    private static int Open(FileDescriptor stateFolder, int slot, int flags, out FileDescriptor file)
-    {
-        return SystemCallsAt.Open(stateFolder, new NativeName(SlotName(slot)), flags, 0b110_000_000, out file);
-    }
+    private static int Open(FileDescriptor stateFolder, byte[] name, int flags, out FileDescriptor file) =>
+        SystemCallsAt.Open(stateFolder, new NativeName(name), flags, 0b110_000_000, out file);
 
     private static uint Checksum(ReadOnlySpan<byte> bytes)
     {

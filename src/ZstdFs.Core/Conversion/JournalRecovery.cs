@@ -5,7 +5,8 @@ namespace ZstdFs.Core.Conversion;
 
 /// <summary>
 /// Puts in order what an interrupted run left: where every old name of a file is still there, the new ones go; where one old name is gone, all new
-/// ones were durable, and the other old names go. Files changed since are left alone.
+/// ones were durable, and the other old names go. What somebody has written to or replaced since stays, and the new form, which is older than that, goes where
+/// no old name had been touched; where that is not known both stay.
 /// </summary>
 internal sealed class JournalRecovery(SourceTree source, StateFolder state, ConversionProgress progress)
 {
@@ -37,8 +38,8 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
         int first = 0;
         for (int slot = 0; slot < ConversionJournal.Slots; slot++)
         {
-            int result = SystemCallsAt.Unlink(state.Folder, new NativeName(ConversionJournal.SlotName(slot)));
-            if (result is < 0 and not -(int)Errno.ENOENT && first == 0)
+            int result = ConversionJournal.Remove(state.Folder, slot);
+            if (result < 0 && first == 0)
                 first = result;
         }
         return first;
@@ -55,7 +56,7 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
             foreach (IGrouping<int, JournalName> file in journal.Names.GroupBy(n => n.Job))
             {
                 if (result >= 0)
-                    result = Recover(folders, [.. file.Where(n => folders[n.Folder] is not null)]);
+                    result = Recover(folders, [.. file.Where(n => folders[n.Folder] is not null)], journal.IsUntouched);
             }
             for (int i = 0; i < folders.Length && result >= 0; i++)
             {
@@ -72,7 +73,7 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
     }
 
     /// <summary>One file. All of its names are looked at before the first goes: what cannot be seen at this moment must not be taken for gone.</summary>
-    private int Recover(FileDescriptor?[] folders, JournalName[] names)
+    private int Recover(FileDescriptor?[] folders, JournalName[] names, bool isUntouched)
     {
         bool[] areOriginal = new bool[names.Length], areResult = new bool[names.Length];
         for (int i = 0; i < names.Length; i++)
@@ -85,9 +86,11 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
         bool allOld = Array.TrueForAll(areOriginal, static isThere => isThere), changed = false;
         for (int i = 0; i < names.Length; i++)
         {
-            if (!areResult[i] || !areOriginal[i])
+            // A name that somebody has removed stays removed, and who did may have gone by the new form.
+            bool isNewer = isUntouched && !areOriginal[i] && SystemCallsAt.Stat(folders[names[i].Folder]!, new NativeName(names[i].Original), out Statx other) >= 0 && other.IsRegular;
+            if (!areResult[i] || !areOriginal[i] && !isNewer)
                 continue;
-            int result = SystemCallsAt.Unlink(folders[names[i].Folder]!, new NativeName(allOld ? names[i].Target : names[i].Original));
+            int result = SystemCallsAt.Unlink(folders[names[i].Folder]!, new NativeName(allOld || isNewer ? names[i].Target : names[i].Original));
             if (PassingFault.Is(result) || result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT)
                 return result;
             changed |= result >= 0;

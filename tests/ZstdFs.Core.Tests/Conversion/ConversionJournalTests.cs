@@ -69,15 +69,42 @@ internal sealed class ConversionJournalTests
         Assert.That(Names(), Is.EqualTo(new[] { "x", "x.zst" }));
     }
 
-    [Test]
-    public void BothFormsButTheOldOneWasWrittenTo_BothStay()
+    /// <summary>The new form of what has another content by now would hide it, and goes, where nobody can have gone by it.</summary>
+    [TestCase("written to", true, "x")]
+    [TestCase("written to", false, "x x.zst")]
+    [TestCase("replaced", true, "x")]
+    [TestCase("replaced", false, "x x.zst")]
+    [TestCase("removed", true, "x.zst")]
+    [TestCase("removed", false, "x.zst")]
+    public void BothFormsButTheOldOneIsAnother(string how, bool isUntouched, string left)
     {
         Write("x", [1, 2, 3]);
         Write("x.zst", [9]);
         ConversionJournal journal = Journal(("", "x", Inode("x"), Inode("x.zst")));
+        if (how == "written to")
+            File.AppendAllText($"{_source.Path}/x", "more");
+        else if (how == "removed")
+            File.Delete($"{_source.Path}/x");
+        else
+        {
+            _source.Write("newer", [4]);
+            File.Move($"{_source.Path}/newer", $"{_source.Path}/x", overwrite: true);
+        }
+        Recover(journal, isUntouched);
+        Assert.That(string.Join(' ', Names()), Is.EqualTo(left));
+    }
+
+    [Test]
+    public void NoteOfAnotherJournal_SaysNothing()
+    {
+        Write("x", [1, 2, 3]);
+        Write("x.zst", [9]);
+        ConversionJournal journal = Journal(("", "x", Inode("x"), Inode("x.zst")));
+        _source.WithState((_, state) => Assert.That(Journal(("", "other", 5, 6)).Write(state.Folder, 2, saysUntouched: true), Is.Not.Negative));
         File.AppendAllText($"{_source.Path}/x", "more");
         Recover(journal);
         Assert.That(Names(), Is.EqualTo(new[] { "x", "x.zst" }));
+        Assert.That(Directory.GetFiles($"{_source.Path}/.zstdfs", "conversion-*"), Is.Empty);
     }
 
     [Test]
@@ -121,9 +148,9 @@ internal sealed class ConversionJournalTests
         File.SetLastWriteTimeUtc($"{_source.Path}/{name}", DateTime.UnixEpoch.AddDays(9000));
     }
 
-    private void Recover(ConversionJournal journal) => _source.WithState((source, state) =>
+    private void Recover(ConversionJournal journal, bool isUntouched = false) => _source.WithState((source, state) =>
     {
-        Assert.That(journal.Write(state.Folder, 2), Is.Zero);
+        Assert.That(journal.Write(state.Folder, 2, isUntouched), Is.Not.Negative);
         Assert.That(new JournalRecovery(source, state, new ConversionProgress()).Run(), Is.Zero);
         Assert.That(ConversionJournal.TryRead(state.Folder, 2), Is.Null, "it is done with");
     });
