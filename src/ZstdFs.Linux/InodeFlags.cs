@@ -29,6 +29,9 @@ public static class InodeFlags
     /// <summary>FS_NOATIME_FL.</summary>
     public const uint NoAccessTime = 0x80;
 
+    /// <summary>Those that say something of a file's content and use, and keep nobody from changing it.</summary>
+    public const uint Harmless = Synchronous | NoDump | NoAccessTime;
+
     /// <summary>FS_XFLAG_IMMUTABLE, in the first four bytes of <c>struct fsxattr</c>.</summary>
     public const uint ExtendedImmutable = 0x8;
     /// <summary>FS_XFLAG_APPEND.</summary>
@@ -61,6 +64,15 @@ public static class InodeFlags
         Span<byte> argument = stackalloc byte[ExtendedBytes];
         value[..ExtendedBytes].CopyTo(argument);
         return Math.Min(SystemCallsFile.IoControl(file, SetExtendedCommand, argument), 0);
+    }
+
+    /// <summary>The second file gets the <see cref="Harmless"/> flags of the first. Returns 0 also where the file system has none.</summary>
+    public static int CopyHarmless(FileDescriptor from, FileDescriptor to)
+    {
+        if (Get(from, out uint flags) < 0 || (flags & Harmless) == 0 || Get(to, out uint own) < 0)
+            return 0;
+        uint wanted = own | flags & Harmless;
+        return wanted == own ? 0 : Set(to, wanted);
     }
 
     /// <summary>

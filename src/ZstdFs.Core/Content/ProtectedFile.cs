@@ -10,7 +10,7 @@ namespace ZstdFs.Core.Content;
 internal static class ProtectedFile
 {
     private const ulong ImmutableAttribute = 0x10, AppendAttribute = 0x20;
-    private const uint Kept = InodeFlags.Synchronous | InodeFlags.NoDump | InodeFlags.NoAccessTime | InodeFlags.AppendOnly;
+    private const uint Kept = InodeFlags.Harmless | InodeFlags.AppendOnly;
 
     /// <summary>Whether a file may be opened for writing. 0 or −EPERM.</summary>
     internal static int CheckWrite(in Statx stored, bool appends) =>

@@ -3,7 +3,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Puts what belongs to a file besides its content on the file that takes its place: owner, mode, project, extended attributes, ACLs, times. One thread at a time.
+/// Puts what belongs to a file besides its content on the file that takes its place: owner, mode, project, flags (chattr), extended attributes, ACLs, times. One thread at a time.
 /// </summary>
 internal sealed class AttributeCopier
 {
@@ -23,6 +23,8 @@ internal sealed class AttributeCopier
             result = SystemCallsFile.ChangeOwner(to, stat.UserId, stat.GroupId);
         if (result >= 0)
             result = InodeFlags.CopyProject(from, to);
+        if (result >= 0)
+            result = InodeFlags.CopyHarmless(from, to);
         if (result >= 0)
             result = RemoveInherited(to, from);
         if (result >= 0 && keepsRoom)

@@ -92,6 +92,26 @@ internal sealed class ConvertTests
         Assert.That(_folder.InTree("cat x; zstdcat x.zst; ls"), Is.EqualTo("plain\ncompressed\nx\nx.zst\ny.zst"));
     }
 
+    [Test]
+    public void InodeFlags_AreKept()
+    {
+        TestMachine.RequireRoot("inode flags");
+        string tree = Path.Combine(SharedImages.Root("ext4"), Guid.NewGuid().ToString("n")[..8]);
+        using var folder = new ToolFolder(tree);
+        folder.InTree("seq 99999 > x && chattr +A +d +S x");
+        string flags = Flags("x");
+        Assert.That(flags, Does.Contain("A").And.Contain("d").And.Contain("S"));
+        ToolFolder.Require(0, $"convert '{tree}'");
+        Assert.That(Flags("x.zst"), Is.EqualTo(flags));
+        ToolFolder.Require(0, $"recompress --level 12 '{tree}'");
+        Assert.That(Flags("x.zst"), Is.EqualTo(flags));
+        ToolFolder.Require(0, $"convert --revert '{tree}'");
+        Assert.That(Flags("x"), Is.EqualTo(flags));
+        Directory.Delete(tree, recursive: true);
+
+        string Flags(string name) => folder.InTree($"lsattr {name} | cut -d' ' -f1");
+    }
+
     [TestCase("convert --on-conflict keep-plain", "plain\n", "x.zst")]
     [TestCase("convert --on-conflict keep-compressed", "compressed\n", "x.zst")]
     [TestCase("convert --revert --existing-zst=decode --on-conflict keep-plain", "plain\n", "x")]

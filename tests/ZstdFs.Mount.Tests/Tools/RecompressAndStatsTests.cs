@@ -37,6 +37,17 @@ internal sealed class RecompressAndStatsTests
         Assert.That(_folder.InTree("getfattr -d -m - log.txt"), Does.Contain("user.c").And.Not.Contain("zstdfs"));
     }
 
+    /// <summary>What was looked at and left is no more ours than before.</summary>
+    [Test]
+    public void FoundFileThatIsLeft_IsNotDecodedOnTheWayBack()
+    {
+        _folder.InTree("rm -rf -- * && seq 1000000 | zstd -19 -q -o a.zst");
+        string before = _folder.InTree("sha256sum a.zst");
+        ToolFolder.Program($"recompress --level 1 '{_folder.Tree}'");
+        ToolFolder.Program($"convert --revert '{_folder.Tree}'");
+        Assert.That(_folder.InTree("ls; sha256sum a.zst"), Is.EqualTo("a.zst\n" + before));
+    }
+
     [Test]
     public void Cold_LeavesWhatWasReadLately()
     {
