@@ -85,8 +85,7 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
         FileLeftException.Require(OwnMark.Add(job.Result!, stat.InodeNumber), "marking it as converted");
         FileLeftException.Require(SystemCallsAt.Stat(job.Result!, out Statx marked), "looking at the stored file");
         job.ResultBytes = marked.Size;
-        // Writing took capabilities and set-id bits away.
-        CopyAttributes(worker, job, keepsRoom: true);
+        FileLeftException.Require(worker.Attributes.PutBackPrivileges(job.Original!, job.Stat, job.Result!), "setting its privileges");
         FileLeftException.Require(SystemCallsFile.SetTimes(job.Result!, Timestamp.Omit, stat.ModifyTime.ToTimestamp()), "setting its time");
     }
 

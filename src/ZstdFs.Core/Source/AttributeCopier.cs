@@ -39,6 +39,15 @@ internal sealed class AttributeCopier
         return result < 0 ? result : SystemCallsFile.SetTimes(to, stat.AccessTime.ToTimestamp(), stat.ModifyTime.ToTimestamp());
     }
 
+    /// <summary>What a write to <paramref name="to"/> took away: capabilities and set-id bits.</summary>
+    internal int PutBackPrivileges(FileDescriptor from, in Statx stat, FileDescriptor to)
+    {
+        var capabilities = new NativeName("security.capability\0"u8);
+        int bytes = ExtendedAttributes.Get(from, capabilities, _value);
+        int result = bytes > 0 ? ExtendedAttributes.Set(to, capabilities, _value.AsSpan(0, bytes), 0) : PassingFault.Is(bytes) ? bytes : 0;
+        return result < 0 ? result : SystemCallsFile.ChangeMode(to, (uint)(stat.Mode & 0xFFF));
+    }
+
     private int CopyXattrs(FileDescriptor from, FileDescriptor to)
     {
         int length = ExtendedAttributes.List(from, _names);
