@@ -13,7 +13,7 @@ internal static class ConversionRun
 {
     internal static ExitCode Run(string folder, ConversionOptions options, TimeSpan wait, bool json)
     {
-        using NamedSource source = NamedSource.Open(folder);
+        using NamedSource source = NamedSource.Open(folder, isChanged: true);
         using TreeConversion conversion = Open(source, options, wait);
         using var interruption = new Interruption();
         long start = Stopwatch.GetTimestamp();

@@ -22,7 +22,9 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
     internal FileDescriptor OpenRoot() => Reopen(Root, Text);
 
     /// <summary>Opens it. A folder in a mount of ours is refused: there the files are plain already.</summary>
-    internal static NamedSource Open(string text)
+    /// <param name="text">As the user wrote it.</param>
+    /// <param name="isChanged">Its files will be: refused where it is another file system in a source that is in use, whose mount shows it too.</param>
+    internal static NamedSource Open(string text, bool isChanged = false)
     {
         string shown = NativeText.Printable(text);
         using Folder folder = OpenFolder(text, shown);
@@ -38,7 +40,11 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
                 continue;
             if (IsSameFileSystem(folder, above) && HasState(above.Handle))
                 return new NamedSource(shown, above.Handle, path.AsSpan(length).TrimStart((byte)'/').ToArray());
-            above.Dispose();
+            using (above)
+            {
+                if (isChanged && IsInUse(above.Handle))
+                    throw new CommandFailure(ExitCode.Busy, $"'{shown}' is in the source '{NativeText.Printable(NativeText.Decode(path.AsSpan(0, length)))}', which is in use: unmount that first, or let it end");
+            }
         }
         return new NamedSource(shown, Reopen(folder.Handle, shown), []);
     }
@@ -94,6 +100,14 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
 
     private static bool HasState(FileDescriptor folder) =>
         SystemCallsAt.Open(folder, new NativeName(".zstdfs\0"u8), OpenFlags.PathOnly | OpenFlags.Directory, 0, out FileDescriptor state) >= 0 && HasLock(state);
+
+    private static bool IsInUse(FileDescriptor folder)
+    {
+        if (SystemCallsAt.Open(folder, new NativeName(".zstdfs/lock\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file) < 0)
+            return false;
+        using (file)
+            return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN;
+    }
 
     private static bool HasLock(FileDescriptor state)
     {

@@ -109,9 +109,14 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             int length = SystemCallsFile.Read(file, 0, bytes);
             if (length == 0)
                 return;
+            if (length < 0)
+            {
+                report.Add(PathOf("state"), FaultKind.StateDamaged, $"it cannot be read ({(Errno)(-length)})");
+                return;
+            }
             try
             {
-                _state = StateRecord.Read(bytes[..Math.Max(0, length)]);
+                _state = StateRecord.Read(bytes[..length]);
             }
             catch (SourceException e)
             {

@@ -58,6 +58,18 @@ internal sealed class SeveralFileSystemsTests(string type, string? subvolume)
     }
 
     [Test]
+    public void ToolOnTheInnerOne_WaitsForTheMountOfTheOuter([Values("convert", "convert --revert", "recompress --level=9")] string command)
+    {
+        string before = Shell.Get($"cd '{Source}/inner' && find . | sort");
+        ShellResult refused = _folder.Program([.. command.Split(' '), Source + "/inner"]);
+        Assert.That(refused.ExitCode, Is.EqualTo(6), refused.ToString);
+        Assert.That(refused.Error, Does.Contain($"is in the source '{Source}', which is in use"));
+        Assert.That(Shell.Get($"cd '{Source}/inner' && find . | sort"), Is.EqualTo(before));
+        _folder.Unmount();
+        Assert.That(_folder.Program([.. command.Split(' '), Source + "/inner"]).ExitCode, Is.EqualTo(0).Or.EqualTo(8));
+    }
+
+    [Test]
     public void Numbers_AreOfOneFileEach_AndStayAfterARemount()
     {
         string numbers = AllNumbers();
