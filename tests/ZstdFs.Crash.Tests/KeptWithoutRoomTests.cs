@@ -34,8 +34,9 @@ internal sealed class KeptWithoutRoomTests
     }
 
     [Test]
-    public void FsyncOfHalfANewContent_IsRefusedAndTheOldOneStays([Values] bool isBegunAnew)
+    public void FsyncOfHalfANewContent_IsRefusedAndTheOldOneStays([Values("given up", "begun anew", "written again")] string then)
     {
+        bool isWhole = then != "given up";
         using var place = new FaultPlace();
         var log = new EventLines();
         using ZstdFileSystem fileSystem = WithOld(place, log, out DirectUse use);
@@ -46,10 +47,12 @@ internal sealed class KeptWithoutRoomTests
         Assert.That(use.Write(file, 1_000_000, New.AsSpan(1_000_000)), Is.EqualTo(-(int)Errno.ENOSPC));
         FailingCalls.Disarm();
         Assert.That(use.Synchronize(file), Is.EqualTo(-(int)Errno.ENOSPC));
-        if (isBegunAnew)
+        if (isWhole)
         {
-            Assert.That(use.Truncate(file, 0), Is.Zero);
-            Assert.That(use.Write(file, 0, New), Is.Zero);
+            int from = then == "begun anew" ? 0 : 1_000_000;
+            if (from == 0)
+                Assert.That(use.Truncate(file, 0), Is.Zero);
+            Assert.That(use.Write(file, from, New.AsSpan(from)), Is.Zero);
             Assert.That(use.Synchronize(file), Is.Zero);
             Assert.That(use.Close(file), Is.Zero);
         }
@@ -57,9 +60,34 @@ internal sealed class KeptWithoutRoomTests
         {
             Assert.That(use.Close(file), Is.EqualTo(-(int)Errno.ENOSPC));
         }
-        byte[] expected = isBegunAnew ? New : Old;
+        byte[] expected = isWhole ? New : Old;
         Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
         Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length + 1).AsSpan().SequenceEqual(expected), Is.True, log.ToString);
+    }
+
+    /// <summary>The lengths of what was reverted are not to come back with the next truncation.</summary>
+    [Test]
+    public void TruncatedAfterItWasReverted_HasZerosAndNotTheOldContent([Values(9000, 2_000_000)] int size)
+    {
+        using var place = new FaultPlace();
+        var log = new EventLines();
+        using ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log);
+        var use = new DirectUse(fileSystem);
+        use.Save("f", Content(size, 1));
+        Assert.That(use.SynchronizeAll(), Is.Zero);
+        DirectUse.Handle reader = use.Open("f", OpenFlags.ReadOnly), writer = use.Open("f", OpenFlags.ReadWrite);
+        FailingCalls.Arm(new Fault(1, Errno.ENOSPC, FaultWay.FromThenOn) { Call = "pwrite" });
+        Assert.That(use.Write(writer, 0, Content(size, 2)) < 0 || use.Close(writer) < 0, Is.True, "it found room");
+        FailingCalls.Disarm();
+        DirectUse.Handle next = use.Open("f", OpenFlags.ReadWrite | OpenFlags.Truncate);
+        Assert.That(use.Truncate(next, 0), Is.Zero);
+        Assert.That(use.Write(next, 100, "end"u8), Is.Zero);
+        Assert.That(use.Close(next), Is.Zero);
+        _ = use.Close(reader);
+        Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
+        byte[] expected = new byte[103];
+        "end"u8.CopyTo(expected.AsSpan(100));
+        Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", size + 1), Is.EqualTo(expected));
     }
 
     private static ZstdFileSystem WithOld(FaultPlace place, EventLines log, out DirectUse use)

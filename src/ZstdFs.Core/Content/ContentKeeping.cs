@@ -62,7 +62,7 @@ internal sealed class ContentKeeping(ContentServices services, FileContent conte
             return result;
         using ContentLock.Scope locked = gate.Committing();
         if (content.IsDirty)
-            return content.Overlay.Synchronize();
+            return content.OnDisk.SynchronizeUncommitted();
         // A record that cannot be read at this moment may say that the content is not on disk.
         result = SourceTree.ReadRecord(content.Base.Stored, out SizeRecord record);
         bool isOnDisk = result >= 0 && (result == 0 || record.Epoch != services.State!.Epoch);

@@ -17,7 +17,7 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
     internal int Synchronize()
     {
         using ContentLock.Scope locked = gate.Committing();
-        int result = content.IsDirty && content.Overlay.Working is not null ? SynchronizeOverlay() : SynchronizeBase();
+        int result = content.IsDirty && content.Overlay.Working is not null ? SynchronizeUncommitted() : SynchronizeBase();
         if (result >= 0)
             content.Overlay.NoteSynchronized();
         return result;
@@ -26,15 +26,33 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
     /// <summary>A power cut does not take what is in the working copy when it returns 0. That takes a sync of it once.</summary>
     internal int Secure() => content.Overlay.Working is { IsDurable: true } ? 0 : Synchronize();
 
-    private int SynchronizeOverlay()
+    /// <summary>What is not committed, and what it lies over, is on disk when it returns 0.</summary>
+    internal int SynchronizeUncommitted()
     {
         int result = KeepWhole();
+        if (result >= 0)
+            result = SecureBase();
         if (result >= 0)
             result = content.Overlay.Synchronize();
         // At once, while it is in memory.
         if (result < 0)
             _ = KeepWhole();
         return result == -(int)Errno.ESTALE ? -(int)Errno.EIO : result;
+    }
+
+    /// <summary>
+    /// The beginning may be in the stored file alone. And a next mount that finds another version than the working copy lies over,
+    /// or one that a power cut has emptied, takes that for a change in the source.
+    /// </summary>
+    private int SecureBase()
+    {
+        StoredBase lower = content.Base;
+        if (lower.IsFresh || lower.IsRedo || lower.IsOnDisk)
+            return 0;
+        // Its record too, which says that it is no longer empty: fdatasync(2) leaves attributes out.
+        int result = SynchronizeBase();
+        lower.IsOnDisk = result >= 0;
+        return result;
     }
 
     private int SynchronizeBase()
@@ -46,6 +64,7 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
         {
             gate.BecomeExclusive();
             _durableBase.Repeat();
+            gate.BecomeShared();
         }
         return result;
     }

@@ -22,6 +22,8 @@ internal sealed class FileContent : IDisposable
     // Cut to nothing, and neither closed nor synchronised since. Guarded by the lock.
     private bool _isEmptied;
     private int _refusal;
+    // Where what could not be written belongs; its writer may try again.
+    private long _refusedFrom, _refusedEnd;
 
     internal FileContent(ContentServices services, Node node, StoredBase @base)
         : this(services, node, new Overlay(services, node, @base))
@@ -207,7 +209,11 @@ internal sealed class FileContent : IDisposable
         if (IsImmutable)
             return -(int)Errno.EPERM;
         int result = Overlay.Write(offset, data);
-        return result < 0 ? NoteRefusal(result) : data.Length;
+        if (result < 0)
+            return NoteRefusal(result, offset, offset + data.Length);
+        if (_refusal < 0)
+            NoteWritten(offset, offset + data.Length);
+        return data.Length;
     }
 
     internal int Truncate(long size)
@@ -281,11 +287,22 @@ internal sealed class FileContent : IDisposable
         return found >= 0 ? found : -(int)Errno.ENXIO;
     }
 
-    private int NoteRefusal(int result)
+    private int NoteRefusal(int result, long from = 0, long end = long.MaxValue)
     {
-        if (result < 0)
-            _refusal = result;
+        if (result >= 0)
+            return result;
+        (_refusedFrom, _refusedEnd) = _refusal < 0 ? (Math.Min(_refusedFrom, from), Math.Max(_refusedEnd, end)) : (from, end);
+        _refusal = result;
         return result;
+    }
+
+    /// <summary>Somebody made room, and what was refused is written again, from its beginning.</summary>
+    private void NoteWritten(long from, long end)
+    {
+        if (from <= _refusedFrom)
+            _refusedFrom = Math.Max(_refusedFrom, end);
+        if (_refusedFrom >= _refusedEnd)
+            _refusal = 0;
     }
 
     /// <summary>Keeps commits and writers out while it is lent to the kernel. Nothing is held where one of them is under way.</summary>

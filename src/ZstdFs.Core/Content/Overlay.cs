@@ -390,10 +390,6 @@ internal sealed class Overlay : IDisposable
     internal int Synchronize()
     {
         int result = _early.Synchronize();
-        // The beginning may be in the stored file alone. And a next mount that finds another version than this lies over,
-        // or one that a power cut has emptied, takes it for a change in the source.
-        if (result >= 0 && !Base.IsFresh)
-            result = Base.Secure();
         return result >= 0 && Working is not null ? Working.Synchronize() : result;
     }
 
@@ -529,7 +525,7 @@ internal sealed class Overlay : IDisposable
         using (Shown.Change())
         {
             NoteClean();
-            _isLoaded = false;
+            (LogicalBytes, BaseLimit, _isLoaded) = (0, 0, false);
         }
         Clear();
         _buffer.Release();

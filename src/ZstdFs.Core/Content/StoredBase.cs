@@ -66,15 +66,6 @@ internal sealed class StoredBase : IDisposable
     /// <summary>A power cut does not take its content.</summary>
     internal bool IsOnDisk { get; set; }
 
-    /// <summary>What is written over it is worth nothing without it: it is on disk when this returns 0. A redo is.</summary>
-    internal int Secure()
-    {
-        // Its record too, which says that it is no longer empty: fdatasync(2) leaves attributes out.
-        int result = IsOnDisk || IsRedo ? 0 : SystemCallsFile.Synchronize(Stored);
-        IsOnDisk |= result >= 0;
-        return result;
-    }
-
     /// <summary>What the commit that made it had to write to the disk.</summary>
     internal long WrittenBytes { get; init; }
 

@@ -291,6 +291,9 @@ internal sealed class WorkingCopy : IDisposable
     /// </summary>
     private int TakeBack(long block, long end)
     {
+        // No mount would take up this copy.
+        if (!_state.WorkingCopiesSurvive)
+            return 0;
         int result = 0;
         for (; block * BlockBytes < end && result >= 0; block++)
         {

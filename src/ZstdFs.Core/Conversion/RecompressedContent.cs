@@ -40,8 +40,10 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
     {
         if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord own) || !Devices.IsOf(own, job.Stat))
         {
-            // Without a birth: it was found here, and is not ours to turn into a plain file.
-            return Devices.RecordFor(job.Stat, made.InodeNumber, job.LogicalBytes, default)
+            // Without a birth what was found here stays found: it is not ours to turn into a plain file.
+            SwapName name = job.Names[0];
+            bool isFound = FoundFiles.Contain(name.Folder.Descriptor, name.OriginalName, job.Stat) != 0;
+            return Devices.RecordFor(job.Stat, made.InodeNumber, job.LogicalBytes, isFound ? default : made.Birth)
                 with { HasHoles = made.HasHoles };
         }
         return own.IsFresh ? own.Of(job.Stat.ModifyTime.ToTimestamp()) : own;
