@@ -65,6 +65,25 @@ internal sealed class KeptWithoutRoomTests
         Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length + 1).AsSpan().SequenceEqual(expected), Is.True, log.ToString);
     }
 
+    /// <summary>What a sync could not bring to the disk is written again: that is no change in the source.</summary>
+    [Test]
+    public void FsyncOfWhatIsCommittedThatFails_LeavesTheFileToBeWritten()
+    {
+        using var place = new FaultPlace();
+        var log = new EventLines();
+        using ZstdFileSystem fileSystem = WithOld(place, log, out DirectUse use);
+        DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite);
+        Assert.That(use.Read("f", new byte[Old.Length]), Is.EqualTo(Old.Length));
+        FailingCalls.Arm(new Fault(1, Errno.EDQUOT, FaultWay.Once) { Call = "fsync" });
+        Assert.That(use.Synchronize(file), Is.Negative);
+        FailingCalls.Disarm();
+        Assert.That(use.Write(file, 0, New), Is.Zero);
+        Assert.That(use.Close(file), Is.Zero, log.ToString);
+        Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
+        Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length + 1).AsSpan().SequenceEqual(New), Is.True, log.ToString);
+        Assert.That(Directory.Exists($"{place.Folder}/.zstdfs/lost"), Is.False, log.ToString);
+    }
+
     /// <summary>The lengths of what was reverted are not to come back with the next truncation.</summary>
     [Test]
     public void TruncatedAfterItWasReverted_HasZerosAndNotTheOldContent([Values(9000, 2_000_000)] int size)

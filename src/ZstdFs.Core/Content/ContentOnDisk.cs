@@ -64,6 +64,8 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
         {
             gate.BecomeExclusive();
             _durableBase.Repeat();
+            // Writing it again moved the time by which the version is known.
+            _ = SystemCallsFile.SetTimes(content.Base.Stored, Timestamp.Omit, content.Base.Identity.ModifyTime);
             gate.BecomeShared();
         }
         return result;

@@ -147,8 +147,8 @@ internal sealed class FaultSearch(string folder)
     private void Keep(string kind, string wrong)
     {
         _counts[kind] = _counts.GetValueOrDefault(kind) + 1;
-        if (_findings.Count < MostFindings)
-            _findings.TryAdd(kind, wrong);
+        if (_findings.Count < MostFindings && _findings.TryAdd(kind, wrong))
+            TestContext.Progress.WriteLine(wrong);
     }
 
     /// <summary>Prints what was tried. Fails where something was wrong.</summary>
