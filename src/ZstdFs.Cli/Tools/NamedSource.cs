@@ -42,7 +42,7 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
                 return new NamedSource(shown, above.Handle, path.AsSpan(length).TrimStart((byte)'/').ToArray());
             using (above)
             {
-                if (isChanged && IsInUse(above.Handle))
+                if (isChanged && LockHolder.IsHeld(above.Handle, new NativeName(".zstdfs/lock\0"u8)))
                     throw new CommandFailure(ExitCode.Busy, $"'{shown}' is in the source '{NativeText.Printable(NativeText.Decode(path.AsSpan(0, length)))}', which is in use: unmount that first, or let it end");
             }
         }
@@ -100,14 +100,6 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
 
     private static bool HasState(FileDescriptor folder) =>
         SystemCallsAt.Open(folder, new NativeName(".zstdfs\0"u8), OpenFlags.PathOnly | OpenFlags.Directory, 0, out FileDescriptor state) >= 0 && HasLock(state);
-
-    private static bool IsInUse(FileDescriptor folder)
-    {
-        if (SystemCallsAt.Open(folder, new NativeName(".zstdfs/lock\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file) < 0)
-            return false;
-        using (file)
-            return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN;
-    }
 
     private static bool HasLock(FileDescriptor state)
     {

@@ -28,7 +28,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         }
         using (folder)
         {
-            bool isServed = IsLocked(folder);
+            bool isServed = LockHolder.IsHeld(folder, new NativeName("lock\0"u8));
             LookAtEntries(folder, isServed);
             LookAtState(folder, isServed);
             LookAtWorking(folder, isServed);
@@ -67,14 +67,6 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         bool raised = state?.SkipPast(largest) >= 0;
         state?.NoteEndedWell();
         return raised;
-    }
-
-    private static bool IsLocked(FileDescriptor folder)
-    {
-        if (SystemCallsAt.Open(folder, new NativeName("lock\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file) < 0)
-            return false;
-        using (file)
-            return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN;
     }
 
     private void LookAtEntries(FileDescriptor folder, bool isServed)

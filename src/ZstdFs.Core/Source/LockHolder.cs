@@ -30,6 +30,17 @@ public sealed record LockHolder(int ProcessId, string Machine, string? MountDevi
         _ = SystemCallsFile.Write(lockFile, 0, padded);
     }
 
+    /// <summary>Whether a program serves or changes the source at this moment.</summary>
+    /// <param name="folder">The source's root, or its state folder.</param>
+    /// <param name="lockFile">The lock's name from there.</param>
+    public static bool IsHeld(FileDescriptor folder, NativeName lockFile)
+    {
+        if (SystemCallsAt.Open(folder, lockFile, OpenFlags.ReadOnly, 0, out FileDescriptor file) < 0)
+            return false;
+        using (file)
+            return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN;
+    }
+
     internal static LockHolder Read(FileDescriptor lockFile)
     {
         Span<byte> text = stackalloc byte[Bytes];
