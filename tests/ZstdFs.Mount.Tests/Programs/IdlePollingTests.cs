@@ -18,19 +18,20 @@ internal sealed class IdlePollingTests
     public void BusyMount_AsksForPolling_AndAnIdleOneDoesNot()
     {
         using MountedFolder folder = Mount("idle=poll");
-        Assert.That(Waiting.For(() => Asked() > 0), "asked before anybody did anything");
+        // What is asked in all is of other mounts too: that nothing is asked shows only in who has the device open.
+        Assert.That(Waiting.For(() => !HasDeviceOpen(folder.Daemon.ProcessId)), "asked before anybody did anything");
         long least = long.MaxValue;
         KeepBusy(folder, () => least = Math.Min(least, Asked()));
-        Assert.That(least == 0, Is.EqualTo(IsToBeAsked), $"asked for {least} µs");
+        if (IsToBeAsked)
+            Assert.That(least, Is.Zero, "µs");
         Assert.That(HasDeviceOpen(folder.Daemon.ProcessId), Is.EqualTo(IsToBeAsked));
-        Assert.That(Waiting.For(() => Asked() > 0), "still asked with nothing to do");
+        Assert.That(Waiting.For(() => !HasDeviceOpen(folder.Daemon.ProcessId)), "still asked with nothing to do");
     }
 
     [Test]
     public void BusyMount_WithIdleHalt_AsksForNothing()
     {
         using MountedFolder folder = Mount("idle=halt");
-        // What is asked in all is of other mounts too.
         KeepBusy(folder, () => Assert.That(HasDeviceOpen(folder.Daemon.ProcessId), Is.False));
     }
 
