@@ -102,6 +102,20 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         // What users did before is seen once more; from here on it is we who move the change time.
         _ = content.Change.Of(look, old.ChangeTime.ToTimestamp());
         content.Change.Begin();
+        services.Inspector.BeginFirstContent(old);
+        try
+        {
+            return FillFresh(content, stored, old, out next);
+        }
+        finally
+        {
+            services.Inspector.EndRewrite(old.InodeNumber);
+        }
+    }
+
+    private int FillFresh(FileContent content, FileDescriptor stored, in Statx old, out StoredBase? next)
+    {
+        next = null;
         object gate = content.Node.LinksGate;
         int result = FirstContent.Write(services, content.Overlay, stored, old.Size, gate, out FrameMap map);
         if (result == FirstContent.NeedsVersion)
@@ -166,20 +180,15 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         Node node = content.Node;
         lock (node.LinksGate)
         {
-            if (node.AnyLink is not { } link)
+            if (node.AnyLink is null)
                 return node.HasUnknownName ? PublishWithoutName(content, version, map, out next) : 0;
-            int result = directories.Rent(link.Parent, out DescriptorLease parent);
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            int result = FindPublished(content, buffer, out Link link, out DescriptorLease parent, out Statx current);
             if (result < 0)
                 return result;
             using (parent)
             {
-                Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
                 NativeName stored = link.Find(parent.Descriptor, NodeKind.Stored, buffer);
-                result = SystemCallsAt.Stat(parent.Descriptor, stored, out Statx current);
-                if (result < 0 && result != -(int)Errno.ENOENT)
-                    return result;
-                if (result < 0 || !content.IsPublished(current))
-                    return Refuse(content, isThere: result >= 0, current);
                 bool inPlace = current.LinkCount > 1 || !version.CanReplace(current);
                 if (inPlace && !version.CanBeKept)
                     return NeedsRedo;
@@ -192,6 +201,34 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
                     content.Change.Abandon();
                 return result;
             }
+        }
+    }
+
+    /// <summary>
+    /// The name under which the content's stored file is. Of several names, another program may have taken some in the
+    /// source. The caller holds the node's gate.
+    /// </summary>
+    private int FindPublished(
+        FileContent content, Span<byte> buffer, out Link link, out DescriptorLease parent, out Statx current)
+    {
+        Node node = content.Node;
+        (Statx Stat, int Result)? first = null;
+        for (int left = node.KnownLinks; ; left--)
+        {
+            (link, current) = (node.AnyLink!, default);
+            int result = directories.Rent(link.Parent, out parent);
+            if (result < 0)
+                return result;
+            NativeName stored = link.Find(parent.Descriptor, NodeKind.Stored, buffer);
+            result = SystemCallsAt.Stat(parent.Descriptor, stored, out current);
+            if (result >= 0 && content.IsPublished(current))
+                return 0;
+            parent.Dispose();
+            if (result < 0 && result != -(int)Errno.ENOENT)
+                return result;
+            first ??= (current, result);
+            if (left <= 1 || !node.TryPreferNext(link))
+                return Refuse(content, isThere: first.Value.Result >= 0, first.Value.Stat);
         }
     }
 
@@ -222,7 +259,11 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         next = null;
         FileDescriptor file = version.File;
         bool hasHoles = services.HasHoles(file, map);
+        // No record holds a number that the source gave: users saw the file when none could be written.
+        bool isRecorded = StateFolder.IsAllocated(content.Node.Id);
         int result = StoredAttributes.Copy(content.Base.Stored, file, old);
+        if (result >= 0 && !isRecorded)
+            _ = ExtendedAttributes.Remove(file, SizeRecord.AttributeName);
         if (result >= 0)
             result = RecordRoom.IsTaken(file) || services.State is not { KeepsRecords: true } ? 0 : Mark(content.Base.Stored, file);
         if (result >= 0)
@@ -241,8 +282,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         SizeRecord record = services.Source.Devices.RecordFor(stat, content.Node.Id, map.LogicalBytes, content.Birth)
             with { IsOneFrame = map.IsOneFrame, HasHoles = hasHoles, ChangeTime = change };
         long windowEnd = 0;
-        bool isRecorded = true;
-        if (result >= 0)
+        if (result >= 0 && isRecorded)
         {
             result = WriteRecord(file, record, out windowEnd);
             isRecorded = !RecordRoom.IsGivenUp(file, result);
@@ -262,7 +302,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         // It took longer than the record said.
         if (isRecorded && ChangeWindow.IsOver(windowEnd))
             _ = WriteRecord(file, record, out windowEnd);
-        if (!isRecorded || services.State is { KeepsRecords: false } || !StateFolder.IsAllocated(content.Node.Id) || services.Inspector.HasNoted(old))
+        if (!isRecorded || services.State is { KeepsRecords: false } || services.Inspector.HasNoted(old))
             services.Inspector.NoteReplaced(old, stat, content.Node.Id);
         // fsync was answered from the working copy, which goes now: the name must be on disk before.
         if (content.Overlay.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)

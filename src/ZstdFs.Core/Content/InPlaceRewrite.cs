@@ -70,7 +70,12 @@ internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber
             result = SystemCallsAt.Stat(target, out stat);
         if (result < 0)
             return result;
-        result = SourceTree.WriteRecord(target, services.Source.Devices.RecordFor(stat, inodeNumber, logicalBytes, birth) with { ChangeTime = changeTime }, out long windowEnd);
+        SizeRecord record = services.Source.Devices.RecordFor(stat, inodeNumber, logicalBytes, birth);
+        long windowEnd = 0;
+        // No record holds a number that the source gave.
+        result = StateFolder.IsAllocated(inodeNumber)
+            ? SourceTree.WriteRecord(target, record with { ChangeTime = changeTime }, out windowEnd)
+            : -(int)Errno.EOPNOTSUPP;
         WindowEnd = windowEnd;
         // It may have found no room beside the users' attributes. The content is what counts: it is there by now.
         if (result == -(int)Errno.EOPNOTSUPP || RecordRoom.IsFull(result))

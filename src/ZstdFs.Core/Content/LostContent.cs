@@ -29,16 +29,24 @@ internal static class LostContent
         return false;
     }
 
-    /// <summary>Makes of what is left an empty file that stock zstd takes. Where it may not be written it stays, and counts as empty all the same.</summary>
-    internal static void MakeEmpty(FileDescriptor file, ReadOnlySpan<byte> emptyFrame, ref Statx stat)
+    /// <summary>
+    /// Makes of what is left an empty file that stock zstd takes. False where it may not be written, or has been written
+    /// since it was looked at: then it stays as it is.
+    /// </summary>
+    internal static bool MakeEmpty(FileDescriptor file, ReadOnlySpan<byte> emptyFrame, ref Statx stat)
     {
         if (SystemCallsAt.Reopen(file, OpenFlags.ReadWrite, out FileDescriptor writable) < 0)
-            return;
+            return false;
         using (writable)
         {
-            if (SystemCallsFile.Write(writable, 0, emptyFrame) >= 0 && SystemCallsFile.Truncate(writable, emptyFrame.Length) >= 0)
+            if (SystemCallsAt.Stat(writable, out Statx now) < 0 || StoredIdentity.Of(now) != StoredIdentity.Of(stat))
+                return false;
+            bool isMade = SystemCallsFile.Write(writable, 0, emptyFrame) >= 0
+                && SystemCallsFile.Truncate(writable, emptyFrame.Length) >= 0;
+            if (isMade)
                 _ = SystemCallsFile.SetTimes(writable, Timestamp.Omit, stat.ModifyTime.ToTimestamp());
             _ = SystemCallsAt.Stat(writable, out stat);
+            return isMade;
         }
     }
 }

@@ -50,6 +50,8 @@ internal readonly record struct RecordedChange(Timestamp Time, long WindowEnd, b
 internal sealed class StoredFileInspector(ContentServices services)
 {
     private const int ProofBytes = 256 * 1024;
+    private const int MostEmptyBytes = 32;
+    private const int MostAttempts = 3;
 
     private readonly SourceDevices _devices = services.Source.Devices;
 
@@ -57,9 +59,11 @@ internal sealed class StoredFileInspector(ContentServices services)
     private readonly Lock[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
     // Numbers of files made or rewritten in a source that keeps no records, by what tells their stored files apart; they last as long as the mount.
-    private readonly ConcurrentDictionary<ulong, ulong> _unrecorded = new();
+    private readonly ConcurrentDictionary<ulong, Noted> _unrecorded = new();
     // Of these, the numbers that the source may give to another file by now.
     private readonly ConcurrentDictionary<ulong, bool> _keptNumbers = new();
+
+    private readonly record struct Noted(ulong Number, Timestamp Birth);
 
     // Numbers of files of which an earlier mount left something uncommitted, by their stored files' inodes. Filled before this one serves.
     private readonly Dictionary<ulong, (StoredIdentity Stored, ulong Number)> _left = [];
@@ -78,6 +82,12 @@ internal sealed class StoredFileInspector(ContentServices services)
         lock (_gates[stored.InodeNumber % (ulong)_gates.Length])
             _rewritten[stored.InodeNumber] = 0;
     }
+
+    /// <summary>
+    /// The same for the first content of a new file. A lookup that reads the file now takes what is half written for
+    /// damage, and looks again before it says so.
+    /// </summary>
+    internal void BeginFirstContent(in Statx stored) => _rewritten[stored.InodeNumber] = 0;
 
     internal void EndRewrite(ulong storedInode) => _rewritten.TryRemove(storedInode, out _);
 
@@ -125,7 +135,8 @@ internal sealed class StoredFileInspector(ContentServices services)
         services.Log.Error($"{SourcePath.Of(parent, stored)}: its length is not known, because it cannot be opened ({(Errno)error})", $"open: {error}", StoredIdentity.Of(stat).Version);
         bool isNumbered = record.InodeNumber != 0 && _devices.IsOf(record, stat);
         ulong number = isNumbered ? record.InodeNumber : NumberWithoutRecord(stat);
-        facts = new StoredFacts(number, StoredFacts.UnknownBytes, IsFresh: false, IsOneFrame: false, isNumbered && record.Birth != default ? record.Birth : stat.Birth.ToTimestamp());
+        Timestamp birth = isNumbered && record.Birth != default ? record.Birth : BirthWithoutRecord(stat);
+        facts = new StoredFacts(number, StoredFacts.UnknownBytes, IsFresh: false, IsOneFrame: false, birth);
         return 0;
     }
 
@@ -133,12 +144,12 @@ internal sealed class StoredFileInspector(ContentServices services)
     {
         Timestamp birth = record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth;
         facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles, IsFromRecord = true, IsOnDisk = services.State is { } state && record.Epoch != state.Epoch, Change = RecordedChange.Of(record, stat) };
-        // What is longer than an empty file's frame holds something, whoever calls it fresh: the frames tell what.
+        // What is longer than an empty file's frame holds something although its record says fresh: the frames tell what.
         bool isAsItWasMade = !record.IsFresh || stat.Size == services.EmptyFrame.Length;
         return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
     }
 
-    private int InspectFrames(FileDescriptor file, NativeName name, ref Statx known, out StoredFacts facts)
+    private int InspectFrames(FileDescriptor file, NativeName name, ref Statx known, out StoredFacts facts, int attempt = 0)
     {
         facts = default;
         int result = SystemCallsAt.Stat(file, out Statx stat);
@@ -150,7 +161,7 @@ internal sealed class StoredFileInspector(ContentServices services)
             if (result < 0)
                 return result;
             bool isRecorded = result > 0, hasRecord = isRecorded && _devices.IsOf(record, stat);
-            if (hasRecord && IsTrusted(record, stat, out facts))
+            if (hasRecord && (IsTrusted(record, stat, out facts) || record.IsFresh && HasNoContent(file, stat)))
                 return 0;
             if (_rewritten.ContainsKey(stat.InodeNumber))
             {
@@ -158,28 +169,36 @@ internal sealed class StoredFileInspector(ContentServices services)
                 return 0;
             }
             ulong number = hasRecord ? record.InodeNumber : NumberFor(stat);
-            Timestamp birth = hasRecord && record.Birth != default ? record.Birth : stat.Birth.ToTimestamp();
-            bool isUnproven = hasRecord && (record.IsFresh || services.State?.IsSuspect(record.Epoch) == true && LostContent.IsIn(file, stat, record));
-            bool isFresh = isUnproven && IsLost(file, stat);
+            Timestamp birth = hasRecord && record.Birth != default ? record.Birth : BirthWithoutRecord(stat);
+            bool isFresh = hasRecord && MayBeLost(file, stat, record) && IsLost(file, stat);
             LogicalSize size = default;
+            FrameDamage? damage = null;
             bool isFinal = true;
+            if (!isFresh)
+                size = FindSize(file, stat, out isFinal, out damage);
+            // A commit, or another program, may be writing the file at this moment.
+            if ((isFresh || damage is not null) && attempt < MostAttempts && IsChanging(file, stat))
+                return InspectFrames(file, name, ref known, out facts, attempt + 1);
+            if (damage is not null)
+                Report(file, name, stat, damage);
+            // A suspect file that was looked at is one no more.
+            uint epoch = hasRecord && services.State?.IsSuspect(record.Epoch) != true ? record.Epoch : 0;
             if (isFresh)
             {
                 services.Log.Warning($"{name.ToString()}: its first content was never completed; it is empty");
-                // A file of this mount may be getting its first content at this moment.
-                if (services.State is { } state && record.Epoch != 0 && record.Epoch < state.Epoch)
-                    LostContent.MakeEmpty(file, services.EmptyFrame.Span, ref stat);
+                bool isMade = LostContent.MakeEmpty(file, services.EmptyFrame.Span, ref stat);
+                epoch = isMade ? services.State!.Epoch : record.Epoch;
                 known = stat;
             }
-            else
-                size = FindSize(file, stat, name, out isFinal);
             // What was found, and not written by us, keeps a record without a birth: it is not ours to turn into a
             // plain file (FoundFiles).
             Timestamp noted = isRecorded && record.Birth != default ? birth : default;
             // A number that cannot be written down would be another one at the next look.
-            SizeRecord next = isFinal ? _devices.RecordFor(stat, number, size.Bytes, noted) with { IsFresh = isFresh, IsOneFrame = size.IsOneFrame } : _devices.NumberRecordFor(stat, number, noted);
+            SizeRecord next = isFinal ? _devices.RecordFor(stat, number, size.Bytes, noted) with { IsFresh = isFresh, IsOneFrame = size.IsOneFrame, Epoch = epoch } : _devices.NumberRecordFor(stat, number, noted);
             RecordedChange change = hasRecord ? RecordedChange.Of(record, stat) : default;
-            if (services.State is not null && (isFinal || !hasRecord))
+            // No record holds a number that the source gave.
+            bool isRecordable = hasRecord || StateFolder.IsAllocated(number);
+            if (services.State is not null && isRecordable && (isFinal || !hasRecord))
             {
                 // Users have seen nothing happen to the file.
                 next = next with { ChangeTime = hasRecord ? record.ChangeTimeOf(stat) : stat.ChangeTime.ToTimestamp() };
@@ -189,7 +208,7 @@ internal sealed class StoredFileInspector(ContentServices services)
                 if (written == -(int)Errno.EEXIST)
                     return InspectFrames(file, name, ref known, out facts);
                 if (written < 0)
-                    number = hasRecord ? number : NumberWithoutRecord(stat);
+                    number = hasRecord ? number : NoteUnrecorded(stat, written);
                 else if (SystemCallsAt.Stat(file, out Statx now) >= 0)
                     (known, change) = (now, new RecordedChange(next.ChangeTime, windowEnd, IsNew: true));
             }
@@ -212,23 +231,51 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// </summary>
     private ulong NumberFor(in Statx stat)
     {
-        if (_unrecorded.TryGetValue(_devices.IdentityOf(stat), out ulong number) || (number = LeftNumber(stat)) != 0)
+        if (NotedNumber(stat) is > 0 and var number)
             return number;
         return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : NumberWithoutRecord(stat);
     }
 
-    /// <summary>The number that was noted, or the source's own, unless a file that a commit has moved to another stored file keeps that.</summary>
-    private ulong NumberWithoutRecord(in Statx stat)
+    /// <summary>
+    /// The number of what has no record, whatever it is: the one that was noted, or the source's own, unless a file that
+    /// a commit has moved to another stored file keeps that.
+    /// </summary>
+    internal ulong NumberWithoutRecord(in Statx stat)
     {
-        if (_unrecorded.TryGetValue(_devices.IdentityOf(stat), out ulong number) || (number = LeftNumber(stat)) != 0)
+        if (NotedNumber(stat) is > 0 and var number)
             return number;
         number = _devices.NumberOf(stat);
-        return services.State is { } state && _keptNumbers.ContainsKey(number)
-            ? _unrecorded.GetOrAdd(_devices.IdentityOf(stat), static (_, s) => s.AllocateInodeNumber(), state) : number;
+        if (_keptNumbers.IsEmpty || !_keptNumbers.ContainsKey(number) || services.State is not { } state)
+            return number;
+        return _unrecorded.GetOrAdd(_devices.IdentityOf(stat),
+            static (_, found) => new Noted(found.State.AllocateInodeNumber(), found.Birth),
+            (State: state, Birth: stat.Birth.ToTimestamp())).Number;
+    }
+
+    private ulong NotedNumber(in Statx stat) =>
+        !_unrecorded.IsEmpty && _unrecorded.TryGetValue(_devices.IdentityOf(stat), out Noted noted)
+            ? noted.Number : LeftNumber(stat);
+
+    /// <summary>When the logical file was made, of which a commit has replaced the stored file.</summary>
+    private Timestamp BirthWithoutRecord(in Statx stat) =>
+        _unrecorded.TryGetValue(_devices.IdentityOf(stat), out Noted noted) && noted.Birth != default
+            ? noted.Birth : stat.Birth.ToTimestamp();
+
+    /// <summary>
+    /// No record could be written. Where that may pass (the disk is full, the file is immutable), the number that users
+    /// see now lasts as long as the mount.
+    /// </summary>
+    private ulong NoteUnrecorded(in Statx stat, int error)
+    {
+        ulong number = NumberWithoutRecord(stat);
+        if ((Errno)(-error) is not (Errno.EACCES or Errno.EROFS or Errno.EOPNOTSUPP))
+            _ = _unrecorded.TryAdd(_devices.IdentityOf(stat), new Noted(number, stat.Birth.ToTimestamp()));
+        return number;
     }
 
     /// <summary>A file that was just made, and whose source keeps no records, has this number as long as the mount lasts.</summary>
-    internal void NoteNumber(in Statx stat, ulong number) => _unrecorded[_devices.IdentityOf(stat)] = number;
+    internal void NoteNumber(in Statx stat, ulong number) =>
+        _unrecorded[_devices.IdentityOf(stat)] = new Noted(number, stat.Birth.ToTimestamp());
 
     /// <summary>Its number is nowhere else.</summary>
     internal bool HasNoted(in Statx stat) => _unrecorded.ContainsKey(_devices.IdentityOf(stat));
@@ -250,7 +297,7 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// </summary>
     internal int PlainNumber(FileDescriptor parent, NativeName name, ref Statx stat, out ulong number, out RecordedChange change)
     {
-        number = _devices.NumberOf(stat);
+        number = NumberWithoutRecord(stat);
         change = default;
         int recorded = SourceTree.ReadRecord(parent, name, out SizeRecord record);
         if (recorded < 0)
@@ -285,18 +332,22 @@ internal sealed class StoredFileInspector(ContentServices services)
         }
     }
 
-    /// <summary>The file keeps its number although the source keeps no records: a commit replaced its stored file.</summary>
+    /// <summary>
+    /// The file keeps its number, and its birth, although the source keeps no records: a commit replaced its stored
+    /// file.
+    /// </summary>
     internal void NoteReplaced(in Statx old, in Statx next, ulong number)
     {
+        Timestamp birth = BirthWithoutRecord(old);
         _unrecorded.TryRemove(_devices.IdentityOf(old), out _);
-        _unrecorded[_devices.IdentityOf(next)] = number;
+        _unrecorded[_devices.IdentityOf(next)] = new Noted(number, birth);
         if (!StateFolder.IsAllocated(number))
             _keptNumbers[number] = true;
     }
 
-    private LogicalSize FindSize(FileDescriptor file, in Statx stat, NativeName name, out bool isFinal)
+    private LogicalSize FindSize(FileDescriptor file, in Statx stat, out bool isFinal, out FrameDamage? damage)
     {
-        isFinal = true;
+        (isFinal, damage) = (true, null);
         if (FrameScanner.QuickSize(file, stat.Size, services.Windows) is { } quick)
             return quick;
         Span<byte> foreign = stackalloc byte[sizeof(long)];
@@ -307,13 +358,51 @@ internal sealed class StoredFileInspector(ContentServices services)
             return new LogicalSize(said, IsOneFrame: false);
         }
         FrameMap map = FrameScanner.ScanIntact(file, stat.Size, services.Windows).Map;
-        if (map.Damage is { } damage)
-        {
-            string what = damage.Cause is DamagedFrameException ? $"damaged at stored byte {damage.StoredOffset}: {damage.Reason}" : damage.Reason;
-            services.Log.Error($"{SourcePath.OfFile(file, name)}: {what}", "damage at its end", StoredIdentity.Of(stat).Version);
-            isFinal = false;
-        }
+        damage = map.Damage;
+        isFinal = damage is null;
         return new LogicalSize(StoredBase.SizeOf(map), map.IsOneFrame);
+    }
+
+    private void Report(FileDescriptor file, NativeName name, in Statx stat, FrameDamage damage)
+    {
+        string what = damage.Cause is DamagedFrameException
+            ? $"damaged at stored byte {damage.StoredOffset}: {damage.Reason}" : damage.Reason;
+        string path = SourcePath.OfFile(file, name);
+        services.Log.Error($"{path}: {what}", "damage at its end", StoredIdentity.Of(stat).Version);
+    }
+
+    private bool IsChanging(FileDescriptor file, in Statx seen) =>
+        _rewritten.ContainsKey(seen.InodeNumber)
+            || SystemCallsAt.Stat(file, out Statx now) >= 0 && StoredIdentity.Of(now) != StoredIdentity.Of(seen);
+
+    /// <summary>It is the frame of an empty file, byte for byte.</summary>
+    private bool HasNoContent(FileDescriptor file, in Statx stat)
+    {
+        ReadOnlySpan<byte> empty = services.EmptyFrame.Span;
+        Span<byte> found = stackalloc byte[MostEmptyBytes];
+        return stat.Size == empty.Length && SystemCallsFile.Read(file, 0, found[..empty.Length]) == empty.Length
+            && found[..empty.Length].SequenceEqual(empty);
+    }
+
+    /// <summary>
+    /// Whether a crash may have cut a new file's first content off: the mount that wrote the record did not end well,
+    /// nothing has written to the file since, and nothing is about to. What another program has put in the file's place
+    /// is damaged where it cannot be decoded, and stays as it is.
+    /// </summary>
+    private bool MayBeLost(FileDescriptor file, in Statx stat, in SizeRecord record)
+    {
+        if (services.State is not { } state || !state.WasInterrupted(record.Epoch)
+            || stat.Size > FrameEncoder.BoundBytes(FileSystemOptions.MaxFrameBytes)
+            || stat.ModifyTime.ToTimestamp() > state.Began && !record.IsOfTime(stat))
+        {
+            return false;
+        }
+        if (!record.IsFresh && !(state.IsSuspect(record.Epoch) && LostContent.IsIn(file, stat, record)))
+            return false;
+        int lease = FileLease.TryTake(file);
+        if (lease >= 0)
+            _ = FileLease.Release(file);
+        return lease != -(int)Errno.EAGAIN;
     }
 
     /// <summary>

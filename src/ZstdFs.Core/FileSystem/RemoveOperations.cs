@@ -83,7 +83,7 @@ internal sealed class RemoveOperations(Volume volume)
 
     private void ForgetNumber(in Resolved removed)
     {
-        if (removed.Kind == NodeKind.Stored && removed.Stat.LinkCount <= 1)
+        if (removed.Kind == NodeKind.Directory || removed.Stat.LinkCount <= 1)
             volume.Services.Inspector.ForgetNumber(removed.Stat);
     }
 }

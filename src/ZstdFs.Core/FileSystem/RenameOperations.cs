@@ -67,7 +67,7 @@ internal sealed class RenameOperations(Volume volume)
         result = RenameUnderGates(movedNode, moved, replacedNode, replaces ? replaced : null, new Place(oldParent, from, oldName), new Place(newParent, to, newName), flags);
         if (result != 0)
             return result;
-        if (replaces && !exchanges && replaced is { Kind: NodeKind.Stored, Stat.LinkCount: <= 1 })
+        if (replaces && !exchanges && (replaced.Kind == NodeKind.Directory || replaced.Stat.LinkCount <= 1))
             volume.Services.Inspector.ForgetNumber(replaced.Stat);
         if (movedNode is null)
             CorrectLate(moved, oldParent, oldName, newParent, newName);

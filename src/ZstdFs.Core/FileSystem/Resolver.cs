@@ -132,7 +132,7 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
             if (result < 0)
                 return result;
             services.Source.Devices.Learn(parent, native, stat);
-            number = services.Source.Devices.NumberOf(stat);
+            number = services.Inspector.NumberWithoutRecord(stat);
         }
         while (stat.IsDirectory && !folderGates.TryShow(look, number, ref stat));
         if (!(stat.IsRegular ? mayBePlain : mayBeNode))

@@ -93,9 +93,9 @@ internal readonly record struct SizeRecord
     internal bool IsOfStored(ulong identity) => StoredMark == MarkOf(identity);
 
     /// <summary>The size is that of the stored file which <paramref name="stat"/> shows, where the record is that file's own.</summary>
-    internal bool Describes(in Statx stat) => StoredBytes == stat.Size && (IsFresh || IsOfTime(stat));
+    internal bool Describes(in Statx stat) => StoredBytes == stat.Size && IsOfTime(stat);
 
-    private bool IsOfTime(in Statx stat) => ModifyMark == MarkOf((ulong)PackedTime.Pack(stat.ModifyTime.ToTimestamp()));
+    internal bool IsOfTime(in Statx stat) => ModifyMark == MarkOf((ulong)PackedTime.Pack(stat.ModifyTime.ToTimestamp()));
 
     /// <summary>The stored file's own change time is that of the step that wrote the record: users see <see cref="ChangeTime"/>.</summary>
     internal bool CoversChange(in Statx stat) =>

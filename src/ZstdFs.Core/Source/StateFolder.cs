@@ -63,6 +63,13 @@ internal sealed class StateFolder : IDisposable
     /// <summary>A record with this epoch was written before a crash of the machine, and its content perhaps not.</summary>
     internal bool IsSuspect(uint epoch) => epoch != 0 && epoch >= _record.SuspectFrom && epoch <= _record.SuspectTo;
 
+    /// <summary>A daemon that wrote records with this epoch may have died while it wrote a new file's first content.</summary>
+    internal bool WasInterrupted(uint epoch) =>
+        epoch != 0 && epoch >= _record.InterruptedFrom && epoch <= _record.InterruptedTo || IsSuspect(epoch);
+
+    /// <summary>When this mount began, by the clock that the source's file system stamps its files with.</summary>
+    internal Timestamp Began { get; private set; }
+
     /// <summary>Whether the number is one that an allocator gave: above any that a file system gives.</summary>
     internal static bool IsAllocated(ulong inodeNumber) => inodeNumber is >= FirstInodeNumber and < FirstInodeNumber << 1;
 
@@ -135,7 +142,13 @@ internal sealed class StateFolder : IDisposable
             result = SynchronizeRemains();
         if (result >= 0 && cutEpoch is { } cut)
             result = DiscardedCopies = WorkingRemains.RemoveUnsynchronized(Working, cut);
-        return result < 0 ? result : WriteState();
+        if (result >= 0)
+            result = WriteState();
+        if (result < 0)
+            return result;
+        result = SystemCallsAt.Stat(_file, out Statx written);
+        Began = written.ModifyTime.ToTimestamp();
+        return result;
     }
 
     private int SynchronizeRemains()

@@ -19,6 +19,12 @@ internal struct StateRecord
     /// <summary>First and last mount after which the machine crashed: what they wrote without waiting for the disk may be missing. 0 where none.</summary>
     internal uint SuspectFrom;
     internal uint SuspectTo;
+    /// <summary>
+    /// First and last mount that did not end well: their daemons may have died while they wrote a new file's first
+    /// content. 0 where none.
+    /// </summary>
+    internal uint InterruptedFrom;
+    internal uint InterruptedTo;
     /// <summary>The newest mount ended with everything on disk.</summary>
     internal bool EndedWell;
     /// <summary>The boot of the machine in which the newest mount ran.</summary>
@@ -28,6 +34,11 @@ internal struct StateRecord
     internal bool BeginEpoch(Guid boot)
     {
         bool interrupted = !EndedWell;
+        if (interrupted)
+        {
+            InterruptedFrom = InterruptedFrom == 0 ? Epoch : InterruptedFrom;
+            InterruptedTo = Epoch;
+        }
         // In the same boot the page cache still has everything: only the daemon died.
         if (interrupted && boot != Boot)
         {
@@ -59,6 +70,8 @@ internal struct StateRecord
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[48..], SuspectTo);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[52..], EndedWell ? 1u : 0);
         Boot.TryWriteBytes(bytes[56..]);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[72..], InterruptedFrom);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[76..], InterruptedTo);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], Checksum.OfRecord(bytes[..Bytes]));
     }
 
@@ -78,6 +91,9 @@ internal struct StateRecord
             SuspectTo = BinaryPrimitives.ReadUInt32LittleEndian(bytes[48..]),
             EndedWell = BinaryPrimitives.ReadUInt32LittleEndian(bytes[52..]) == 1,
             Boot = new Guid(bytes.Slice(56, 16)),
+            // A program that does not know these two writes zeros.
+            InterruptedFrom = BinaryPrimitives.ReadUInt32LittleEndian(bytes[72..]),
+            InterruptedTo = BinaryPrimitives.ReadUInt32LittleEndian(bytes[76..]),
         };
     }
 }

@@ -12,26 +12,31 @@ namespace ZstdFs.Mount.Tests.Damage;
 [CancelAfter(180_000)]
 internal sealed class LyingRecordTests
 {
-    private const int ContentBytes = 1_300_000, ChecksumAt = 4, FlagsAt = 3, SizeAt = 8, NumberAt = 16, StoredInodeAt = 24, StoredSizeAt = 32, StoredTimeAt = 40, BirthAt = 48, EpochAt = 56;
+    private const int ContentBytes = 1_300_000, ChecksumAt = 4, FlagsAt = 3;
+
+    // Where a field is, and how many bytes it has. The layout is in HOW_IT_WORKS.md.
+    private static readonly (int At, int Bytes)
+        Size = (8, 6), StoredSize = (14, 6), Epoch = (20, 4), Number = (24, 7), StoredInode = (36, 6), StoredTime = (42, 6),
+        Birth = (48, 8);
+
     private const string Right = "reads as with stock zstd", Refused = "EIO, and at the next open reads as with stock zstd";
 
     private static readonly (string Name, Action<byte[]> Lie)[] Lies =
     [
-        ("a logical size that is too large", static r => Add(r, SizeAt, 500_000)),
-        ("a logical size that is too small", static r => Add(r, SizeAt, -500_000)),
-        ("a logical size of 2^62", static r => Set(r, SizeAt, 1L << 62)),
-        ("a negative logical size", static r => Set(r, SizeAt, -5)),
+        ("a logical size that is too large", static r => Add(r, Size, 500_000)),
+        ("a logical size that is too small", static r => Add(r, Size, -500_000)),
+        ("a logical size of 2^48 - 1", static r => Set(r, Size, -1)),
         ("the flag for a file without content yet", static r => r[FlagsAt] |= 1),
         ("the flag for a file of one frame, of one that has three", static r => r[FlagsAt] |= 2),
         ("the flag for holes, of a file that has none", static r => r[FlagsAt] |= 4),
-        ("another inode number of ours", static r => Add(r, NumberAt, 1_000_000)),
-        ("the inode number of another file", static r => Set(r, NumberAt, s_other)),
-        ("an inode number that is none of ours", static r => Set(r, NumberAt, 1)),
-        ("another stored inode", static r => Add(r, StoredInodeAt, 1)),
-        ("another stored size", static r => Add(r, StoredSizeAt, 1)),
-        ("another modification time", static r => Add(r, StoredTimeAt, 1)),
-        ("a birth in the year 3000", static r => Set(r, BirthAt, 32_503_680_000L << 30)),
-        ("an epoch to come", static r => BinaryPrimitives.WriteUInt32LittleEndian(r.AsSpan(EpochAt), 4_000_000_000)),
+        ("another inode number of ours", static r => Add(r, Number, 1_000_000)),
+        ("the inode number of another file", static r => Set(r, Number, s_other)),
+        ("an inode number that is none of ours", static r => Set(r, Number, 1)),
+        ("another stored inode", static r => Add(r, StoredInode, 1)),
+        ("another stored size", static r => Add(r, StoredSize, 1)),
+        ("another modification time", static r => Add(r, StoredTime, 1)),
+        ("a birth in the year 3000", static r => Set(r, Birth, 32_503_680_000L << 30)),
+        ("an epoch to come", static r => Set(r, Epoch, 4_000_000_000)),
     ];
 
     private static long s_other;
@@ -43,7 +48,7 @@ internal sealed class LyingRecordTests
         string content = Path.Combine(Path.GetDirectoryName(folder.Mount)!, "content");
         Shell.Get($"seq 400000 | head -c {ContentBytes} > '{content}'; for i in $(seq 0 {Lies.Length + 1}); do cp '{content}' '{folder.Mount}/f'$i; done; seq 7 > '{folder.Mount}/other'");
         folder.Unmount();
-        s_other = BinaryPrimitives.ReadInt64LittleEndian(Record($"{folder.Source}/other.zst").AsSpan(NumberAt));
+        s_other = Get(Record($"{folder.Source}/other.zst"), Number);
         for (int i = 0; i < Lies.Length; i++)
         {
             byte[] record = Record($"{folder.Source}/f{i}.zst");
@@ -93,7 +98,21 @@ internal sealed class LyingRecordTests
         Shell.Get(string.Create(CultureInfo.InvariantCulture, $"setfattr -n user.zstdfs -v 0x{Convert.ToHexString(record)} '{stored}'"));
     }
 
-    private static void Set(byte[] record, int at, long value) => BinaryPrimitives.WriteInt64LittleEndian(record.AsSpan(at), value);
+    private static long Get(byte[] record, (int At, int Bytes) field)
+    {
+        Span<byte> value = stackalloc byte[sizeof(long)];
+        value.Clear();
+        record.AsSpan(field.At, field.Bytes).CopyTo(value);
+        return BinaryPrimitives.ReadInt64LittleEndian(value);
+    }
 
-    private static void Add(byte[] record, int at, long difference) => Set(record, at, BinaryPrimitives.ReadInt64LittleEndian(record.AsSpan(at)) + difference);
+    private static void Set(byte[] record, (int At, int Bytes) field, long value)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, value);
+        bytes[..field.Bytes].CopyTo(record.AsSpan(field.At));
+    }
+
+    private static void Add(byte[] record, (int At, int Bytes) field, long difference) =>
+        Set(record, field, Get(record, field) + difference);
 }

@@ -37,6 +37,85 @@ internal sealed class FullAttributesTests
     [TestCaseSource(nameof(Types))]
     public void File_IsRewrittenAndCopied(string type) => TryRewrites(type, ShellUser.Same);
 
+    /// <summary>
+    /// A found file that no record tells about. A commit moves it to another stored file; its inode in the source is
+    /// given away again.
+    /// </summary>
+    [Test]
+    public void FoundFile_IsOneFileAsLongAsTheMountLasts()
+    {
+        using MountedFolder folder = MountedFolder.Create(
+            new MountSetup { SourceParent = SharedImages.Root("ext4") },
+            source => Python(source,
+                """
+                subprocess.run("seq 100 | zstd -qo f.zst", shell=True, check=True)
+                assert fill("f.zst")
+                """));
+        Python(folder.Mount,
+            $$"""
+            import time
+            source = "{{folder.Source}}"
+            own = os.stat(f"{source}/f.zst").st_ino
+            number, born = os.stat("f").st_ino, subprocess.check_output(["stat", "-c", "%w", "f"])
+            reader = os.open("f", os.O_RDONLY)
+            for turn in range(3):
+                content = noise(30_000, turn)
+                put("f", content, os.O_WRONLY | os.O_TRUNC)
+                time.sleep(1.2)
+                assert os.stat("f").st_ino == number and os.pread(reader, 40_000, 0) == content, turn
+                assert subprocess.check_output(["stat", "-c", "%w", "f"]) == born
+            assert os.stat(f"{source}/f.zst").st_ino != own
+            # The source gives the inode that the file had to something else.
+            taken = 0
+            for i in range(300):
+                os.symlink("f", f"l{i}"); os.mkdir(f"d{i}")
+                for other in (f"l{i}", f"d{i}"):
+                    taken += os.lstat(f"{source}/{other}").st_ino == own
+                    assert os.lstat(other).st_ino != number, other
+            assert taken, "the source has not given it away"
+            put("f", b"at last", os.O_WRONLY | os.O_TRUNC)
+            time.sleep(1.2)
+            assert os.stat("f").st_ino == number and os.pread(reader, 100, 0) == b"at last" and read("f") == b"at last"
+            os.close(reader)
+            """);
+        folder.Remount();
+        Python(folder.Mount, "assert read('f') == b'at last'");
+    }
+
+    /// <summary>The same where a record can be written later.</summary>
+    [Test]
+    public void ImmutableFoundFile_KeepsItsNumberWhenItIsImmutableNoMore()
+    {
+        using MountedFolder folder = MountedFolder.Create(
+            new MountSetup { SourceParent = SharedImages.Root("ext4") },
+            source => Shell.Get($"cd '{source}' && seq 100 | zstd -qo f.zst && chattr +i f.zst"));
+        Python(folder.Mount,
+            $$"""
+            import time
+            source = "{{folder.Source}}"
+            number = os.stat("f").st_ino
+            reader = os.open("f", os.O_RDONLY)
+            subprocess.run(["chattr", "-i", f"{source}/f.zst"], check=True)
+            for turn in range(3):
+                time.sleep(1.2)
+                assert os.stat("f").st_ino == number, turn
+                put("f", noise(30_000, turn), os.O_WRONLY | os.O_TRUNC)
+                assert os.pread(reader, 40_000, 0) == noise(30_000, turn)
+                change = os.stat("f").st_ctime_ns
+                time.sleep(1.2)
+                assert os.stat("f").st_ctime_ns == change
+            """);
+        folder.Remount();
+        Python(folder.Mount,
+            """
+            assert read("f") == noise(30_000, 2)
+            number = os.stat("f").st_ino
+            put("f", b"new", os.O_WRONLY | os.O_TRUNC)
+            assert os.stat("f").st_ino == number >= 1 << 52
+            """);
+        Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero, () => folder.Log);
+    }
+
     [Test]
     public void OrdinaryUsersFile_IsRewrittenAndCopied() => TryRewrites("ext4", ShellUser.Ordinary);
 
