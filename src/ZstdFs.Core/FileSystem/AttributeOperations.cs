@@ -392,9 +392,39 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             place = node.Kind == NodeKind.Directory ? new AttributePlace(nameless, null, node.Kind) : new AttributePlace(nameless);
             return 0;
         }
+        if (node.KnownLinks > 1)
+            return LocateName(node, out place);
         int result = volume.Directories.Rent(link?.Parent ?? node, out DescriptorLease folder);
         if (result >= 0)
             place = new AttributePlace(folder, link, node.Kind);
         return result;
+    }
+
+    /// <summary>
+    /// Of a file with several names, one that still leads to it: another program may have taken some of them in the
+    /// source, or put other files under them.
+    /// </summary>
+    private int LocateName(Node node, out AttributePlace place)
+    {
+        place = default;
+        for (int left = node.KnownLinks; node.AnyLink is { } link; left--)
+        {
+            int result = volume.Directories.Rent(link.Parent, out DescriptorLease folder);
+            if (result < 0)
+                return result;
+            bool isRoots = link.Parent == volume.Nodes.Root;
+            result = volume.Resolver.Resolve(folder.Descriptor, isRoots, link.Bytes, out Resolved resolved);
+            if (result >= 0 && resolved.Id == node.Id)
+            {
+                place = new AttributePlace(folder, link, node.Kind);
+                return 0;
+            }
+            folder.Dispose();
+            if (result < 0 && result != -(int)Errno.ENOENT)
+                return result;
+            if (left <= 1 || !node.TryPreferNext(link))
+                break;
+        }
+        return -(int)Errno.ESTALE;
     }
 }

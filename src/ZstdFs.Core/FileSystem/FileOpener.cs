@@ -9,6 +9,8 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>Opens what a node stands for.</summary>
 internal sealed class FileOpener(Volume volume)
 {
+    private const int MostAttempts = 3;
+
     /// <param name="nodeId">The file.</param>
     /// <param name="access">What the caller may do.</param>
     /// <param name="appends">Only to write at the end.</param>
@@ -24,8 +26,10 @@ internal sealed class FileOpener(Volume volume)
         if (access != OpenAccess.Read && volume.IsReadOnly)
             return -(int)Errno.EROFS;
         int result = -(int)Errno.ESTALE;
-        // A rename may move the node between reading its name and using it: then it has another name by now.
-        for (int attempt = 0; attempt < 3 && node.AnyLink is { } link; attempt++)
+        // A rename may move the node between reading its name and using it: then it has another name by now. Where
+        // another program took the name in the source, a hard link has others.
+        int attempts = MostAttempts + node.KnownLinks;
+        for (int attempt = 0; attempt < attempts && node.AnyLink is { } link; attempt++)
         {
             result = node.Kind switch
             {
@@ -34,7 +38,9 @@ internal sealed class FileOpener(Volume volume)
                 _ => -(int)Errno.EOPNOTSUPP,
             };
             // ESTALE: another file has the name by now. Either it is this node's no more, or the kernel must look it up again.
-            if (result != -(int)Errno.ENOENT && !(result == -(int)Errno.ESTALE && node.AnyLink != link))
+            if (result is not (-(int)Errno.ENOENT or -(int)Errno.ESTALE))
+                return result;
+            if (node.AnyLink == link && !node.TryPreferNext(link) && result == -(int)Errno.ESTALE)
                 return result;
         }
         return OpenNameless(node, access, out handle) is < 0 and var failed ? (result == -(int)Errno.ENOENT ? failed : result) : 0;

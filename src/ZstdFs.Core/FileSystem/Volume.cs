@@ -181,9 +181,42 @@ internal sealed class Volume : IDisposable
                 node = null!;
                 return result;
             }
-            if (Nodes.TryAcquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1, takenNames, out node))
+            bool isOnly = resolved.Stat.LinkCount <= 1;
+            if (Nodes.TryAcquire(resolved.Id, resolved.Kind, parent, name, isOnly, takenNames, out node)
+                || IsStillThere(node, parent, directory, name, ref resolved))
                 return 0;
             Forgotten(Nodes.Forget(node.Id, 1));
+        }
+    }
+
+    /// <summary>
+    /// Whether the name leads to the node after all, although names went elsewhere in the mount, or the node is of
+    /// another kind than was seen. A rename or removal that comes later finds the node in the table, and corrects it.
+    /// </summary>
+    private bool IsStillThere(
+        Node node, Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, ref Resolved resolved)
+    {
+        lock (node.LinksGate)
+        {
+            if (node.Kind == resolved.Kind)
+            {
+                byte[] terminated = new byte[name.Length + 1];
+                name.CopyTo(terminated);
+                Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+                NativeName native = new Link(parent, terminated).Find(directory, resolved.Kind, buffer);
+                if (SystemCallsAt.Stat(directory, native, out Statx stat) < 0
+                    || (stat.InodeNumber, stat.Device, stat.Birth.ToTimestamp())
+                        != (resolved.Stat.InodeNumber, resolved.Stat.Device, resolved.Stat.Birth.ToTimestamp()))
+                    return false;
+                Nodes.AddLink(node, parent, name, stat.LinkCount <= 1 || stat.IsDirectory);
+                return true;
+            }
+            // Only a conversion changes the kind, under this gate from its first step to its last.
+            if (Resolver.Resolve(directory, parent == Nodes.Root, name, out Resolved now) < 0 || now.Id != node.Id)
+                return false;
+            (node.Kind, resolved) = (now.Kind, now);
+            Nodes.AddLink(node, parent, name, now.Stat.LinkCount <= 1 || now.Kind == NodeKind.Directory);
+            return true;
         }
     }
 

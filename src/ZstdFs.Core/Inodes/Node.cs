@@ -52,7 +52,7 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// <summary>Node id, and the inode number that users see.</summary>
     internal ulong Id { get; } = id;
 
-    /// <summary>Changes between <see cref="NodeKind.Plain"/> and <see cref="NodeKind.Stored"/> only, under <see cref="LinksGate"/> or the table's gate.</summary>
+    /// <summary>Changes between <see cref="NodeKind.Plain"/> and <see cref="NodeKind.Stored"/> only, under <see cref="LinksGate"/>.</summary>
     internal NodeKind Kind { get; set; } = kind;
 
     /// <summary>
@@ -241,6 +241,10 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     internal bool IsOnlyLink(Node parent, ReadOnlySpan<byte> name) =>
         Others is not { Count: > 0 } && AnyLink is { } link && link.Is(parent, name);
 
+    /// <summary>The name comes first, and, where the file has one name only, no other is known.</summary>
+    internal bool IsBestLink(Node parent, ReadOnlySpan<byte> name, bool only) =>
+        AnyLink is { } first && first.Is(parent, name) && !(only && Others is { Count: > 0 });
+
     internal bool HasLink(Node parent, ReadOnlySpan<byte> name)
     {
         Link? first = AnyLink;
@@ -250,39 +254,74 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
             return Others is { } others && others.FindIndexOf(parent, name) >= 0;
     }
 
+    /// <summary>How many names are known.</summary>
+    internal int KnownLinks => AnyLink is null ? 0 : 1 + (Others?.Count ?? 0);
+
     /// <summary>
-    /// Remembers a name. Returns the link that was dropped for it, if any: itself where two lookups found the name at
-    /// once. Caller holds <see cref="LinksGate"/>.
+    /// A name that is known comes first from now on. False where it is not known. The caller holds
+    /// <see cref="LinksGate"/>.
     /// </summary>
-    internal Link? AddLink(Link link, bool only)
+    internal bool TryPrefer(Node parent, ReadOnlySpan<byte> name)
     {
-        if (_first is { } first && first.Is(link.Parent, link.Bytes))
-            return link;
-        int known = Others?.FindIndexOf(link.Parent, link.Bytes) ?? -1;
-        // The one name that it has comes first.
-        if (known >= 0 && only)
+        if (_first is { } first && first.Is(parent, name))
+            return true;
+        int known = Others?.FindIndexOf(parent, name) ?? -1;
+        if (known < 0)
+            return false;
+        Link found = Others![known];
+        Others[known] = _first!;
+        Volatile.Write(ref _first, found);
+        return true;
+    }
+
+    /// <summary>
+    /// The file was not found under its first name, which another program may have taken from it in the source: another
+    /// name comes first. False where no other is known.
+    /// </summary>
+    internal bool TryPreferNext(Link first)
+    {
+        lock (LinksGate)
         {
-            Link found = Others![known];
-            Others[known] = _first!;
-            Volatile.Write(ref _first, found);
+            if (_first != first)
+                return _first is not null;
+            if (Others is not { Count: > 0 } others)
+                return false;
+            Volatile.Write(ref _first, others[^1]);
+            others.RemoveAt(others.Count - 1);
+            others.Insert(0, first);
+            return true;
         }
-        if (known >= 0)
-            return link;
-        Link? dropped = null;
-        if (only || _first is null)
-        {
-            dropped = _first;
-            Volatile.Write(ref _first, link);
-            return dropped;
-        }
+    }
+
+    /// <summary>
+    /// Remembers a name that is not known yet, as the first. Returns the one that was dropped for it, if any. The caller
+    /// holds <see cref="LinksGate"/>.
+    /// </summary>
+    internal Link? AddLink(Link link)
+    {
+        Link? first = _first;
+        Volatile.Write(ref _first, link);
+        if (first is null)
+            return null;
         List<Link> others = Rarities.OtherLinks ??= [];
-        if (others.Count == MaxLinks)
-        {
-            dropped = others[0];
+        Link? dropped = others.Count == MaxLinks ? others[0] : null;
+        if (dropped is not null)
             others.RemoveAt(0);
-        }
-        others.Add(link);
+        others.Add(first);
         return dropped;
+    }
+
+    /// <summary>
+    /// One name after the other, but the first, to be forgotten; null after the last. The caller holds
+    /// <see cref="LinksGate"/>.
+    /// </summary>
+    internal Link? TakeOtherLink()
+    {
+        if (Others is not { Count: > 0 } others)
+            return null;
+        Link last = others[^1];
+        others.RemoveAt(others.Count - 1);
+        return last;
     }
 
     /// <summary>Forgets a name. Returns it, or null if it was not known. Caller holds <see cref="LinksGate"/>.</summary>
@@ -311,12 +350,8 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// <summary>One known name after the other, for giving up their parents; null after the last. Caller holds <see cref="LinksGate"/>.</summary>
     internal Link? TakeLink()
     {
-        if (Others is { Count: > 0 } others)
-        {
-            Link last = others[^1];
-            others.RemoveAt(others.Count - 1);
-            return last;
-        }
+        if (TakeOtherLink() is { } other)
+            return other;
         Link? first = _first;
         _first = null;
         return first;

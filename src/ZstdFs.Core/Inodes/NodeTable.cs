@@ -64,20 +64,24 @@ internal sealed class NodeTable
     internal void NoteTakenName() => Interlocked.Increment(ref _takenNames);
 
     /// <summary>
-    /// As <see cref="Acquire"/>, for a name that was looked up after <see cref="TakenNames"/> was asked for. False where the
-    /// name may have been taken from the file since: the caller gives the reference back, and looks the name up again.
+    /// As <see cref="Acquire"/>, for a name that was looked up after <see cref="TakenNames"/> was asked for. False where
+    /// the name may have been taken from the file since, or a plain file was converted, or a stored one was taken back:
+    /// the caller looks again, under the node's gate, or gives the reference back.
     /// </summary>
     internal bool TryAcquire(
         ulong id, NodeKind kind, Node parent, ReadOnlySpan<byte> name, bool onlyName, long takenNames, out Node node)
     {
         node = Refer(id, kind);
-        if (node.HasLink(parent, name))
+        bool isOnly = onlyName || kind == NodeKind.Directory;
+        if (node.Kind != kind)
+            return false;
+        if (node.IsBestLink(parent, name, isOnly))
             return true;
         lock (node.LinksGate)
         {
             if (takenNames != TakenNames)
-                return false;
-            AddLink(node, parent, name, onlyName || kind == NodeKind.Directory);
+                return node.HasLink(parent, name);
+            AddLink(node, parent, name, isOnly);
             return true;
         }
     }
@@ -96,20 +100,26 @@ internal sealed class NodeTable
     internal Node Acquire(ulong id, NodeKind kind, Node parent, ReadOnlySpan<byte> name, bool onlyName)
     {
         Node node = Refer(id, kind);
-        if (!name.IsEmpty && !node.HasLink(parent, name))
-            AddLink(node, parent, name, onlyName || kind == NodeKind.Directory);
+        lock (node.LinksGate)
+        {
+            node.Kind = kind;
+            if (!name.IsEmpty)
+                AddLink(node, parent, name, onlyName || kind == NodeKind.Directory);
+        }
         return node;
     }
 
+    /// <summary>
+    /// A node of this number. One of an allocated number may be of another kind than what was seen: a conversion changes
+    /// that under the node's gate, so that nothing is known until the caller has looked under it.
+    /// </summary>
     private Node Refer(ulong id, NodeKind kind)
     {
         lock (_gate)
         {
             long lookups = 0;
             Node? node = _nodes.Find(id);
-            if (node is not null && node.Kind != kind && StateFolder.IsAllocated(id))
-                node.Kind = kind;
-            if (node is null || node.Kind != kind)
+            if (node is null || node.Kind != kind && !StateFolder.IsAllocated(id))
             {
                 if (node is not null)
                 {
@@ -150,19 +160,27 @@ internal sealed class NodeTable
         }
     }
 
-    /// <summary>Remembers a name of the node.</summary>
+    /// <summary>Remembers a name of the node, under which it was just found, and prefers it to the others.</summary>
+    /// <param name="node">The file.</param>
+    /// <param name="parent">The folder.</param>
+    /// <param name="name">Logical name.</param>
+    /// <param name="only">It is the only name that the file has: any other that was known is gone.</param>
     internal void AddLink(Node node, Node parent, ReadOnlySpan<byte> name, bool only)
     {
-        byte[] terminated = new byte[name.Length + 1];
-        name.CopyTo(terminated);
-        Link? dropped;
         lock (node.LinksGate)
         {
-            dropped = node.AddLink(new Link(parent, terminated), only);
-            lock (_gate)
-                parent.Children++;
+            if (!node.TryPrefer(parent, name))
+            {
+                byte[] terminated = new byte[name.Length + 1];
+                name.CopyTo(terminated);
+                Link? dropped = node.AddLink(new Link(parent, terminated));
+                lock (_gate)
+                    parent.Children++;
+                DropChild(dropped);
+            }
+            while (only && node.TakeOtherLink() is { } other)
+                DropChild(other);
         }
-        DropChild(dropped);
     }
 
     /// <summary>Forgets a name of the node.</summary>

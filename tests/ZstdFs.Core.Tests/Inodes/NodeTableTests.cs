@@ -55,6 +55,38 @@ internal sealed class NodeTableTests
         Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "new"u8, onlyName: true, looked, out _), Is.True, "it is known");
     }
 
+    /// <summary>A conversion changes the kind under the node's gate; a lookup from before it must not change it back.</summary>
+    [Test]
+    public void NodeThatWasConvertedSinceItWasLookedUp_StaysConverted()
+    {
+        const ulong Allocated = (1UL << 52) + 7;
+        var table = new NodeTable(_store, () => { });
+        Node file = table.Acquire(Allocated, NodeKind.Plain, table.Root, "file"u8, onlyName: true);
+        file.Kind = NodeKind.Stored;
+        Assert.That(table.TryAcquire(Allocated, NodeKind.Plain, table.Root, "file"u8, onlyName: true, table.TakenNames, out Node same), Is.False);
+        Assert.That(same, Is.SameAs(file));
+        Assert.That(file.Kind, Is.EqualTo(NodeKind.Stored));
+    }
+
+    [Test]
+    public void NameThatWasSeenLast_ComesFirst_AndAnOnlyOneIsAlone()
+    {
+        var table = new NodeTable(_store, () => { });
+        Node folder = table.Acquire(20, NodeKind.Directory, table.Root, "folder"u8, onlyName: true);
+        Node file = table.Acquire(21, NodeKind.Stored, folder, "one"u8, onlyName: false);
+        foreach (string name in (string[])["two", "three", "one"])
+        {
+            byte[] bytes = System.Text.Encoding.ASCII.GetBytes(name);
+            Assert.That(table.TryAcquire(21, NodeKind.Stored, folder, bytes, onlyName: false, table.TakenNames, out _), Is.True);
+            Assert.That(file.AnyLink!.Is(folder, bytes), name);
+        }
+        Assert.That((file.KnownLinks, folder.Children), Is.EqualTo((3, 3)));
+        Assert.That(file.TryPreferNext(file.AnyLink!) && !file.AnyLink!.Is(folder, "one"u8));
+        Assert.That(table.TryAcquire(21, NodeKind.Stored, folder, "two"u8, onlyName: true, table.TakenNames, out _), Is.True);
+        Assert.That((file.KnownLinks, folder.Children), Is.EqualTo((1, 1)));
+        Assert.That(file.IsOnlyLink(folder, "two"u8) && !file.TryPreferNext(file.AnyLink!));
+    }
+
     [Test]
     public void DeletedNode_LeavesTheStore()
     {
