@@ -18,8 +18,9 @@ internal readonly record struct JournaledName(byte[] Folder, byte[] Name, ulong 
 /// <param name="First">Moves the one.</param>
 /// <param name="Second">Moves or removes the other.</param>
 /// <param name="Undo">Moves the one back, where the second step failed; called again until it works.</param>
+/// <param name="GiveUp">Closes what an undo that failed has kept open for the next one.</param>
 internal sealed record TwoSteps((ulong Folder, byte[] Name) From, (ulong Folder, byte[] Name) To,
-    Func<int> First, Func<int> Second, Func<int> Undo)
+    Func<int> First, Func<int> Second, Func<int> Undo, Action GiveUp)
 {
     /// <summary>Under this name there is something else while only the first step is done.</summary>
     internal bool Concern(ulong folder, ReadOnlySpan<byte> name) =>
@@ -30,7 +31,7 @@ internal sealed record TwoSteps((ulong Folder, byte[] Name) From, (ulong Folder,
 /// A rename between a stored file and what is stored as itself takes two steps in the source, because they are spelt differently. Before the first one, what is to be
 /// done is on disk, so that a next mount does the second one where a crash came between them. The layout is in HOW_IT_WORKS.md.
 /// </summary>
-internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLog log)
+internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLog log) : IDisposable
 {
     private const uint Magic = 0x314A4E7A; // "zNJ1"
     private const int HeadBytes = 8, LongestBytes = 256 * 1024;
@@ -71,6 +72,9 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
                 _ = Forget();
         }
     }
+
+    /// <summary>The mount ends. A rename that is still half done is finished by the next one.</summary>
+    public void Dispose() => _halfDone?.GiveUp();
 
     private int SettleAlone()
     {

@@ -281,13 +281,21 @@ internal sealed class RenameOperations(Volume volume)
                     // It is tried again when this op has given the folders back.
                     if (result < 0 && !isKept)
                         (keptFrom, keptTo, isKept) = (new DescriptorLease(fromDirectory), new DescriptorLease(toDirectory), true);
-                    if (result >= 0 && isKept)
-                    {
-                        keptFrom.Dispose();
-                        keptTo.Dispose();
-                    }
+                    if (result >= 0)
+                        GiveUp();
                     return result;
-                }));
+                },
+                GiveUp));
+
+        void GiveUp()
+        {
+            if (isKept)
+            {
+                keptFrom.Dispose();
+                keptTo.Dispose();
+            }
+            isKept = false;
+        }
     }
 
     private static bool IsOnlyName(in Resolved resolved) => resolved.Stat.LinkCount <= 1 || resolved.Kind == NodeKind.Directory;

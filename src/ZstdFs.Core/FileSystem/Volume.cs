@@ -488,6 +488,7 @@ internal sealed class Volume : IDisposable
         Conversion?.Dispose();
         WriteBack.Dispose();
         Queue.Dispose();
+        NameJournal?.Dispose();
         Nodes.CloseNameless();
         if (Inodes.KeepsAll)
             Nodes.StoreAll();
