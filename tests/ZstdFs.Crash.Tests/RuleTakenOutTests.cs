@@ -39,7 +39,7 @@ internal sealed class RuleTakenOutTests
     });
 
     [Test]
-    public void RewriteInPlaceNotSynchronisedBeforeItsCopyGoes_IsFound() => AssertLoss("source/f.zst", static (workload, _) =>
+    public void RewriteInPlaceNotSynchronisedBeforeItsCopyGoes_IsFound() => AssertLoss("source/g.zst", static (workload, _) =>
     {
         workload.Write("f", 30_000);
         workload.Link("f", "g");
