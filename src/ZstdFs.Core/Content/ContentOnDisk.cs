@@ -9,6 +9,8 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class ContentOnDisk(ContentServices services, FileContent content, ContentLock gate)
 {
+    private const int MostRepeats = 3;
+
     // The version that was synchronised last, and what the disk refused of it.
     private StoredBase? _base;
     private DurableFile? _durableBase;
@@ -79,19 +81,31 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
             _ = KeepWhole();
     }
 
-    /// <summary>The same for who commits. −ESTALE where some of it is gone.</summary>
+    /// <summary>
+    /// The same for the thread that commits. −ESTALE where some of it is gone. INVARIANT: what a check has been told of
+    /// is written again before this returns. The kernel tells an error once: the next mount would not hear of it, and
+    /// would take pages for good that are on no disk.
+    /// </summary>
     internal int KeepWhole()
     {
-        if (content.Overlay.Check() >= 0)
-            return 0;
-        // Written again beside the kernel it could take the place of what is newer: it fails until the kernel is through.
-        if (content.Overlay.IsLent)
-            return -(int)Errno.EIO;
-        gate.BecomeExclusive();
-        bool isWhole = content.Overlay.TryRepeat();
-        gate.BecomeShared();
-        if (isWhole)
-            return content.Overlay.Check();
+        for (int attempt = 0; attempt < MostRepeats; attempt++)
+        {
+            if (content.Overlay.Check() >= 0)
+                return 0;
+            // Written again beside the kernel it could take the place of what is newer: it fails until the kernel is through.
+            if (content.Overlay.IsLent)
+                return -(int)Errno.EIO;
+            gate.BecomeExclusive();
+            bool isWhole = content.Overlay.TryRepeat();
+            gate.BecomeShared();
+            if (!isWhole)
+                return Abandon();
+        }
+        return -(int)Errno.EIO;
+    }
+
+    private int Abandon()
+    {
         services.Log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: the disk did not take all of what was written, and some of it is gone; the old version stays", "refused by the disk", content.Published.Version);
         return -(int)Errno.ESTALE;
     }
