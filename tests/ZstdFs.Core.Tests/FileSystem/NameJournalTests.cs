@@ -46,7 +46,7 @@ internal sealed class NameJournalTests : IEventLog
     }
 
     private static TwoSteps Steps(Func<int> first, Func<int>? second = null, Func<int>? undo = null) =>
-        new((1, "a"u8.ToArray()), (2, "b"u8.ToArray()), first, second ?? (static () => 0), undo ?? (static () => 0));
+        new((1, "a"u8.ToArray()), (2, "b"u8.ToArray()), first, second ?? (static () => 0), undo ?? (static () => 0), static () => { });
 
     private static ulong Number(TestSource source, string name)
     {
