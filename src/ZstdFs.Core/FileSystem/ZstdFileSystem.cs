@@ -277,8 +277,11 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => _files.Read(handle, offset, destination);
 
     /// <inheritdoc/>
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) =>
-        _files.Write(handle, offset, data, _volume.WriterOf(context, (flags & WriteFlags.KillSuidSgid) != 0), (flags & WriteFlags.FromPageCache) != 0);
+    public override int Write(
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags) =>
+        _files.Write(
+            handle, offset, data, _volume.WriterOf(context, (flags & WriteFlags.KillSuidSgid) != 0),
+            (flags & WriteFlags.FromPageCache) != 0, (openFlags & OpenFlags.Append) != 0);
 
     /// <inheritdoc/>
     public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => _files.Flush(handle);
