@@ -145,7 +145,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
                 return file.IsDirect && !isFromPageCache ? WriteDirectly(file.Content, offset, data) : Write(file.Content, offset, data);
             case OpenPlainFile { IsWritable: true } plain:
                 // Pages have their place, whatever descriptor the kernel writes them back through.
-                return Write(plain, offset, data, appends && !isFromPageCache);
+                return Write(plain, offset, data, writer, appends && !isFromPageCache);
             default:
                 return -(int)Errno.EBADF;
         }
@@ -156,10 +156,11 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     /// write it asks for the attributes, and drops the pages of a file that is not as long as it thought
     /// (AUTO_INVAL_DATA). To have it drop them from here would wait for this very write, which holds the last one.
     /// </summary>
-    private static int Write(OpenPlainFile plain, long offset, ReadOnlySpan<byte> data, bool appends)
+    private int Write(OpenPlainFile plain, long offset, ReadOnlySpan<byte> data, in Writer writer, bool appends)
     {
         if (plain.IsAppendOnly && !appends)
             return -(int)Errno.EPERM;
+        volume.Privileges.Drop(plain, writer);
         int result = appends ? SystemCallsFile.Append(plain.File, data) : SystemCallsFile.Write(plain.File, offset, data);
         return result < 0 ? result : data.Length;
     }
@@ -274,7 +275,10 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     private int Truncate(OpenHandle handle, long size, in Writer writer)
     {
         if (handle is OpenPlainFile plain)
+        {
+            volume.Privileges.Drop(plain, writer);
             return SystemCallsFile.Truncate(plain.File, size);
+        }
         FileContent content = ((OpenFile)handle).Content;
         int refused = ProtectedFile.CheckTruncate(content);
         if (refused < 0)
@@ -313,7 +317,10 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     {
         OpenHandle? found = _handles.Find(handle);
         if (found is OpenPlainFile { IsWritable: true } plain)
+        {
+            volume.Privileges.Drop(plain, writer);
             return SystemCallsFile.Allocate(plain.File, mode, offset, length);
+        }
         if (found is not OpenFile { IsWritable: true } file)
             return -(int)Errno.EBADF;
         FileContent content = file.Content;

@@ -95,4 +95,65 @@ internal sealed class PlainFileWriteTests
             mounted.Shell("chattr -a \"$SRC/log\"");
         }
     }
+
+    /// <summary>Each change by each user of each mode, on a plain file by way of the mount and in an ordinary folder.</summary>
+    [Test]
+    public void SetIdBits_GoAsInAnOrdinaryFolder()
+    {
+        if (!Credentials.IsRoot)
+            Assert.Ignore("becoming other users needs root");
+        using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "mkdir ../control; chmod 755 ..");
+        mounted.Shell("""
+            python3 - <<'END'
+            import ctypes, fcntl, os
+            libc = ctypes.CDLL(None, use_errno=True)
+            source = os.environ["SRC"]; control = source + "/../control"
+            def opened(flags, act):
+                def op(path):
+                    fd = os.open(path, flags)
+                    try: act(fd)
+                    finally: os.close(fd)
+                return op
+            def allocate(fd):
+                if libc.fallocate(fd, 0, ctypes.c_long(0), ctypes.c_long(100)): raise OSError(ctypes.get_errno(), "")
+            def again(fd):
+                os.write(fd, b"x"); ready[1].write("."); ready[1].flush(); gone[0].read(1); os.write(fd, b"y")
+            ops = {
+                "write": opened(os.O_WRONLY, lambda fd: os.write(fd, b"x")),
+                "append": opened(os.O_WRONLY | os.O_APPEND, lambda fd: os.write(fd, b"x")),
+                "truncate": lambda path: os.truncate(path, 2),
+                "ftruncate": opened(os.O_RDWR, lambda fd: os.ftruncate(fd, 2)),
+                "O_TRUNC": opened(os.O_WRONLY | os.O_TRUNC, lambda fd: None),
+                "allocate": opened(os.O_RDWR, allocate),
+                "write, chmod, write": opened(os.O_RDWR, again),
+            }
+            users = {"root": None, "owner": (2001, [3000]), "member": (2002, [3000]), "stranger": (2003, [])}
+            faults = []
+            for user, who in users.items():
+                for op, act in ops.items():
+                    for mode in (0o4777, 0o2777, 0o2767, 0o6777, 0o6767):
+                        name = f"{user} {op} {mode:o}"; found = []
+                        for at, by in ((source, os.environ["MNT"]), (control, control)):
+                            path, seen = at + "/" + name, by + "/" + name
+                            with open(path, "w") as f: f.write("0123456789\n")
+                            os.chown(path, 2001, 3000); os.chmod(path, mode); os.stat(seen)
+                            ready, gone = ([os.fdopen(fd, "rw"[i]) for i, fd in enumerate(os.pipe())] for _ in "12")
+                            child = os.fork()
+                            if child == 0:
+                                end = 1
+                                try:
+                                    if who: os.setgroups(who[1]); os.setresgid(who[0], who[0], who[0]); os.setresuid(who[0], who[0], who[0])
+                                    act(seen); end = 0
+                                finally: os._exit(end)
+                            ready[1].close(); gone[0].close()
+                            if act is ops["write, chmod, write"]:
+                                ready[0].read(1); os.chmod(seen, mode); gone[1].write("."); gone[1].flush()
+                            end = os.waitpid(child, 0)[1]
+                            found.append((end, oct(os.stat(seen).st_mode), oct(os.stat(path).st_mode)))
+                            for f in (*ready, *gone): f.close()
+                        if found[0] != found[1]: faults.append((name, *found))
+            assert not faults, "\n".join(map(str, faults))
+            END
+            """);
+    }
 }
