@@ -44,7 +44,7 @@ internal sealed class Listing(FileDescriptor descriptor, Node folder, bool isRoo
     void IEntrySink.Add(FileDescriptor folder, ReadOnlySpan<byte> name, byte type)
     {
         ReadOnlySpan<byte> bytes = name[..^1];
-        if (IsRoot && bytes.SequenceEqual(StoredName.ReservedFolder))
+        if (StoredName.IsReserved(bytes, IsRoot))
             return;
         if (type == FileType.EntryUnknown)
         {
