@@ -54,7 +54,8 @@ internal sealed class Listing(FileDescriptor descriptor, Node folder, bool isRoo
         }
         bool isRegular = type == FileType.EntryRegular, isPlain = isRegular && !StoredName.TryToLogical(bytes, out _);
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        if (SourceNames.TryToLogical(folder, bytes, isRegular, buffer, out ReadOnlySpan<byte> logical))
+        if (SourceNames.TryToLogical(folder, bytes, isRegular, buffer, out ReadOnlySpan<byte> logical)
+            && !StoredName.IsReserved(logical, IsRoot))
             Names!.Add(order.PositionOf(logical), logical, isPlain ? ListedForm.Plain : ListedForm.Shown, type);
     }
 

@@ -51,10 +51,11 @@ internal static class StoredName
         && name.Length > PassingPrefix.Length && !name[PassingPrefix.Length..].ContainsAnyExcept(AnyDigit);
 
     /// <summary>
-    /// Whether nothing in the tree is called so, neither there nor in the source: what is ours.
+    /// Whether nothing in the tree is called so, neither there nor in the source: what is ours, and the names that each
+    /// folder has for itself and its parent, for which a file <c>..zst</c> would pass otherwise.
     /// </summary>
     internal static bool IsReserved(ReadOnlySpan<byte> name, bool inRoot) => name.StartsWith(PassingPrefix)
-        || inRoot && name.SequenceEqual(ReservedFolder);
+        || inRoot && name.SequenceEqual(ReservedFolder) || name.SequenceEqual("."u8) || name.SequenceEqual(".."u8);
 
     /// <summary>
     /// The stored name of a regular file, written into <paramref name="buffer"/> (of <see cref="BufferBytes"/>).

@@ -4,6 +4,17 @@ namespace ZstdFs.Core.Tests.FileSystem;
 [CancelAfter(120_000)]
 internal sealed class HiddenNameTests
 {
+    /// <summary>As stored names, "." and "..".</summary>
+    [Test]
+    public void FilesNamedDotsAndSuffix_AreNotListedAsTheFolderItself()
+    {
+        const string Fill = "for f in . .. ...; do echo $f | zstd -q > $f.zst; done";
+        using var mounted = new MountedSource(prepare: $"{Fill}; mkdir d; cd d; {Fill}");
+        const string Raw = "ls -aUf . | sort | tr '\\n' ' '; ls -aUl . | wc -l; cat ...";
+        Assert.That(mounted.Shell($"{Raw}; cd d; {Raw}"), Is.EqualTo(". .. ... d 5\n...\n. .. ... 4\n...\n"));
+        Assert.That(mounted.Shell("echo new > ...; cd d; rm ...; cd ..; ls -A \"$SRC/d\" | wc -l; test -z \"$(ls -A d)\"; cat ..."), Is.EqualTo("2\nnew\n"));
+    }
+
     /// <summary>On another file system than the root's a commit gives the new version such a name for a moment; a crash may leave it.</summary>
     [TestCase(PlainFiles.Ignore)]
     [TestCase(PlainFiles.Show)]
