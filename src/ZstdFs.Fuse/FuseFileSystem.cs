@@ -97,7 +97,9 @@ public abstract class FuseFileSystem
     /// <param name="offset">Logical offset in bytes.</param>
     /// <param name="data">What to write: part of the request buffer.</param>
     /// <param name="flags">What kind of write it is.</param>
-    public virtual int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) => NotImplemented;
+    /// <param name="openFlags">O_* that the descriptor has now: fcntl(2) changes them, and tells nobody. 0 for pages written back.</param>
+    public virtual int Write(
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags) => NotImplemented;
 
     /// <summary>One close(2) of a descriptor; its result is close's. May come many times for one handle, or never (dup, fork, FOPEN_NOFLUSH).</summary>
     public virtual int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => NotImplemented;

@@ -50,6 +50,32 @@ public static unsafe class SystemCallsFile
         return 0;
     }
 
+    /// <summary>
+    /// pwritev2(2) with RWF_APPEND until everything is written: at the end that the file has by then, however it was opened. Returns 0; after an error part of
+    /// it may have been written.
+    /// </summary>
+    public static int Append(FileDescriptor file, ReadOnlySpan<byte> data)
+    {
+        const int AtEnd = 0x10; // RWF_APPEND
+        int done = 0;
+        fixed (byte* p = data)
+        {
+            while (done < data.Length)
+            {
+                var rest = new IoVector { Base = p + done, Length = (nuint)(data.Length - done) };
+                long count = SystemCallResult.From((long)Libc.WriteVector(file, &rest, 1, 0, AtEnd));
+                if (count == -(int)Errno.EINTR)
+                    continue;
+                if (count < 0)
+                    return (int)count;
+                if (count == 0)
+                    return -(int)Errno.ENOSPC;
+                done += (int)count;
+            }
+        }
+        return 0;
+    }
+
     /// <summary>copy_file_range(2) until <paramref name="length"/> bytes are copied. Returns 0; −EIO where the input ends early.</summary>
     public static int CopyRange(FileDescriptor input, long inputOffset, FileDescriptor output, long outputOffset, long length)
     {

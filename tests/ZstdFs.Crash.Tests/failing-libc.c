@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 
 // Kinds of errors, as bits; FailingCalls.cs has the same.
 enum { IO = 1, SPACE = 2, FILES = 4, MEMORY = 8, INTERRUPT = 16, STALE = 32 };
@@ -125,6 +126,7 @@ CALL(int, futimens, CHANGING, 0)
 CALL(long, pread, READING | INTERRUPT, c)
 CALL(int, sync_file_range, IO | SPACE | STALE, 0)
 CALL(long, pwrite, CHANGING | INTERRUPT, c)
+CALL(long, pwritev2, CHANGING | INTERRUPT, ((struct iovec *)b)->iov_len)
 CALL(int, ftruncate, CHANGING | INTERRUPT, 0)
 SYNCHRONIZING(fsync)
 SYNCHRONIZING(fdatasync)

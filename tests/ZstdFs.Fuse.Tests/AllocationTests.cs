@@ -112,7 +112,9 @@ internal sealed class AllocationTests
 
         public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => Note(destination.Length);
 
-        public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) => Note(data.Length);
+        public override int Write(
+            in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags) =>
+            Note(data.Length);
 
         public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => Note();
 

@@ -29,5 +29,6 @@ internal static class Body
     internal static byte[] Read(ulong handle, ulong offset, uint size) => Of(handle, offset, size, 0u, 0ul, 0u, 0u);
 
     /// <summary><c>struct fuse_write_in</c> and the data.</summary>
-    internal static byte[] Write(ulong handle, ulong offset, byte[] data, uint flags = 0) => Of(handle, offset, (uint)data.Length, flags, 0ul, 0u, 0u, data);
+    internal static byte[] Write(ulong handle, ulong offset, byte[] data, uint flags = 0, uint openFlags = 0) =>
+        Of(handle, offset, (uint)data.Length, flags, 0ul, openFlags, 0u, data);
 }

@@ -115,7 +115,8 @@ internal sealed class MemoryFileSystem : FuseFileSystem
         }
     }
 
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags)
+    public override int Write(
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags)
     {
         lock (_gate)
         {

@@ -119,8 +119,9 @@ internal sealed class RecordingFileSystem : FuseFileSystem
         return Do(FuseOpcode.Read, node, handle, offset, destination.Length);
     }
 
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) =>
-        Do(FuseOpcode.Write, node, handle, offset, data.Length, flags);
+    public override int Write(
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags) =>
+        Do(FuseOpcode.Write, node, handle, offset, data.Length, flags, openFlags);
 
     public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => Do(FuseOpcode.Flush, node, handle, lockOwner);
 

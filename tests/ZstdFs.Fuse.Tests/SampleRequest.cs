@@ -28,7 +28,7 @@ internal sealed record SampleRequest(FuseOpcode Opcode, byte[] Message, string C
         new(FuseOpcode.Create, Body.Of(2, 0x1A4u, 0x12u, 0u, "name"), "Create 5 name 2 420 18", 144),
         new(FuseOpcode.TmpFile, Body.Of(2, 0x1A4u, 0x12u, 0u, "/"), "TmpFile 5 2 420 18", 144),
         new(FuseOpcode.Read, Body.Read(44, 4096, 1000), "Read 5 44 4096 1000", 0),
-        new(FuseOpcode.Write, Body.Write(44, 4096, new byte[10], flags: 5), "Write 5 44 4096 10 FromPageCache, KillSuidSgid", 8),
+        new(FuseOpcode.Write, Body.Write(44, 4096, new byte[10], flags: 5, openFlags: 0x401), "Write 5 44 4096 10 FromPageCache, KillSuidSgid 1025", 8),
         new(FuseOpcode.StatFs, [], "StatFs 5", 80),
         new(FuseOpcode.Release, Body.Of(44ul, 2, 0u, 0ul), "Release 5 44 2", 0),
         new(FuseOpcode.Fsync, Body.Of(44ul, 1u, 0u), "Fsync 5 44 True", 0),

@@ -34,7 +34,7 @@ internal sealed class FileOpener(Volume volume)
             result = node.Kind switch
             {
                 NodeKind.Stored => OpenStored(node, link, access, appends, mayLend, out handle, out pages),
-                NodeKind.Plain => OpenPlain(node, link, access, out handle),
+                NodeKind.Plain => OpenPlain(node, link, access, appends, out handle),
                 _ => -(int)Errno.EOPNOTSUPP,
             };
             // ESTALE: another file has the name by now. Either it is this node's no more, or the kernel must look it up again.
@@ -151,7 +151,7 @@ internal sealed class FileOpener(Volume volume)
         return Math.Min(result, 0);
     }
 
-    private int OpenPlain(Node node, Link link, OpenAccess access, out OpenHandle handle)
+    private int OpenPlain(Node node, Link link, OpenAccess access, bool appends, out OpenHandle handle)
     {
         handle = null!;
         // It is not converted from here until its last handle is closed.
@@ -163,12 +163,21 @@ internal sealed class FileOpener(Volume volume)
             if (result < 0)
                 return result;
             FileDescriptor file;
+            bool isAppendOnly = false;
             using (lease)
-                result = access != OpenAccess.Read ? volume.Source.OpenWrite(lease.Descriptor, link.NativeName, out file) : volume.Source.OpenRead(lease.Descriptor, link.NativeName, out file);
+            {
+                result = access != OpenAccess.Read
+                    ? volume.Source.OpenWrite(lease.Descriptor, link.NativeName, out file)
+                    : volume.Source.OpenRead(lease.Descriptor, link.NativeName, out file);
+                // Each write says whether it appends: only a file with the flag of chattr(1) has to be opened so.
+                isAppendOnly = result == -(int)Errno.EPERM && appends;
+                if (isAppendOnly)
+                    result = volume.Source.OpenAppend(lease.Descriptor, link.NativeName, out file);
+            }
             if (result < 0)
                 return result;
             node.PlainHandles++;
-            handle = new OpenPlainFile(node, file, access != OpenAccess.Read);
+            handle = new OpenPlainFile(node, file, access != OpenAccess.Read) { IsAppendOnly = isAppendOnly };
             return 0;
         }
     }

@@ -132,7 +132,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         }
     }
 
-    internal int Write(ulong handle, long offset, ReadOnlySpan<byte> data, in Writer writer, bool isFromPageCache)
+    internal int Write(
+        ulong handle, long offset, ReadOnlySpan<byte> data, in Writer writer, bool isFromPageCache, bool appends)
     {
         switch (_handles.Find(handle))
         {
@@ -143,11 +144,25 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
                 // Pages that the kernel writes back are true already, and to drop them here would wait for this very write.
                 return file.IsDirect && !isFromPageCache ? WriteDirectly(file.Content, offset, data) : Write(file.Content, offset, data);
             case OpenPlainFile { IsWritable: true } plain:
-                int result = SystemCallsFile.Write(plain.File, offset, data);
-                return result < 0 ? result : data.Length;
+                // Pages have their place, whatever descriptor the kernel writes them back through.
+                return Write(plain, offset, data, writer, appends && !isFromPageCache);
             default:
                 return -(int)Errno.EBADF;
         }
+    }
+
+    /// <summary>
+    /// Others append to a plain file in the source, and the kernel takes for its end what it last heard of. After each
+    /// write it asks for the attributes, and drops the pages of a file that is not as long as it thought
+    /// (AUTO_INVAL_DATA). To have it drop them from here would wait for this very write, which holds the last one.
+    /// </summary>
+    private int Write(OpenPlainFile plain, long offset, ReadOnlySpan<byte> data, in Writer writer, bool appends)
+    {
+        if (plain.IsAppendOnly && !appends)
+            return -(int)Errno.EPERM;
+        volume.Privileges.Drop(plain, writer);
+        int result = appends ? SystemCallsFile.Append(plain.File, data) : SystemCallsFile.Write(plain.File, offset, data);
+        return result < 0 ? result : data.Length;
     }
 
     private int WriteDirectly(FileContent content, long offset, ReadOnlySpan<byte> data)
@@ -260,7 +275,10 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     private int Truncate(OpenHandle handle, long size, in Writer writer)
     {
         if (handle is OpenPlainFile plain)
+        {
+            volume.Privileges.Drop(plain, writer);
             return SystemCallsFile.Truncate(plain.File, size);
+        }
         FileContent content = ((OpenFile)handle).Content;
         int refused = ProtectedFile.CheckTruncate(content);
         if (refused < 0)
@@ -299,7 +317,10 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     {
         OpenHandle? found = _handles.Find(handle);
         if (found is OpenPlainFile { IsWritable: true } plain)
+        {
+            volume.Privileges.Drop(plain, writer);
             return SystemCallsFile.Allocate(plain.File, mode, offset, length);
+        }
         if (found is not OpenFile { IsWritable: true } file)
             return -(int)Errno.EBADF;
         FileContent content = file.Content;

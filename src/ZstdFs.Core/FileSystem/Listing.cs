@@ -44,7 +44,7 @@ internal sealed class Listing(FileDescriptor descriptor, Node folder, bool isRoo
     void IEntrySink.Add(FileDescriptor folder, ReadOnlySpan<byte> name, byte type)
     {
         ReadOnlySpan<byte> bytes = name[..^1];
-        if (IsRoot && bytes.SequenceEqual(StoredName.ReservedFolder))
+        if (StoredName.IsReserved(bytes, IsRoot))
             return;
         if (type == FileType.EntryUnknown)
         {
@@ -54,7 +54,8 @@ internal sealed class Listing(FileDescriptor descriptor, Node folder, bool isRoo
         }
         bool isRegular = type == FileType.EntryRegular, isPlain = isRegular && !StoredName.TryToLogical(bytes, out _);
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        if (SourceNames.TryToLogical(folder, bytes, isRegular, buffer, out ReadOnlySpan<byte> logical))
+        if (SourceNames.TryToLogical(folder, bytes, isRegular, buffer, out ReadOnlySpan<byte> logical)
+            && !StoredName.IsReserved(logical, IsRoot))
             Names!.Add(order.PositionOf(logical), logical, isPlain ? ListedForm.Plain : ListedForm.Shown, type);
     }
 

@@ -47,7 +47,7 @@ internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes
                 return false;
             }
             Drop(listing);
-            (listing.Names, listing.Begun) = (_left[index].Names, _left[index].Begun);
+            (listing.Names, listing.Begun, listing.Error) = (_left[index].Names, _left[index].Begun, 0);
             _bytes -= listing.Names.Bytes;
             _left.RemoveAt(index);
             Hold(listing);
@@ -94,7 +94,8 @@ internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes
         {
             long now = Stopwatch.GetTimestamp();
             RemoveLeft(listing.Folder, now);
-            if (listing.Names is { } names && listing.Begun == listing.Folder.ListingsBegun && !names.IsSmall)
+            // Whoever went on with the names of a folder that was not read whole would not hear of that at their end.
+            if (listing is { Names: { IsSmall: false } names, Error: 0 } && listing.Begun == listing.Folder.ListingsBegun)
             {
                 Release(listing);
                 listing.Names = null;

@@ -13,7 +13,7 @@ internal sealed class NameChanges(Volume volume)
     /// <summary>Looks before an op gives up.</summary>
     internal const int Attempts = 3;
 
-    /// <summary>A folder in which a name is about to change. What is ours in the root cannot be named, and longer names than a stored file's cannot be made.</summary>
+    /// <summary>A folder in which a name is about to change. What is ours cannot be named, and longer names than a stored file's cannot be made.</summary>
     internal int Prepare(ulong parentId, NativeName name, out Node parent, out DescriptorLease lease)
     {
         parent = null!;
@@ -22,7 +22,7 @@ internal sealed class NameChanges(Volume volume)
             return -(int)Errno.EROFS;
         if (name.Length > volume.Services.LongestName)
             return -(int)Errno.ENAMETOOLONG;
-        if (parentId == NodeTable.RootId && name.Bytes.SequenceEqual(StoredName.ReservedFolder))
+        if (StoredName.IsReserved(name.Bytes, parentId == NodeTable.RootId))
             return -(int)Errno.EPERM;
         if (volume.NameJournal?.Settle(parentId, name.Bytes) is < 0 and var half)
             return half;

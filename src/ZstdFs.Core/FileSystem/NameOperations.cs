@@ -50,7 +50,18 @@ internal sealed class NameOperations(Volume volume)
     }
 
     /// <summary>Makes a stored file that holds nothing yet, and opens it.</summary>
-    internal int Create(in RequestContext context, ulong parentId, NativeName name, uint mode, uint umask, OpenAccess access, out FuseEntryOut entry, out OpenFile file)
+    /// <param name="context">Who asks.</param>
+    /// <param name="parentId">The folder.</param>
+    /// <param name="name">Logical name.</param>
+    /// <param name="mode">Its permissions.</param>
+    /// <param name="umask">The caller's.</param>
+    /// <param name="access">What the handle may do.</param>
+    /// <param name="mustBeNew">O_EXCL, or not asked for by open(2).</param>
+    /// <param name="entry">For the kernel.</param>
+    /// <param name="file">The open file.</param>
+    internal int Create(
+        in RequestContext context, ulong parentId, NativeName name, uint mode, uint umask, OpenAccess access, bool mustBeNew,
+        out FuseEntryOut entry, out OpenFile file)
     {
         entry = default;
         file = null!;
@@ -60,7 +71,7 @@ internal sealed class NameOperations(Volume volume)
         using (lease)
         {
             if (IsTaken(parent, lease.Descriptor, name, NodeKind.Stored))
-                return -(int)Errno.EEXIST;
+                return Taken(parent, lease.Descriptor, name, mustBeNew);
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             NativeName stored = StoredName.Of(name.Bytes, buffer);
             FileDescriptor descriptor;
@@ -75,6 +86,8 @@ internal sealed class NameOperations(Volume volume)
                 if (result == -(int)Errno.EEXIST && SourceNames.MakeRoom(lease.Descriptor, stored))
                     result = CreateFile(context, lease.Descriptor, stored, mode, umask, out descriptor);
             }
+            if (result == -(int)Errno.EEXIST)
+                return Taken(parent, lease.Descriptor, name, mustBeNew);
             if (result < 0)
                 return result;
             // Before the file has its name, or content: what has a shortened name is to be listed under its whole one.
@@ -95,7 +108,7 @@ internal sealed class NameOperations(Volume volume)
                 if (isNamed)
                     _ = SystemCallsAt.Unlink(lease.Descriptor, stored);
                 descriptor.Dispose();
-                return result;
+                return result == -(int)Errno.EEXIST ? Taken(parent, lease.Descriptor, name, mustBeNew) : result;
             }
             Node node = volume.Nodes.Acquire(id, NodeKind.Stored, parent, name.Bytes, onlyName: true);
             file = OpenFresh(node, descriptor, stat, access, out _);
@@ -105,6 +118,14 @@ internal sealed class NameOperations(Volume volume)
     }
 
     /// <summary>
+    /// The errno for a name that the kernel believes to be free. Who does not insist on a new file wants what is there:
+    /// at ESTALE the kernel forgets what it believes, looks the name up and opens that. Not where it would find nothing
+    /// again, because what has the name in the source is not shown.
+    /// </summary>
+    private int Taken(Node parent, FileDescriptor directory, NativeName name, bool mustBeNew) =>
+        -(int)(!mustBeNew && volume.Find(parent, directory, name.Bytes, out _) >= 0 ? Errno.ESTALE : Errno.EEXIST);
+
+    /// <summary>
     /// Whether the logical name leads to something that the system call would not see, because it has another name in
     /// the source than what is to be made.
     /// </summary>
@@ -112,8 +133,10 @@ internal sealed class NameOperations(Volume volume)
     {
         if (StoredName.IsShortened(name.Bytes) || StoredName.IsEscaped(name.Bytes))
             return volume.Resolver.Resolve(directory, parent == volume.Nodes.Root, name.Bytes, out _) >= 0;
+        // A stored file would hide a plain one that is shown.
         if (kind == NodeKind.Stored)
-            return SystemCallsAt.Stat(directory, name, out Statx native) >= 0 && !native.IsRegular;
+            return SystemCallsAt.Stat(directory, name, out Statx native) >= 0
+                && (!native.IsRegular || volume.Services.Options.PlainFiles != PlainFiles.Ignore);
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         return SystemCallsAt.Stat(directory, StoredName.Of(name.Bytes, buffer), out Statx stored) >= 0
             && stored.IsRegular;

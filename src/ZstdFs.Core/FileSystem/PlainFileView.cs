@@ -59,7 +59,8 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
             var entries = new EntryReader(root, new byte[32 * 1024]);
             for (int i = 0; i < LookedAt && entries.MoveNext(); i++)
             {
-                if (entries.Type == FileType.EntryRegular && !StoredName.TryToLogical(entries.Name[..^1], out _))
+                if (entries.Type == FileType.EntryRegular && !StoredName.TryToLogical(entries.Name[..^1], out _)
+                    && !StoredName.IsReserved(entries.Name[..^1], inRoot: true))
                 {
                     Hint(entries.Name[..^1]);
                     return;

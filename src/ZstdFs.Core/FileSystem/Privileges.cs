@@ -1,5 +1,6 @@
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.OpenFiles;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
@@ -37,6 +38,26 @@ internal sealed class Privileges(Volume volume)
             }
         }
         volume.InvalidateAttributes(node.Id);
+    }
+
+    /// <summary>
+    /// The same for a plain file. Its mode is looked at each time: it changes behind the mount's back, and the look costs
+    /// little beside a request.
+    /// </summary>
+    internal void Drop(OpenPlainFile plain, in Writer writer)
+    {
+        if (writer.KeepsPrivileges || SystemCallsAt.Stat(plain.File, out Statx stat) < 0 || Of(stat) == 0)
+            return;
+        // No chmod(2) through the mount comes between the look and the change.
+        lock (plain.Node.LinksGate)
+        {
+            if (SystemCallsAt.Stat(plain.File, out stat) < 0)
+                return;
+            uint kept = Without(stat, writer);
+            if (kept == (stat.Mode & 0xFFFu) || SystemCallsFile.ChangeMode(plain.File, kept) < 0)
+                return;
+        }
+        volume.InvalidateAttributes(plain.Node.Id);
     }
 
     /// <summary>Called before the content changes.</summary>

@@ -37,7 +37,7 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
         resolved = default;
         if (name.Length > StoredName.MaxStoredBytes)
             return -(int)Errno.ENAMETOOLONG;
-        if (parentIsRoot && name.SequenceEqual(StoredName.ReservedFolder))
+        if (StoredName.IsReserved(name, parentIsRoot))
             return -(int)Errno.ENOENT;
         int result = TryStored(parent, name, out resolved);
         if (result != -(int)Errno.ENOENT)

@@ -383,7 +383,7 @@ internal sealed class Volume : IDisposable
                 return 0;
         }
         // A rename may move the node between reading its name and using it: then it has another name by now.
-        for (int attempt = 0; attempt < 3 && node.AnyLink is { } link; attempt++)
+        for (int attempt = 0; attempt < Attempts && node.AnyLink is { } link; attempt++)
         {
             result = Directories.Rent(link.Parent, out DescriptorLease lease);
             if (result >= 0)
@@ -400,8 +400,12 @@ internal sealed class Volume : IDisposable
                 }
                 return 0;
             }
-            if (node.AnyLink == link)
-                break;
+            // A rename or removal changes the source first and the node's names a few steps later, all under the gate.
+            lock (node.LinksGate)
+            {
+                if (node.AnyLink == link)
+                    break;
+            }
         }
         if (Contents.Hold(node.Id) is not { } held)
             return node.AnyLink is null ? ResolveNameless(node, out resolved) : result < 0 ? result : -(int)Errno.ESTALE;

@@ -215,7 +215,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     {
         if ((mode & FileType.Mask) is not (FileType.Regular or 0))
             return _names.MakeNative(context, parent, name, umask, (directory, at) => SystemCallsAt.MakeNode(directory, at, mode, deviceNumber), out entry);
-        int result = _names.Create(context, parent, name, mode, umask, OpenAccess.ReadWrite, out entry, out OpenFile file);
+        int result = _names.Create(context, parent, name, mode, umask, OpenAccess.ReadWrite, mustBeNew: true, out entry, out OpenFile file);
         if (result >= 0)
             _files.Close(file);
         return result;
@@ -249,7 +249,9 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         int result = _volume.Shares.Take(_volume.ShareOf(context), HandleShares.ToWrite, out HandleShare share);
         if (result < 0)
             return result;
-        result = _names.Create(context, parent, name, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
+        bool mustBeNew = (flags & OpenFlags.Exclusive) != 0;
+        result = _names.Create(
+            context, parent, name, mode, umask, FileOperations.AccessOf(flags), mustBeNew, out entry, out OpenFile file);
         return _files.Register(result, file, share, out reply);
     }
 
@@ -275,8 +277,11 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => _files.Read(handle, offset, destination);
 
     /// <inheritdoc/>
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) =>
-        _files.Write(handle, offset, data, _volume.WriterOf(context, (flags & WriteFlags.KillSuidSgid) != 0), (flags & WriteFlags.FromPageCache) != 0);
+    public override int Write(
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags) =>
+        _files.Write(
+            handle, offset, data, _volume.WriterOf(context, (flags & WriteFlags.KillSuidSgid) != 0),
+            (flags & WriteFlags.FromPageCache) != 0, (openFlags & OpenFlags.Append) != 0);
 
     /// <inheritdoc/>
     public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => _files.Flush(handle);

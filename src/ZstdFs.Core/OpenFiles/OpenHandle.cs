@@ -65,4 +65,7 @@ internal sealed class OpenPlainFile(Node node, FileDescriptor file, bool isWrita
 {
     internal Node Node { get; } = node;
     internal FileDescriptor File { get; } = file;
+
+    /// <summary>Whatever is written through the descriptor goes to the end: the file could be opened in no other way.</summary>
+    internal bool IsAppendOnly { get; init; }
 }

@@ -72,6 +72,10 @@ internal sealed class SourceTree : IDisposable
     internal int OpenWrite(FileDescriptor parent, NativeName name, out FileDescriptor file) =>
         OpenUntouched(parent, name, OpenFlags.ReadWrite | OpenFlags.NonBlocking, out file);
 
+    /// <summary>The same for one that can only be appended to.</summary>
+    internal int OpenAppend(FileDescriptor parent, NativeName name, out FileDescriptor file) =>
+        OpenUntouched(parent, name, OpenFlags.ReadWrite | OpenFlags.Append | OpenFlags.NonBlocking, out file);
+
     /// <summary>A stored file that is open, for reading and writing, under whatever name it has.</summary>
     internal static int ReopenWrite(FileDescriptor stored, out FileDescriptor file) =>
         SystemCallsAt.Reopen(stored, OpenFlags.ReadWrite | OpenFlags.NonBlocking, out file);

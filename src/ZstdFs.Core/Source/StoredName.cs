@@ -41,6 +41,23 @@ internal static class StoredName
     internal static ReadOnlySpan<byte> ReservedFolder => ".zstdfs"u8;
 
     /// <summary>
+    /// On another file system than the root's, a commit gives a new version a name that begins so, for the moment
+    /// before it takes the old one's place. A crash may leave it.
+    /// </summary>
+    internal static ReadOnlySpan<byte> PassingPrefix => ".zstdfs-commit-"u8;
+
+    /// <summary>Whether a commit may have made this name: the prefix and a file's number.</summary>
+    internal static bool IsPassing(ReadOnlySpan<byte> name) => name.StartsWith(PassingPrefix)
+        && name.Length > PassingPrefix.Length && !name[PassingPrefix.Length..].ContainsAnyExcept(AnyDigit);
+
+    /// <summary>
+    /// Whether nothing in the tree is called so, neither there nor in the source: what is ours, and the names that each
+    /// folder has for itself and its parent, for which a file <c>..zst</c> would pass otherwise.
+    /// </summary>
+    internal static bool IsReserved(ReadOnlySpan<byte> name, bool inRoot) => name.StartsWith(PassingPrefix)
+        || inRoot && name.SequenceEqual(ReservedFolder) || name.SequenceEqual("."u8) || name.SequenceEqual(".."u8);
+
+    /// <summary>
     /// The stored name of a regular file, written into <paramref name="buffer"/> (of <see cref="BufferBytes"/>).
     /// </summary>
     internal static NativeName Of(ReadOnlySpan<byte> logical, Span<byte> buffer)

@@ -33,7 +33,7 @@ internal interface ITreeVisitor
 
 /// <summary>
 /// Goes through a tree, through the one door: from folder to folder by descriptor, never through a symlink, a folder's files before its subfolders.
-/// <c>.zstdfs</c> in the source's root is no part of the tree. One thread; one descriptor open for each level.
+/// What is ours is no part of the tree. One thread; one descriptor open for each level.
 /// </summary>
 internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool oneFileSystem = true, bool inBirthOrder = false)
 {
@@ -132,7 +132,7 @@ internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool one
     private bool Look(Level level, int entry, out Statx stat)
     {
         NativeName name = level.Listing.Name(entry);
-        if (level.Folder.IsRoot && name.Bytes.SequenceEqual(StoredName.ReservedFolder))
+        if (StoredName.IsReserved(name.Bytes, level.Folder.IsRoot))
         {
             stat = default;
             return false;

@@ -54,7 +54,9 @@ internal static class FileOps
         ReadOnlySpan<byte> data = request.Body.Bytes(write.Size);
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        int written = Request.Count(request.FileSystem.Write(request.Context, request.Node, write.Handle, offset, data, write.WriteFlags), data.Length);
+        int result = request.FileSystem.Write(
+            request.Context, request.Node, write.Handle, offset, data, write.WriteFlags, (int)write.Flags);
+        int written = Request.Count(result, data.Length);
         return request.Answer(written, new FuseWriteOut { Size = (uint)Math.Max(0, written) });
     }
 

@@ -93,6 +93,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "pwrite", SetLastError = true)]
     internal static partial nint WriteAt(FileDescriptor file, byte* buffer, nuint size, long offset);
 
+    [LibraryImport(Library, EntryPoint = "pwritev2", SetLastError = true)]
+    internal static partial nint WriteVector(FileDescriptor file, IoVector* vectors, int count, long offset, int flags);
+
     [LibraryImport(Library, EntryPoint = "ftruncate", SetLastError = true)]
     internal static partial int Truncate(FileDescriptor file, long size);
 
@@ -191,6 +194,14 @@ internal struct OpenHow
     internal ulong Flags;
     internal ulong Mode;
     internal ulong Resolve;
+}
+
+/// <summary><c>struct iovec</c>: bytes in memory.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct IoVector
+{
+    internal byte* Base;
+    internal nuint Length;
 }
 
 /// <summary><c>struct xattr_args</c>: where a value is, or goes.</summary>

@@ -90,7 +90,7 @@ internal sealed class AllocationTests(CodecChoice codec) : IEventLog
 
     private void Write(ulong node, ulong handle, long offset)
     {
-        if (_fileSystem.Write(_context, node, handle, offset, _data, WriteFlags.KillSuidSgid) != _data.Length)
+        if (_fileSystem.Write(_context, node, handle, offset, _data, WriteFlags.KillSuidSgid, 0) != _data.Length)
             throw new InvalidOperationException("WRITE");
     }
 

@@ -135,6 +135,29 @@ internal sealed class ListingPositionTests : IEventLog
         Assert.That(memory.TryTakeLeft(next, left.PositionOf(1_000)), Is.False, "from before a listing that has begun since");
     }
 
+    /// <summary>A folder of which a part could not be read: whoever opens it anew and goes on must hear of that at the end.</summary>
+    [TestCase(0)]
+    [TestCase(-(int)Errno.EIO)]
+    public void NamesOfAFolderThatWasNotReadWhole_AreNotLeftForTheNextOpen(int error)
+    {
+        var memory = new ListingMemory();
+        var order = new ListingOrder(Guid.Empty);
+        var folder = new Node(2, NodeKind.Directory);
+        Listing broken = new(new FileDescriptor(-1), folder, false, order, default), next = new(new FileDescriptor(-1), folder, false, order, default);
+        memory.NoteBegun(broken);
+        ListedNames names = memory.Renew(broken, 0);
+        for (int i = 0; i < 2_000; i++)
+            ((IEntrySink)broken).Add(broken.Descriptor, Encoding.ASCII.GetBytes($"a name of some length {i}\0"), 4);
+        names.Complete();
+        memory.NoteRead(broken);
+        broken.Error = error;
+        memory.NoteClosed(broken);
+        // An earlier reading of its own failed: what it takes over was read whole.
+        next.Error = -(int)Errno.EIO;
+        Assert.That(memory.TryTakeLeft(next, names.PositionOf(1_000)), Is.EqualTo(error == 0));
+        Assert.That(next.Error, Is.EqualTo(error));
+    }
+
     private void Replace(int number)
     {
         string other = Path.Combine(_folder, "other.zst");

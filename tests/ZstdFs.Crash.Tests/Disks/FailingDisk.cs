@@ -28,8 +28,9 @@ internal sealed class FailingDisk(byte[] content) : RecordedDisk(content)
     public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) =>
         RefusesReads && offset >= FirstDataByte ? Refuse() : base.Read(context, node, handle, offset, destination);
 
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags) =>
-        RefusesWrites && offset >= FirstDataByte ? Refuse() : base.Write(context, node, handle, offset, data, flags);
+    public override int Write(
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags) =>
+        RefusesWrites && offset >= FirstDataByte ? Refuse() : base.Write(context, node, handle, offset, data, flags, openFlags);
 
     private int Refuse()
     {

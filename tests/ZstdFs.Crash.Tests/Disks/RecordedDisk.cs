@@ -67,7 +67,8 @@ internal class RecordedDisk(byte[] content) : FuseFileSystem
         return count;
     }
 
-    public override int Write(in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags)
+    public override int Write(
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags)
     {
         if (offset + data.Length > content.Length)
             return -(int)Errno.ENOSPC;

@@ -325,7 +325,7 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
                 byte[] part = data[at..Math.Min(data.Length, at + RequestBytes)];
                 long position = offset + at;
                 _contents.Become(Workload.Patched(_contents.Current, (int)position, part));
-                _files.Ask($"write to {_path}", () => _files.Fs.Write(default, _node, _handle, position, part, flags), _contents.Failed);
+                _files.Ask($"write to {_path}", () => _files.Fs.Write(default, _node, _handle, position, part, flags, 0), _contents.Failed);
             }
             if (_isSynchronous)
                 Synchronize();

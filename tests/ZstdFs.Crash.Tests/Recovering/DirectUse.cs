@@ -38,7 +38,7 @@ internal sealed class DirectUse(ZstdFileSystem fileSystem)
         const int RequestBytes = 1024 * 1024;
         int result = 0;
         for (int at = 0; at < data.Length && result >= 0; at += RequestBytes)
-            result = fileSystem.Write(default, file.Node, file.Number, offset + at, data.Slice(at, Math.Min(RequestBytes, data.Length - at)), WriteFlags.None);
+            result = fileSystem.Write(default, file.Node, file.Number, offset + at, data.Slice(at, Math.Min(RequestBytes, data.Length - at)), WriteFlags.None, 0);
         return Math.Min(result, 0);
     }
 
