@@ -401,9 +401,10 @@ internal sealed class Volume : IDisposable
                 return 0;
             }
             // A rename or removal changes the source first and the node's names a few steps later, all under the gate.
+            // Where another program took the name in the source, a hard link has others.
             lock (node.LinksGate)
             {
-                if (node.AnyLink == link)
+                if (node.AnyLink == link && !node.TryPreferNext(link))
                     break;
             }
         }
