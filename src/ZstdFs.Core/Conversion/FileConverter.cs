@@ -24,7 +24,10 @@ internal sealed class FileConverter : IDisposable
         (_source, _state) = (source, state);
         int threads = TreeConversion.ThreadsFor(options);
         _pool = new WorkerPool(Codec.Of(options.Codec), threads, options.Level);
-        _content = new StoredContent(source, state, options, new RateLimit(options.BytesPerSecond));
+        _content = new StoredContent(source, state, options, new RateLimit(options.BytesPerSecond))
+        {
+            NeedsLease = true,
+        };
         _publisher = new SwapPublisher(source, state);
         var progress = new ConversionProgress();
         _pieces = new PieceWork(_content, _pool, threads * 2, progress);
