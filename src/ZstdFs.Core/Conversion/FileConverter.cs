@@ -84,8 +84,24 @@ internal sealed class FileConverter : IDisposable
         _publisher.Publish(job);
     });
 
-    /// <summary>Takes the plain name away, once the stored form's name is on disk.</summary>
-    internal bool Retire(SwapJob job) => _outcomes.Try(job, () => _publisher.Retire(job));
+    /// <summary>
+    /// Takes the plain name away, once the stored form's name is on disk. Where the plain file was changed since
+    /// <see cref="Publish"/>, the stored form's name goes instead.
+    /// </summary>
+    internal bool Retire(SwapJob job) => _outcomes.Try(job, () =>
+    {
+        try
+        {
+            // While the folder was synchronised its mode, attributes or links may have been changed in the source.
+            _content.RequireUnchanged(job);
+        }
+        catch (FileLeftException)
+        {
+            _publisher.Withdraw(job);
+            throw;
+        }
+        _publisher.Retire(job);
+    });
 
     /// <summary>Takes the stored form's name away again.</summary>
     internal void Withdraw(SwapJob job, int error) => _outcomes.Try(job, () =>
