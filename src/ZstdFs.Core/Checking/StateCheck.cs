@@ -147,6 +147,11 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             report.Add(path, FaultKind.UnfinishedConversion, "a conversion was interrupted while it took this away: run it again");
         else if (UnfinishedWrites.IsLeftover(name.Bytes))
             report.Add(path, FaultKind.Leftover, "a version under construction, left by a crash", repair && !source.ReadOnly && SystemCallsAt.Unlink(working, name) >= 0);
+        else if (_state is null && WorkingRemains.IsUnsynchronized(name.Bytes))
+        {
+            report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this, and without "
+                + ".zstdfs/state nobody knows whether it is whole: the next mount keeps it in .zstdfs/lost");
+        }
         else if (ExtendedAttributes.Get(working, name, WorkingCopyRecord.AttributeName, record) is > 0 and var length && WorkingCopyRecord.TryRead(record[..length], out _))
             report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this: the next mount finishes it");
         else
