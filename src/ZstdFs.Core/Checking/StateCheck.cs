@@ -9,7 +9,8 @@ namespace ZstdFs.Core.Checking;
 /// <summary>What is wrong in <c>.zstdfs</c>.</summary>
 internal sealed class StateCheck(SourceTree source, FaultReport report, bool repair)
 {
-    private static readonly string[] Known = ["lock", "state", "working", "lost", "cas", "folders", CheckMark.FileName];
+    private static readonly string[] Known =
+        ["lock", "state", "working", "lost", "cas", "folders", "inodes", "rules", CheckMark.FileName];
 
     private StateRecord? _state;
 

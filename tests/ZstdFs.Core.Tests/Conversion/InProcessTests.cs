@@ -104,6 +104,17 @@ internal sealed class InProcessTests
         Assert.That(next, Is.GreaterThan(Record("a.zst").InodeNumber));
     }
 
+    [TestCase("inodes/CURRENT")]
+    [TestCase("rules")]
+    public void WhatAMountMayHaveInTheStateFolder_IsNoFault(string name)
+    {
+        _source.Write("a", [1]);
+        _source.Convert();
+        _source.Write($".zstdfs/{name}", [1]);
+        _source.Check();
+        Assert.That(_source.Faults, Is.Empty);
+    }
+
     [TestCase("a", "b", false)]
     [TestCase("b", "a", true)]
     [TestCase("a", "a", false)]
