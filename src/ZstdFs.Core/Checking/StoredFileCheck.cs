@@ -21,7 +21,9 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bo
         FrameMap map = scan.Map;
         if (map.Damage is { } damage)
             findings.Add(Of(damage, map));
-        else if (ContradictsTable(file, stat, map))
+        else if (!TryCompareTable(file, stat, map, out bool contradicts, findings))
+            return null;
+        else if (contradicts)
             findings.Add(new Finding(FaultKind.SeekTable, "the seek table is at odds with the frames; 'zstdfs recompress' writes a new one", false));
         else
             CheckRecord(file, stat, map, state, record, findings);
@@ -94,6 +96,23 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bo
     {
         Span<byte> size = stackalloc byte[sizeof(long)];
         return ExtendedAttributes.Get(file, SizeRecord.ForeignAttributeName, size) == sizeof(long) ? BinaryPrimitives.ReadInt64BigEndian(size) : null;
+    }
+
+    /// <summary>False where the disk refuses a block that has to be looked at: that is a finding.</summary>
+    private static bool TryCompareTable(
+        FileDescriptor file, in Statx stat, FrameMap map, out bool contradicts, List<Finding> findings)
+    {
+        contradicts = false;
+        try
+        {
+            contradicts = ContradictsTable(file, stat, map);
+            return true;
+        }
+        catch (UndecodableException e)
+        {
+            findings.Add(new Finding(KindOf(e), e.Message, false));
+            return false;
+        }
     }
 
     /// <summary>A table that is not believed, or that every frame does not agree with.</summary>
