@@ -39,6 +39,33 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         }
     }
 
+    /// <summary>Reads the state alone, for a check of a folder below the root.</summary>
+    internal void LookForEpochs()
+    {
+        if (source.OpenListing(source.Root, FolderName, out FileDescriptor folder) < 0)
+            return;
+        using (folder)
+        {
+            int result = SystemCallsAt.Open(
+                folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file);
+            if (result < 0)
+                return;
+            using (file)
+                _ = TryRead(file, out _);
+        }
+    }
+
+    /// <summary>
+    /// The next mount will not believe a record of this epoch before it has decoded the file, because the machine
+    /// stopped before what that mount wrote was known to be on disk.
+    /// </summary>
+    internal bool WillBeSuspect(uint epoch)
+    {
+        // Where the boot cannot be read it counts as another one.
+        _ = BootId.TryRead(out Guid boot);
+        return _state is { } state && state.WillSuspect(epoch, boot);
+    }
+
     /// <summary>After the walk: numbers in use that the allocator would give again.</summary>
     internal void LookAtNumbers(InodeNumbers numbers, bool isServed)
     {
@@ -98,26 +125,33 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         }
         using (file)
         {
-            Span<byte> bytes = stackalloc byte[StateRecord.Bytes];
-            int length = SystemCallsFile.Read(file, 0, bytes);
-            if (length == 0)
+            if (TryRead(file, out bool isOurs) is not { } fault)
                 return;
-            if (length < 0)
-            {
-                report.Add(PathOf("state"), FaultKind.StateDamaged, $"it cannot be read ({(Errno)(-length)})");
-                return;
-            }
-            try
-            {
-                _state = StateRecord.Read(bytes[..length]);
-            }
-            catch (SourceException e)
-            {
-                // Without one, the next mount begins at a number that is hardly in use; a newer version's is not ours to remove.
-                bool isOurs = length < 12 || System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) <= 1;
-                bool mended = repair && isOurs && !isServed && !source.ReadOnly && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
-                report.Add(PathOf("state"), FaultKind.StateDamaged, e.Message, mended);
-            }
+            // Without one, the next mount begins at a number that is hardly in use, and takes up no working copy that
+            // may be half on the disk; a newer version's is not ours to remove.
+            bool mended = repair && isOurs && !isServed && !source.ReadOnly
+                && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
+            report.Add(PathOf("state"), FaultKind.StateDamaged, fault, mended);
+        }
+    }
+
+    /// <summary>Null, or what is wrong with it.</summary>
+    private string? TryRead(FileDescriptor file, out bool isOurs)
+    {
+        isOurs = false;
+        Span<byte> bytes = stackalloc byte[StateRecord.Bytes];
+        int length = SystemCallsFile.Read(file, 0, bytes);
+        if (length < 0)
+            return $"it cannot be read ({(Errno)(-length)})";
+        isOurs = length < 12 || System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) <= 1;
+        try
+        {
+            _state = length > 0 ? StateRecord.Read(bytes[..length]) : null;
+            return null;
+        }
+        catch (SourceException e)
+        {
+            return e.Message;
         }
     }
 

@@ -6,7 +6,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Checking;
 
 /// <summary>What is wrong with one open stored file's structure and record, without decoding it.</summary>
-internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bool repair)
+internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, StateCheck stateCheck, bool repair)
 {
     internal readonly record struct Finding(FaultKind Kind, string Detail, bool IsMended);
 
@@ -80,6 +80,14 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bo
         };
         if (fault is not { } found)
             return;
+        // A new record would say that the content was proven, and so show what a power cut may have left of it.
+        if (state is RecordState.Stale or RecordState.Current
+            && (record.IsFresh || stateCheck.WillBeSuspect(record.Epoch)))
+        {
+            string detail = $"{found.Detail}; the next mount decodes the file and sees to it";
+            findings.Add(new Finding(found.Kind, detail, false));
+            return;
+        }
         findings.Add(new Finding(found.Kind, found.Detail, repair && !source.ReadOnly && Mend(file, stat, map, state, record) >= 0));
     }
 
@@ -88,7 +96,11 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bo
     {
         RecordState.None => ExtendedAttributes.Remove(file, SizeRecord.ForeignAttributeName),
         RecordState.Stale or RecordState.Current when record.IsOf(stat) => SourceTree.WriteRecord(file,
-            SizeRecord.For(stat, record.InodeNumber, map.LogicalBytes, record.Birth) with { ChangeTime = record.ChangeTimeOf(stat) }),
+            SizeRecord.For(stat, record.InodeNumber, map.LogicalBytes, record.Birth) with
+            {
+                ChangeTime = record.ChangeTimeOf(stat),
+                Epoch = record.Epoch,
+            }),
         _ => ExtendedAttributes.Remove(file, SizeRecord.AttributeName),
     };
 

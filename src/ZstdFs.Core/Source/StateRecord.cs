@@ -40,6 +40,17 @@ internal struct StateRecord
         return interrupted;
     }
 
+    /// <summary>
+    /// What the mount of this epoch wrote without waiting for the disk will count as perhaps missing when the next
+    /// mount begins in this boot.
+    /// </summary>
+    internal readonly bool WillSuspect(uint epoch, Guid boot)
+    {
+        StateRecord next = this;
+        next.BeginEpoch(boot);
+        return epoch != 0 && epoch >= next.SuspectFrom && epoch <= next.SuspectTo;
+    }
+
     /// <summary>The disk refused some of what the mount before wrote.</summary>
     internal void SuspectLast()
     {
