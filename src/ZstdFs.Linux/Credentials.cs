@@ -23,9 +23,9 @@ public static class Credentials
     public static uint GroupId => Libc.EffectiveGroup();
 
     /// <summary>
-    /// Lets <see cref="ActAs"/> change only the owner of what the thread creates, not what it is allowed to do: the kernel has checked
-    /// the caller's permissions before the request was sent, supplementary groups included, which this thread does not have.
-    /// Returns 0 or −errno.
+    /// Lets <see cref="ActAs(uint, uint)"/> change only the owner of what the thread creates, not what it is allowed to
+    /// do: the kernel has checked the caller's permissions before the request was sent, supplementary groups included,
+    /// which this thread does not have. Returns 0 or −errno.
     /// </summary>
     public static int KeepCapabilities() => SystemCallResult.From(Libc.ProcessControl(SetSecureBits, NoSetuidFixup, 0, 0, 0));
 
@@ -35,6 +35,9 @@ public static class Credentials
         _ = Libc.SetFileSystemGroup(group);
         _ = Libc.SetFileSystemUser(user);
     }
+
+    /// <summary>The same for the user alone. Only root's thread can become another user.</summary>
+    public static void ActAs(uint user) => _ = Libc.SetFileSystemUser(user);
 
     /// <summary>Gives the calling thread a file mode creation mask of its own (it is the process's otherwise). Returns 0 or −errno.</summary>
     public static int UnshareUmask() => SystemCallResult.From(Libc.Unshare(UnshareFs));

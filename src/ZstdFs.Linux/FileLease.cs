@@ -17,6 +17,32 @@ public static partial class FileLease
     public static int TryTake(FileDescriptor file) => Take(file, ReadLease);
 
     /// <summary>
+    /// As <see cref="TryTake(FileDescriptor)"/>, of a file of this owner. Without CAP_LEASE, as in a container, the
+    /// kernel gives a lease only to a thread whose file-system user is the owner: root's thread becomes that for the
+    /// call.
+    /// </summary>
+    public static int TryTake(FileDescriptor file, uint owner) => AsOwner(file, owner, TryTake);
+
+    /// <summary>Gives back a lease on a file of this owner.</summary>
+    public static int Release(FileDescriptor file, uint owner) => AsOwner(file, owner, Release);
+
+    private static int AsOwner(FileDescriptor file, uint owner, Func<FileDescriptor, int> work)
+    {
+        int result = work(file);
+        if (result != -(int)Errno.EACCES)
+            return result;
+        Credentials.ActAs(owner);
+        try
+        {
+            return work(file);
+        }
+        finally
+        {
+            Credentials.ActAs(Credentials.UserId);
+        }
+    }
+
+    /// <summary>
     /// Returns 0 where nobody else has the file open or mapped: nobody but who can open it by name will. The descriptor must be the only one to it here, and for writing.
     /// −EAGAIN where somebody has; −EINVAL where the file system knows no leases.
     /// </summary>

@@ -8,7 +8,7 @@
 #include <sys/uio.h>
 
 // Kinds of errors, as bits; FailingCalls.cs has the same.
-enum { IO = 1, SPACE = 2, FILES = 4, MEMORY = 8, INTERRUPT = 16, STALE = 32 };
+enum { IO = 1, SPACE = 2, FILES = 4, MEMORY = 8, INTERRUPT = 16, STALE = 32, UNKNOWN = 64 };
 enum { READING = IO | MEMORY | STALE, CHANGING = IO | MEMORY | STALE | SPACE };
 
 enum { ONCE = 0, FROM_THEN_ON = 1, LIE = 2 };
@@ -149,7 +149,7 @@ CALL(long, flistxattr, READING, 0)
 CALL(int, lremovexattr, CHANGING, 0)
 CALL(int, fremovexattr, CHANGING, 0)
 CALL(int, ioctl, READING, 0)
-CALL(int, fcntl, MEMORY, 0)
+CALL(int, fcntl, MEMORY | UNKNOWN, 0)
 CALL(long, mmap, MEMORY | FILES, -1)
 
 // The descriptor is closed whatever close says, but for the lie.

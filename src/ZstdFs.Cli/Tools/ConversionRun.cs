@@ -29,6 +29,12 @@ internal static class ConversionRun
         }
         Report(options, conversion.Progress, existing, Stopwatch.GetElapsedTime(start),
             interruption.Token.IsCancellationRequested, json);
+        if (conversion.WentWithoutLease)
+        {
+            Console.Error.WriteLine(
+                "zstdfs: note: for some files it could not be told whether a program has them open for writing; "
+                + "what such a program goes on writing is lost");
+        }
         return interruption.Token.IsCancellationRequested || conversion.Progress.Left > 0 ? ExitCode.SomeLeft : ExitCode.Success;
     }
 

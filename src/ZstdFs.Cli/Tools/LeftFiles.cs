@@ -24,6 +24,7 @@ internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
         LeftReason.Conflict => "the name that it would get is taken; --on-conflict says which of the two counts",
         LeftReason.NotPermitted => "it, or its folder, may not be read or changed",
         LeftReason.OpenForWriting => "somebody has it open for writing",
+        LeftReason.WritersUnknown => "it cannot be told whether somebody has it open for writing",
         LeftReason.OtherSource => "the folder is a source of its own: name it by itself, or remove its .zstdfs while it is not mounted",
         LeftReason.Changed => "it was changed meanwhile",
         LeftReason.LinkedElsewhere => "converting it would part it from its other hard links",

@@ -61,6 +61,15 @@ internal sealed class DataCheck(WindowLimit windows, RateLimit rate, CheckProgre
         {
             return e;
         }
+        // Of this machine and not of the file: the others are checked all the same.
+        catch (InsufficientMemoryException e)
+        {
+            return new DecoderMemoryException(e.Message);
+        }
+        catch (ZstdLibraryException e)
+        {
+            return new UnsupportedContentException(e.Message);
+        }
     }
 
     private static DamagedFrameException AnotherLength() => new("it holds another length than it should");

@@ -43,12 +43,14 @@ public sealed class SourceCheck
         var state = new StateCheck(source, _report, _options.Repair);
         if (opened.IsRoot)
             IsServed = state.Look();
+        else
+            state.LookForEpochs();
         var mark = new CheckMark(source);
         byte[] from = _options is { Resume: true, Data: true } ? mark.Read() : [];
         bool whole;
         using (var pool = new WorkerPool(Codec.Of(_options.Codec), _options.Jobs, AnyLevel))
         {
-            using var visitor = new Visitor(this, source, pool, mark, from, cancellation);
+            using var visitor = new Visitor(this, source, state, pool, mark, from, cancellation);
             whole = new TreeWalk(source, visitor, oneFileSystem: true).Run(opened);
             visitor.Wait();
             whole &= !cancellation.IsCancellationRequested;
@@ -87,11 +89,12 @@ public sealed class SourceCheck
         private readonly SemaphoreSlim _room = new(FilesUnderWay);
         private long _savedAt = Environment.TickCount64;
 
-        internal Visitor(SourceCheck check, SourceTree source, WorkerPool pool, CheckMark mark, byte[] from, CancellationToken cancellation)
+        internal Visitor(SourceCheck check, SourceTree source, StateCheck state, WorkerPool pool,
+            CheckMark mark, byte[] from, CancellationToken cancellation)
         {
             (_check, _source, _pool, _mark, _from, _cancellation) = (check, source, pool, mark, from, cancellation);
             WindowLimit windows = WindowLimit.OfTools(Codec.Of(check._options.Codec));
-            _structure = new StoredFileCheck(source, windows, check._options.Repair);
+            _structure = new StoredFileCheck(source, windows, state, check._options.Repair);
             _data = new DataCheck(windows, new RateLimit(check._options.BytesPerSecond), check.Progress);
         }
 

@@ -9,7 +9,8 @@ namespace ZstdFs.Core.Checking;
 /// <summary>What is wrong in <c>.zstdfs</c>.</summary>
 internal sealed class StateCheck(SourceTree source, FaultReport report, bool repair)
 {
-    private static readonly string[] Known = ["lock", "state", "working", "lost", "cas", "folders", CheckMark.FileName];
+    private static readonly string[] Known =
+        ["lock", "state", "working", "lost", "cas", "folders", "inodes", "rules", CheckMark.FileName];
 
     private StateRecord? _state;
 
@@ -36,6 +37,33 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             LookAtJournals(folder, isServed);
             return isServed;
         }
+    }
+
+    /// <summary>Reads the state alone, for a check of a folder below the root.</summary>
+    internal void LookForEpochs()
+    {
+        if (source.OpenListing(source.Root, FolderName, out FileDescriptor folder) < 0)
+            return;
+        using (folder)
+        {
+            int result = SystemCallsAt.Open(
+                folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file);
+            if (result < 0)
+                return;
+            using (file)
+                _ = TryRead(file, out _);
+        }
+    }
+
+    /// <summary>
+    /// The next mount will not believe a record of this epoch before it has decoded the file, because the machine
+    /// stopped before what that mount wrote was known to be on disk.
+    /// </summary>
+    internal bool WillBeSuspect(uint epoch)
+    {
+        // Where the boot cannot be read it counts as another one.
+        _ = BootId.TryRead(out Guid boot);
+        return _state is { } state && state.WillSuspect(epoch, boot);
     }
 
     /// <summary>After the walk: numbers in use that the allocator would give again.</summary>
@@ -97,26 +125,33 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         }
         using (file)
         {
-            Span<byte> bytes = stackalloc byte[StateRecord.Bytes];
-            int length = SystemCallsFile.Read(file, 0, bytes);
-            if (length == 0)
+            if (TryRead(file, out bool isOurs) is not { } fault)
                 return;
-            if (length < 0)
-            {
-                report.Add(PathOf("state"), FaultKind.StateDamaged, $"it cannot be read ({(Errno)(-length)})");
-                return;
-            }
-            try
-            {
-                _state = StateRecord.Read(bytes[..length]);
-            }
-            catch (SourceException e)
-            {
-                // Without one, the next mount begins at a number that is hardly in use; a newer version's is not ours to remove.
-                bool isOurs = length < 12 || System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) <= 1;
-                bool mended = repair && isOurs && !isServed && !source.ReadOnly && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
-                report.Add(PathOf("state"), FaultKind.StateDamaged, e.Message, mended);
-            }
+            // Without one, the next mount begins at a number that is hardly in use, and takes up no working copy that
+            // may be half on the disk; a newer version's is not ours to remove.
+            bool mended = repair && isOurs && !isServed && !source.ReadOnly
+                && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
+            report.Add(PathOf("state"), FaultKind.StateDamaged, fault, mended);
+        }
+    }
+
+    /// <summary>Null, or what is wrong with it.</summary>
+    private string? TryRead(FileDescriptor file, out bool isOurs)
+    {
+        isOurs = false;
+        Span<byte> bytes = stackalloc byte[StateRecord.Bytes];
+        int length = SystemCallsFile.Read(file, 0, bytes);
+        if (length < 0)
+            return $"it cannot be read ({(Errno)(-length)})";
+        isOurs = length < 12 || System.Buffers.Binary.BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) <= 1;
+        try
+        {
+            _state = length > 0 ? StateRecord.Read(bytes[..length]) : null;
+            return null;
+        }
+        catch (SourceException e)
+        {
+            return e.Message;
         }
     }
 
@@ -147,6 +182,11 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             report.Add(path, FaultKind.UnfinishedConversion, "a conversion was interrupted while it took this away: run it again");
         else if (UnfinishedWrites.IsLeftover(name.Bytes))
             report.Add(path, FaultKind.Leftover, "a version under construction, left by a crash", repair && !source.ReadOnly && SystemCallsAt.Unlink(working, name) >= 0);
+        else if (_state is null && WorkingRemains.IsUnsynchronized(name.Bytes))
+        {
+            report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this, and without "
+                + ".zstdfs/state nobody knows whether it is whole: the next mount keeps it in .zstdfs/lost");
+        }
         else if (ExtendedAttributes.Get(working, name, WorkingCopyRecord.AttributeName, record) is > 0 and var length && WorkingCopyRecord.TryRead(record[..length], out _))
             report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this: the next mount finishes it");
         else

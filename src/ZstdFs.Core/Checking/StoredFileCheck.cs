@@ -6,7 +6,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Checking;
 
 /// <summary>What is wrong with one open stored file's structure and record, without decoding it.</summary>
-internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bool repair)
+internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, StateCheck stateCheck, bool repair)
 {
     internal readonly record struct Finding(FaultKind Kind, string Detail, bool IsMended);
 
@@ -21,7 +21,9 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bo
         FrameMap map = scan.Map;
         if (map.Damage is { } damage)
             findings.Add(Of(damage, map));
-        else if (ContradictsTable(file, stat, map))
+        else if (!TryCompareTable(file, stat, map, out bool contradicts, findings))
+            return null;
+        else if (contradicts)
             findings.Add(new Finding(FaultKind.SeekTable, "the seek table is at odds with the frames; 'zstdfs recompress' writes a new one", false));
         else
             CheckRecord(file, stat, map, state, record, findings);
@@ -78,6 +80,14 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bo
         };
         if (fault is not { } found)
             return;
+        // A new record would say that the content was proven, and so show what a power cut may have left of it.
+        if (state is RecordState.Stale or RecordState.Current
+            && (record.IsFresh || stateCheck.WillBeSuspect(record.Epoch)))
+        {
+            string detail = $"{found.Detail}; the next mount decodes the file and sees to it";
+            findings.Add(new Finding(found.Kind, detail, false));
+            return;
+        }
         findings.Add(new Finding(found.Kind, found.Detail, repair && !source.ReadOnly && Mend(file, stat, map, state, record) >= 0));
     }
 
@@ -86,7 +96,11 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bo
     {
         RecordState.None => ExtendedAttributes.Remove(file, SizeRecord.ForeignAttributeName),
         RecordState.Stale or RecordState.Current when record.IsOf(stat) => SourceTree.WriteRecord(file,
-            SizeRecord.For(stat, record.InodeNumber, map.LogicalBytes, record.Birth) with { ChangeTime = record.ChangeTimeOf(stat) }),
+            SizeRecord.For(stat, record.InodeNumber, map.LogicalBytes, record.Birth) with
+            {
+                ChangeTime = record.ChangeTimeOf(stat),
+                Epoch = record.Epoch,
+            }),
         _ => ExtendedAttributes.Remove(file, SizeRecord.AttributeName),
     };
 
@@ -94,6 +108,23 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, bo
     {
         Span<byte> size = stackalloc byte[sizeof(long)];
         return ExtendedAttributes.Get(file, SizeRecord.ForeignAttributeName, size) == sizeof(long) ? BinaryPrimitives.ReadInt64BigEndian(size) : null;
+    }
+
+    /// <summary>False where the disk refuses a block that has to be looked at: that is a finding.</summary>
+    private static bool TryCompareTable(
+        FileDescriptor file, in Statx stat, FrameMap map, out bool contradicts, List<Finding> findings)
+    {
+        contradicts = false;
+        try
+        {
+            contradicts = ContradictsTable(file, stat, map);
+            return true;
+        }
+        catch (UndecodableException e)
+        {
+            findings.Add(new Finding(KindOf(e), e.Message, false));
+            return false;
+        }
     }
 
     /// <summary>A table that is not believed, or that every frame does not agree with.</summary>

@@ -44,6 +44,8 @@ public enum LeftReason
     NotPermitted,
     /// <summary>Somebody has it open for writing.</summary>
     OpenForWriting,
+    /// <summary>The kernel cannot tell whether somebody has it open for writing.</summary>
+    WritersUnknown,
     /// <summary>The folder is a source of its own, which a mount may serve at this moment.</summary>
     OtherSource,
     /// <summary>It was changed meanwhile.</summary>

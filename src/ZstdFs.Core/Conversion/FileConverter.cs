@@ -24,7 +24,10 @@ internal sealed class FileConverter : IDisposable
         (_source, _state) = (source, state);
         int threads = TreeConversion.ThreadsFor(options);
         _pool = new WorkerPool(Codec.Of(options.Codec), threads, options.Level);
-        _content = new StoredContent(source, state, options, new RateLimit(options.BytesPerSecond));
+        _content = new StoredContent(source, state, options, new RateLimit(options.BytesPerSecond))
+        {
+            NeedsLease = true,
+        };
         _publisher = new SwapPublisher(source, state);
         var progress = new ConversionProgress();
         _pieces = new PieceWork(_content, _pool, threads * 2, progress);
@@ -81,8 +84,24 @@ internal sealed class FileConverter : IDisposable
         _publisher.Publish(job);
     });
 
-    /// <summary>Takes the plain name away, once the stored form's name is on disk.</summary>
-    internal bool Retire(SwapJob job) => _outcomes.Try(job, () => _publisher.Retire(job));
+    /// <summary>
+    /// Takes the plain name away, once the stored form's name is on disk. Where the plain file was changed since
+    /// <see cref="Publish"/>, the stored form's name goes instead.
+    /// </summary>
+    internal bool Retire(SwapJob job) => _outcomes.Try(job, () =>
+    {
+        try
+        {
+            // While the folder was synchronised its mode, attributes or links may have been changed in the source.
+            _content.RequireUnchanged(job);
+        }
+        catch (FileLeftException)
+        {
+            _publisher.Withdraw(job);
+            throw;
+        }
+        _publisher.Retire(job);
+    });
 
     /// <summary>Takes the stored form's name away again.</summary>
     internal void Withdraw(SwapJob job, int error) => _outcomes.Try(job, () =>

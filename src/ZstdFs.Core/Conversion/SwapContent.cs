@@ -15,7 +15,18 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     // Some file systems answer a lease with EAGAIN whoever has the file open.
     private readonly bool _hasLeases = SystemCallsFile.StatFileSystem(source.Root, out StatFs statistics) < 0 || statistics.Type != NfsMagic;
 
+    private volatile bool _wentWithoutLease;
+
     protected SourceDevices Devices => source.Devices;
+
+    /// <summary>
+    /// A file stays as it is where nobody can tell whether it is open for writing. Beside a mount that serves, programs
+    /// write to plain files as a matter of course.
+    /// </summary>
+    internal bool NeedsLease { get; init; }
+
+    /// <summary>There was a file of which nobody could tell whether it is open for writing.</summary>
+    internal bool WentWithoutLease => _wentWithoutLease;
 
     /// <summary>Opens the original and learns what pieces there are.</summary>
     internal void Open(SwapJob job)
@@ -28,8 +39,8 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
             throw new FileLeftException(LeftReason.Changed);
         if ((now.Attributes & now.AttributesMask & (Immutable | AppendOnly)) != 0)
             throw new FileLeftException(LeftReason.NotPermitted, "it is immutable or append-only (chattr)");
-        TakeLease(file);
-        _ = FileLease.Release(file);
+        TakeLease(file, now.UserId);
+        _ = FileLease.Release(file, now.UserId);
         job.Stat = now;
         OpenContent(job);
     }
@@ -40,7 +51,7 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     /// </summary>
     internal void RequireUnchanged(SwapJob job)
     {
-        job.IsLeased = TakeLease(job.Original!);
+        job.IsLeased = TakeLease(job.Original!, job.Stat.UserId);
         FileLeftException.Require(SystemCallsAt.Stat(job.Original!, out Statx now), "looking at it");
         if (now.Size != job.Stat.Size || now.LinkCount != job.Stat.LinkCount || now.ModifyTime.ToTimestamp() != job.Stat.ModifyTime.ToTimestamp()
             || now.ChangeTime.ToTimestamp() != job.Stat.ChangeTime.ToTimestamp())
@@ -49,13 +60,21 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
         }
     }
 
-    /// <summary>False where this file system or this user has no leases: then the comparisons have to do.</summary>
-    private bool TakeLease(FileDescriptor file)
+    /// <summary>
+    /// False where this file system or this user has no leases. Then the comparisons have to do, unless
+    /// <see cref="NeedsLease"/>.
+    /// </summary>
+    private bool TakeLease(FileDescriptor file, uint owner)
     {
-        int result = _hasLeases ? FileLease.TryTake(file) : -(int)Errno.EINVAL;
+        int result = _hasLeases ? FileLease.TryTake(file, owner) : -(int)Errno.EINVAL;
         if (result == -(int)Errno.EAGAIN)
             throw new FileLeftException(LeftReason.OpenForWriting);
-        return result >= 0;
+        if (result >= 0)
+            return true;
+        if (NeedsLease)
+            throw new FileLeftException(LeftReason.WritersUnknown, $"F_SETLEASE: {(Errno)(-result)}");
+        _wentWithoutLease = true;
+        return false;
     }
 
     /// <summary>Sets <see cref="SwapJob.LogicalBytes"/> and <see cref="SwapJob.Map"/>.</summary>

@@ -69,6 +69,12 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     /// <summary>How far it has come.</summary>
     public ConversionProgress Progress { get; } = new();
 
+    /// <summary>
+    /// There was a file of which the file system does not tell whether a program has it open for writing: it was
+    /// converted.
+    /// </summary>
+    public bool WentWithoutLease => _content.WentWithoutLease;
+
     /// <summary>Takes the source's lock.</summary>
     /// <param name="root">The source's root, open for reading; taken over.</param>
     /// <param name="folder">Path of the folder below it, empty for the root.</param>

@@ -166,7 +166,13 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
 
     void IConversionObserver.Left(ReadOnlySpan<byte> path, LeftReason reason, string detail)
     {
-        if (!PlainFileSwap.IsPassing(reason))
+        // That is so of all files of the source, or of a user: the log has one line for them.
+        if (reason == LeftReason.WritersUnknown)
+        {
+            _volume.Services.Log.Warning(
+                $"plain files stay as they are where it cannot be told who has them open for writing ({detail})");
+        }
+        else if (!PlainFileSwap.IsPassing(reason))
             _volume.Services.Log.Warning($"'{Encoding.UTF8.GetString(path)}' stays plain: {reason}{(detail.Length == 0 ? "" : $" ({detail})")}");
     }
 

@@ -18,6 +18,7 @@ internal sealed class StateFolder : IDisposable
     private const ulong FewNumbers = BlockOfNumbers / 2, NumbersBetweenAttempts = 256;
 
     private static NativeName InodesFolder => new("inodes\0"u8);
+    private static NativeName LostFolder => new("lost\0"u8);
 
     private readonly SourceTree _source;
     private readonly FileDescriptor _lock;
@@ -121,8 +122,11 @@ internal sealed class StateFolder : IDisposable
             LockHolder holder = LockHolder.Read(_lock);
             throw new SourceException(SourceProblem.InUse, $"the source is already served by another zstdfs ({holder.Text}); unmount that first, or mount with -o ro") { Holder = holder };
         }
+        bool isNew = false, isForgotten = false;
         if (result >= 0)
-            result = ReadState(out _record);
+            result = ReadState(out _record, out isNew);
+        if (result >= 0 && isNew)
+            result = ContinueEpochs(out isForgotten);
         if (result < 0)
             return result;
         result = BootId.TryRead(out Guid boot);
@@ -141,7 +145,8 @@ internal sealed class StateFolder : IDisposable
         if (result >= 0 && wasInterrupted)
             result = SynchronizeRemains();
         if (result >= 0 && cutEpoch is { } cut)
-            result = DiscardedCopies = WorkingRemains.RemoveUnsynchronized(Working, cut);
+            result = DiscardedCopies = isForgotten
+                ? WorkingRemains.SetAside(this) : WorkingRemains.RemoveUnsynchronized(Working, cut);
         if (result >= 0)
             result = WriteState();
         if (result < 0)
@@ -149,6 +154,30 @@ internal sealed class StateFolder : IDisposable
         result = SystemCallsAt.Stat(_file, out Statx written);
         Began = written.ModifyTime.ToTimestamp();
         return result;
+    }
+
+    /// <summary>
+    /// The state is a new one. Where <c>working</c> holds what earlier mounts made, theirs was lost: nobody knows
+    /// whether the newest of them ended well, nor in which boot. No name that they gave is to be given again.
+    /// </summary>
+    private int ContinueEpochs(out bool isForgotten)
+    {
+        uint inLost = 0;
+        int result = WorkingRemains.FindNewestEpoch(Working, out uint inWorking);
+        isForgotten = inWorking > 0;
+        if (result < 0)
+            return result;
+        result = _source.OpenListing(Folder, LostFolder, out FileDescriptor lost);
+        if (result >= 0)
+        {
+            using (lost)
+                result = WorkingRemains.FindNewestEpoch(lost, out inLost);
+        }
+        if (result < 0 && result != -(int)Errno.ENOENT)
+            return result;
+        _record.Epoch = Math.Max(inWorking, inLost);
+        _record.EndedWell = !isForgotten;
+        return 0;
     }
 
     private int SynchronizeRemains()
@@ -206,7 +235,7 @@ internal sealed class StateFolder : IDisposable
     }
 
     /// <summary>The folder <c>lost</c>: working copies that no mount can commit.</summary>
-    internal int OpenLost(out FileDescriptor lost) => OpenOrMakeFolder(_source, Folder, new NativeName("lost\0"u8), out lost);
+    internal int OpenLost(out FileDescriptor lost) => OpenOrMakeFolder(_source, Folder, LostFolder, out lost);
 
     /// <summary>The folder <c>inodes</c>: the database of places, where one was asked for.</summary>
     internal int OpenInodes(out FileDescriptor inodes) => OpenOrMakeFolder(_source, Folder, InodesFolder, out inodes);
@@ -305,9 +334,10 @@ internal sealed class StateFolder : IDisposable
         _ = SystemCallsAt.RemoveDirectory(Folder, InodesFolder);
     }
 
-    private int ReadState(out StateRecord record)
+    private int ReadState(out StateRecord record, out bool isNew)
     {
         record = default;
+        isNew = false;
         Span<byte> state = stackalloc byte[StateRecord.Bytes];
         int length = SystemCallsFile.Read(_file, 0, state);
         if (length < 0)
@@ -316,7 +346,10 @@ internal sealed class StateFolder : IDisposable
         // that OpenSSL, which the daemon would keep in memory for it, need not be asked.
         ulong start = FirstInodeNumber + (ulong)Random.Shared.NextInt64(1L << 32) * BlockOfNumbers;
         // Its first write may have been cut off with the power, which left nothing or zeros: no number was given then.
-        record = state[..length].ContainsAnyExcept((byte)0) ? StateRecord.Read(state[..length]) : new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = start, EndedWell = true };
+        isNew = !state[..length].ContainsAnyExcept((byte)0);
+        record = isNew
+            ? new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = start, EndedWell = true }
+            : StateRecord.Read(state[..length]);
         return 0;
     }
 

@@ -51,6 +51,17 @@ internal struct StateRecord
         return interrupted;
     }
 
+    /// <summary>
+    /// What the mount of this epoch wrote without waiting for the disk will count as perhaps missing when the next
+    /// mount begins in this boot.
+    /// </summary>
+    internal readonly bool WillSuspect(uint epoch, Guid boot)
+    {
+        StateRecord next = this;
+        next.BeginEpoch(boot);
+        return epoch != 0 && epoch >= next.SuspectFrom && epoch <= next.SuspectTo;
+    }
+
     /// <summary>The disk refused some of what the mount before wrote.</summary>
     internal void SuspectLast()
     {
@@ -81,7 +92,11 @@ internal struct StateRecord
         if (bytes.Length >= 12 && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic && BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) > Version)
             throw new SourceException(SourceProblem.DamagedState, ".zstdfs/state was written by a newer zstdfs; use that version");
         if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
-            throw new SourceException(SourceProblem.DamagedState, ".zstdfs/state is damaged; remove that file and mount again (nothing but the counter for inode numbers is lost)");
+        {
+            throw new SourceException(SourceProblem.DamagedState,
+                ".zstdfs/state is damaged; remove that file and mount again (what the last mount neither stored nor "
+                + "synchronised before it ended is then kept in .zstdfs/lost)");
+        }
         return new StateRecord
         {
             SourceId = new Guid(bytes.Slice(16, 16)),

@@ -20,7 +20,7 @@ internal static class WorkingRemains
         int removed = 0;
         for (int i = 0; i < listing.Count; i++)
         {
-            if (!WorkingName.TryParse(listing.Name(i).Bytes, out WorkingName name) || name.Epoch != epoch || name.IsSynchronized || name.Role != WorkingRole.Copy)
+            if (!IsUnsynchronized(listing.Name(i).Bytes, out WorkingName name) || name.Epoch != epoch)
                 continue;
             result = SystemCallsAt.Unlink(working, listing.Name(i));
             if (result < 0)
@@ -29,5 +29,74 @@ internal static class WorkingRemains
         }
         result = removed > 0 ? SystemCallsFile.Synchronize(working) : 0;
         return result < 0 ? result : removed;
+    }
+
+    /// <summary>
+    /// Moves all working copies that are not known to be whole to <c>lost</c>: the state that would tell whether the
+    /// machine has stopped since is gone, and they may be all that there is of what was written. Returns how many, or
+    /// −errno.
+    /// </summary>
+    internal static int SetAside(StateFolder state)
+    {
+        int result = DirectoryListing.Read(state.Working, null, out DirectoryListing listing);
+        if (result < 0)
+            return result;
+        List<WorkingName> copies = [];
+        for (int i = 0; i < listing.Count; i++)
+        {
+            if (IsUnsynchronized(listing.Name(i).Bytes, out WorkingName name))
+                copies.Add(name);
+        }
+        if (copies.Count == 0)
+            return 0;
+        result = state.OpenLost(out FileDescriptor lost);
+        if (result < 0)
+            return result;
+        using (lost)
+        {
+            foreach (WorkingName copy in copies)
+            {
+                // First, because early frames without their copy count as orphans, and are removed.
+                result = Move(state.Working, copy.OfEarlyFrames(), lost);
+                if (result is >= 0 or -(int)Errno.ENOENT)
+                    result = Move(state.Working, copy, lost);
+                if (result < 0)
+                    return result;
+            }
+            result = SystemCallsFile.Synchronize(lost);
+        }
+        if (result >= 0)
+            result = SystemCallsFile.Synchronize(state.Working);
+        if (result >= 0)
+            result = SystemCallsFile.Synchronize(state.Folder);
+        return result < 0 ? result : copies.Count;
+    }
+
+    private static int Move(FileDescriptor working, in WorkingName name, FileDescriptor lost)
+    {
+        byte[] terminated = name.Terminated();
+        var native = new NativeName(terminated);
+        return SystemCallsAt.Rename(working, native, lost, native, RenameFlags.NoReplace);
+    }
+
+    /// <summary>A power cut may have left any part of the working copy with this name.</summary>
+    internal static bool IsUnsynchronized(ReadOnlySpan<byte> bytes) => IsUnsynchronized(bytes, out _);
+
+    private static bool IsUnsynchronized(ReadOnlySpan<byte> bytes, out WorkingName name) =>
+        WorkingName.TryParse(bytes, out name) && name is { IsSynchronized: false, Role: WorkingRole.Copy };
+
+    /// <summary>The newest mount that a name in the folder tells of; 0 where none does. Returns 0 or −errno.</summary>
+    internal static int FindNewestEpoch(FileDescriptor folder, out uint newest)
+    {
+        // No source is mounted so often: such a name is noise, and the next number must not be 0 again.
+        const uint Most = int.MaxValue;
+        newest = 0;
+        int result = DirectoryListing.Read(folder, null, out DirectoryListing listing);
+        for (int i = 0; result >= 0 && i < listing.Count; i++)
+        {
+            if (WorkingName.TryParse(listing.Name(i).Bytes, out WorkingName name) && name.Epoch <= Most)
+                newest = Math.Max(newest, name.Epoch);
+        }
+        return result;
     }
 }

@@ -104,6 +104,54 @@ internal sealed class InProcessTests
         Assert.That(next, Is.GreaterThan(Record("a.zst").InodeNumber));
     }
 
+    [TestCase("inodes/CURRENT")]
+    [TestCase("rules")]
+    public void WhatAMountMayHaveInTheStateFolder_IsNoFault(string name)
+    {
+        _source.Write("a", [1]);
+        _source.Convert();
+        _source.Write($".zstdfs/{name}", [1]);
+        _source.Check();
+        Assert.That(_source.Faults, Is.Empty);
+    }
+
+    /// <summary>
+    /// Before the first mount after a power cut, check is not to take away what tells that mount which files to prove.
+    /// </summary>
+    [TestCase(3, 0, 0, false, false, TestName = "RecordOfTheMountThatThePowerCutEnded_IsLeftToTheNextMount")]
+    [TestCase(3, 2, 4, true, false, TestName = "RecordOfASuspectMount_IsLeftToTheNextMount")]
+    [TestCase(3, 0, 0, true, true, TestName = "RecordOfAMountThatEndedWell_IsMendedAndKeepsItsEpoch")]
+    public void RecordOfEpoch(int epoch, int from, int to, bool endedWell, bool isMended)
+    {
+        _source.Write("a", Samples.Text(5000));
+        _source.Convert();
+        SizeRecord old = Record("a.zst") with { Epoch = (uint)epoch, LogicalBytes = 4000 };
+        using (FileDescriptor file = _source.OpenFile("a.zst"))
+            Assert.That(SourceTree.WriteRecord(file, old), Is.Zero);
+        ChangeState(state => state with
+        {
+            Epoch = (uint)epoch,
+            SuspectFrom = (uint)from,
+            SuspectTo = (uint)to,
+            EndedWell = endedWell,
+            Boot = Guid.NewGuid(),
+        });
+        _source.Check(new CheckOptions { Repair = true });
+        Fault fault = _source.Faults.Single();
+        Assert.That((fault.Kind, fault.IsMended), Is.EqualTo((FaultKind.RecordWrong, isMended)));
+        if (!isMended)
+            Assert.That(fault.Detail, Does.Contain("next mount"));
+        Assert.That(Record("a.zst").Epoch, Is.EqualTo(epoch));
+        Assert.That(Record("a.zst").LogicalBytes, Is.EqualTo(isMended ? 5000 : 4000));
+    }
+
+    private void ChangeState(Func<StateRecord, StateRecord> change)
+    {
+        byte[] bytes = File.ReadAllBytes($"{_source.Path}/.zstdfs/state");
+        change(StateRecord.Read(bytes)).Write(bytes);
+        File.WriteAllBytes($"{_source.Path}/.zstdfs/state", bytes);
+    }
+
     [TestCase("a", "b", false)]
     [TestCase("b", "a", true)]
     [TestCase("a", "a", false)]

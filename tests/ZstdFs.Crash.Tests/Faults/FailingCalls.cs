@@ -69,6 +69,8 @@ internal static unsafe class FailingCalls
         Errno.ENOMEM => 8,
         Errno.EINTR => 16,
         Errno.ESTALE => 32,
+        // Of a call that the file system does not know.
+        Errno.EINVAL => 64,
         _ => 1,
     };
 

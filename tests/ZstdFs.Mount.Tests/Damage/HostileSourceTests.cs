@@ -129,6 +129,8 @@ internal sealed class HostileSourceTests
             ("`state` is cut short", "truncate -s 33 .zstdfs/state", Refused),
             ("`state` has one byte flipped", "printf 'X' | dd of=.zstdfs/state bs=1 seek=40 conv=notrunc status=none", Refused),
             ("`state` is a symbolic link", "mv .zstdfs/state ../outside/state; ln -s ../../outside/state .zstdfs/state", MountsReadOnly),
+            ("`state` is gone, and a working copy is there that was never synchronised",
+                "rm .zstdfs/state; head -c 5000 /dev/urandom > .zstdfs/working/0010000000000001-1-1", Mounts),
             ("`working` is a symbolic link to a folder outside", "rm -rf .zstdfs/working; ln -s ../../outside .zstdfs/working", MountsReadOnly),
             ("`working` is gone", "rm -rf .zstdfs/working", Mounts),
             ("all of it is gone", "rm -rf .zstdfs", Mounts),
