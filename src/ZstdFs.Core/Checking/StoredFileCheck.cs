@@ -73,6 +73,8 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
         (FaultKind Kind, string Detail)? fault = state switch
         {
             RecordState.Damaged => (FaultKind.RecordDamaged, "its record (user.zstdfs) cannot be read"),
+            // utimensat(2) of an empty file leaves its record as it is.
+            RecordState.Stale when record.IsFresh && map.LogicalBytes == 0 => null,
             RecordState.Stale => (FaultKind.RecordStale, "its record is about another version: it was written or touched in the source"),
             RecordState.Current when record.LogicalBytes != map.LogicalBytes => (FaultKind.RecordWrong, $"its record says {record.LogicalBytes} bytes, its frames hold {map.LogicalBytes}"),
             RecordState.None when ForeignSize(file) is { } size && size != map.LogicalBytes => (FaultKind.ForeignSizeWrong, $"user.real_size says {size} bytes, its frames hold {map.LogicalBytes}"),

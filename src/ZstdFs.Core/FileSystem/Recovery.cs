@@ -47,6 +47,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         // Nothing is wrong with these files, so that no line names them.
         if (_redone.Count + _adopted > 0)
             _log.Information($"{_redone.Count} commits that were interrupted are finished, and {_adopted} files that were written before the last mount ended are being committed");
+        if (state.CopiesInLost > 0)
+            _log.Error($".zstdfs/state was gone: what was written to {state.CopiesInLost} files before the last mount ended may not be whole, and is kept in .zstdfs/lost");
         if (state.DiscardedCopies > 0)
             _log.Warning($"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
     }

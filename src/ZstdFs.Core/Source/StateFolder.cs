@@ -52,6 +52,9 @@ internal sealed class StateFolder : IDisposable
     /// <summary>Working copies of which the machine's end left parts, and which are gone.</summary>
     internal int DiscardedCopies { get; private set; }
 
+    /// <summary>Working copies of which nobody knows whether they are whole, because the state was gone.</summary>
+    internal int CopiesInLost { get; private set; }
+
     /// <summary>The source keeps extended attributes.</summary>
     internal bool KeepsRecords { get; private set; }
 
@@ -145,8 +148,12 @@ internal sealed class StateFolder : IDisposable
         if (result >= 0 && wasInterrupted)
             result = SynchronizeRemains();
         if (result >= 0 && cutEpoch is { } cut)
-            result = DiscardedCopies = isForgotten
-                ? WorkingRemains.SetAside(this) : WorkingRemains.RemoveUnsynchronized(Working, cut);
+        {
+            if (isForgotten)
+                result = CopiesInLost = WorkingRemains.SetAside(this);
+            else
+                result = DiscardedCopies = WorkingRemains.RemoveUnsynchronized(Working, cut);
+        }
         if (result >= 0)
             result = WriteState();
         if (result < 0)
