@@ -302,8 +302,8 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         // It took longer than the record said.
         if (isRecorded && ChangeWindow.IsOver(windowEnd))
             _ = WriteRecord(file, record, out windowEnd);
-        if (!isRecorded || services.State is { KeepsRecords: false } || services.Inspector.HasNoted(old))
-            services.Inspector.NoteReplaced(old, stat, content.Node.Id);
+        if (!isRecorded || services.State is { KeepsRecords: false } || services.Source.Numbers.Find(old) != 0)
+            services.Source.Numbers.NoteReplaced(old, stat, content.Node.Id);
         // fsync was answered from the working copy, which goes now: the name must be on disk before.
         if (content.Overlay.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
             services.Log.Warning($"{stored.ToString()}: its folder could not be synchronised ({(Errno)(-unsynced)})");

@@ -80,7 +80,7 @@ internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber
         // It may have found no room beside the users' attributes. The content is what counts: it is there by now.
         if (result == -(int)Errno.EOPNOTSUPP || RecordRoom.IsFull(result))
         {
-            services.Inspector.NoteReplaced(stat, stat, inodeNumber);
+            services.Source.Numbers.NoteReplaced(stat, stat, inodeNumber);
             if (services.State is { KeepsRecords: true } && (result = Mark(version, target, stat)) < 0)
                 return result;
         }

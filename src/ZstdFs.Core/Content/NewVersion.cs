@@ -101,7 +101,7 @@ internal sealed class NewVersion : IDisposable
     /// <summary>A link never replaces anything, so it takes another name first; one that a crash left is of no use.</summary>
     private int LinkTo(FileDescriptor parent, NativeName name)
     {
-        byte[] text = Encoding.ASCII.GetBytes($".zstdfs-commit-{_inodeNumber:x}\0");
+        byte[] text = [.. StoredName.PassingPrefix, .. Encoding.ASCII.GetBytes($"{_inodeNumber:x}\0")];
         var passing = new NativeName(text);
         int result = SystemCallsAt.Link(File, parent, passing);
         if (result == -(int)Errno.EEXIST)

@@ -54,16 +54,10 @@ internal sealed class StoredFileInspector(ContentServices services)
     private const int MostAttempts = 3;
 
     private readonly SourceDevices _devices = services.Source.Devices;
+    private readonly UnrecordedNumbers _numbers = services.Source.Numbers;
 
     // Two first lookups of one file must not give it two numbers; files that share a gate wait for each other's scan.
     private readonly Lock[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
-
-    // Numbers of files made or rewritten in a source that keeps no records, by what tells their stored files apart; they last as long as the mount.
-    private readonly ConcurrentDictionary<ulong, Noted> _unrecorded = new();
-    // Of these, the numbers that the source may give to another file by now.
-    private readonly ConcurrentDictionary<ulong, bool> _keptNumbers = new();
-
-    private readonly record struct Noted(ulong Number, Timestamp Birth);
 
     // Numbers of files of which an earlier mount left something uncommitted, by their stored files' inodes. Filled before this one serves.
     private readonly Dictionary<ulong, (StoredIdentity Stored, ulong Number)> _left = [];
@@ -135,7 +129,7 @@ internal sealed class StoredFileInspector(ContentServices services)
         services.Log.Error($"{SourcePath.Of(parent, stored)}: its length is not known, because it cannot be opened ({(Errno)error})", $"open: {error}", StoredIdentity.Of(stat).Version);
         bool isNumbered = record.InodeNumber != 0 && _devices.IsOf(record, stat);
         ulong number = isNumbered ? record.InodeNumber : NumberWithoutRecord(stat);
-        Timestamp birth = isNumbered && record.Birth != default ? record.Birth : BirthWithoutRecord(stat);
+        Timestamp birth = isNumbered && record.Birth != default ? record.Birth : _numbers.BirthOf(stat);
         facts = new StoredFacts(number, StoredFacts.UnknownBytes, IsFresh: false, IsOneFrame: false, birth);
         return 0;
     }
@@ -169,7 +163,7 @@ internal sealed class StoredFileInspector(ContentServices services)
                 return 0;
             }
             ulong number = hasRecord ? record.InodeNumber : NumberFor(stat);
-            Timestamp birth = hasRecord && record.Birth != default ? record.Birth : BirthWithoutRecord(stat);
+            Timestamp birth = hasRecord && record.Birth != default ? record.Birth : _numbers.BirthOf(stat);
             bool isFresh = hasRecord && MayBeLost(file, stat, record) && IsLost(file, stat);
             LogicalSize size = default;
             FrameDamage? damage = null;
@@ -236,30 +230,11 @@ internal sealed class StoredFileInspector(ContentServices services)
         return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : NumberWithoutRecord(stat);
     }
 
-    /// <summary>
-    /// The number of what has no record, whatever it is: the one that was noted, or the source's own, unless a file that
-    /// a commit has moved to another stored file keeps that.
-    /// </summary>
-    internal ulong NumberWithoutRecord(in Statx stat)
-    {
-        if (NotedNumber(stat) is > 0 and var number)
-            return number;
-        number = _devices.NumberOf(stat);
-        if (_keptNumbers.IsEmpty || !_keptNumbers.ContainsKey(number) || services.State is not { } state)
-            return number;
-        return _unrecorded.GetOrAdd(_devices.IdentityOf(stat),
-            static (_, found) => new Noted(found.State.AllocateInodeNumber(), found.Birth),
-            (State: state, Birth: stat.Birth.ToTimestamp())).Number;
-    }
+    /// <summary>The number of what has no record, whatever it is.</summary>
+    internal ulong NumberWithoutRecord(in Statx stat) =>
+        NotedNumber(stat) is > 0 and var number ? number : _numbers.Of(stat, services.State);
 
-    private ulong NotedNumber(in Statx stat) =>
-        !_unrecorded.IsEmpty && _unrecorded.TryGetValue(_devices.IdentityOf(stat), out Noted noted)
-            ? noted.Number : LeftNumber(stat);
-
-    /// <summary>When the logical file was made, of which a commit has replaced the stored file.</summary>
-    private Timestamp BirthWithoutRecord(in Statx stat) =>
-        _unrecorded.TryGetValue(_devices.IdentityOf(stat), out Noted noted) && noted.Birth != default
-            ? noted.Birth : stat.Birth.ToTimestamp();
+    private ulong NotedNumber(in Statx stat) => _numbers.Find(stat) is > 0 and var number ? number : LeftNumber(stat);
 
     /// <summary>
     /// No record could be written. Where that may pass (the disk is full, the file is immutable), the number that users
@@ -269,16 +244,9 @@ internal sealed class StoredFileInspector(ContentServices services)
     {
         ulong number = NumberWithoutRecord(stat);
         if ((Errno)(-error) is not (Errno.EACCES or Errno.EROFS or Errno.EOPNOTSUPP))
-            _ = _unrecorded.TryAdd(_devices.IdentityOf(stat), new Noted(number, stat.Birth.ToTimestamp()));
+            _numbers.Note(stat, number);
         return number;
     }
-
-    /// <summary>A file that was just made, and whose source keeps no records, has this number as long as the mount lasts.</summary>
-    internal void NoteNumber(in Statx stat, ulong number) =>
-        _unrecorded[_devices.IdentityOf(stat)] = new Noted(number, stat.Birth.ToTimestamp());
-
-    /// <summary>Its number is nowhere else.</summary>
-    internal bool HasNoted(in Statx stat) => _unrecorded.ContainsKey(_devices.IdentityOf(stat));
 
     /// <summary>An earlier mount left something that belongs to this version of a file.</summary>
     internal void NoteLeft(in StoredIdentity stored, ulong number) => _left[stored.InodeNumber] = (stored, number);
@@ -287,9 +255,6 @@ internal sealed class StoredFileInspector(ContentServices services)
     internal ulong LeftNumber(in Statx stat) =>
         _left.TryGetValue(stat.InodeNumber, out (StoredIdentity Stored, ulong Number) left) && left.Stored == StoredIdentity.Of(stat)
             ? left.Number : 0;
-
-    /// <summary>The last name of a stored file is gone, and the source may give its inode to another file.</summary>
-    internal void ForgetNumber(in Statx stat) => _unrecorded.TryRemove(_devices.IdentityOf(stat), out _);
 
     /// <summary>
     /// The inode number, and the change time, of a plain file: those in its record, which it keeps when it is converted. Where plain files are to be converted it gets a record now.
@@ -330,19 +295,6 @@ internal sealed class StoredFileInspector(ContentServices services)
                 (stat, change) = (written, new RecordedChange(shown, windowEnd, IsNew: true));
             return result == -(int)Errno.ENOENT ? result : 0;
         }
-    }
-
-    /// <summary>
-    /// The file keeps its number, and its birth, although the source keeps no records: a commit replaced its stored
-    /// file.
-    /// </summary>
-    internal void NoteReplaced(in Statx old, in Statx next, ulong number)
-    {
-        Timestamp birth = BirthWithoutRecord(old);
-        _unrecorded.TryRemove(_devices.IdentityOf(old), out _);
-        _unrecorded[_devices.IdentityOf(next)] = new Noted(number, birth);
-        if (!StateFolder.IsAllocated(number))
-            _keptNumbers[number] = true;
     }
 
     private LogicalSize FindSize(FileDescriptor file, in Statx stat, out bool isFinal, out FrameDamage? damage)

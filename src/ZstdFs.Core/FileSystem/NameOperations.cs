@@ -225,7 +225,7 @@ internal sealed class NameOperations(Volume volume)
         }
         if (result != -(int)Errno.EOPNOTSUPP)
             return Math.Min(result, 0);
-        volume.Services.Inspector.NoteNumber(stat, id);
+        volume.Source.Numbers.Note(stat, id);
         return 0;
     }
 

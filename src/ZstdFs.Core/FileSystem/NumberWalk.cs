@@ -25,6 +25,8 @@ internal sealed class NumberWalk(Volume volume)
 
     private SourceDevices Devices => volume.Source.Devices;
 
+    private UnrecordedNumbers Numbers => volume.Source.Numbers;
+
     /// <summary>The path of a file below the root, logical names with slashes between; null where there is none.</summary>
     internal byte[]? Find(ulong id)
     {
@@ -84,7 +86,7 @@ internal sealed class NumberWalk(Volume volume)
                 return !walk._isStopped;
             SizeRecord record = default;
             bool isNumbered = file.Stat.IsRegular && SourceTree.TryReadRecord(file.Folder.Descriptor, file.Name, out record) && walk.Devices.IsOf(record, file.Stat);
-            ulong number = isNumbered ? record.InodeNumber : walk.Devices.NumberOf(file.Stat);
+            ulong number = isNumbered ? record.InodeNumber : walk.Numbers.Of(file.Stat);
             Note(file.Folder, name, number);
             // Without a store that keeps the rest there is nothing to go on for.
             return !walk._isStopped && (store.KeepsAll || Found.Count < wanted.Count);
@@ -93,7 +95,7 @@ internal sealed class NumberWalk(Volume volume)
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
         {
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            Note(parent, StoredName.ToLogicalNode(name.Bytes, buffer), walk.Devices.NumberOf(stat));
+            Note(parent, StoredName.ToLogicalNode(name.Bytes, buffer), walk.Numbers.Of(stat));
             return true;
         }
 
@@ -102,7 +104,7 @@ internal sealed class NumberWalk(Volume volume)
         private void Note(SourceFolder folder, ReadOnlySpan<byte> name, ulong number)
         {
             if (store.KeepsAll)
-                store.Put(number, new InodePlace(folder.IsRoot ? NodeTable.RootId : walk.Devices.NumberOf(folder.Stat), [.. name, 0]));
+                store.Put(number, new InodePlace(folder.IsRoot ? NodeTable.RootId : walk.Numbers.Of(folder.Stat), [.. name, 0]));
             if (wanted.Contains(number))
                 Found.TryAdd(number, folder.IsRoot ? name.ToArray()
                     : [.. SourceNames.ToLogicalPath(folder.Path), (byte)'/', .. name]);

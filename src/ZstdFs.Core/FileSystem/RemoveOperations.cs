@@ -114,6 +114,6 @@ internal sealed class RemoveOperations(Volume volume)
     private void ForgetNumber(in Resolved removed)
     {
         if (removed.Kind == NodeKind.Directory || removed.Stat.LinkCount <= 1)
-            volume.Services.Inspector.ForgetNumber(removed.Stat);
+            volume.Source.Numbers.Forget(removed.Stat);
     }
 }

@@ -68,7 +68,7 @@ internal sealed class RenameOperations(Volume volume)
         if (result != 0)
             return result;
         if (replaces && !exchanges && (replaced.Kind == NodeKind.Directory || replaced.Stat.LinkCount <= 1))
-            volume.Services.Inspector.ForgetNumber(replaced.Stat);
+            volume.Source.Numbers.Forget(replaced.Stat);
         if (movedNode is null)
             CorrectLate(moved, oldParent, oldName, newParent, newName);
         if (replaces && replacedNode is null)

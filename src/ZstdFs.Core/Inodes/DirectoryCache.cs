@@ -76,7 +76,7 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
         // Behind the mount's back another folder may have been given the name.
         result = SystemCallsAt.Stat(descriptor, out Statx stat);
         source.Devices.Learn(descriptor, stat);
-        if (result < 0 || source.Devices.NumberOf(stat) != node.Id)
+        if (result < 0 || source.Numbers.Of(stat) != node.Id)
         {
             descriptor.Dispose();
             return result < 0 ? result : -(int)Errno.ESTALE;

@@ -24,6 +24,7 @@ internal sealed class SourceTree : IDisposable
         }
         RootStat = stat;
         Devices = new SourceDevices(stat);
+        Numbers = new UnrecordedNumbers(Devices);
         ReadOnly = readOnly || (SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0 && (statistics.Flags & StatFs.ReadOnly) != 0);
     }
 
@@ -35,6 +36,9 @@ internal sealed class SourceTree : IDisposable
 
     /// <summary>The file systems that it is made of.</summary>
     internal SourceDevices Devices { get; }
+
+    /// <summary>Inode numbers of what has no record.</summary>
+    internal UnrecordedNumbers Numbers { get; }
 
     /// <summary>For readings of its folders.</summary>
     internal FolderWatches Watches { get; } = new();

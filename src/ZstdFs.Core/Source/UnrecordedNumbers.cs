@@ -1,0 +1,68 @@
+using System.Collections.Concurrent;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>
+/// Inode numbers, and births, of what has no record to keep them: the source's own, as long as they tell files apart.
+/// A commit moves a file to another stored file; it keeps its number, which the source may give to another file then.
+/// What is noted here lasts as long as the mount.
+/// </summary>
+internal sealed class UnrecordedNumbers(SourceDevices devices)
+{
+    /// <param name="Number">What users see.</param>
+    /// <param name="Birth">When the logical file was made.</param>
+    /// <param name="StoredBirth">When what is in the source now was made: an inode that is used again has another.</param>
+    private readonly record struct Noted(ulong Number, Timestamp Birth, Timestamp StoredBirth);
+
+    // By what tells what is in the source apart.
+    private readonly ConcurrentDictionary<ulong, Noted> _noted = new();
+
+    // Numbers of the source's own that files keep although they are in other stored files by now.
+    private readonly ConcurrentDictionary<ulong, bool> _kept = new();
+
+    /// <summary>The number that was noted, or 0.</summary>
+    internal ulong Find(in Statx stat) => TryFind(stat, out Noted noted) ? noted.Number : 0;
+
+    /// <summary>The number that was noted, or the source's own.</summary>
+    internal ulong Of(in Statx stat) => Find(stat) is > 0 and var number ? number : devices.NumberOf(stat);
+
+    /// <summary>The same; one of the source's own that a file keeps is not given twice.</summary>
+    internal ulong Of(in Statx stat, StateFolder? state)
+    {
+        ulong number = Of(stat);
+        if (state is null || _kept.IsEmpty || !_kept.ContainsKey(number) || Find(stat) == number)
+            return number;
+        Timestamp birth = stat.Birth.ToTimestamp();
+        return _noted.GetOrAdd(devices.IdentityOf(stat),
+            static (_, found) => new Noted(found.State.AllocateInodeNumber(), found.Birth, found.Birth),
+            (State: state, Birth: birth)).Number;
+    }
+
+    internal Timestamp BirthOf(in Statx stat) =>
+        TryFind(stat, out Noted noted) && noted.Birth != default ? noted.Birth : stat.Birth.ToTimestamp();
+
+    /// <summary>What is in the source has this number from now on.</summary>
+    internal void Note(in Statx stat, ulong number) =>
+        _noted[devices.IdentityOf(stat)] = new Noted(number, stat.Birth.ToTimestamp(), stat.Birth.ToTimestamp());
+
+    /// <summary>A commit has put <paramref name="next"/> in the place of <paramref name="old"/>.</summary>
+    internal void NoteReplaced(in Statx old, in Statx next, ulong number)
+    {
+        Timestamp birth = BirthOf(old);
+        Forget(old);
+        _noted[devices.IdentityOf(next)] = new Noted(number, birth, next.Birth.ToTimestamp());
+        if (!StateFolder.IsAllocated(number))
+            _kept[number] = true;
+    }
+
+    /// <summary>What it was noted for is gone, and the source may give the inode to another file.</summary>
+    internal void Forget(in Statx stat) => _noted.TryRemove(devices.IdentityOf(stat), out _);
+
+    private bool TryFind(in Statx stat, out Noted noted)
+    {
+        noted = default;
+        return !_noted.IsEmpty && _noted.TryGetValue(devices.IdentityOf(stat), out noted)
+            && noted.StoredBirth == stat.Birth.ToTimestamp();
+    }
+}
