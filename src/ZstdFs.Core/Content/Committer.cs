@@ -184,7 +184,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
                 return node.HasUnknownName ? PublishWithoutName(content, version, map, out next) : 0;
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             int result = FindPublished(content, buffer, out Link link, out DescriptorLease parent, out Statx current);
-            if (result < 0)
+            if (result != 0)
                 return result;
             using (parent)
             {
@@ -206,7 +206,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
 
     /// <summary>
     /// The name under which the content's stored file is. Of several names, another program may have taken some in the
-    /// source. The caller holds the node's gate.
+    /// source. 0, and the folder open; else <see cref="Refused"/> or −errno. The caller holds the node's gate.
     /// </summary>
     private int FindPublished(
         FileContent content, Span<byte> buffer, out Link link, out DescriptorLease parent, out Statx current)
