@@ -154,6 +154,8 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
                 content.Change.Abandon();
                 return result;
             }
+            // A lookup after the publication asks the frames.
+            services.Inspector.EndRewrite(old.InodeNumber);
             content.NotePublished(stat);
             content.Change.End(change, stat.ChangeTime.ToTimestamp(), windowEnd);
             next = content.Base.Rewritten(stat, map!, hasHoles);

@@ -24,6 +24,9 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal SourceTree Source { get; } = source;
     internal StateFolder? State { get; } = state;
 
+    /// <summary>What is known of the mounts before this one; null where that is nothing.</summary>
+    internal EarlierMounts? Earlier { get; } = state?.Earlier ?? EarlierMounts.Read(source);
+
     /// <summary>Longest logical name, in bytes: the longest of all need an attribute beside them.</summary>
     internal int LongestName => State is { KeepsRecords: false } ? StoredName.MaxLogicalBytes
         : StoredName.MaxStoredBytes;

@@ -140,7 +140,7 @@ internal sealed class StoredFileInspector(ContentServices services)
         facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles, IsFromRecord = true, IsOnDisk = services.State is { } state && record.Epoch != state.Epoch, Change = RecordedChange.Of(record, stat) };
         // What is longer than an empty file's frame holds something although its record says fresh: the frames tell what.
         bool isAsItWasMade = !record.IsFresh || stat.Size == services.EmptyFrame.Length;
-        return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat) && services.State?.IsSuspect(record.Epoch) != true;
+        return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat) && !(services.State is not null && IsSuspect(record));
     }
 
     private int InspectFrames(FileDescriptor file, NativeName name, ref Statx known, out StoredFacts facts, int attempt = 0)
@@ -164,7 +164,7 @@ internal sealed class StoredFileInspector(ContentServices services)
             }
             ulong number = hasRecord ? record.InodeNumber : NumberFor(stat);
             Timestamp birth = hasRecord && record.Birth != default ? record.Birth : _numbers.BirthOf(stat);
-            bool isFresh = hasRecord && MayBeLost(file, stat, record) && IsLost(file, stat);
+            bool isInUse = false, isFresh = hasRecord && MayBeLost(file, stat, record, out isInUse) && IsLost(file, stat);
             LogicalSize size = default;
             FrameDamage? damage = null;
             bool isFinal = true;
@@ -175,12 +175,14 @@ internal sealed class StoredFileInspector(ContentServices services)
                 return InspectFrames(file, name, ref known, out facts, attempt + 1);
             if (damage is not null)
                 Report(file, name, stat, damage);
-            // A suspect file that was looked at is one no more.
-            uint epoch = hasRecord && services.State?.IsSuspect(record.Epoch) != true ? record.Epoch : 0;
+            // What was written by the mount of the record is as durable as before, where this is still that. A suspect
+            // file that was looked at is one no more.
+            bool isSameContent = hasRecord && record.StoredBytes == stat.Size;
+            uint epoch = isSameContent && (isInUse || !IsSuspect(record)) ? record.Epoch : 0;
             if (isFresh)
             {
                 services.Log.Warning($"{name.ToString()}: its first content was never completed; it is empty");
-                bool isMade = LostContent.MakeEmpty(file, services.EmptyFrame.Span, ref stat);
+                bool isMade = services.State is not null && LostContent.MakeEmpty(file, services.EmptyFrame.Span, ref stat);
                 epoch = isMade ? services.State!.Epoch : record.Epoch;
                 known = stat;
             }
@@ -341,21 +343,25 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// nothing has written to the file since, and nothing is about to. What another program has put in the file's place
     /// is damaged where it cannot be decoded, and stays as it is.
     /// </summary>
-    private bool MayBeLost(FileDescriptor file, in Statx stat, in SizeRecord record)
+    private bool MayBeLost(FileDescriptor file, in Statx stat, in SizeRecord record, out bool isInUse)
     {
-        if (services.State is not { } state || !state.WasInterrupted(record.Epoch)
+        isInUse = false;
+        if (services.Earlier is not { } earlier || !earlier.WasInterrupted(record.Epoch)
             || stat.Size > FrameEncoder.BoundBytes(FileSystemOptions.MaxFrameBytes)
-            || stat.ModifyTime.ToTimestamp() > state.Began && !record.IsOfTime(stat))
+            || stat.ModifyTime.ToTimestamp() > earlier.Began && !record.IsOfTime(stat))
         {
             return false;
         }
-        if (!record.IsFresh && !(state.IsSuspect(record.Epoch) && LostContent.IsIn(file, stat, record)))
+        if (!record.IsFresh && !(IsSuspect(record) && LostContent.IsIn(file, stat, record)))
             return false;
-        int lease = FileLease.TryTake(file);
-        if (lease >= 0)
+        int lease = services.Source.HasLeases ? FileLease.TryTake(file) : 0;
+        isInUse = lease == -(int)Errno.EAGAIN;
+        if (services.Source.HasLeases && lease >= 0)
             _ = FileLease.Release(file);
-        return lease != -(int)Errno.EAGAIN;
+        return !isInUse;
     }
+
+    private bool IsSuspect(in SizeRecord record) => services.Earlier?.IsSuspect(record.Epoch) == true;
 
     /// <summary>
     /// Whether some frame does not decode to what its checksum says. What cannot be decoded for another reason, such as a disk that refuses to read, is not lost: nothing

@@ -10,10 +10,6 @@ namespace ZstdFs.Core.Conversion;
 internal abstract class SwapContent(SourceTree source, RateLimit rate)
 {
     private const ulong Immutable = 0x10, AppendOnly = 0x20; // STATX_ATTR_*
-    private const long NfsMagic = 0x6969;
-
-    // Some file systems answer a lease with EAGAIN whoever has the file open.
-    private readonly bool _hasLeases = SystemCallsFile.StatFileSystem(source.Root, out StatFs statistics) < 0 || statistics.Type != NfsMagic;
 
     private volatile bool _wentWithoutLease;
 
@@ -66,7 +62,7 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     /// </summary>
     private bool TakeLease(FileDescriptor file, uint owner)
     {
-        int result = _hasLeases ? FileLease.TryTake(file, owner) : -(int)Errno.EINVAL;
+        int result = source.HasLeases ? FileLease.TryTake(file, owner) : -(int)Errno.EINVAL;
         if (result == -(int)Errno.EAGAIN)
             throw new FileLeftException(LeftReason.OpenForWriting);
         if (result >= 0)

@@ -164,7 +164,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return result;
         if (content is { HasWorkingCopy: true } && SetUncommittedTime(place, content, before, access, modify, out result))
             return result;
-        bool keepsRecord = content is not { IsDirty: true } && place.TryReadRecord(out record) && !record.IsFresh && record.Describes(before);
+        bool keepsRecord = content is not { IsDirty: true } && place.TryReadRecord(out record) && record.Describes(before);
         result = place.SetTimes(access, modify);
         if (result < 0)
             return result;
@@ -393,7 +393,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return 0;
         }
         if (node.KnownLinks > 1)
-            return LocateName(node, out place);
+            return LocateName(node, content, out place);
         int result = volume.Directories.Rent(link?.Parent ?? node, out DescriptorLease folder);
         if (result >= 0)
             place = new AttributePlace(folder, link, node.Kind);
@@ -402,9 +402,9 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
 
     /// <summary>
     /// Of a file with several names, one that still leads to it: another program may have taken some of them in the
-    /// source, or put other files under them.
+    /// source. Where another file is under one, the caller may mean that: at ESTALE the kernel looks its name up again.
     /// </summary>
-    private int LocateName(Node node, out AttributePlace place)
+    private int LocateName(Node node, FileContent? content, out AttributePlace place)
     {
         place = default;
         for (int left = node.KnownLinks; node.AnyLink is { } link; left--)
@@ -422,9 +422,13 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             folder.Dispose();
             if (result < 0 && result != -(int)Errno.ENOENT)
                 return result;
-            if (left <= 1 || !node.TryPreferNext(link))
+            bool isAnother = result >= 0;
+            if (!node.TryPreferNext(link) || left <= 1 || isAnother)
                 break;
         }
-        return -(int)Errno.ESTALE;
+        if (content is null || !content.TryRentStored(hasName: true, out DescriptorLease open))
+            return -(int)Errno.ESTALE;
+        place = new AttributePlace(open);
+        return 0;
     }
 }

@@ -26,10 +26,8 @@ internal sealed class FileOpener(Volume volume)
         if (access != OpenAccess.Read && volume.IsReadOnly)
             return -(int)Errno.EROFS;
         int result = -(int)Errno.ESTALE;
-        // A rename may move the node between reading its name and using it: then it has another name by now. Where
-        // another program took the name in the source, a hard link has others.
-        int attempts = MostAttempts + node.KnownLinks;
-        for (int attempt = 0; attempt < attempts && node.AnyLink is { } link; attempt++)
+        // A rename may move the node between reading its name and using it: then it has another name by now.
+        for (int attempt = 0; attempt < MostAttempts && node.AnyLink is { } link; attempt++)
         {
             result = node.Kind switch
             {
@@ -40,8 +38,10 @@ internal sealed class FileOpener(Volume volume)
             // ESTALE: another file has the name by now. Either it is this node's no more, or the kernel must look it up again.
             if (result is not (-(int)Errno.ENOENT or -(int)Errno.ESTALE))
                 return result;
-            if (node.AnyLink == link && !node.TryPreferNext(link) && result == -(int)Errno.ESTALE)
-                return result;
+            // The kernel looks its name up again, and comes back with the file that has it, or with a name that is preferred
+            // from then on. Another name taken here could be that of a file which the caller does not mean.
+            if (node.AnyLink == link && (node.TryPreferNext(link) || result == -(int)Errno.ESTALE))
+                return -(int)Errno.ESTALE;
         }
         return OpenNameless(node, access, out handle) is < 0 and var failed ? (result == -(int)Errno.ENOENT ? failed : result) : 0;
     }

@@ -10,6 +10,7 @@ internal sealed class SourceTree : IDisposable
 {
     /// <summary>A record's window may be over before it is written; where it always is, the change time moves.</summary>
     private const int MostAttempts = 4;
+    private const long NfsMagic = 0x6969;
 
     private const ulong Beneath = ResolveFlags.Beneath | ResolveFlags.NoSymlinks | ResolveFlags.NoMagicLinks;
 
@@ -25,7 +26,9 @@ internal sealed class SourceTree : IDisposable
         RootStat = stat;
         Devices = new SourceDevices(stat);
         Numbers = new UnrecordedNumbers(Devices);
-        ReadOnly = readOnly || (SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0 && (statistics.Flags & StatFs.ReadOnly) != 0);
+        bool isKnown = SystemCallsFile.StatFileSystem(root, out StatFs statistics) >= 0;
+        HasLeases = !isKnown || statistics.Type != NfsMagic;
+        ReadOnly = readOnly || isKnown && (statistics.Flags & StatFs.ReadOnly) != 0;
     }
 
     /// <summary>The source's root folder.</summary>
@@ -36,6 +39,11 @@ internal sealed class SourceTree : IDisposable
 
     /// <summary>The file systems that it is made of.</summary>
     internal SourceDevices Devices { get; }
+
+    /// <summary>
+    /// The file system tells by leases who has a file open. NFS answers EAGAIN whoever has.
+    /// </summary>
+    internal bool HasLeases { get; }
 
     /// <summary>Inode numbers of what has no record.</summary>
     internal UnrecordedNumbers Numbers { get; }

@@ -64,15 +64,8 @@ internal sealed class StateFolder : IDisposable
     /// </summary>
     internal bool WorkingCopiesSurvive { get; private set; }
 
-    /// <summary>A record with this epoch was written before a crash of the machine, and its content perhaps not.</summary>
-    internal bool IsSuspect(uint epoch) => epoch != 0 && epoch >= _record.SuspectFrom && epoch <= _record.SuspectTo;
-
-    /// <summary>A daemon that wrote records with this epoch may have died while it wrote a new file's first content.</summary>
-    internal bool WasInterrupted(uint epoch) =>
-        epoch != 0 && epoch >= _record.InterruptedFrom && epoch <= _record.InterruptedTo || IsSuspect(epoch);
-
-    /// <summary>When this mount began, by the clock that the source's file system stamps its files with.</summary>
-    internal Timestamp Began { get; private set; }
+    /// <summary>What is known of the mounts before this one.</summary>
+    internal EarlierMounts Earlier { get; private set; } = null!;
 
     /// <summary>Whether the number is one that an allocator gave: above any that a file system gives.</summary>
     internal static bool IsAllocated(ulong inodeNumber) => inodeNumber is >= FirstInodeNumber and < FirstInodeNumber << 1;
@@ -159,7 +152,7 @@ internal sealed class StateFolder : IDisposable
         if (result < 0)
             return result;
         result = SystemCallsAt.Stat(_file, out Statx written);
-        Began = written.ModifyTime.ToTimestamp();
+        Earlier = new EarlierMounts(_record, written.ModifyTime.ToTimestamp());
         return result;
     }
 

@@ -31,11 +31,13 @@ internal sealed class UnrecordedNumbers(SourceDevices devices)
     internal ulong Of(in Statx stat, StateFolder? state)
     {
         ulong number = Of(stat);
-        if (state is null || _kept.IsEmpty || !_kept.ContainsKey(number) || Find(stat) == number)
+        if (state is null || !_kept.ContainsKey(number) || Find(stat) == number)
             return number;
         Timestamp birth = stat.Birth.ToTimestamp();
-        return _noted.GetOrAdd(devices.IdentityOf(stat),
+        return _noted.AddOrUpdate(devices.IdentityOf(stat),
             static (_, found) => new Noted(found.State.AllocateInodeNumber(), found.Birth, found.Birth),
+            static (_, earlier, found) => earlier.StoredBirth == found.Birth
+                ? earlier : new Noted(found.State.AllocateInodeNumber(), found.Birth, found.Birth),
             (State: state, Birth: birth)).Number;
     }
 
@@ -59,10 +61,6 @@ internal sealed class UnrecordedNumbers(SourceDevices devices)
     /// <summary>What it was noted for is gone, and the source may give the inode to another file.</summary>
     internal void Forget(in Statx stat) => _noted.TryRemove(devices.IdentityOf(stat), out _);
 
-    private bool TryFind(in Statx stat, out Noted noted)
-    {
-        noted = default;
-        return !_noted.IsEmpty && _noted.TryGetValue(devices.IdentityOf(stat), out noted)
-            && noted.StoredBirth == stat.Birth.ToTimestamp();
-    }
+    private bool TryFind(in Statx stat, out Noted noted) =>
+        _noted.TryGetValue(devices.IdentityOf(stat), out noted) && noted.StoredBirth == stat.Birth.ToTimestamp();
 }

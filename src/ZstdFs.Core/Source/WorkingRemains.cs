@@ -76,7 +76,7 @@ internal static class WorkingRemains
     {
         byte[] terminated = name.Terminated();
         var native = new NativeName(terminated);
-        return SystemCallsAt.Rename(working, native, lost, native, RenameFlags.NoReplace);
+        return SystemCallsAt.Rename(working, native, lost, native, 0);
     }
 
     /// <summary>A power cut may have left any part of the working copy with this name.</summary>

@@ -49,6 +49,22 @@ internal sealed class LinksInTheSourceTests
         Assert.That(Directory.Exists($"{_folder.Source}/.zstdfs/lost"), Is.False, () => _folder.Log);
     }
 
+    /// <summary>Long before the kernel would look the names up again by itself.</summary>
+    [Test]
+    public void ReplacedName_IsOpenedAsWhatItIsAtOnce([Values("f", "g")] string seenLast)
+    {
+        _folder.Dispose();
+        _folder = MountedFolder.Create(
+            new MountSetup { Options = ["--cache-timeout=60"] },
+            source => Shell.Get($"cd '{source}'; seq 100 | zstd -q > f.zst; ln f.zst g.zst"));
+        InMount($"stat f g {seenLast} > /dev/null");
+        InSource("seq 7 | zstd -q > t; mv t f.zst");
+        InMount("cmp f <(seq 7); cmp g <(seq 100); echo x >> f; echo y >> g; cmp f <(seq 7; echo x); cmp g <(seq 100; echo y)");
+        InMount("truncate -s 0 f; cmp g <(seq 100; echo y); chmod 600 f; [ $(stat -c %a g) = 644 ]");
+        InSource("rm g.zst");
+        Assert.That(Shell.Run($"cat '{_folder.Mount}/g'").Error, Does.Contain("No such file"));
+    }
+
     /// <summary>A snapshot of hard links outside of the source makes every file one with several links.</summary>
     [Test]
     public void RenamedInTheSource_TheNewNameIsRead()

@@ -1,0 +1,54 @@
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Source;
+
+/// <summary>
+/// What <c>.zstdfs/state</c> tells of the mounts before this one, by their numbers: which of them wrote what the disk may
+/// not have, and which may have died in the middle of writing it.
+/// </summary>
+internal sealed class EarlierMounts(in StateRecord record, Timestamp began)
+{
+    private readonly StateRecord _record = record;
+
+    /// <summary>When this mount began, by the clock that the source's file system stamps its files with.</summary>
+    internal Timestamp Began => began;
+
+    /// <summary>A record with this epoch was written before a crash of the machine, and its content perhaps not.</summary>
+    internal bool IsSuspect(uint epoch) => epoch != 0 && epoch >= _record.SuspectFrom && epoch <= _record.SuspectTo;
+
+    /// <summary>A daemon that wrote records with this epoch may have died while it wrote a new file's first content.</summary>
+    internal bool WasInterrupted(uint epoch) =>
+        epoch != 0 && epoch >= _record.InterruptedFrom && epoch <= _record.InterruptedTo || IsSuspect(epoch);
+
+    /// <summary>For a mount that does not write to the source. Null where there is no state that can be read.</summary>
+    internal static EarlierMounts? Read(SourceTree source)
+    {
+        if (source.OpenListing(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
+            return null;
+        using (folder)
+        {
+            var name = new NativeName("state\0"u8);
+            if (SystemCallsAt.Open(folder, name, OpenFlags.ReadOnly, 0, out FileDescriptor file) < 0)
+                return null;
+            using (file)
+            {
+                Span<byte> bytes = stackalloc byte[StateRecord.Bytes];
+                int length = SystemCallsFile.Read(file, 0, bytes);
+                if (length <= 0 || !bytes[..length].ContainsAnyExcept((byte)0) || BootId.TryRead(out Guid boot) < 0)
+                    return null;
+                try
+                {
+                    StateRecord record = StateRecord.Read(bytes[..length]);
+                    // A mount that lives has noted those before it already, and goes on with its own files.
+                    if (!LockHolder.IsHeld(folder, new NativeName("lock\0"u8)))
+                        record.BeginEpoch(boot);
+                    return new EarlierMounts(record, Timestamp.Now());
+                }
+                catch (SourceException)
+                {
+                    return null;
+                }
+            }
+        }
+    }
+}
