@@ -26,6 +26,9 @@ internal sealed class FileOpener(Volume volume)
         if (access != OpenAccess.Read && volume.IsReadOnly)
             return -(int)Errno.EROFS;
         int result = -(int)Errno.ESTALE;
+        // The kernel does not say by which name it comes. Told so, it looks that up again.
+        if (node.KnownLinks > 1 && ForgetLostNames(node))
+            return result;
         // A rename may move the node between reading its name and using it: then it has another name by now.
         for (int attempt = 0; attempt < MostAttempts && node.AnyLink is { } link; attempt++)
         {
@@ -44,6 +47,62 @@ internal sealed class FileOpener(Volume volume)
                 return -(int)Errno.ESTALE;
         }
         return OpenNameless(node, access, out handle) is < 0 and var failed ? (result == -(int)Errno.ENOENT ? failed : result) : 0;
+    }
+
+    /// <summary>
+    /// Another program may have taken some of the file's names in the source, or put other files under them: these are
+    /// forgotten. True where there were any.
+    /// </summary>
+    private bool ForgetLostNames(Node node)
+    {
+        lock (node.LinksGate)
+        {
+            (ulong Inode, ulong Device) first = default;
+            bool areOne = true;
+            for (int i = 0; areOne && node.LinkAt(i) is { } link; i++)
+            {
+                areOne = TryFind(link, node.Kind, out (ulong, ulong) stored) && (i == 0 || stored == first);
+                first = stored;
+            }
+            if (areOne)
+                return false;
+            int known = node.KnownLinks;
+            for (int i = known - 1; i >= 0 && node.KnownLinks > 1; i--)
+            {
+                if (node.LinkAt(i) is { } link && !LeadsTo(link, node))
+                    volume.Nodes.RemoveLink(node, link.Parent, link.Bytes);
+            }
+            return node.KnownLinks < known;
+        }
+    }
+
+    private bool TryFind(Link link, NodeKind kind, out (ulong Inode, ulong Device) stored)
+    {
+        stored = default;
+        if (volume.Directories.Rent(link.Parent, out DescriptorLease lease) < 0)
+            return false;
+        using (lease)
+        {
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            NativeName name = link.Find(lease.Descriptor, kind, buffer);
+            if (SystemCallsAt.Stat(lease.Descriptor, name, out Statx stat) < 0)
+                return false;
+            stored = (stat.InodeNumber, stat.Device);
+            return true;
+        }
+    }
+
+    /// <summary>Also where that cannot be found out at this moment.</summary>
+    private bool LeadsTo(Link link, Node node)
+    {
+        if (volume.Directories.Rent(link.Parent, out DescriptorLease lease) < 0)
+            return true;
+        using (lease)
+        {
+            bool isRoots = link.Parent == volume.Nodes.Root;
+            int result = volume.Resolver.Resolve(lease.Descriptor, isRoots, link.Bytes, out Resolved resolved);
+            return result >= 0 ? resolved.Id == node.Id : result != -(int)Errno.ENOENT;
+        }
     }
 
     /// <summary>Unlinked meanwhile, or still open elsewhere: /proc/PID/fd leads here.</summary>

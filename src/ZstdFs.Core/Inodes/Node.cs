@@ -257,6 +257,10 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// <summary>How many names are known.</summary>
     internal int KnownLinks => AnyLink is null ? 0 : 1 + (Others?.Count ?? 0);
 
+    /// <summary>One known name after the other; null behind the last. The caller holds <see cref="LinksGate"/>.</summary>
+    internal Link? LinkAt(int index) =>
+        index == 0 ? _first : Others is { } others && index <= others.Count ? others[index - 1] : null;
+
     /// <summary>
     /// A name that is known comes first from now on. False where it is not known. The caller holds
     /// <see cref="LinksGate"/>.
