@@ -48,9 +48,11 @@ public static class MountTable
     }
 
     /// <summary>The topmost mount whose root is exactly <paramref name="path"/>, an absolute path without symlinks; null where none is.</summary>
-    public static MountEntry? Find(ReadOnlySpan<byte> path)
+    public static MountEntry? Find(ReadOnlySpan<byte> path) => Find(Read(), path);
+
+    /// <summary>The same in a table that was read before.</summary>
+    public static MountEntry? Find(IReadOnlyList<MountEntry> mounts, ReadOnlySpan<byte> path)
     {
-        IReadOnlyList<MountEntry> mounts = Read();
         for (int i = mounts.Count - 1; i >= 0; i--)
         {
             if (mounts[i].MountPoint.Span.SequenceEqual(path))

@@ -65,19 +65,40 @@ internal sealed class EndingSignals : IDisposable
 
     private void Unmount()
     {
-        if (MountTable.Find(_path)?.Device != _device)
+        if (FindPath(out bool isCovered) is not { } path)
         {
-            _log.Warning("asked to end, but another mount lies on this one: unmount that one, then this one");
+            if (isCovered)
+                _log.Warning("asked to end, but another mount lies on this one: unmount that one, then this one");
+            else
+                _log.Information("asked to end, and out of sight already: it ends when its last user has gone");
             return;
         }
-        int result = MountRemoval.Unmount(_path, detach: false);
+        int result = MountRemoval.Unmount(path, detach: false);
         if (result == -(int)Errno.EBUSY)
         {
-            _log.Information($"asked to end, but '{NativeText.Decode(_path)}' is in use: it is out of sight now, and ends when its last user has gone");
-            result = MountRemoval.Unmount(_path, detach: true);
+            _log.Information($"asked to end, but '{NativeText.Decode(path)}' is in use: it is out of sight now, and ends when its last user has gone");
+            result = MountRemoval.Unmount(path, detach: true);
         }
         _unmounted = result >= 0;
         if (result < 0)
-            _log.Error($"asked to end, but '{NativeText.Decode(_path)}' cannot be unmounted ({(Errno)(-result)})");
+            _log.Error($"asked to end, but '{NativeText.Decode(path)}' cannot be unmounted ({(Errno)(-result)})");
+    }
+
+    /// <summary>Where the mount is now: a folder above it may have been renamed since. Null where nothing leads to it.</summary>
+    private byte[]? FindPath(out bool isCovered)
+    {
+        isCovered = false;
+        IReadOnlyList<MountEntry> mounts = MountTable.Read();
+        if (MountTable.Find(mounts, _path)?.Device == _device)
+            return _path;
+        foreach (MountEntry mount in mounts)
+        {
+            if (mount.Device != _device || !mount.FileSystemType.StartsWith("fuse", StringComparison.Ordinal))
+                continue;
+            if (MountTable.Find(mounts, mount.MountPoint.Span)?.Device == _device)
+                return mount.MountPoint.ToArray();
+            isCovered = true;
+        }
+        return null;
     }
 }

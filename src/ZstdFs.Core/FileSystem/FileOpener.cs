@@ -119,10 +119,21 @@ internal sealed class FileOpener(Volume volume)
         {
             if (node.Nameless is null || node.AnyLink is not null)
                 return -(int)Errno.ESTALE;
-            int result = SystemCallsAt.Reopen(node.Nameless, OpenFlags.ReadOnly, out FileDescriptor stored);
+            if (node.Kind is not (NodeKind.Stored or NodeKind.Plain))
+                return -(int)Errno.EOPNOTSUPP;
+            bool isPlain = node.Kind == NodeKind.Plain;
+            int result = isPlain && access != OpenAccess.Read
+                ? SourceTree.ReopenWrite(node.Nameless, out FileDescriptor stored)
+                : SystemCallsAt.Reopen(node.Nameless, OpenFlags.ReadOnly | OpenFlags.NonBlocking, out stored);
             if (result < 0)
                 return result;
             _ = SystemCallsFile.KeepAccessTime(stored);
+            if (isPlain)
+            {
+                node.PlainHandles++;
+                handle = new OpenPlainFile(node, stored, access != OpenAccess.Read);
+                return 0;
+            }
             Statx stat = default;
             StoredFacts facts = default;
             result = SystemCallsAt.Stat(stored, out stat);

@@ -10,6 +10,9 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
 {
     private const int CopyBytes = 1024 * 1024;
 
+    // What one request copies: its caller cannot be interrupted before the answer. Frames are taken over undecoded.
+    private const long MostCopiedBytes = 64L * 1024 * 1024, MostTakenBytes = 1024L * 1024 * 1024;
+
     private readonly HandleTable<OpenHandle> _handles = new();
     private readonly FileOpener _opener = new(volume);
 
@@ -344,7 +347,10 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         }
     }
 
-    /// <summary>copy_file_range(2) within the mount: no page of it goes through the kernel's cache.</summary>
+    /// <summary>
+    /// copy_file_range(2) within the mount: no page of it goes through the kernel's cache. A long copy ends early, and
+    /// its caller asks for the rest.
+    /// </summary>
     internal long Copy(ulong handleIn, long offsetIn, ulong handleOut, long offsetOut, long length, in Writer writer)
     {
         if (_handles.Find(handleIn) is not OpenFile from || _handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
@@ -354,10 +360,11 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         if (volume.AccessTimes.NoteRead(from))
             volume.InvalidateAttributes(from.Content.Node.Id);
         volume.Privileges.Drop(to.Content, writer);
-        long taken = TakeFrames(from.Content, offsetIn, to.Content, offsetOut, length);
+        long taken = TakeFrames(from.Content, offsetIn, to.Content, offsetOut, Math.Min(length, MostTakenBytes));
         // A short count makes the caller ask for the rest.
         if (taken != 0)
             return taken;
+        length = Math.Min(length, MostCopiedBytes);
         byte[] buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(CopyBytes);
         try
         {

@@ -104,6 +104,30 @@ internal sealed class NameChanges(Volume volume)
             : SystemCallsAt.Unlink(directory, inSource);
     }
 
+    /// <summary>
+    /// What commits that a crash interrupted have left in a folder, which its users do not see. No commit is in the
+    /// middle of it: that takes the folder's gate, too. True where something went.
+    /// </summary>
+    internal bool RemoveLeftovers(Node folder, FileDescriptor descriptor)
+    {
+        if (volume.Source.OpenListing(descriptor, new NativeName(".\0"u8), out FileDescriptor listing) < 0)
+            return false;
+        bool any = false;
+        using (listing)
+        {
+            if (DirectoryListing.Read(listing, volume.Source.Watches, out DirectoryListing entries) < 0)
+                return false;
+            for (int i = 0; i < entries.Count; i++)
+            {
+                if (!StoredName.IsPassing(entries.Name(i).Bytes))
+                    continue;
+                lock (volume.FolderGates[folder])
+                    any |= SystemCallsAt.Unlink(listing, entries.Name(i)) >= 0;
+            }
+        }
+        return any;
+    }
+
     /// <summary>Under the node's gate this stays so.</summary>
     internal static bool IsConverted(Node? node, in Resolved resolved) =>
         (node?.Kind, resolved.Kind) is (NodeKind.Stored, NodeKind.Plain) or (NodeKind.Plain, NodeKind.Stored);

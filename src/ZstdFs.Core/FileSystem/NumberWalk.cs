@@ -13,13 +13,12 @@ internal sealed class NumberWalk(Volume volume)
 {
     private const int Pause = 10, MostAbsent = 10_000;
 
-    private readonly Lock _wantedGate = new(); // guards _wanted; taken inside _walking too
-    private HashSet<ulong> _wanted = [];
+    private readonly Lock _wantedGate = new(); // guards _next and what it wants; taken inside _walking too
+    private Batch _next = new();
 
     // Guards what follows; held for a whole walk, and only by those who wait for one.
     private readonly Lock _walking = new();
     private readonly Dictionary<ulong, long> _absentUntil = [];
-    private Dictionary<ulong, byte[]> _found = [];
 
     private volatile bool _isStopped;
 
@@ -30,26 +29,31 @@ internal sealed class NumberWalk(Volume volume)
     /// <summary>The path of a file below the root, logical names with slashes between; null where there is none.</summary>
     internal byte[]? Find(ulong id)
     {
+        Batch batch;
         lock (_wantedGate)
-            _wanted.Add(id);
+        {
+            batch = _next;
+            batch.Wanted.Add(id);
+        }
         lock (_walking)
         {
-            bool waits;
-            HashSet<ulong> wanted = [];
-            lock (_wantedGate)
+            if (!batch.IsDone)
             {
-                waits = _wanted.Contains(id);
-                if (waits && IsKnownAbsent(id))
+                lock (_wantedGate)
                 {
-                    _wanted.Remove(id);
-                    return null;
+                    if (IsKnownAbsent(id))
+                    {
+                        batch.Wanted.Remove(id);
+                        return null;
+                    }
+                    // Another that asked for the same may have taken it out.
+                    batch.Wanted.Add(id);
+                    _next = new Batch();
                 }
-                if (waits)
-                    (wanted, _wanted) = (_wanted, wanted);
+                Walk(batch);
             }
-            if (waits)
-                Walk(wanted);
-            return _found.GetValueOrDefault(id);
+            // Others may have walked since for those who came later.
+            return batch.Found.GetValueOrDefault(id);
         }
     }
 
@@ -57,27 +61,36 @@ internal sealed class NumberWalk(Volume volume)
 
     private bool IsKnownAbsent(ulong id) => _isStopped || _absentUntil.TryGetValue(id, out long until) && Stopwatch.GetTimestamp() < until;
 
-    private void Walk(HashSet<ulong> wanted)
+    private void Walk(Batch batch)
     {
         long begun = Stopwatch.GetTimestamp();
-        var visitor = new Visitor(this, volume.Inodes, wanted);
         var root = new SourceFolder(volume.Source.Root, [], volume.Source.RootStat, ownsDescriptor: false);
-        new TreeWalk(volume.Source, visitor, oneFileSystem: false).Run(root);
-        _found = visitor.Found;
+        new TreeWalk(volume.Source, new Visitor(this, volume.Inodes, batch), oneFileSystem: false).Run(root);
         long ended = Stopwatch.GetTimestamp();
         if (_absentUntil.Count > MostAbsent)
             _absentUntil.Clear();
-        foreach (ulong id in wanted)
+        foreach (ulong id in batch.Wanted)
         {
-            if (!_found.ContainsKey(id))
+            if (!batch.Found.ContainsKey(id))
                 _absentUntil[id] = ended + (ended - begun) * Pause;
         }
+        // Not where it fails: the next who waits tries again.
+        batch.IsDone = true;
     }
 
-    private sealed class Visitor(NumberWalk walk, IInodeStore store, HashSet<ulong> wanted) : ITreeVisitor
+    /// <summary>Those who are answered by one walk.</summary>
+    private sealed class Batch
     {
+        /// <summary>Nobody adds to it once its walk has begun.</summary>
+        internal HashSet<ulong> Wanted { get; } = [];
+
         internal Dictionary<ulong, byte[]> Found { get; } = [];
 
+        internal bool IsDone { get; set; }
+    }
+
+    private sealed class Visitor(NumberWalk walk, IInodeStore store, Batch batch) : ITreeVisitor
+    {
         public bool Visit(in WalkedFile file)
         {
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
@@ -89,7 +102,7 @@ internal sealed class NumberWalk(Volume volume)
             ulong number = isNumbered ? record.InodeNumber : walk.Numbers.Of(file.Stat);
             Note(file.Folder, name, number);
             // Without a store that keeps the rest there is nothing to go on for.
-            return !walk._isStopped && (store.KeepsAll || Found.Count < wanted.Count);
+            return !walk._isStopped && (store.KeepsAll || batch.Found.Count < batch.Wanted.Count);
         }
 
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
@@ -105,8 +118,8 @@ internal sealed class NumberWalk(Volume volume)
         {
             if (store.KeepsAll)
                 store.Put(number, new InodePlace(folder.IsRoot ? NodeTable.RootId : walk.Numbers.Of(folder.Stat), [.. name, 0]));
-            if (wanted.Contains(number))
-                Found.TryAdd(number, folder.IsRoot ? name.ToArray()
+            if (batch.Wanted.Contains(number))
+                batch.Found.TryAdd(number, folder.IsRoot ? name.ToArray()
                     : [.. SourceNames.ToLogicalPath(folder.Path), (byte)'/', .. name]);
         }
     }

@@ -1,5 +1,4 @@
 using ZstdFs.Core.Inodes;
-using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
@@ -60,7 +59,7 @@ internal sealed class RemoveOperations(Volume volume)
             ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
             lock (volume.FolderGates[parent])
                 result = NameChanges.RemoveNative(directory, name, resolved.Kind);
-            if (result is -(int)Errno.ENOTEMPTY or -(int)Errno.EEXIST && nameless is not null && RemoveLeftovers(node, nameless))
+            if (result is -(int)Errno.ENOTEMPTY or -(int)Errno.EEXIST && nameless is not null && _changes.RemoveLeftovers(node, nameless))
             {
                 lock (volume.FolderGates[parent])
                     result = NameChanges.RemoveNative(directory, name, resolved.Kind);
@@ -85,30 +84,6 @@ internal sealed class RemoveOperations(Volume volume)
         else if (resolved.Stat.LinkCount <= 1)
             _changes.ForgetWorkingCopy(node);
         return 0;
-    }
-
-    /// <summary>
-    /// What commits that a crash interrupted have left in a folder, which its users do not see. No commit is in the
-    /// middle of it: that takes the folder's gate, too. True where something went.
-    /// </summary>
-    private bool RemoveLeftovers(Node folder, FileDescriptor descriptor)
-    {
-        if (volume.Source.OpenListing(descriptor, new NativeName(".\0"u8), out FileDescriptor listing) < 0)
-            return false;
-        bool any = false;
-        using (listing)
-        {
-            if (DirectoryListing.Read(listing, volume.Source.Watches, out DirectoryListing entries) < 0)
-                return false;
-            for (int i = 0; i < entries.Count; i++)
-            {
-                if (!StoredName.IsPassing(entries.Name(i).Bytes))
-                    continue;
-                lock (volume.FolderGates[folder])
-                    any |= SystemCallsAt.Unlink(listing, entries.Name(i)) >= 0;
-            }
-        }
-        return any;
     }
 
     private void ForgetNumber(in Resolved removed)

@@ -185,12 +185,11 @@ internal sealed class RenameOperations(Volume volume)
                 : NameInSource.New(moved.Kind, to.Name.Bytes, newBuffer);
             int result = NoteFullNames(moved, from.Directory, source, replaced, from.Name, to, target, exchanges, sameNaming);
             if (result >= 0)
-            {
-                using FolderGates.Held gates = volume.FolderGates.Enter(from.Folder, to.Folder);
-                result = sameNaming
-                    ? SystemCallsAt.Rename(from.Directory, source, to.Directory, target, flags)
-                    : RenameInTwoSteps(moved, from, source, to, target, replaced!.Value, exchanges);
-            }
+                result = RenameInSource(moved, from, source, to, target, sameNaming ? null : replaced, flags);
+            // Its users see an empty folder.
+            if (result is -(int)Errno.ENOTEMPTY or -(int)Errno.EEXIST && replacedNode is { Kind: NodeKind.Directory }
+                && nameless is not null && _changes.RemoveLeftovers(replacedNode, nameless))
+                result = RenameInSource(moved, from, source, to, target, sameNaming ? null : replaced, flags);
             if (result < 0)
             {
                 End(ofMoved, result, moved);
@@ -228,6 +227,22 @@ internal sealed class RenameOperations(Volume volume)
                 Monitor.Exit(first.LinksGate);
             nameless?.Dispose();
         }
+    }
+
+    /// <param name="moved">What gets another name.</param>
+    /// <param name="from">Its name so far.</param>
+    /// <param name="source">The same in the source.</param>
+    /// <param name="to">Its new name.</param>
+    /// <param name="target">The same in the source.</param>
+    /// <param name="other">What has the new name and is spelt another way in the source; null where nothing is.</param>
+    /// <param name="flags">Of renameat2(2).</param>
+    private int RenameInSource(in Resolved moved, Place from, NativeName source, Place to, NativeName target,
+        Resolved? other, uint flags)
+    {
+        using FolderGates.Held gates = volume.FolderGates.Enter(from.Folder, to.Folder);
+        return other is { } replaced
+            ? RenameInTwoSteps(moved, from, source, to, target, replaced, (flags & RenameFlags.Exchange) != 0)
+            : SystemCallsAt.Rename(from.Directory, source, to.Directory, target, flags);
     }
 
     /// <summary>

@@ -75,6 +75,12 @@ internal sealed class ContentTable(NodeTable nodes)
     /// <summary>A handle on a version that was just opened, or on the one that another thread opened meanwhile.</summary>
     internal OpenFile Add(FileContent content, OpenAccess access)
     {
+        // Its commit would write frames into a file that is shown as it is.
+        if (content.Node.Kind != NodeKind.Stored)
+        {
+            content.Dispose();
+            throw new InvalidOperationException("Only a stored file has a content to open.");
+        }
         nodes.Pin(content.Node);
         OpenFile file;
         bool isUsed;

@@ -47,4 +47,17 @@ internal sealed class HiddenNameTests
             "mkdir d e; for f in d e; do echo left > $f/.zstdfs-commit-1f; done; echo a user\\'s > e/.zstdfs-commit-note");
         mounted.Shell("rmdir d; test ! -e \"$SRC/d\"; ! rmdir e; test \"$(ls -A \"$SRC/e\")\" = .zstdfs-commit-note; ls e; echo > e/f; rm e/f");
     }
+
+    [TestCase(PlainFiles.Ignore)]
+    [TestCase(PlainFiles.Show)]
+    public void FolderWithNothingButLeftovers_CanBeReplaced(PlainFiles mode)
+    {
+        using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = mode },
+            "mkdir d e new; for f in d e; do echo left > $f/.zstdfs-commit-1f; done; echo a user\\'s > e/.zstdfs-commit-note");
+        mounted.Shell("""
+            echo content > new/f
+            ! mv -T new e; test "$(ls -A "$SRC/e")" = .zstdfs-commit-note
+            mv -T new d; test "$(ls -A d)" = f; cat d/f; test ! -e new; test ! -e "$SRC/d/.zstdfs-commit-1f"
+            """);
+    }
 }

@@ -69,6 +69,36 @@ internal sealed class PlainFileWriteTests
             """);
     }
 
+    /// <summary>The other name is one that the mount has never looked up: all it has is the file.</summary>
+    [TestCase(PlainFiles.Show, "rm a")]
+    [TestCase(PlainFiles.Show, "mv -f c a")]
+    [TestCase(PlainFiles.Convert, "rm a")]
+    public void FileWithoutItsName_IsOpenedAsThePlainFileThatItIs(PlainFiles mode, string lose)
+    {
+        using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = mode },
+            "echo old > a; ln a b; echo other > c");
+        // What somebody has open for writing is not converted.
+        Assert.That(mounted.Shell($$"""
+            exec 8>>"$SRC/b" 3<a; {{lose}}
+            cat /proc/self/fd/3
+            echo new > /proc/self/fd/3; cat /proc/self/fd/3 "$SRC/b"
+            echo more >> /proc/self/fd/3; printf N 1<> /proc/self/fd/3; truncate -s 7 /proc/self/fd/3; cat /proc/self/fd/3
+            exec 3<&-
+            """), Is.EqualTo("old\nnew\nnew\nNew\nmor"));
+        mounted.Synchronize();
+        Assert.That(mounted.Shell("exec 8>&-; cat \"$SRC/b\""), Is.EqualTo("New\nmor"));
+    }
+
+    /// <summary>With no other name it is gone with its last user.</summary>
+    [Test]
+    public void FileWithoutAnyName_IsOpenedAsLongAsSomebodyHasIt()
+    {
+        using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "echo old > a");
+        Assert.That(mounted.Shell("""
+            exec 3<a; rm a; echo new > /proc/self/fd/3; cat /proc/self/fd/3; exec 3<&-; ls -A "$SRC" | grep -v '^.zstdfs$' || true
+            """), Is.EqualTo("new\n"));
+    }
+
     [Test]
     public void AppendOnlyFile_IsAppendedTo()
     {

@@ -121,6 +121,53 @@ internal sealed class MountLifeTests
         Assert.That(Shell.Get($"zstd -qdc '{folder.Source}/a.zst'"), Is.EqualTo("hello"));
     }
 
+    /// <summary>A folder above the mount point was renamed, and the mount with it.</summary>
+    [TestCase(ShellUser.Same, false)]
+    [TestCase(ShellUser.Same, true)]
+    [TestCase(ShellUser.Ordinary, false)]
+    public void SignalWhereThePathHasChanged_UnmountsWhereItIs(ShellUser user, bool isInUse)
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { User = user });
+        string parent = Path.GetDirectoryName(folder.Mount)!, moved = parent + "-moved";
+        Shell.Get($"echo hello > '{folder.Mount}/a'", user: user);
+        Shell.Get($"mv '{parent}' '{moved}'");
+        string now = Path.Combine(moved, Path.GetFileName(folder.Mount));
+        try
+        {
+            using (isInUse ? new FileStream(Path.Combine(now, "a"), FileMode.Open, FileAccess.Read) : Stream.Null)
+            {
+                folder.Daemon.Signal("TERM");
+                Assert.That(Waiting.For(() => MountTableView.TypeOf(now) is null), () => folder.Log);
+            }
+            Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
+        }
+        finally
+        {
+            Shell.Run($"umount -l '{now}'; mv '{moved}' '{parent}'");
+        }
+        Assert.That(Shell.Get($"zstd -qdc '{folder.Source}/a.zst'"), Is.EqualTo("hello"));
+    }
+
+    [Test]
+    public void SignalWhileAnotherMountLiesOnIt_SaysSoAndTheNextOneEndsIt()
+    {
+        TestMachine.RequireRoot("mounting tmpfs");
+        using MountedFolder folder = MountedFolder.Create();
+        Shell.Get($"mount -t tmpfs none '{folder.Mount}'");
+        try
+        {
+            folder.Daemon.Signal("TERM");
+            Assert.That(Waiting.For(() => folder.Log.Contains("another mount lies on", StringComparison.Ordinal)), () => folder.Log);
+        }
+        finally
+        {
+            Shell.Get($"umount '{folder.Mount}'");
+        }
+        Assert.That(folder.Daemon.HasEnded, Is.False);
+        folder.Daemon.Signal("TERM");
+        Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
+    }
+
     [Test]
     public void SignalWhileInUse_ServesTheLastUserAndThenEnds()
     {

@@ -126,4 +126,29 @@ internal sealed class FrameCopyTests
             END
             """);
     }
+
+    /// <summary>Its caller can be interrupted between requests only.</summary>
+    [Test]
+    public void LongCopy_IsDoneInPieces()
+    {
+        In("head -c 200000000 /dev/zero | tr '\\0' a > a; truncate -s 2500M z");
+        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero);
+        In(
+            """
+            python3 - <<'END'
+            import os
+            def copy(name, begin):
+                a, b = os.open(name, os.O_RDONLY), os.open(name + "-copy", os.O_RDWR | os.O_CREAT)
+                size, done, pieces = os.fstat(a).st_size - begin, 0, []
+                while n := os.copy_file_range(a, b, size, begin + done, done): pieces.append(n); done += n
+                assert done == size == os.fstat(b).st_size, (done, size)
+                return pieces
+            # From the middle of a frame everything is decoded; from its beginning the frames are taken as they are.
+            decoded, taken = copy("a", 1), copy("z", 0)
+            assert max(decoded) == 64 << 20 and len(decoded) == 3, decoded
+            assert max(taken) == 1 << 30 and len(taken) == 3, taken
+            END
+            tail -c +2 a | cmp - a-copy; cmp z z-copy
+            """);
+    }
 }
