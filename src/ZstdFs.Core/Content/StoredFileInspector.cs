@@ -346,12 +346,11 @@ internal sealed class StoredFileInspector(ContentServices services)
     private bool MayBeLost(FileDescriptor file, in Statx stat, in SizeRecord record, out bool isInUse)
     {
         isInUse = false;
-        if (services.Earlier is not { } earlier || !earlier.WasInterrupted(record.Epoch)
-            || stat.Size > FrameEncoder.BoundBytes(FileSystemOptions.MaxFrameBytes)
-            || stat.ModifyTime.ToTimestamp() > earlier.Began && !record.IsOfTime(stat))
-        {
+        if (services.Earlier is not { } earlier || stat.Size > FrameEncoder.BoundBytes(FileSystemOptions.MaxFrameBytes))
             return false;
-        }
+        Timestamp written = stat.ModifyTime.ToTimestamp();
+        if (!(record.IsOfTime(stat) ? earlier.MayHaveCutOff(record.Epoch) : earlier.MayHaveCutOff(record.Epoch, written)))
+            return false;
         if (!record.IsFresh && !(IsSuspect(record) && LostContent.IsIn(file, stat, record)))
             return false;
         int lease = services.Source.HasLeases ? FileLease.TryTake(file) : 0;

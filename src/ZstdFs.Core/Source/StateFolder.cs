@@ -132,10 +132,14 @@ internal sealed class StateFolder : IDisposable
         // On disk with the new epoch, before anything is served.
         _record.ReservedUpTo += BlockOfNumbers;
         uint? cutEpoch = _record.EndedWell || _record.Boot == boot ? null : _record.Epoch;
-        bool wasInterrupted = _record.BeginEpoch(boot);
+        // By the clock that the source's file system stamps its files with.
+        LockHolder.Write(_lock);
+        result = SystemCallsAt.Stat(_lock, out Statx locked);
+        if (result < 0)
+            return result;
+        bool wasInterrupted = _record.BeginEpoch(boot, locked.ModifyTime.ToTimestamp());
         int records = WorkingFolderProbe.KeepsRecords(Working), holes = records > 0 ? WorkingFolderProbe.KeepsHoles(Working) : records;
         (KeepsRecords, WorkingCopiesSurvive) = (records > 0, holes > 0);
-        LockHolder.Write(_lock);
         result = Math.Min(holes, 0);
         // What a killed daemon left in the page cache must not be lost to a power cut that this mount would then not suspect.
         if (result >= 0 && wasInterrupted)
@@ -149,10 +153,7 @@ internal sealed class StateFolder : IDisposable
         }
         if (result >= 0)
             result = WriteState();
-        if (result < 0)
-            return result;
-        result = SystemCallsAt.Stat(_file, out Statx written);
-        Earlier = new EarlierMounts(_record, written.ModifyTime.ToTimestamp());
+        Earlier = new EarlierMounts(_record);
         return result;
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
 
@@ -10,6 +11,9 @@ internal struct StateRecord
     private const uint Magic = 0x53465A7A; // "zZFS"
     private const uint Version = 1;
 
+    // To a program that does not know the second it is what it knows: not ended.
+    private const uint EndedFlag = 1, BeganInterruptedFlag = 2;
+
     /// <summary>Tells this source from any other.</summary>
     internal Guid SourceId;
     /// <summary>Inode numbers below this may have been given.</summary>
@@ -20,25 +24,29 @@ internal struct StateRecord
     internal uint SuspectFrom;
     internal uint SuspectTo;
     /// <summary>
-    /// First and last mount that did not end well: their daemons may have died while they wrote a new file's first
-    /// content. 0 where none.
+    /// The last mount that did not end well; the first, where several in a row did not. Its daemon may have died while
+    /// it wrote a new file's first content. 0 where none.
     /// </summary>
     internal uint InterruptedFrom;
-    internal uint InterruptedTo;
+    /// <summary>When the mount after it began, seconds since 1970, rounded up: it wrote nothing later.</summary>
+    internal uint InterruptedUntil;
     /// <summary>The newest mount ended with everything on disk.</summary>
     internal bool EndedWell;
+    /// <summary>The mount before the newest did not end well.</summary>
+    internal bool BeganInterrupted;
     /// <summary>The boot of the machine in which the newest mount ran.</summary>
     internal Guid Boot;
 
     /// <summary>Starts a new mount. True where the one before did not end well.</summary>
-    internal bool BeginEpoch(Guid boot)
+    internal bool BeginEpoch(Guid boot, Timestamp now)
     {
         bool interrupted = !EndedWell;
         if (interrupted)
         {
-            InterruptedFrom = InterruptedFrom == 0 ? Epoch : InterruptedFrom;
-            InterruptedTo = Epoch;
+            InterruptedFrom = BeganInterrupted && InterruptedFrom != 0 ? InterruptedFrom : Epoch;
+            InterruptedUntil = (uint)Math.Clamp(now.Seconds + 1, 0, uint.MaxValue);
         }
+        BeganInterrupted = interrupted;
         // In the same boot the page cache still has everything: only the daemon died.
         if (interrupted && boot != Boot)
         {
@@ -58,7 +66,7 @@ internal struct StateRecord
     internal readonly bool WillSuspect(uint epoch, Guid boot)
     {
         StateRecord next = this;
-        next.BeginEpoch(boot);
+        next.BeginEpoch(boot, default);
         return epoch != 0 && epoch >= next.SuspectFrom && epoch <= next.SuspectTo;
     }
 
@@ -79,10 +87,10 @@ internal struct StateRecord
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[40..], Epoch);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[44..], SuspectFrom);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[48..], SuspectTo);
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes[52..], EndedWell ? 1u : 0);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[52..], EndedWell ? EndedFlag : BeganInterrupted ? BeganInterruptedFlag : 0);
         Boot.TryWriteBytes(bytes[56..]);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[72..], InterruptedFrom);
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes[76..], InterruptedTo);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[76..], InterruptedUntil);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], Checksum.OfRecord(bytes[..Bytes]));
     }
 
@@ -104,11 +112,12 @@ internal struct StateRecord
             Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[40..]),
             SuspectFrom = BinaryPrimitives.ReadUInt32LittleEndian(bytes[44..]),
             SuspectTo = BinaryPrimitives.ReadUInt32LittleEndian(bytes[48..]),
-            EndedWell = BinaryPrimitives.ReadUInt32LittleEndian(bytes[52..]) == 1,
+            EndedWell = BinaryPrimitives.ReadUInt32LittleEndian(bytes[52..]) == EndedFlag,
+            BeganInterrupted = BinaryPrimitives.ReadUInt32LittleEndian(bytes[52..]) == BeganInterruptedFlag,
             Boot = new Guid(bytes.Slice(56, 16)),
             // A program that does not know these two writes zeros.
             InterruptedFrom = BinaryPrimitives.ReadUInt32LittleEndian(bytes[72..]),
-            InterruptedTo = BinaryPrimitives.ReadUInt32LittleEndian(bytes[76..]),
+            InterruptedUntil = BinaryPrimitives.ReadUInt32LittleEndian(bytes[76..]),
         };
     }
 }

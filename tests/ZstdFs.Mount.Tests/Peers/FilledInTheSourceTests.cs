@@ -28,8 +28,10 @@ internal sealed class FilledInTheSourceTests
             _folder.Unmount();
         if (when == "after a kill")
         {
+            // A second is what the state tells moments apart by.
             _folder.Crash();
             _folder.Start();
+            Thread.Sleep(1_100);
         }
         InSource(Cut);
         if (when == "later")
