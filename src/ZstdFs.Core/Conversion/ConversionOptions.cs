@@ -44,7 +44,7 @@ public enum LeftReason
     NotPermitted,
     /// <summary>Somebody has it open for writing.</summary>
     OpenForWriting,
-    /// <summary>The kernel cannot tell whether somebody has it open for writing.</summary>
+    /// <summary>The kernel cannot tell whether a program has it open for writing.</summary>
     WritersUnknown,
     /// <summary>The folder is a source of its own, which a mount may serve at this moment.</summary>
     OtherSource,

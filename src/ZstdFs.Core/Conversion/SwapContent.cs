@@ -16,12 +16,12 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     protected SourceDevices Devices => source.Devices;
 
     /// <summary>
-    /// A file stays as it is where nobody can tell whether it is open for writing. Beside a mount that serves, programs
-    /// write to plain files as a matter of course.
+    /// A file stays as it is where the kernel cannot tell whether it is open for writing. Beside a mount that
+    /// serves, programs write to plain files as a matter of course.
     /// </summary>
     internal bool NeedsLease { get; init; }
 
-    /// <summary>There was a file of which nobody could tell whether it is open for writing.</summary>
+    /// <summary>There was a file of which the kernel could not tell whether it is open for writing.</summary>
     internal bool WentWithoutLease => _wentWithoutLease;
 
     /// <summary>Opens the original and learns what pieces there are.</summary>

@@ -94,7 +94,7 @@ internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes
         {
             long now = Stopwatch.GetTimestamp();
             RemoveLeft(listing.Folder, now);
-            // Whoever went on with the names of a folder that was not read whole would not hear of that at their end.
+            // An open that took the names of a folder that was not read whole would end without its error.
             if (listing is { Names: { IsSmall: false } names, Error: 0 } && listing.Begun == listing.Folder.ListingsBegun)
             {
                 Release(listing);

@@ -81,7 +81,7 @@ internal sealed class NumberWalk(Volume volume)
     /// <summary>Those who are answered by one walk.</summary>
     private sealed class Batch
     {
-        /// <summary>Nobody adds to it once its walk has begun.</summary>
+        /// <summary>No lookup adds to it once its walk has begun.</summary>
         internal HashSet<ulong> Wanted { get; } = [];
 
         internal Dictionary<ulong, byte[]> Found { get; } = [];

@@ -41,7 +41,7 @@ internal sealed class SourceTree : IDisposable
     internal SourceDevices Devices { get; }
 
     /// <summary>
-    /// The file system tells by leases who has a file open. NFS answers EAGAIN whoever has.
+    /// Leases tell whether a program has a file open. NFS answers EAGAIN also where none has.
     /// </summary>
     internal bool HasLeases { get; }
 

@@ -52,7 +52,7 @@ internal sealed class StateFolder : IDisposable
     /// <summary>Working copies of which the machine's end left parts, and which are gone.</summary>
     internal int DiscardedCopies { get; private set; }
 
-    /// <summary>Working copies of which nobody knows whether they are whole, because the state was gone.</summary>
+    /// <summary>Working copies that may not be whole, because the state that would tell was gone.</summary>
     internal int CopiesInLost { get; private set; }
 
     /// <summary>The source keeps extended attributes.</summary>
