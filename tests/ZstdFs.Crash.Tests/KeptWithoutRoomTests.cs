@@ -19,12 +19,14 @@ internal sealed class KeptWithoutRoomTests
         var log = new EventLines();
         using (ZstdFileSystem fileSystem = WithOld(place, log, out DirectUse use))
         {
-            DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite);
+            // The commit thread takes a file up after its last close: on a busy machine before the disk is full.
+            DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite), other = use.Open("f", OpenFlags.ReadWrite);
             Assert.That(use.Write(file, 0, New), Is.Zero);
             Assert.That(use.Close(file), Is.Zero);
             FailingCalls.Arm(new Fault(1, Errno.ENOSPC, FaultWay.FromThenOn) { Call = "pwrite" });
             int result = fileSystem.Drain(out int kept);
             FailingCalls.Disarm();
+            _ = use.Close(other);
             Assert.That((result, kept), Is.EqualTo((-(int)Errno.ENOSPC, 1)), log.ToString);
         }
         PowerCut.BootAnew(place.Folder);

@@ -123,12 +123,7 @@ internal sealed class FrameCacheTests
         using var cache = new FrameCache(256 * 1024);
         var source = new Source();
         var buffer = new byte[4096];
-        for (int i = 0; i < 2000; i++)
-            Read(i);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 2000; i++)
-            Read(i);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(Allocations.In(calls: 2000, Read), Is.Zero, "bytes");
 
         void Read(int i) => cache.Read(new FrameKey((ulong)(i % 7), i % 100), 16384 - i % 3 * 5000, 0, buffer, source);
     }

@@ -20,12 +20,7 @@ internal sealed class StoredFileReaderTests(CodecChoice codec)
         byte[] content = Samples.Text(4_000_000);
         StoredFileReader reader = _folder.Reader(Samples.Stored(content, 131072));
         var buffer = new byte[300_000];
-        for (int i = 0; i < 1000; i++)
-            Read(i);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 1000; i++)
-            Read(i);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(Allocations.In(calls: 1000, Read), Is.Zero, "bytes");
 
         // From the cache, by decoding into it, and by decoding whole frames straight into the destination.
         void Read(int i) => reader.Read(i * 77_777L % content.Length, buffer.AsSpan(0, i % 3 == 0 ? 300_000 : 4096));
