@@ -57,7 +57,10 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (!content.IsPublished(old))
             return Refuse(content, isThere: true, old);
         if (content.IsPublishedUnseen)
-            NoteTouched(content, old);
+        {
+            lock (content.Node.LinksGate)
+                NoteTouched(content, old);
+        }
         bool isGone = old.LinkCount == 0 && content.Node.AnyLink is null;
         if (isGone && !content.Overlay.IsUnnamed)
             return 0;
@@ -515,7 +518,10 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         }
     }
 
-    /// <summary>It was this commit that touched the stored file, and left its content as it was.</summary>
+    /// <summary>
+    /// It was this commit that touched the stored file, and left its content as it was. The caller holds the node's
+    /// gate.
+    /// </summary>
     private static void NoteTouched(FileContent content, FileDescriptor stored)
     {
         if (SystemCallsAt.Stat(stored, out Statx stat) >= 0)
