@@ -264,8 +264,8 @@ internal sealed class ContentTable(NodeTable nodes)
             return file.IsWritable && file.Content.Handles.Writable == 1;
     }
 
-    /// <summary>A hold on every open content with something to commit.</summary>
-    internal FileContent[] HoldDirty() => HoldAll(static content => content.IsDirty);
+    /// <summary>A hold on every open content with something to commit, or the rest of a commit to do.</summary>
+    internal FileContent[] HoldUnsettled() => HoldAll(static content => content.IsUnsettled);
 
     /// <summary>A hold on every open content that a program may write to through a mapping of the kernel's pages.</summary>
     internal FileContent[] HoldMappable() => HoldAll(static content => content.Handles.Mappable > 0);
