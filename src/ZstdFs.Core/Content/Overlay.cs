@@ -284,8 +284,10 @@ internal sealed class Overlay : IDisposable
         return MoveToWorkingCopy();
     }
 
-    private int MoveToWorkingCopy()
+    private int MoveToWorkingCopy(bool isForLost = false)
     {
+        // Its last name is gone: no mount shall find what is written to it.
+        bool isDeleted = !IsUnnamed && !isForLost && !_node.HasName;
         var record = new WorkingCopyRecord
         {
             InodeNumber = _node.Id,
@@ -295,7 +297,7 @@ internal sealed class Overlay : IDisposable
             ChangeTime = IsDirty ? ChangeTime : default,
             IsIncomplete = ReplacesBase,
         };
-        int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
+        int result = WorkingCopy.Create(_services, record, IsUnnamed || isDeleted, out WorkingCopy working);
         if (result < 0)
             return result;
         if (LogicalBytes > 0)
@@ -309,6 +311,8 @@ internal sealed class Overlay : IDisposable
             working.Discard();
             return result;
         }
+        if (isDeleted)
+            working.ForgetName();
         BaseLimit = record.BaseLimit;
         _buffer.Release();
         Working = working;
@@ -446,7 +450,7 @@ internal sealed class Overlay : IDisposable
     /// <summary>Keeps all of the content as a plain file in <c>.zstdfs/lost</c>, completed from what it was written over.</summary>
     internal int MoveToLost()
     {
-        int result = Working is null ? MoveToWorkingCopy() : 0;
+        int result = Working is null ? MoveToWorkingCopy(isForLost: true) : 0;
         if (result >= 0)
             result = Working!.CompleteAndMoveToLost(Math.Min(BaseLimit, LogicalBytes), LogicalBytes, _readBelow);
         if (result < 0)
