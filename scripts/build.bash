@@ -52,3 +52,12 @@ build_program() {
     [ -x "$build/zstdfs" ] || build
     program=$build/zstdfs
 }
+
+# The ReadyToRun form needs the runtime, and to be told what the native one has built in (ZstdFs.Cli.csproj says why).
+# It gets one heap for malloc until the daemon chooses.
+prepare_program() {
+    [ -e "${program%/*}/zstdfs.dll" ] || return 0
+    find_dotnet
+    export DOTNET_GCgen0size=${DOTNET_GCgen0size:-200000} DOTNET_GCRegionSize=${DOTNET_GCRegionSize:-100000}
+    export MALLOC_ARENA_MAX=${MALLOC_ARENA_MAX:-1}
+}

@@ -12,6 +12,13 @@ fail() { # code message…
     exit "$code"
 }
 
+# Ends with the comment at the top of the command, where --help is among these words.
+answer_help() {
+    [[ " $* " != *" --help "* ]] && return
+    sed -n '2,${/^#/!q; s/^# \{0,1\}//p}' "$root/scripts/$self"
+    exit 0
+}
+
 has_library() {
     local folder
     for folder in /lib /usr/lib /lib64 /usr/lib64 /usr/local/lib /lib/*-linux-* /usr/lib/*-linux-*; do

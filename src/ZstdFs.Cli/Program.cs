@@ -8,7 +8,7 @@ if (MountHelperCall.Translate(MountHelperCall.CalledAs(), NativeText.Arguments(a
 ParseResult parsed = ZstdFsCommand.Create().Parse(words);
 try
 {
-    if (WrongUse.Explain(parsed) is { } wrong)
+    if (WrongUse.Explain(parsed, words) is { } wrong)
         throw new CommandFailure(ExitCode.Usage, wrong);
     return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
 }

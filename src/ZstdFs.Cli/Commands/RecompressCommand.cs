@@ -14,7 +14,10 @@ internal static class RecompressCommand
         HelpName = "PERCENT",
         Description = "Keep the new version only where it is smaller by so much, such as 5%. Default: 1%; 0 also takes larger ones, for a faster level.",
     };
-    private static readonly ToolOptions Common = new();
+    private static readonly ToolOptions Common = new()
+    {
+        Level = { Description = "Compression level, -7 (fastest) to 22 (smallest). Must be given." },
+    };
 
     internal static Command Create()
     {
@@ -30,7 +33,7 @@ internal static class RecompressCommand
     private static int Run(ParseResult parsed)
     {
         if (!ToolOptions.Given(parsed, Common.Level))
-            throw new CommandFailure(ExitCode.Usage, "'recompress' needs '--level N': 1 to 22, higher is smaller and slower");
+            throw new CommandFailure(ExitCode.Usage, "'recompress' needs '--level N': -7 to 22, higher is smaller and slower");
         double saves = ToolOptions.Given(parsed, IfSaves) ? ToolOptions.Percent(IfSaves.Name, parsed.GetValue(IfSaves)) : 0.01;
         ConversionOptions options = Common.Read(parsed) with
         {

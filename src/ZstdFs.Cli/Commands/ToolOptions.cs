@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using ZstdFs.Cli.Options;
 using ZstdFs.Core;
 using ZstdFs.Core.Conversion;
@@ -66,13 +65,13 @@ internal sealed class ToolOptions
     internal static TimeSpan Age(string option, string? text)
     {
         double factor = text is { Length: > 1 } ? text[^1] switch { 'd' => 86400, 'h' => 3600, 'm' => 60, 's' => 1, _ => 0 } : 0;
-        return factor > 0 && double.TryParse(text![..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value < 1e6
+        return factor > 0 && OptionValue.Number(text![..^1], most: 1e6) is { } value
             ? TimeSpan.FromSeconds(value * factor)
             : throw new CommandFailure(ExitCode.Usage, $"option '{option}' does not take '{text}': give a time such as 30d or 12h");
     }
 
     internal static double Percent(string option, string? text) =>
-        double.TryParse((text ?? "").TrimEnd('%'), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value < 100
+        OptionValue.Number((text ?? "").TrimEnd('%'), most: 100) is { } value and < 100
             ? value / 100
             : throw new CommandFailure(ExitCode.Usage, $"option '{option}' does not take '{text}': give a percentage such as 5%");
 

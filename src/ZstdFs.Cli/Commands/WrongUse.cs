@@ -7,7 +7,9 @@ namespace ZstdFs.Cli.Commands;
 internal static class WrongUse
 {
     /// <summary>What is wrong; null where nothing is.</summary>
-    internal static string? Explain(ParseResult parsed)
+    /// <param name="parsed">What the library made of them.</param>
+    /// <param name="words">The program's arguments.</param>
+    internal static string? Explain(ParseResult parsed, IEnumerable<string> words)
     {
         Command command = parsed.CommandResult.Command;
         if (command == parsed.RootCommandResult.Command)
@@ -16,6 +18,9 @@ internal static class WrongUse
         // The library takes an unknown option for an argument.
         if (parsed.Action is not HelpWithExamples && UnknownOption(parsed) is { } unknown)
             return $"'{command.Name}' has no option '{unknown}': {help}";
+        // The library takes the next word for its value.
+        if (OptionWithoutValue(command, words) is { } empty)
+            return $"'{empty}' needs a value behind the '=': {help}";
         if (parsed.Errors.Count == 0)
             return null;
         if (parsed.UnmatchedTokens.Count > 0)
@@ -29,6 +34,10 @@ internal static class WrongUse
         const string Help = "'zstdfs --help' shows the commands";
         return parsed.UnmatchedTokens.Count > 0 ? $"no command or option '{parsed.UnmatchedTokens[0]}': {Help}" : $"no command given: {Help}";
     }
+
+    private static string? OptionWithoutValue(Command command, IEnumerable<string> words) =>
+        words.TakeWhile(word => word != "--").FirstOrDefault(word => word.EndsWith('=')
+            && command.Options.Any(option => option.Name == word[..^1] || option.Aliases.Contains(word[..^1])));
 
     private static string? UnknownOption(ParseResult parsed)
     {

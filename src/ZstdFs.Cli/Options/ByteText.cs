@@ -6,6 +6,7 @@ namespace ZstdFs.Cli.Options;
 internal static class ByteText
 {
     private const string Units = "KMGT";
+    private const double MostBytes = 1e18;
 
     /// <summary>"1500", "64K", "1.5G", "10MiB"; null where it is none of these.</summary>
     internal static long? Parse(string? text)
@@ -15,9 +16,8 @@ internal static class ByteText
         int unit = number.Length == 0 ? -1 : Units.IndexOf(char.ToUpperInvariant(number[^1]), StringComparison.Ordinal);
         if (unit >= 0)
             number = number[..^1];
-        return double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value <= 1e15
-            ? (long)(value * Math.Pow(1024, unit + 1))
-            : null;
+        double scale = Math.Pow(1024, unit + 1);
+        return OptionValue.Number(number, most: MostBytes / scale) is { } value ? (long)(value * scale) : null;
     }
 
     /// <summary>Three figures and a unit: "1.53 GiB".</summary>

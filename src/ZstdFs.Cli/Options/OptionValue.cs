@@ -55,7 +55,7 @@ internal static class OptionValue
     };
 
     internal static TimeSpan Seconds(string option, string? text) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds <= 86400
+        Number(text, most: 86400) is { } seconds
             ? TimeSpan.FromSeconds(seconds)
             : throw Wrong(option, text, "seconds from 0 to 86400, such as 1 or 0.5");
 
@@ -82,6 +82,10 @@ internal static class OptionValue
                 throw Wrong(option, text, $"'lru', 'lru:COUNT' (places kept in memory, up to {MostRecentInodes}), 'rocksdb' or 'rocksdb:PATH'");
         }
     }
+
+    /// <summary>A number without a sign; null where it is none, or more than <paramref name="most"/>. The parser takes "-Infinity" whatever the style.</summary>
+    internal static double? Number(string? text, double most) =>
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value >= 0 && value <= most ? value : null;
 
     internal static string Text(string option, string? text) =>
         string.IsNullOrEmpty(text) ? throw Wrong(option, text, "a value: write '" + option + "=VALUE'") : text;

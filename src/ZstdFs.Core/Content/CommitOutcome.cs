@@ -22,7 +22,10 @@ internal sealed class CommitOutcome
 
     /// <param name="result">0 or −errno. Giving way to a writer is no outcome.</param>
     /// <param name="isBackground">Nobody waited for it.</param>
-    internal void NoteEnd(int result, bool isBackground)
+    /// <param name="isStored">
+    /// All that was written is in the stored file, so that whoever synchronises it next hears of the rest by himself.
+    /// </param>
+    internal void NoteEnd(int result, bool isBackground, bool isStored)
     {
         if (result == -(int)Errno.EAGAIN)
         {
@@ -33,7 +36,7 @@ internal sealed class CommitOutcome
         Error = Math.Min(result, 0);
         // A full disk loses nothing: what was written is kept, and who closes or synchronises the file next is not to believe that of his own it was not.
         if (isBackground)
-            _untold = RecordRoom.IsFull(Error) ? 0 : Error;
+            _untold = isStored || RecordRoom.IsFull(Error) ? 0 : Error;
     }
 
     /// <summary>What nobody waited for failed.</summary>

@@ -37,6 +37,12 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             return -(int)Errno.EROFS;
         if (services.SettleNames?.Invoke(content.Node) is < 0 and var half)
             return half;
+        if (content.Unsynced is not null)
+        {
+            int synced = SynchronizeName(content);
+            if (synced < 0 || !content.IsDirty)
+                return synced;
+        }
         if (content.Unfinished is { } unfinished)
         {
             int finished = Finish(content, unfinished, out next);
@@ -51,7 +57,10 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (!content.IsPublished(old))
             return Refuse(content, isThere: true, old);
         if (content.IsPublishedUnseen)
-            NoteTouched(content, old);
+        {
+            lock (content.Node.LinksGate)
+                NoteTouched(content, old);
+        }
         bool isGone = old.LinkCount == 0 && content.Node.AnyLink is null;
         if (isGone && !content.Overlay.IsUnnamed)
             return 0;
@@ -306,9 +315,13 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             _ = WriteRecord(file, record, out windowEnd);
         if (!isRecorded || services.State is { KeepsRecords: false } || services.Source.Numbers.Find(old) != 0)
             services.Source.Numbers.NoteReplaced(old, stat, content.Node.Id);
-        // fsync was answered from the working copy, which goes now: the name must be on disk before.
+        // fsync was answered from the working copy, which goes when the name is on disk.
         if (content.Overlay.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
-            services.Log.Warning($"{stored.ToString()}: its folder could not be synchronised ({(Errno)(-unsynced)})");
+        {
+            content.BeginUnsynced(unsynced);
+            services.Log.Error($"{stored.ToString()}: its folder could not be synchronised ({(Errno)(-unsynced)}); "
+                + "what was written is kept in .zstdfs/working too, and that is tried again");
+        }
         // The rename moved the change time. Where that cannot be seen, the rest tells this version from every other.
         if (SystemCallsAt.Stat(file, out Statx renamed) >= 0)
             stat = renamed;
@@ -470,6 +483,25 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         }
     }
 
+    /// <summary>
+    /// Brings the newest version's name to the disk. 0, and the working copy that stood in for it is gone, or −errno.
+    /// </summary>
+    private int SynchronizeName(FileContent content)
+    {
+        if (content.Node.AnyLink is { } link)
+        {
+            int result = directories.Rent(link.Parent, out DescriptorLease folder);
+            if (result < 0)
+                return result;
+            using (folder)
+                result = services.Source.SynchronizeFolder(folder.Descriptor);
+            if (result < 0)
+                return result;
+        }
+        content.EndUnsynced();
+        return 0;
+    }
+
     /// <summary>What the name leads to in the source. 0 or −errno; that there is nothing is no error.</summary>
     private int FindByName(Link link, out bool isThere, out Statx named)
     {
@@ -486,7 +518,10 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         }
     }
 
-    /// <summary>It was this commit that touched the stored file, and left its content as it was.</summary>
+    /// <summary>
+    /// It was this commit that touched the stored file, and left its content as it was. The caller holds the node's
+    /// gate.
+    /// </summary>
     private static void NoteTouched(FileContent content, FileDescriptor stored)
     {
         if (SystemCallsAt.Stat(stored, out Statx stat) >= 0)

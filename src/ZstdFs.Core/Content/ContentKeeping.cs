@@ -19,6 +19,9 @@ internal sealed class ContentKeeping(ContentServices services, FileContent conte
     internal int CommitOrKeep(Committer committer)
     {
         int result = content.Commit(committer, yields: false);
+        // A killed daemon loses nothing. The queue sees to the rest.
+        if (content is { Unsynced: not null, IsDirty: false })
+            return 0;
         return result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && content.CutShort == 0 && content.Persist() >= 0 ? 0 : result;
     }
 

@@ -95,11 +95,18 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
 
     internal void ForgetName() => _frames?.ForgetName();
 
-    internal void Discard()
+    /// <summary>A next mount may look for them.</summary>
+    internal void Leave()
     {
-        _frames?.Discard();
+        _frames?.Dispose();
         _frames = null;
         _pace = default;
+    }
+
+    internal void Discard()
+    {
+        ForgetName();
+        Leave();
     }
 
     public void Dispose() => _frames?.Dispose();

@@ -88,6 +88,13 @@ internal sealed class FileContent : IDisposable
     }
     private UnfinishedRewrite? _unfinished;
 
+    /// <summary>A commit is done, and its name is not known to be on disk; null where it is.</summary>
+    internal UnsyncedName? Unsynced => Volatile.Read(ref _unsynced);
+    private UnsyncedName? _unsynced;
+
+    /// <summary>There is something to commit, or the rest of a commit to do.</summary>
+    internal bool IsUnsettled => IsDirty || Unsynced is not null;
+
     /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
     internal long DirtySince => Overlay.Changes.UnsafeSince;
 
@@ -384,6 +391,7 @@ internal sealed class FileContent : IDisposable
         using ContentLock.Scope locked = _lock.Writing();
         Overlay.ForgetName();
         EndRewrite();
+        EndUnsynced();
     }
 
     /// <summary>The name is another now. A hint for the next mount, so an error does not matter.</summary>
@@ -391,6 +399,7 @@ internal sealed class FileContent : IDisposable
     {
         using ContentLock.Scope locked = _lock.Writing();
         Overlay.Working?.WritePath(path);
+        Unsynced?.Copy?.WritePath(path);
     }
 
     /// <summary>
@@ -405,7 +414,7 @@ internal sealed class FileContent : IDisposable
         using ContentLock.Scope locked = _lock.Committing();
         try
         {
-            if (!IsDirty)
+            if (!IsUnsettled)
                 return 0;
             // Half of a new content must not take the place of the old one.
             if (CutShort < 0)
@@ -423,17 +432,20 @@ internal sealed class FileContent : IDisposable
                 result = committer.Build(this, yields, out next);
             if (result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && TryMakeRoom())
                 result = committer.Build(this, yields, out next);
-            Outcome.NoteEnd(result, isBackground);
+            bool isStored = result >= 0 || !IsDirty;
+            int unsynced = result < 0 ? 0 : Unsynced?.Error ?? 0;
+            Outcome.NoteEnd(Math.Min(result, unsynced), isBackground, isStored);
             if (result == -(int)Errno.ESTALE)
                 OnDisk.MoveToLost();
             if (result < 0 || next is null)
                 return result;
             _services.Pace.Note(Node.Id, next.WrittenBytes);
             _lock.BecomeExclusive();
-            Overlay.Rebase(next);
+            if (Overlay.Rebase(next, keepsCopy: unsynced < 0) is { } copy)
+                Volatile.Write(ref _unsynced, Unsynced! with { Copy = copy });
             _refusal = 0;
             _isEmptied = false;
-            return 0;
+            return unsynced;
         }
         catch (Exception e)
         {
@@ -443,7 +455,7 @@ internal sealed class FileContent : IDisposable
             // The source's word to a read. Only the committer says by it that the content is kept elsewhere.
             if (result == -(int)Errno.ESTALE)
                 result = -(int)Errno.EIO;
-            Outcome.NoteEnd(result, isBackground);
+            Outcome.NoteEnd(result, isBackground, isStored: false);
             return result;
         }
     }
@@ -517,6 +529,20 @@ internal sealed class FileContent : IDisposable
         _services.State!.RemoveWorkingFile(new WorkingName(WorkingRole.Redo, Node.Id, 0, 0).Terminated());
         _services.Inspector.EndRewrite(Published.InodeNumber);
         Volatile.Write(ref _unfinished, null);
+    }
+
+    /// <summary>
+    /// The commit's new version has the name, and the folder could not be synchronised. That is tried again. A source
+    /// may answer ESTALE to it, which is no conflict.
+    /// </summary>
+    internal void BeginUnsynced(int error) =>
+        Volatile.Write(ref _unsynced, new UnsyncedName(error == -(int)Errno.ESTALE ? -(int)Errno.EIO : error));
+
+    /// <summary>The name is on disk, or nobody will look for it.</summary>
+    internal void EndUnsynced()
+    {
+        Unsynced?.Discard(_services.State!);
+        Volatile.Write(ref _unsynced, null);
     }
 
     /// <summary>The commit's new version has the name. The caller holds the node's gate.</summary>
@@ -612,5 +638,9 @@ internal sealed class FileContent : IDisposable
     internal ShownContent Show() => Overlay.Show();
 
     /// <summary>Nobody has it open.</summary>
-    public void Dispose() => Overlay.Dispose();
+    public void Dispose()
+    {
+        Unsynced?.Copy?.Dispose();
+        Overlay.Dispose();
+    }
 }

@@ -51,7 +51,10 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
         (_mayBeWritten, _committedChanges) = (false, -1);
     }
 
-    /// <summary>Whoever holds the content's lock for committing, and finds that it <see cref="CanBegin"/>, may lend it. The next mount is told before the kernel is.</summary>
+    /// <summary>
+    /// A caller that holds the content's lock for committing, and finds that it <see cref="CanBegin"/>, may lend it. The
+    /// next mount is told before the kernel can write: it writes only once OPEN is answered.
+    /// </summary>
     internal bool TryBegin()
     {
         WorkingCopy working = overlay.Working!;

@@ -458,8 +458,11 @@ internal sealed class Overlay : IDisposable
         return 0;
     }
 
-    /// <summary>What was written became the next version.</summary>
-    internal void Rebase(StoredBase next)
+    /// <summary>
+    /// What was written became the next version. Where <paramref name="keepsCopy"/> is true, and the kernel does not go
+    /// on with the working copy, that is returned.
+    /// </summary>
+    internal WorkingCopy? Rebase(StoredBase next, bool keepsCopy)
     {
         StoredBase old = Base;
         using (Shown.Change())
@@ -473,11 +476,20 @@ internal sealed class Overlay : IDisposable
         // The kernel goes on with the working copy, which holds more by now, or will. Where this is not noted, the next mount tells by what the commit noted before.
         if (IsLent)
         {
+            if (keepsCopy)
+                return null;
             _ = Working!.WriteRecord(Working.Record with { Base = next.Identity, CommittedInode = 0 });
             _lending.NoteCommitted();
-            return;
+            return null;
+        }
+        WorkingCopy? kept = keepsCopy ? Working : null;
+        if (keepsCopy)
+        {
+            Working = null;
+            _early.Leave();
         }
         NoteCommitted();
+        return kept;
     }
 
     /// <summary>

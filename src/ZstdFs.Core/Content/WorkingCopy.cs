@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -66,6 +67,8 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>Name in the working folder, for the log.</summary>
     internal ReadOnlySpan<byte> Name => _name.Terminated().AsSpan()[..^1];
 
+    private static string Text(WorkingName name) => Encoding.ASCII.GetString(name.Terminated().AsSpan()[..^1]);
+
     /// <summary>Makes an empty working copy, which a mount that dies now leaves for nobody until <see cref="Describe"/>. Returns 0 or −errno.</summary>
     internal static int Create(ContentServices services, in WorkingCopyRecord record, bool isUnnamed, out WorkingCopy copy)
     {
@@ -91,7 +94,9 @@ internal sealed class WorkingCopy : IDisposable
         return result;
     }
 
-    /// <summary>Not an errno: the disk did not take all of it, and what there is of it is in <c>.zstdfs/lost</c>.</summary>
+    /// <summary>
+    /// Not an errno: the disk did not take all of it. What there is of it is in <c>.zstdfs/lost</c>, as the log tells.
+    /// </summary>
     internal const int IsLost = 1;
 
     /// <summary>Opens what an earlier mount left. −ENODATA where it says nothing about what it belongs to, −EBADMSG where that makes no sense, <see cref="IsLost"/>, or another error.</summary>
@@ -118,8 +123,14 @@ internal sealed class WorkingCopy : IDisposable
         copy = new WorkingCopy(state, name, file, record) { LeftModifyTime = stat.ModifyTime.ToTimestamp() };
         // What a failing disk did not take counts as a hole already.
         result = SystemCallsFile.SynchronizeData(file);
-        if (result < 0 && copy.MoveToLost() >= 0)
+        if (result < 0 && copy.MoveAsItIsToLost() >= 0)
+        {
+            string beginning = !record.HasEarlyFrames ? ""
+                : $", and the beginning, compressed, as .zstdfs/lost/{Text(name.OfEarlyFrames())}";
+            services.Log.Error("the disk did not take all of what was written before the last mount ended: "
+                + $"what there is of it is kept as .zstdfs/lost/{Text(name)}{beginning}");
             result = IsLost;
+        }
         // No mount discards a copy that an earlier one than the last has made.
         copy._nameIsDurable = result == 0;
         if (result == 0)
@@ -504,13 +515,21 @@ internal sealed class WorkingCopy : IDisposable
     }
 
     /// <summary>Keeps it where no mount touches it: it cannot be committed, and somebody may want it.</summary>
-    internal int MoveToLost()
+    internal int MoveToLost() => MoveToLost(WorkingRemains.Move);
+
+    /// <summary>
+    /// The same, with the early frames beside it. What the disk refused of the copy counts as a hole: nobody can tell
+    /// where to put them into it.
+    /// </summary>
+    private int MoveAsItIsToLost() => MoveToLost(WorkingRemains.MoveAsItIs);
+
+    private int MoveToLost(Func<FileDescriptor, WorkingName, FileDescriptor, int> move)
     {
         int result = _state.OpenLost(out FileDescriptor lost);
         if (result < 0)
             return result;
         using (lost)
-            result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Terminated()), lost, new NativeName(_name.Terminated()), 0);
+            result = move(_state.Working, _name, lost);
         _hasName = result < 0;
         return result;
     }

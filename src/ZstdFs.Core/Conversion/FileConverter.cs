@@ -19,6 +19,10 @@ internal sealed class FileConverter : IDisposable
     private readonly JobOutcomes _outcomes;
     private bool _hasJournal;
 
+    // Where the next batch's journal goes. One sync serves two batches, the data of this one and the removals of the
+    // one before, whose journal is not written over until then.
+    private int _slot;
+
     internal FileConverter(SourceTree source, StateFolder state, ConversionOptions options, IConversionObserver observer)
     {
         (_source, _state) = (source, state);
@@ -63,8 +67,19 @@ internal sealed class FileConverter : IDisposable
         if (_publisher.Unfinished is < 0 and var unfinished)
             return unfinished;
         _hasJournal = true;
-        int result = ConversionJournal.Of(Remaining(jobs), keepsFolderTimes: false).Write(_state.Folder, slot: 0);
-        return result < 0 ? result : SystemCallsFile.SynchronizeFileSystem(_source.Root);
+        int result = ConversionJournal.Of(Remaining(jobs), keepsFolderTimes: false).Write(_state.Folder, _slot);
+        if (result >= 0)
+            result = Synchronize();
+        if (result >= 0)
+            _slot = (_slot + 1) % ConversionJournal.Slots;
+        return result;
+    }
+
+    /// <summary>Those that are mounted below, too: no order of metadata holds between them and the journal.</summary>
+    private int Synchronize()
+    {
+        int result = SystemCallsFile.SynchronizeFileSystem(_source.Root);
+        return result < 0 ? result : _source.Devices.Synchronize();
     }
 
     /// <summary>Reads the stored forms back from the disk and compares them.</summary>
@@ -137,11 +152,20 @@ internal sealed class FileConverter : IDisposable
         job.ResultInode = stat.InodeNumber;
     }
 
-    /// <summary>Forgets the journal, once what it tells of is on disk.</summary>
+    /// <summary>
+    /// Forgets the journals, once what they tell of is on disk. False where they have to stay: no other converter may
+    /// write over them.
+    /// </summary>
+    internal bool TryForgetJournals()
+    {
+        if (_hasJournal && _publisher.Unfinished >= 0 && Synchronize() >= 0)
+            _hasJournal = JournalRecovery.RemoveJournals(_state) < 0;
+        return !_hasJournal;
+    }
+
     public void Dispose()
     {
         _pool.Dispose();
-        if (_hasJournal && _publisher.Unfinished >= 0 && SystemCallsFile.SynchronizeFileSystem(_source.Root) >= 0)
-            _ = JournalRecovery.RemoveJournals(_state);
+        _ = TryForgetJournals();
     }
 }

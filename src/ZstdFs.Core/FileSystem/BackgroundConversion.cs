@@ -78,14 +78,16 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
     private void ConvertAll()
     {
         FileConverter? converter = null;
+        bool waits = true;
         while (!_stopping.IsCancellationRequested)
         {
-            List<Waiting> batch = Take(waits: converter is null);
+            List<Waiting> batch = Take(waits);
+            waits = batch.Count == 0;
             if (batch.Count > 0)
                 Convert(batch, converter ??= new FileConverter(_volume.Source, _state, Options(), this));
-            else
+            else if (converter?.TryForgetJournals() == true)
             {
-                converter?.Dispose();
+                converter.Dispose();
                 converter = null;
             }
         }

@@ -230,7 +230,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
             return;
         }
         var file = (OpenFile)handle;
-        if (volume.Contents.Close(file) && file.Content.IsDirty)
+        if (volume.Contents.Close(file) && file.Content.IsUnsettled)
         {
             bool hasName;
             // Not in the middle of a removal, which may leave it names that nobody knows.

@@ -15,7 +15,7 @@ internal static class MountStatus
     /// <summary>Fills <paramref name="output"/> with one JSON object and leaves the rest zero. As many files as there is room for are named; the counts are of all.</summary>
     internal static void Write(Volume volume, Span<byte> output)
     {
-        FileContent[] held = volume.Contents.HoldDirty();
+        FileContent[] held = volume.Contents.HoldUnsettled();
         try
         {
             // What lost its last name is kept for who has it open, and will not be stored.

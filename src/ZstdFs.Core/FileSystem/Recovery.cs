@@ -103,9 +103,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
 
     private void Report(byte[] name, int result)
     {
-        if (result == WorkingCopy.IsLost)
-            _log.Error($"the disk did not take all of what was written before the last mount ended: what there is of it is kept as .zstdfs/lost/{Text(name)}");
-        else if (PassingFault.Is(result) || result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && RoleOf(name) != WorkingRole.Redo)
+        bool isFull = result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && RoleOf(name) != WorkingRole.Redo;
+        if (isFull || PassingFault.Is(result))
             throw Unread($"'.zstdfs/working/{Text(name)}'", result);
         else if (result < 0)
             _log.Error($".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is kept, and the next mount tries again");
@@ -314,7 +313,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         {
             try
             {
-                return copy.Complete(copy.Record.BaseLimit, logicalBytes, early.Content.Read);
+                result = copy.Complete(copy.Record.BaseLimit, logicalBytes, early.Content.Read);
+                // They are removed after this.
+                return result < 0 ? result : SystemCallsFile.SynchronizeData(copy.File);
             }
             catch (UndecodableException e)
             {

@@ -51,7 +51,7 @@ internal sealed class SyncOperations(Volume volume)
     {
         int first = 0;
         volume.NameJournal?.Settle();
-        foreach (FileContent content in volume.Contents.HoldDirty())
+        foreach (FileContent content in volume.Contents.HoldUnsettled())
         {
             _ = volume.Contents.TryTakeBack(content, out _);
             int result = openToo || content.Handles.Writable == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
@@ -87,7 +87,7 @@ internal sealed class SyncOperations(Volume volume)
     /// <summary>The mount has ended, and of some last closes the kernel may not have told: what could not be written whole is not to be committed now.</summary>
     internal void GiveUpCutShort()
     {
-        foreach (FileContent content in volume.Contents.HoldDirty())
+        foreach (FileContent content in volume.Contents.HoldUnsettled())
         {
             if (content.CutShort is < 0 and var reason)
                 _ = content.Keeping.TryRevert(reason, isLast: true);
@@ -99,15 +99,15 @@ internal sealed class SyncOperations(Volume volume)
     internal int GiveUpUnkept()
     {
         int kept = 0;
-        foreach (FileContent content in volume.Contents.HoldDirty())
+        foreach (FileContent content in volume.Contents.HoldUnsettled())
         {
             if (content.Node.HasName && content.Keeping.Keep() is < 0 and var reason)
                 _ = content.Keeping.TryRevert(reason, isLast: true);
-            if (content.IsDirty && content.Node.HasName)
+            if (content.IsUnsettled && content.Node.HasName)
             {
                 kept++;
                 // The next mount may come after a reboot, and takes then only what is known to be on the disk.
-                if (content.OnDisk.Secure() is < 0 and var failed)
+                if (content.IsDirty && content.OnDisk.Secure() is < 0 and var failed)
                     volume.Services.Log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is kept, and may not survive a power cut ({(Errno)(-failed)})");
             }
             volume.Release(content);
@@ -118,7 +118,7 @@ internal sealed class SyncOperations(Volume volume)
     /// <summary>What the disk just refused is in memory still: it is on its way again, so that the next mount finds it should this one end now.</summary>
     private void KeepInMemory()
     {
-        foreach (FileContent content in volume.Contents.HoldDirty())
+        foreach (FileContent content in volume.Contents.HoldUnsettled())
         {
             content.OnDisk.KeepWholeIfIdle();
             volume.Release(content);

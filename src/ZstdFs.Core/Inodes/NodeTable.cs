@@ -13,7 +13,7 @@ internal sealed class NodeTable
     /// <summary>From so many nodes on their memory is worth giving back.</summary>
     private const int Many = 16 * 1024;
 
-    // Guards the map, the most that were in it, and every node's Lookups and Children.
+    // Guards the map, the most that were in it, and every node's Lookups, Pins and Children.
     private readonly Lock _gate = new();
     private readonly NodeMap _nodes = new();
 

@@ -154,7 +154,8 @@ internal sealed class CommitQueue : IDisposable
         if (result != -(int)Errno.EAGAIN)
         {
             delay = waiting.Delay == TimeSpan.Zero ? Pace : TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, waiting.Delay.Ticks * 2));
-            if (result != waiting.Error)
+            // Of a folder that cannot be synchronised the commit itself told.
+            if (result != waiting.Error && content.IsDirty)
                 _log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again", $"commit {(Errno)(-result)}", content.Published.Version);
         }
         PutBack(result == -(int)Errno.EAGAIN

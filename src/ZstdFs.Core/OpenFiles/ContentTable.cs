@@ -9,7 +9,8 @@ namespace ZstdFs.Core.OpenFiles;
 /// <summary>The content of each open file, by node id. A version that was replaced in the source lives on for those who have it open.</summary>
 internal sealed class ContentTable(NodeTable nodes)
 {
-    // Guards the dictionary and every content's handle counts. Closing a content happens outside it.
+    // Guards the dictionary, and every change of a content's handle counts; some code reads a count without it, as a hint.
+    // Closing a content happens outside it. An ioctl that closes a backing file, and a look at a lease, happen under it.
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, FileContent> _contents = [];
 
@@ -263,8 +264,8 @@ internal sealed class ContentTable(NodeTable nodes)
             return file.IsWritable && file.Content.Handles.Writable == 1;
     }
 
-    /// <summary>A hold on every open content with something to commit.</summary>
-    internal FileContent[] HoldDirty() => HoldAll(static content => content.IsDirty);
+    /// <summary>A hold on every open content with something to commit, or the rest of a commit to do.</summary>
+    internal FileContent[] HoldUnsettled() => HoldAll(static content => content.IsUnsettled);
 
     /// <summary>A hold on every open content that a program may write to through a mapping of the kernel's pages.</summary>
     internal FileContent[] HoldMappable() => HoldAll(static content => content.Handles.Mappable > 0);

@@ -29,7 +29,7 @@ internal sealed class WriteBack : IDisposable
     {
         while (!_end.Wait(_age / 6))
         {
-            foreach (FileContent content in _contents.HoldDirty())
+            foreach (FileContent content in _contents.HoldUnsettled())
             {
                 try
                 {

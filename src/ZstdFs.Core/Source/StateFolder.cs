@@ -27,7 +27,7 @@ internal sealed class StateFolder : IDisposable
     // Guards itself. Names in the working folder that are of no use any more, and could not be removed.
     private readonly List<byte[]> _unremoved = [];
 
-    // Guards the record and the numbers. A write of the state file happens under it once in 32,768 creations.
+    // Guards the record and the numbers. A write of the state file happens under it, once in 65,536 creations.
     private readonly Lock _gate = new();
     private StateRecord _record;
     private ulong _nextNumber;

@@ -56,10 +56,7 @@ internal static class WorkingRemains
         {
             foreach (WorkingName copy in copies)
             {
-                // First, because early frames without their copy count as orphans, and are removed.
-                result = Move(state.Working, copy.OfEarlyFrames(), lost);
-                if (result is >= 0 or -(int)Errno.ENOENT)
-                    result = Move(state.Working, copy, lost);
+                result = MoveAsItIs(state.Working, copy, lost);
                 if (result < 0)
                     return result;
             }
@@ -72,7 +69,15 @@ internal static class WorkingRemains
         return result < 0 ? result : copies.Count;
     }
 
-    private static int Move(FileDescriptor working, in WorkingName name, FileDescriptor lost)
+    /// <summary>Moves a working copy, and its early frames beside it. Returns 0 or −errno.</summary>
+    internal static int MoveAsItIs(FileDescriptor working, WorkingName copy, FileDescriptor lost)
+    {
+        // First, because early frames without their copy count as orphans, and are removed.
+        int result = Move(working, copy.OfEarlyFrames(), lost);
+        return result is >= 0 or -(int)Errno.ENOENT ? Move(working, copy, lost) : result;
+    }
+
+    internal static int Move(FileDescriptor working, WorkingName name, FileDescriptor lost)
     {
         byte[] terminated = name.Terminated();
         var native = new NativeName(terminated);

@@ -13,7 +13,7 @@ public sealed class FuseSession : IDisposable
     private const int StackBytes = 4 * 1024 * 1024;
     private const int BusyPollMs = 1;
 
-    // Guards the one call of Destroyed (whoever joins returns after it) and the one start.
+    // Guards the loops, the one start, and the one call of Destroyed: a thread that joins the session returns after it.
     private readonly Lock _gate = new();
 
     // Neither is disposed of: after Stop a thread may come back from the device at any time.

@@ -17,6 +17,45 @@ internal sealed class FileConverterTests
     [TearDown]
     public void RemoveSource() => _source.Dispose();
 
+    /// <summary>A power cut may bring the old name back. Without its journal both would be the user's.</summary>
+    [Test]
+    public void JournalOfABatch_StaysUntilItsRemovalsAreOnDisk()
+    {
+        _source.WithState((tree, state) =>
+        {
+            FileDescriptor root = _source.Open();
+            Assert.That(SystemCallsAt.Stat(root, out Statx ofRoot), Is.Zero);
+            var folder = new SourceFolder(root, [], ofRoot);
+            string[] names = [.. Enumerable.Range(0, 5).Select(static i => $"x{i}")];
+            using (var converter = new FileConverter(tree, state, new ConversionOptions { Jobs = 1 }, _source))
+            {
+                foreach ((int i, string name) in names.Index())
+                {
+                    _source.Write(name, Samples.Text(5000));
+                    var job = new SwapJob([new SwapName(folder, Native(name), Native(name + ".zst"))], Look(name));
+                    Assert.That(converter.Open(job), Is.True);
+                    converter.Write([job], default);
+                    Assert.That(converter.MakeDurable([job]), Is.GreaterThanOrEqualTo(0));
+                    Assert.That(Journalled(state), Is.SupersetOf(names[Math.Max(0, i - 1)..(i + 1)]));
+                    converter.Compare([job]);
+                    Assert.That(converter.Publish(job) && converter.Retire(job), Is.True);
+                    converter.Abandon(job);
+                }
+            }
+            Assert.That(Journalled(state), Is.Empty);
+            folder.Release();
+        });
+    }
+
+    private static byte[] Native(string name) => System.Text.Encoding.ASCII.GetBytes(name + '\0');
+
+    private static string[] Journalled(StateFolder state) =>
+    [
+        .. Enumerable.Range(0, ConversionJournal.Slots)
+            .SelectMany(slot => ConversionJournal.TryRead(state.Folder, slot)?.Names ?? [])
+            .Select(static n => System.Text.Encoding.ASCII.GetString(n.Original).TrimEnd('\0')),
+    ];
+
     [Test]
     public void ChangedAfterTheNewName_KeepsTheOldOneWithTheChange(
         [Values("none", "mode", "attribute", "link")] string change)

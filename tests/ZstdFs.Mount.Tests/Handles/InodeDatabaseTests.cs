@@ -97,8 +97,7 @@ internal sealed class InodeDatabaseTests
     public void ManyFilesWalked_LeaveLittleMemory(string store)
     {
         TestMachine.RequireRoot("having the kernel forget");
-        // As a mount in the background has it, whatever the processor's caches are like.
-        Environment.SetEnvironmentVariable("DOTNET_GCgen0size", "400000");
+        // As a mount in the background has it.
         Environment.SetEnvironmentVariable("MALLOC_ARENA_MAX", "1");
         using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["--inodes=" + store] }, source => Shell.Get($$"""
             cd '{{source}}'; printf x | zstd -q > x.zst
@@ -110,7 +109,6 @@ internal sealed class InodeDatabaseTests
                     shutil.copyfile("x.zst", "d%d/a name of some length %d.zst" % (d, f))
             '
             """, TimeSpan.FromMinutes(5)));
-        Environment.SetEnvironmentVariable("DOTNET_GCgen0size", null);
         Environment.SetEnvironmentVariable("MALLOC_ARENA_MAX", null);
         Assert.That(Shell.Get($"find '{folder.Mount}' -type f -size -2 | wc -l", TimeSpan.FromMinutes(3)), Is.EqualTo((Files + 1).ToString(CultureInfo.InvariantCulture)));
         FileHandles.ForgetAll();
