@@ -10,6 +10,9 @@ public static unsafe class ExtendedAttributes
     /// <summary>XATTR_CREATE: −EEXIST where the file has the attribute.</summary>
     public const int CreateOnly = 1;
 
+    /// <summary>XATTR_SIZE_MAX: no value is longer.</summary>
+    public const int LongestBytes = 65536;
+
     private const nint GetAtNumber = 464, NoFollow = 0x100; // getxattrat(2), AT_SYMLINK_NOFOLLOW
 
     private static volatile bool _knowsNoGetAt;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using ZstdFs.Core.Content;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Source;
 using ZstdFs.Crash.Tests.Faults;

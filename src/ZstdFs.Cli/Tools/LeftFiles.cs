@@ -31,6 +31,7 @@ internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
         LeftReason.Incompressible => "compressing it saves next to nothing",
         LeftReason.Damaged => "its stored form is damaged",
         LeftReason.NotDecodable => "its stored form cannot be decoded here",
+        LeftReason.Newer => "only a newer zstdfs knows what it is",
         LeftReason.NameTooLong => "its name has no room for the suffix .zst, and the file system keeps no attributes",
         LeftReason.AttributesNotKept => "one of its attributes cannot be put on the new file",
         LeftReason.NoSpace => "the disk is full",

@@ -27,8 +27,8 @@ internal sealed class DuplicateVisitor(HashSet<ulong> duplicates, StateFolder? a
 
     private void Look(SourceFolder folder, NativeName name, in Statx stat, bool isStored)
     {
-        ulong number = InodeNumbers.NumberOf(folder, name, stat, isStored);
-        if (!duplicates.Contains(number) || !_seen.Add(stat.InodeNumber))
+        ulong number = InodeNumbers.NumberOf(source, folder, name, stat, isStored);
+        if (!duplicates.Contains(number) || !_seen.Add(source.Devices.IdentityOf(stat)))
             return;
         // Whatever is no stored file has its number from the source and keeps it.
         bool keeps = !isStored || _keepers.TryAdd(number, stat.InodeNumber);
@@ -43,7 +43,7 @@ internal sealed class DuplicateVisitor(HashSet<ulong> duplicates, StateFolder? a
             return false;
         using (file)
         {
-            return SourceTree.TryReadRecord(file, out SizeRecord record) && record.IsOf(stat)
+            return SourceTree.TryReadRecord(file, out SizeRecord record) && source.Devices.IsOf(record, stat)
                 && SourceTree.WriteRecord(file, record with { InodeNumber = allocator!.AllocateInodeNumber() }) >= 0;
         }
     }

@@ -37,6 +37,8 @@ public enum FaultKind
     StateDamaged,
     /// <summary>The allocator would give out inode numbers that are in use.</summary>
     NumbersBehind,
+    /// <summary>A newer zstdfs wrote it: this one does not know what it says, and leaves it as it is.</summary>
+    Newer,
     /// <summary>Something in .zstdfs that nothing knows.</summary>
     UnknownState,
     /// <summary>A version under construction that a crash left: of no use.</summary>

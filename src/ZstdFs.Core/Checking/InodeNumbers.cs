@@ -18,13 +18,15 @@ internal sealed class InodeNumbers
         return largest;
     }
 
-    internal void Add(SourceFolder folder, NativeName name, in Statx stat, bool isStored)
+    internal void Add(SourceTree source, SourceFolder folder, NativeName name, in Statx stat, bool isStored)
     {
-        _numbers.Add((NumberOf(folder, name, stat, isStored), stat.InodeNumber));
+        _numbers.Add((NumberOf(source, folder, name, stat, isStored), source.Devices.IdentityOf(stat)));
     }
 
-    internal static ulong NumberOf(SourceFolder folder, NativeName name, in Statx stat, bool isStored) =>
-        isStored && SourceTree.TryReadRecord(folder.Descriptor, name, out SizeRecord record) && record.IsOf(stat) ? record.InodeNumber : stat.InodeNumber;
+    internal static ulong NumberOf(
+        SourceTree source, SourceFolder folder, NativeName name, in Statx stat, bool isStored) =>
+        isStored && SourceTree.TryReadRecord(folder.Descriptor, name, out SizeRecord record)
+            && source.Devices.IsOf(record, stat) ? record.InodeNumber : source.Devices.NumberOf(stat);
 
     /// <summary>Numbers that more than one file has; names of one file are one file.</summary>
     internal HashSet<ulong> Duplicates()

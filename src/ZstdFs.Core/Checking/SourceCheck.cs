@@ -39,6 +39,7 @@ public sealed class SourceCheck
         using var source = new SourceTree(root, readOnly: false);
         if (JournalRecovery.OpenFolder(source, folder) is not { } start || SystemCallsAt.Stat(start, out Statx stat) < 0)
             throw new SourceException(SourceProblem.Unusable, "the folder cannot be read");
+        source.Devices.Learn(start, stat);
         var opened = new SourceFolder(start, folder, stat);
         var state = new StateCheck(source, _report, _options.Repair);
         if (opened.IsRoot)
@@ -51,7 +52,7 @@ public sealed class SourceCheck
         using (var pool = new WorkerPool(Codec.Of(_options.Codec), _options.Jobs, AnyLevel))
         {
             using var visitor = new Visitor(this, source, state, pool, mark, from, cancellation);
-            whole = new TreeWalk(source, visitor, oneFileSystem: true).Run(opened);
+            whole = new TreeWalk(source, visitor, oneFileSystem: false).Run(opened);
             visitor.Wait();
             whole &= !cancellation.IsCancellationRequested;
         }
@@ -72,7 +73,8 @@ public sealed class SourceCheck
         if (duplicates.Count == 0)
             return;
         using StateFolder? allocator = _options.Repair && !IsServed ? state.TryOpen() : null;
-        new TreeWalk(source, new DuplicateVisitor(duplicates, allocator, source, _report)).Run(start);
+        var visitor = new DuplicateVisitor(duplicates, allocator, source, _report);
+        new TreeWalk(source, visitor, oneFileSystem: false).Run(start);
         allocator?.NoteEndedWell();
     }
 
@@ -94,7 +96,7 @@ public sealed class SourceCheck
         {
             (_check, _source, _pool, _mark, _from, _cancellation) = (check, source, pool, mark, from, cancellation);
             WindowLimit windows = WindowLimit.OfTools(Codec.Of(check._options.Codec));
-            _structure = new StoredFileCheck(source, windows, state, check._options.Repair);
+            _structure = new StoredFileCheck(source, windows, state, check._options.Repair && !state.HasNewer);
             _data = new DataCheck(windows, new RateLimit(check._options.BytesPerSecond), check.Progress);
         }
 
@@ -108,7 +110,7 @@ public sealed class SourceCheck
 
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
         {
-            _check._numbers.Add(parent, name, stat, isStored: false);
+            _check._numbers.Add(_source, parent, name, stat, isStored: false);
             return true;
         }
 
@@ -116,7 +118,7 @@ public sealed class SourceCheck
         {
             bool isStored = file.Stat.IsRegular && StoredName.TryToLogical(file.Name.Bytes, out _);
             if (isStored || !file.Stat.IsRegular)
-                _check._numbers.Add(file.Folder, file.Name, file.Stat, isStored);
+                _check._numbers.Add(_source, file.Folder, file.Name, file.Stat, isStored);
             if (isStored)
                 Post(file);
             return !_cancellation.IsCancellationRequested;

@@ -1,5 +1,4 @@
 using System.Text;
-using ZstdFs.Core.Content;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -13,6 +12,12 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         ["lock", "state", "working", "lost", "cas", "folders", "inodes", "rules", CheckMark.FileName];
 
     private StateRecord? _state;
+    private List<byte[]> _newer = [];
+
+    /// <summary>A newer zstdfs wrote something there: nothing of the source is this one's to mend.</summary>
+    internal bool HasNewer => _newer.Count > 0;
+
+    private bool Mends => repair && !source.ReadOnly && !HasNewer;
 
     private static NativeName FolderName => new(".zstdfs\0"u8);
 
@@ -30,6 +35,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         using (folder)
         {
             bool isServed = LockHolder.IsHeld(folder, new NativeName("lock\0"u8));
+            LookForNewer(folder, isServed);
             LookAtEntries(folder, isServed);
             LookAtState(folder, isServed);
             LookAtWorking(folder, isServed);
@@ -39,6 +45,19 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         }
     }
 
+    private void LookForNewer(FileDescriptor folder, bool isServed)
+    {
+        _ = NewerFormat.Find(source, folder, out _newer);
+        foreach (byte[] path in _newer)
+        {
+            // Beside a mount, all but the state is being worked on.
+            if (!isServed || path.AsSpan().SequenceEqual(PathOf("state")))
+                report.Add(path, FaultKind.Newer, NewerFormat.Text("it"));
+        }
+    }
+
+    private bool IsNewer(byte[] path) => _newer.Exists(newer => newer.AsSpan().SequenceEqual(path));
+
     /// <summary>Reads the state alone, for a check of a folder below the root.</summary>
     internal void LookForEpochs()
     {
@@ -46,6 +65,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             return;
         using (folder)
         {
+            _ = NewerFormat.Find(source, folder, out _newer);
             int result = SystemCallsAt.Open(
                 folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file);
             if (result < 0)
@@ -72,7 +92,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         ulong largest = _state is { } state ? numbers.InWayOf(state.ReservedUpTo) : 0;
         if (largest == 0)
             return;
-        bool mended = repair && !isServed && TryRaise(largest);
+        bool mended = Mends && !isServed && TryRaise(largest);
         report.Add(PathOf("state"), FaultKind.NumbersBehind, $"inode number {largest} is in use and would be given again", mended);
     }
 
@@ -107,7 +127,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             // Beside a mount the rename may be under way.
             if (name == "names")
             {
-                if (!isServed)
+                if (!isServed && !IsNewer(PathOf(name)))
                     report.Add(PathOf(name), FaultKind.UnfinishedWrites, "a rename was interrupted: the next mount finishes it");
             }
             else if (!Known.Contains(name) && !name.StartsWith("conversion-", StringComparison.Ordinal))
@@ -125,11 +145,11 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         }
         using (file)
         {
-            if (TryRead(file, out bool isOurs) is not { } fault)
+            if (IsNewer(PathOf("state")) || TryRead(file, out bool isOurs) is not { } fault)
                 return;
             // Without one, the next mount begins at a number that is hardly in use, and takes up no working copy that
             // may be half on the disk; a newer version's is not ours to remove.
-            bool mended = repair && isOurs && !isServed && !source.ReadOnly
+            bool mended = Mends && isOurs && !isServed
                 && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
             report.Add(PathOf("state"), FaultKind.StateDamaged, fault, mended);
         }
@@ -177,11 +197,16 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
     private void LookAtWorkingCopy(FileDescriptor working, NativeName name)
     {
         byte[] path = PathOf("working/" + Encoding.Latin1.GetString(name.Bytes));
+        if (IsNewer(path))
+            return;
         Span<byte> record = stackalloc byte[WorkingCopyRecord.Bytes];
         if (AsideFiles.IsOne(name.Bytes))
             report.Add(path, FaultKind.UnfinishedConversion, "a conversion was interrupted while it took this away: run it again");
         else if (UnfinishedWrites.IsLeftover(name.Bytes))
-            report.Add(path, FaultKind.Leftover, "a version under construction, left by a crash", repair && !source.ReadOnly && SystemCallsAt.Unlink(working, name) >= 0);
+        {
+            bool mended = Mends && SystemCallsAt.Unlink(working, name) >= 0;
+            report.Add(path, FaultKind.Leftover, "a version under construction, left by a crash", mended);
+        }
         else if (_state is null && WorkingRemains.IsUnsynchronized(name.Bytes))
         {
             report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this, and without "
@@ -213,7 +238,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         if (isServed || !Enumerable.Range(0, ConversionJournal.Slots).Any(s => ConversionJournal.TryRead(folder, s) is not null))
             return;
         bool mended = false;
-        if (repair)
+        if (Mends)
         {
             using StateFolder? state = TryOpen();
             mended = state is not null && new JournalRecovery(source, state, new ConversionProgress()).Run() >= 0;

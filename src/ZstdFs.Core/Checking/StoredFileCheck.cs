@@ -51,19 +51,20 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
     {
         None,
         Damaged,
+        Newer,
         Stale,
         Current,
     }
 
-    private static RecordState ReadRecord(FileDescriptor file, in Statx stat, out SizeRecord record)
+    private RecordState ReadRecord(FileDescriptor file, in Statx stat, out SizeRecord record)
     {
         record = default;
         if (ExtendedAttributes.Get(file, SizeRecord.AttributeName, default) < 0)
             return RecordState.None;
         if (!SourceTree.TryReadRecord(file, out record))
-            return RecordState.Damaged;
+            return record.IsNewer ? RecordState.Newer : RecordState.Damaged;
         // A source that was copied with its attributes has the records of the files that it was copied from: they say nothing and do no harm.
-        if (!record.IsOf(stat) || record.HasNoSize)
+        if (!source.Devices.IsOf(record, stat) || record.HasNoSize)
             return RecordState.None;
         return record.Describes(stat) ? RecordState.Current : RecordState.Stale;
     }
@@ -73,6 +74,7 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
         (FaultKind Kind, string Detail)? fault = state switch
         {
             RecordState.Damaged => (FaultKind.RecordDamaged, "its record (user.zstdfs) cannot be read"),
+            RecordState.Newer => (FaultKind.Newer, NewerFormat.Text("its record (user.zstdfs)")),
             // utimensat(2) of an empty file leaves its record as it is.
             RecordState.Stale when record.IsFresh && map.LogicalBytes == 0 => null,
             RecordState.Stale => (FaultKind.RecordStale, "its record is about another version: it was written or touched in the source"),
@@ -90,15 +92,17 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
             findings.Add(new Finding(found.Kind, detail, false));
             return;
         }
-        findings.Add(new Finding(found.Kind, found.Detail, repair && !source.ReadOnly && Mend(file, stat, map, state, record) >= 0));
+        bool mends = repair && !source.ReadOnly && state != RecordState.Newer;
+        findings.Add(new Finding(found.Kind, found.Detail, mends && Mend(file, stat, map, state, record) >= 0));
     }
 
     /// <summary>A record that is this file's own is written again; any other goes, and a mount gives the file one at first sight.</summary>
-    private static int Mend(FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record) => state switch
+    private int Mend(
+        FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record) => state switch
     {
         RecordState.None => ExtendedAttributes.Remove(file, SizeRecord.ForeignAttributeName),
-        RecordState.Stale or RecordState.Current when record.IsOf(stat) => SourceTree.WriteRecord(file,
-            SizeRecord.For(stat, record.InodeNumber, map.LogicalBytes, record.Birth) with
+        RecordState.Stale or RecordState.Current => SourceTree.WriteRecord(file,
+            source.Devices.RecordFor(stat, record.InodeNumber, map.LogicalBytes, record.Birth) with
             {
                 ChangeTime = record.ChangeTimeOf(stat),
                 Epoch = record.Epoch,

@@ -194,6 +194,8 @@ internal sealed class StoredFileInspector(ContentServices services)
             RecordedChange change = hasRecord ? RecordedChange.Of(record, stat) : default;
             // No record holds a number that the source gave.
             bool isRecordable = hasRecord || StateFolder.IsAllocated(number);
+            if (record.IsNewer)
+                ReportNewer(file, name, stat);
             if (services.State is not null && isRecordable && (isFinal || !hasRecord))
             {
                 // Users have seen nothing happen to the file.
@@ -281,6 +283,9 @@ internal sealed class StoredFileInspector(ContentServices services)
             int result = SourceTree.ReadRecord(parent, name, out record);
             if (result < 0)
                 return result;
+            // A newer zstdfs's record keeps the file plain.
+            if (record.IsNewer)
+                return 0;
             if (result > 0 && _devices.IsOf(record, stat))
             {
                 // The change time that was seen may be from before the record.
@@ -323,6 +328,14 @@ internal sealed class StoredFileInspector(ContentServices services)
             ? $"damaged at stored byte {damage.StoredOffset}: {damage.Reason}" : damage.Reason;
         string path = SourcePath.OfFile(file, name);
         services.Log.Error($"{path}: {what}", "damage at its end", StoredIdentity.Of(stat).Version);
+    }
+
+    private void ReportNewer(FileDescriptor file, NativeName name, in Statx stat)
+    {
+        string what = NewerFormat.Text("its record (user.zstdfs)");
+        string message = $"{SourcePath.OfFile(file, name)}: {what} (its inode number and its times are not known here, "
+            + "and a write through this mount replaces the record)";
+        services.Log.Error(message, "newer record", StoredIdentity.Of(stat).Version);
     }
 
     private bool IsChanging(FileDescriptor file, in Statx seen) =>

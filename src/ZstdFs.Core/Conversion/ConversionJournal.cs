@@ -29,7 +29,7 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
     /// <summary>As many as batches can be under way: one whose new names are not made yet, one whose new names and one whose removals are not durable yet.</summary>
     internal const int Slots = 3;
 
-    private const uint Magic = 0x314A437A; // "zCJ1"
+    private const uint Magic = NewerFormat.ConversionJournal;
     private const int HeaderBytes = 16;
     private const int LargestBytes = 256 << 20;
 

@@ -58,6 +58,8 @@ public enum LeftReason
     Damaged,
     /// <summary>The stored file may be intact, and cannot be decoded here: a window larger than the machine's memory, a dictionary, another format.</summary>
     NotDecodable,
+    /// <summary>Its record was written by a newer zstdfs, which alone knows what it says.</summary>
+    Newer,
     /// <summary>Its name is too long for the suffix.</summary>
     NameTooLong,
     /// <summary>An attribute of it cannot be put on the new file.</summary>

@@ -59,6 +59,9 @@ public sealed class FoundFiles
         int result = SourceTree.ReadRecord(folder, name, out SizeRecord record);
         if (result != 0)
             return result < 0 ? result : record.Birth == default && stat.Birth.ToTimestamp() != default ? 1 : 0;
+        // Whether a newer zstdfs wrote the file or looked at it, this one cannot tell: it is named and left.
+        if (record.IsNewer)
+            return 0;
         // fuse-zstd wrote it, or we did and found no room for a record.
         result = ExtendedAttributes.Get(folder, name, SizeRecord.ForeignAttributeName, default);
         if (result >= 0 || PassingFault.Is(result))

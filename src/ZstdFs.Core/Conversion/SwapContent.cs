@@ -35,6 +35,9 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
             throw new FileLeftException(LeftReason.Changed);
         if ((now.Attributes & now.AttributesMask & (Immutable | AppendOnly)) != 0)
             throw new FileLeftException(LeftReason.NotPermitted, "it is immutable or append-only (chattr)");
+        FileLeftException.Require(SourceTree.ReadRecord(file, out SizeRecord record), "reading its record");
+        if (record.IsNewer)
+            throw new FileLeftException(LeftReason.Newer, NewerFormat.Text("its record (user.zstdfs)"));
         TakeLease(file, now.UserId);
         _ = FileLease.Release(file, now.UserId);
         job.Stat = now;

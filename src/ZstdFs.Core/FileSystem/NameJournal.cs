@@ -33,7 +33,7 @@ internal sealed record TwoSteps((ulong Folder, byte[] Name) From, (ulong Folder,
 /// </summary>
 internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLog log) : IDisposable
 {
-    private const uint Magic = 0x314A4E7A; // "zNJ1"
+    private const uint Magic = NewerFormat.NameJournal;
     private const int HeadBytes = 8, LongestBytes = 256 * 1024;
 
     // One journal at a time.

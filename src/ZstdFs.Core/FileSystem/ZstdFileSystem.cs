@@ -69,6 +69,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
                 else if (!state.KeepsRecords)
                     log.Warning("the source keeps no user attributes (user.*): inode numbers last as long as this mount, and each close and fsync waits for its commit");
             }
+            if (state is null)
+                NameNewer(source, log);
             volume = new Volume(source, state, options, rules, InodeStoreChoice.Open(state, options, log), log);
             volume.PlainFiles.LookInto(source);
             if (state is not null)
@@ -81,6 +83,19 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             state?.Dispose();
             source.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>A mount that writes nothing finishes nothing, and names what only a newer zstdfs could.</summary>
+    private static void NameNewer(SourceTree source, BoundedLog log)
+    {
+        if (source.OpenListing(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
+            return;
+        using (folder)
+        {
+            _ = NewerFormat.Find(source, folder, out List<byte[]> newer);
+            foreach (byte[] path in newer)
+                log.Warning($"{NewerFormat.Text(path)}: what it tells is left out");
         }
     }
 

@@ -64,6 +64,12 @@ internal readonly record struct SizeRecord
     /// <summary>The version that the size describes has whole frames of zeros: to programs it is a sparse file.</summary>
     internal bool HasHoles { get; init; }
 
+    /// <summary>
+    /// A newer zstdfs wrote it: nothing of it is known here. A first look leaves it as it is; with a new version of the
+    /// content it goes.
+    /// </summary>
+    internal bool IsNewer { get; private init; }
+
     /// <summary>A record for the stored file that <paramref name="stat"/> shows; <see cref="SourceDevices"/> makes those of a source.</summary>
     internal static SizeRecord For(in Statx stat, ulong inodeNumber, long logicalBytes, Timestamp birth = default) => new SizeRecord
     {
@@ -129,9 +135,10 @@ internal readonly record struct SizeRecord
         BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Checksum.OfRecord(record[..Bytes]));
     }
 
+    /// <summary>False for what is none. Of a newer version's record only that is known.</summary>
     internal static bool TryRead(ReadOnlySpan<byte> bytes, out SizeRecord record)
     {
-        record = default;
+        record = new SizeRecord { IsNewer = NewerFormat.IsRecord(bytes, Magic, Version) };
         if (bytes.Length is not (Bytes or OldBytes) || BinaryPrimitives.ReadUInt16LittleEndian(bytes) != Magic || bytes[2] != (bytes.Length == Bytes ? Version : OldVersion)
             || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
             return false;

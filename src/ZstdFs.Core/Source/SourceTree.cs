@@ -135,14 +135,26 @@ internal sealed class SourceTree : IDisposable
     internal static int ReadRecord(FileDescriptor directory, NativeName storedName, out SizeRecord record)
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
-        return RecordOf(ExtendedAttributes.Get(directory, storedName, SizeRecord.AttributeName, bytes), bytes, out record);
+        int length = ExtendedAttributes.Get(directory, storedName, SizeRecord.AttributeName, bytes);
+        if (length == -(int)Errno.ERANGE)
+        {
+            bytes = new byte[ExtendedAttributes.LongestBytes];
+            length = ExtendedAttributes.Get(directory, storedName, SizeRecord.AttributeName, bytes);
+        }
+        return RecordOf(length, bytes, out record);
     }
 
     /// <inheritdoc cref="ReadRecord(FileDescriptor, NativeName, out SizeRecord)"/>
     internal static int ReadRecord(FileDescriptor file, out SizeRecord record)
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
-        return RecordOf(ExtendedAttributes.Get(file, SizeRecord.AttributeName, bytes), bytes, out record);
+        int length = ExtendedAttributes.Get(file, SizeRecord.AttributeName, bytes);
+        if (length == -(int)Errno.ERANGE)
+        {
+            bytes = new byte[ExtendedAttributes.LongestBytes];
+            length = ExtendedAttributes.Get(file, SizeRecord.AttributeName, bytes);
+        }
+        return RecordOf(length, bytes, out record);
     }
 
     private static int RecordOf(int length, ReadOnlySpan<byte> bytes, out SizeRecord record)
@@ -174,15 +186,18 @@ internal sealed class SourceTree : IDisposable
 
     /// <summary>
     /// Writes the record of a stored file that had none. −EEXIST where another thread has written one since: with two numbers
-    /// the file would be two.
+    /// the file would be two. −EPERM where a newer zstdfs has: its record is not this program's to replace.
     /// </summary>
     internal static int WriteFirstRecord(FileDescriptor file, in SizeRecord record, out long windowEnd)
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
         (record with { WindowEnd = windowEnd = ChangeWindow.Next() }).Write(bytes);
         int result = SetAttribute(file, SizeRecord.AttributeName, bytes, ExtendedAttributes.CreateOnly);
-        if (result == -(int)Errno.EEXIST && ReadRecord(file, out _) != 0)
+        SizeRecord there = default;
+        if (result == -(int)Errno.EEXIST && ReadRecord(file, out there) != 0)
             return result;
+        if (there.IsNewer)
+            return -(int)Errno.EPERM;
         // What is there is no record of ours, or the step took longer than the record says.
         bool isToBeWritten = result == -(int)Errno.EEXIST || result >= 0 && ChangeWindow.IsOver(windowEnd);
         return isToBeWritten ? WriteRecord(file, record, out windowEnd) : result;

@@ -71,7 +71,10 @@ internal sealed class StateFolder : IDisposable
     internal static bool IsAllocated(ulong inodeNumber) => inodeNumber is >= FirstInodeNumber and < FirstInodeNumber << 1;
 
     /// <summary>Opens it, making what is missing. Returns null where the source cannot be written; <paramref name="reason"/> says why.</summary>
-    /// <exception cref="SourceException">Another daemon serves the source, the state is damaged, or a fault kept it from being read or written.</exception>
+    /// <exception cref="SourceException">
+    /// Another daemon serves the source, the state is damaged, a newer zstdfs wrote something there, or a fault kept it
+    /// from being read or written.
+    /// </exception>
     internal static StateFolder? TryOpen(SourceTree source, out Errno reason)
     {
         FileDescriptor? folder = null, working = null, lockFile = null, state = null;
@@ -119,6 +122,9 @@ internal sealed class StateFolder : IDisposable
             throw new SourceException(SourceProblem.InUse, $"the source is already served by another zstdfs ({holder.Text}); unmount that first, or mount with -o ro") { Holder = holder };
         }
         bool isNew = false, isForgotten = false;
+        // Before anything is changed.
+        if (result >= 0)
+            result = RefuseNewer();
         if (result >= 0)
             result = ReadState(out _record, out isNew);
         if (result >= 0 && isNew)
@@ -155,6 +161,12 @@ internal sealed class StateFolder : IDisposable
             result = WriteState();
         Earlier = new EarlierMounts(_record);
         return result;
+    }
+
+    private int RefuseNewer()
+    {
+        int result = NewerFormat.Find(_source, Folder, out List<byte[]> newer);
+        return newer.Count > 0 ? throw NewerFormat.Refusal(newer[0]) : result;
     }
 
     /// <summary>

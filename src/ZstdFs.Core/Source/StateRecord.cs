@@ -8,6 +8,9 @@ internal struct StateRecord
 {
     internal const int Bytes = 80;
 
+    /// <summary>What tells of which version it is.</summary>
+    internal const int HeadBytes = 12;
+
     private const uint Magic = 0x53465A7A; // "zZFS"
     private const uint Version = 1;
 
@@ -94,11 +97,15 @@ internal struct StateRecord
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], Checksum.OfRecord(bytes[..Bytes]));
     }
 
+    internal static bool IsNewer(ReadOnlySpan<byte> bytes) =>
+        bytes.Length >= HeadBytes && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic
+            && BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) > Version;
+
     /// <exception cref="SourceException">It is not one that this program wrote.</exception>
     internal static StateRecord Read(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length >= 12 && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic && BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) > Version)
-            throw new SourceException(SourceProblem.DamagedState, ".zstdfs/state was written by a newer zstdfs; use that version");
+        if (IsNewer(bytes))
+            throw NewerFormat.Refusal(".zstdfs/state"u8);
         if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
         {
             throw new SourceException(SourceProblem.DamagedState,

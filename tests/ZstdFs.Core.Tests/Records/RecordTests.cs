@@ -1,4 +1,3 @@
-using ZstdFs.Core.Content;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -113,6 +112,27 @@ internal sealed class RecordTests
             CommittedInode = 77,
             IsLent = true,
         }));
+    }
+
+    [Test]
+    public void RecordOfANewerVersion_IsKnownForOne(
+        [Values(3, 100)] int version, [Values(60, 64, 72, 80, 500)] int length)
+    {
+        byte[] record = new byte[length];
+        foreach (string name in new[] { "stored-v2", "working-v2" })
+        {
+            Golden(name).AsSpan(0, 2).CopyTo(record);
+            record[2] = (byte)version;
+            Assert.That(SizeRecord.TryRead(record, out SizeRecord stored), Is.False);
+            Assert.That(stored.IsNewer, Is.EqualTo(name == "stored-v2"));
+            Assert.That(WorkingCopyRecord.TryRead(record, out _), Is.False);
+            Assert.That(WorkingCopyRecord.IsNewer(record), Is.EqualTo(name == "working-v2"));
+        }
+        foreach (string name in new[] { "stored-v1", "stored-v2", "working-v1", "working-v2" })
+        {
+            _ = SizeRecord.TryRead(Golden(name).AsSpan(1), out SizeRecord cut);
+            Assert.That(cut.IsNewer || WorkingCopyRecord.IsNewer(Golden(name)), Is.False, name);
+        }
     }
 
     private static byte[] Golden(string name)

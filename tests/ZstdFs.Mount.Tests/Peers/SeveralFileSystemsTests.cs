@@ -128,6 +128,26 @@ internal sealed class SeveralFileSystemsTests(string type, string? subvolume)
     }
 
     [Test]
+    public void Check_LooksAtTheFilesOfBoth()
+    {
+        Shell.Get($"find '{Mount}' -type f -size +0 -exec cat {{}} +");
+        _folder.Unmount();
+        ShellResult healthy = _folder.Program("check", Source);
+        Assert.That(healthy.ExitCode, Is.Zero, healthy.ToString);
+        Shell.Get($"touch -d 2001-01-01 '{Source}/inner/f1.zst' '{Source}/outer/f1.zst'");
+        ShellResult found = _folder.Program("check", "--repair", Source);
+        Assert.That(found.ExitCode, Is.EqualTo(1), found.ToString);
+        foreach (string path in new[] { "inner/f1.zst", "outer/f1.zst" })
+            Assert.That(found.Output, Does.Contain($"{path}: record-stale"), found.ToString);
+        Assert.That(_folder.Program("check", Source).ExitCode, Is.Zero);
+        string numbers = AllRecords();
+        _folder.Start();
+        Shell.Get($"ls -lR '{Mount}'");
+        _folder.Unmount();
+        Assert.That(AllRecords(), Is.EqualTo(numbers), "mended records are those of their files");
+    }
+
+    [Test]
     public void StatFs_IsThatOfThePlace()
     {
         if (subvolume is not null)
@@ -144,6 +164,9 @@ internal sealed class SeveralFileSystemsTests(string type, string? subvolume)
     // Every kind of node, made in the same order.
     private static string Fill(string folder) =>
         $"for i in 1 2 3 4 5 6; do echo \"$i of {folder}\" | zstd -q > {folder}/f$i.zst; done && mkdir {folder}/folder && ln -s f1 {folder}/special && mkfifo {folder}/special-fifo";
+
+    private string AllRecords() =>
+        Shell.Get($"cd '{Source}' && getfattr -e hex -n user.zstdfs inner/*.zst outer/*.zst");
 
     private string AllNumbers() => Shell.Get($"cd '{Mount}' && find . -printf '%i %P\\n' | sort -k2");
 }

@@ -1,8 +1,7 @@
 using System.Buffers.Binary;
-using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Content;
+namespace ZstdFs.Core.Source;
 
 /// <summary>
 /// The extended attribute of a working copy: which file it belongs to and which base it lies over. What the next mount needs to finish the commit. The layout
@@ -24,7 +23,7 @@ internal readonly record struct WorkingCopyRecord
     /// <summary>The target's path below the source's root at some time: a hint, for a folder above it may have been renamed.</summary>
     internal static NativeName PathAttributeName => new("user.zstdfs.path\0"u8);
 
-    /// <summary>Where zeros stand for what is below: see <see cref="ZeroRanges"/>.</summary>
+    /// <summary>Where zeros stand for what is below: see ZeroRanges.</summary>
     internal static NativeName ZerosAttributeName => new("user.zstdfs.zeros\0"u8);
 
     /// <summary>Logical inode number of the target.</summary>
@@ -75,6 +74,8 @@ internal readonly record struct WorkingCopyRecord
         BinaryPrimitives.WriteInt64LittleEndian(record[72..], PackedTime.Pack(ChangeTime));
         BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Checksum.OfRecord(record[..Bytes]));
     }
+
+    internal static bool IsNewer(ReadOnlySpan<byte> bytes) => NewerFormat.IsRecord(bytes, Magic, Version);
 
     internal static bool TryRead(ReadOnlySpan<byte> bytes, out WorkingCopyRecord record)
     {
