@@ -58,9 +58,10 @@ internal sealed class MountService(string source, string mountPoint, MountOption
         {
             if (TryOpen(from, last) is { } fileSystem)
                 return fileSystem;
+            last.Await();
+            // Before each further attempt: who ended the command wants no mount, free as the source may be by now.
             if (ending.WasAsked || !report.IsAwaited)
                 throw new CommandFailure(ExitCode.Busy, $"source '{from.Text}' was not free yet when this mount was told to end");
-            last.Await();
         }
     }
 

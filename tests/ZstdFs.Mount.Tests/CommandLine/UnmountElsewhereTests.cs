@@ -177,6 +177,25 @@ internal sealed class UnmountElsewhereTests
         folder.Unmount();
     }
 
+    [Test]
+    public void CommandThatIsKilledJustBeforeTheSourceIsFree_LeavesNoMountBehind()
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
+        Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
+        using Process command = Process.Start(TestMachine.Program(ShellUser.Same), ["mount", folder.Source, folder.Mount]);
+        string waiting = "", find = $"pgrep -f -- '--daemon .*{folder.Mount}'";
+        Assert.That(Waiting.For(() => (waiting = Shell.Run(find).Text).Length > 0));
+        Thread.Sleep(500);
+        Shell.Get($"kill -STOP {waiting}");
+        command.Kill();
+        command.WaitForExit();
+        Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
+        Shell.Get($"kill -CONT {waiting}");
+        Assert.That(Waiting.For(() =>
+            !Directory.Exists($"/proc/{waiting}") || MountTableView.TypeOf(folder.Mount) is not null));
+        Assert.That(MountTableView.TypeOf(folder.Mount), Is.Null);
+    }
+
     /// <summary>A process in a mount namespace of its own, with a copy of every mount, as a container's.</summary>
     private sealed class Container : IDisposable
     {
