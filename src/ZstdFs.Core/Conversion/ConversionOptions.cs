@@ -40,6 +40,8 @@ public enum LeftReason
 {
     /// <summary>The name that it would get is taken.</summary>
     Conflict,
+    /// <summary>A mount would show it under another name.</summary>
+    Misread,
     /// <summary>It, or its folder, cannot be read or changed by this user.</summary>
     NotPermitted,
     /// <summary>Somebody has it open for writing.</summary>

@@ -75,6 +75,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             volume.PlainFiles.LookInto(source);
             if (state is not null)
                 Recover(volume, state);
+            else
+                UnseenWrites.Tell(source, log);
             return new ZstdFileSystem(volume, state);
         }
         catch
