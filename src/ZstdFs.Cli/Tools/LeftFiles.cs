@@ -34,6 +34,7 @@ internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
         LeftReason.NotDecodable => "its stored form cannot be decoded here",
         LeftReason.Newer => "only a newer zstdfs knows what it is",
         LeftReason.NameTooLong => "its name has no room for the suffix .zst, and the file system keeps no attributes",
+        LeftReason.NoRoomForName => "among its extended attributes there is no room for its whole name",
         LeftReason.AttributesNotKept => "one of its attributes cannot be put on the new file",
         LeftReason.NoSpace => "the disk is full",
         _ => "it failed",

@@ -142,6 +142,14 @@ internal sealed class FileContent : IDisposable
     }
     private bool _isImmutable;
 
+    /// <summary>chattr +a, as the last open found it or a user has set it since: nothing is written over.</summary>
+    internal bool IsAppendOnly
+    {
+        get => Volatile.Read(ref _isAppendOnly);
+        set => Volatile.Write(ref _isAppendOnly, value);
+    }
+    private bool _isAppendOnly;
+
     /// <summary>
     /// A commit costs a close little: the content is small, or little of it was written over a small base. Not again and again, where each writes all of it anew.
     /// </summary>

@@ -64,6 +64,8 @@ public enum LeftReason
     Newer,
     /// <summary>Its name is too long for the suffix.</summary>
     NameTooLong,
+    /// <summary>Its whole name has no room among its extended attributes.</summary>
+    NoRoomForName,
     /// <summary>An attribute of it cannot be put on the new file.</summary>
     AttributesNotKept,
     /// <summary>The disk is full.</summary>
