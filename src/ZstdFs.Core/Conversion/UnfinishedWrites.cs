@@ -1,4 +1,3 @@
-using ZstdFs.Core.Content;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
