@@ -304,7 +304,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
     {
         try
         {
-            return limit > 0 && lower.EndDamage is { Cause.MayPass: false } damage && limit == lower.LogicalBytes ? damage : null;
+            return limit > 0 && lower.EndDamage is { Cause.MayPass: false } damage && limit == lower.LogicalBytes
+                ? damage : null;
         }
         catch (UndecodableException)
         {

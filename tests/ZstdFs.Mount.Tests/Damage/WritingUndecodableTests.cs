@@ -11,7 +11,8 @@ namespace ZstdFs.Mount.Tests.Damage;
 internal sealed class WritingUndecodableTests
 {
     private const string Damage = "printf '\\xff\\xff\\xff\\xff' | dd of=f.zst bs=1 conv=notrunc status=none seek=";
-    private const string Own = "seq 500000 | head -c 3000000 > c; split -b 524288 c part.; zstd -q part.*; cat part.*.zst > f.zst; ";
+    private const string Own =
+        "seq 500000 | head -c 3000000 > c; split -b 524288 c part.; zstd -q part.*; cat part.*.zst > f.zst; ";
 
     private static readonly UndecodableFile[] Kinds =
     [
@@ -21,13 +22,16 @@ internal sealed class WritingUndecodableTests
             + "zstd -q --train s* -o dict --dictID=77; zstd -q -D dict < d1 > f.zst", "", ""),
         new("gzip, 24 MB", "seq 3000000 | gzip -1 > f.zst", "", ""),
         new("cut off, 24 MB", "seq 3000000 | zstd -q | head -c 1000000 > f.zst", "", ""),
-        new("a second frame of 256 MiB window", "{ seq 100000 | zstd -q; seq 3000000 | zstd -q --long=28; } > f.zst", "", ""),
-        new("before zstd 1.0", "{ printf '\\x27\\xb5\\x2f\\xfd\\x20\\xef'; head -c 5000 /dev/urandom; } > f.zst", "", ""),
+        new("a second frame of 256 MiB window",
+            "{ seq 100000 | zstd -q; seq 3000000 | zstd -q --long=28; } > f.zst", "", ""),
+        new("before zstd 1.0",
+            "{ printf '\\x27\\xb5\\x2f\\xfd\\x20\\xef'; head -c 5000 /dev/urandom; } > f.zst", "", ""),
         new("six frames, cut off in one", Own + "truncate -s 200000 f.zst", "", ""),
-        new("six frames, cut off, no length stated", "seq 500000 > c; for i in 1 2 3 4 5 6; do head -c 524288 c | zstd -q; done "
-            + "> f.zst; truncate -s -2000 f.zst", "", ""),
+        new("six frames, cut off, no length stated", "seq 500000 > c; "
+            + "for i in 1 2 3 4 5 6; do head -c 524288 c | zstd -q; done > f.zst; truncate -s -2000 f.zst", "", ""),
         new("six frames, noise behind them", Own + "head -c 3000 /dev/urandom >> f.zst", "", ""),
-        new("six frames, the third damaged", Own + Damage + "$(($(cat part.aa.zst part.ab.zst | wc -c) + 20000))", "", ""),
+        new("six frames, the third damaged",
+            Own + Damage + "$(($(cat part.aa.zst part.ab.zst | wc -c) + 20000))", "", ""),
         new("one frame, length stated, its middle damaged",
             "seq 300000 > c; zstd -q c -o f.zst; " + Damage + "$(($(stat -c %s f.zst) / 2))", "", ""),
     ];
@@ -80,7 +84,8 @@ internal sealed class WritingUndecodableTests
             yield from ((append, size, 5), (append, size, 600 * k), (write, size - 1, 1), (write, 1200 * k, 600 * k))
             yield from ((cut, at, 0) for at in {50 << 20, size, size + 1, max(size - 1, 0), half, 524288, 4096, 3, 0})
             yield from ((grow, 0, size + 5), (grow, 0, 50 << 20), (punch, 0, 4096), (punch, 1200 * k, 300 * k),
-                        (zero, 0, 3 << 20), (zero, 1 << 20, 600 * k), (copy, 0, 5), (copy, 0, 3 << 20), (copy, half, 600 * k))
+                        (zero, 0, 3 << 20), (zero, 1 << 20, 600 * k))
+            yield from ((copy, 0, 5), (copy, 0, 3 << 20), (copy, half, 600 * k))
             if size > 5:
                 yield from ((store, 0, 5), (store, half, 1))
             yield from ((rewrite, 0, 5), (rewrite, 0, 3 << 20))
@@ -129,7 +134,8 @@ internal sealed class WritingUndecodableTests
                 for at, (what, offset, count) in enumerate(plan):
                     keeps = what in (write, append, copy, store, grow, zero, punch) or what is cut and offset >= size
                     within = what in (grow, zero, punch) and (what is grow and offset + count <= size or offset >= size)
-                    if keeps and not within: expect(results[at][1] in (ends, errno.EFBIG), at, f'not refused with {ends}')
+                    if keeps and not within:
+                        expect(results[at][1] in (ends, errno.EFBIG), at, f'not refused with {ends}')
                     if what is rewrite or what is cut and offset == 0: expect(results[at][1] == 0, at, 'refused')
         else:
             stored, size, ends, results = json.load(open(log))
