@@ -182,7 +182,8 @@ internal sealed class UnmountElsewhereTests
     {
         using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
         Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
-        using Process command = Process.Start(TestMachine.Program(ShellUser.Same), ["mount", folder.Source, folder.Mount]);
+        string[] words = ["mount", folder.Source, folder.Mount];
+        using Process command = Process.Start(TestMachine.Program(ShellUser.Same), words);
         string waiting = "", find = $"pgrep -f -- '--daemon .*{folder.Mount}'";
         Assert.That(Waiting.For(() => (waiting = Shell.Run(find).Text).Length > 0));
         Thread.Sleep(500);

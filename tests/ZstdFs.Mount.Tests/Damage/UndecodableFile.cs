@@ -14,7 +14,8 @@ internal sealed record UndecodableFile(string Name, string Recipe, string Error,
     internal bool IsForTools => Logged.Contains("window", StringComparison.Ordinal);
 
     /// <summary>Nothing says that its stored bytes are not in order.</summary>
-    internal bool IsIntact => Logged.StartsWith("needs", StringComparison.Ordinal) || Logged.EndsWith("not zstd", StringComparison.Ordinal)
+    internal bool IsIntact => Logged.StartsWith("needs", StringComparison.Ordinal)
+        || Logged.EndsWith("not zstd", StringComparison.Ordinal)
         || Logged.StartsWith("before", StringComparison.Ordinal);
 
     /// <summary>What the tools say of it.</summary>
