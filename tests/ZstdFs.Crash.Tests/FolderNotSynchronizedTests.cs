@@ -1,4 +1,3 @@
-using ZstdFs.Core.Content;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Source;
 using ZstdFs.Crash.Tests.Disks;
