@@ -126,6 +126,8 @@ public static class FileType
     public const uint Directory = 0x4000;
     /// <summary>S_IFLNK.</summary>
     public const uint Symlink = 0xA000;
+    /// <summary>S_IFIFO.</summary>
+    public const uint Pipe = 0x1000;
 
     /// <summary>DT_UNKNOWN: the file system does not say in its listing.</summary>
     public const byte EntryUnknown = 0;

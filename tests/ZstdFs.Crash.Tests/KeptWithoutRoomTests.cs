@@ -67,6 +67,25 @@ internal sealed class KeptWithoutRoomTests
         Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length + 1).AsSpan().SequenceEqual(expected), Is.True, log.ToString);
     }
 
+    [Test]
+    public void WriterThatGivesUpWhatFoundNoRoom_KeepsTheRest([Values(1_000_000, 700_000)] int cutTo)
+    {
+        using var place = new FaultPlace();
+        var log = new EventLines();
+        using ZstdFileSystem fileSystem = WithOld(place, log, out DirectUse use);
+        DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite | OpenFlags.Truncate);
+        Assert.That(use.Truncate(file, 0), Is.Zero);
+        Assert.That(use.Write(file, 0, New.AsSpan(0, 1_000_000)), Is.Zero);
+        FailingCalls.Arm(new Fault(1, Errno.ENOSPC, FaultWay.FromThenOn) { Call = "pwrite" });
+        Assert.That(use.Write(file, 1_000_000, New.AsSpan(1_000_000)), Is.EqualTo(-(int)Errno.ENOSPC));
+        FailingCalls.Disarm();
+        Assert.That(use.Truncate(file, cutTo), Is.Zero);
+        Assert.That(use.Synchronize(file), Is.Zero);
+        Assert.That(use.Close(file), Is.Zero);
+        Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
+        Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length).AsSpan().SequenceEqual(New.AsSpan(0, cutTo)), Is.True, log.ToString);
+    }
+
     /// <summary>What a sync could not bring to the disk is written again: that is no change in the source.</summary>
     [Test]
     public void FsyncOfWhatIsCommittedThatFails_LeavesTheFileToBeWritten()

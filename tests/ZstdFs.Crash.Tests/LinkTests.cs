@@ -49,6 +49,36 @@ internal sealed class LinkTests
             Assert.That(seen, Is.Positive, "no call was met: it proves nothing");
     }
 
+    /// <summary>A temporary file is often unlinked while it is open: its content is no other mount's.</summary>
+    [Test]
+    public void FileThatIsWrittenToAfterItsLastNameWent_LeavesNothingBehindAKill(
+        [Values("unlink", "rename")] string how, [Values("write", "sync")] string then)
+    {
+        using var place = new FaultPlace();
+        var log = new EventLines();
+        using (ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log))
+        {
+            var use = new DirectUse(fileSystem);
+            use.Save("f", "old"u8.ToArray());
+            use.Save("g", "other"u8.ToArray());
+            Assert.That(use.SynchronizeAll(), Is.Zero);
+            DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite);
+            Assert.That(use.Write(file, 0, "new"u8), Is.Zero);
+            Assert.That(how == "unlink" ? fileSystem.Unlink(default, Root, Native("f"))
+                : fileSystem.Rename(default, Root, Native("g"), Root, Native("f"), 0), Is.Zero);
+            if (then == "write")
+                Assert.That(use.Write(file, 0, Large), Is.Zero);
+            else
+                Assert.That(use.Synchronize(file), Is.Zero);
+            using (FailingCalls.Kill())
+                fileSystem.Dispose();
+        }
+        using ZstdFileSystem next = SourceFolders.Open(place.Folder, log);
+        Assert.That(Directory.Exists($"{place.Folder}/.zstdfs/lost"), Is.False, log.ToString);
+        Assert.That(Directory.GetFiles($"{place.Folder}/.zstdfs/working"), Is.Empty, log.ToString);
+        Assert.That(log.ToString(), Does.Not.Contain("replaced or deleted"));
+    }
+
     [Test]
     public void LinkedFile_IsKnownUnderItsNewName_ThoughTheLookupFailed([Values] bool isLarge)
     {

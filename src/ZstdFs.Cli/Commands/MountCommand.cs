@@ -84,13 +84,17 @@ internal static class MountCommand
             return (int)ExitCode.Success;
         }
         MountOptions options = Options(parsed);
+        // Before the log file is made: a mount that cannot be leaves nothing behind.
+        using (MountPreflight preflight = MountPreflight.Check(source, mountPoint, options))
+        {
+            if (!parsed.GetValue(Foreground))
+                (source, mountPoint) = (preflight.Source.PathText, preflight.MountPoint.PathText);
+        }
         if (parsed.GetValue(Foreground))
         {
             using EventLog log = options.LogFile is { } file ? new FileLog(file) : new StandardErrorLog();
             return (int)new MountService(source, mountPoint, options, log, StartReport.None()).Run();
         }
-        using (MountPreflight preflight = MountPreflight.Check(source, mountPoint, options))
-            (source, mountPoint) = (preflight.Source.PathText, preflight.MountPoint.PathText);
         if (options.LogFile is { } wanted)
             new FileLog(wanted).Dispose();
         BackgroundStart.Run(["mount", DaemonOption, .. Words(parsed, options), "--", source, mountPoint], options.LogFile);

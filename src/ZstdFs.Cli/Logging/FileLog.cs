@@ -18,8 +18,15 @@ internal sealed class FileLog : EventLog
     /// <summary>Opens or creates <paramref name="path"/>, an absolute path.</summary>
     internal FileLog(string path)
     {
+        // A pipe would make its opener wait for a reader, and takes no write at an offset.
+        const int Flags = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append | OpenFlags.NonBlocking;
         int result = SystemCallsAt.Open(
-            new NativeName(NativeText.EncodeTerminated(path)), OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append, OwnerOnly, out _file);
+            new NativeName(NativeText.EncodeTerminated(path)), Flags, OwnerOnly, out _file);
+        if (result >= 0 && SystemCallsAt.Stat(_file, out Statx stat) >= 0 && stat.FileType == FileType.Pipe)
+        {
+            _file.Dispose();
+            result = -(int)Errno.ESPIPE;
+        }
         if (result < 0)
             throw new CommandFailure(ExitCode.Failure, $"cannot write the log file '{path}' ({(Errno)(-result)}): name another with --log-file");
     }

@@ -12,8 +12,10 @@ namespace ZstdFs.Cli.Mounting;
 /// <param name="source">The source, as messages show it.</param>
 /// <param name="longest">How long to wait in all.</param>
 /// <param name="log">Is told of the wait once.</param>
-/// <param name="wayOut">What else can be done where the source stays served: ends the message.</param>
-internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log, string wayOut)
+/// <param name="wayOut">
+/// What else can be done where the source stays served: ends the message. Null where that hinders nobody.
+/// </param>
+internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log, string? wayOut)
 {
     private const int LookMs = 100;
 
@@ -60,11 +62,13 @@ internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log,
             || RemainingMounts.IsSeenHere(device) || RemainingMounts.IsSeenBy(holder.ProcessId, device))
             return false;
         RemainingMounts rest = RemainingMounts.Find(device);
-        return rest.Any
-            ? throw new CommandFailure(ExitCode.Busy,
+        if (rest.Any && wayOut is not null)
+        {
+            throw new CommandFailure(ExitCode.Busy,
                 $"source '{source}' is still served ({holder.Text}): it is mounted {rest}; it is free when that has "
-                + $"ended{wayOut}")
-            : true;
+                + $"ended{wayOut}");
+        }
+        return !rest.Any;
     }
 
     private void Tell(LockHolder holder)

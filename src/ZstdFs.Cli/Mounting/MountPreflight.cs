@@ -31,7 +31,7 @@ internal sealed class MountPreflight : IDisposable
                 if (!sourceItself)
                 {
                     CheckApart(from, onto);
-                    CheckEmpty(onto, options.NonEmpty);
+                    CheckEmpty(onto, options);
                 }
                 FuseAvailability.Check(options);
                 return new MountPreflight(from, onto);
@@ -102,9 +102,27 @@ internal sealed class MountPreflight : IDisposable
                 $"mount point '{mountPoint.Text}' is inside source '{source.Text}', so the mount would show itself: mount elsewhere, or on the source itself");
     }
 
-    private static void CheckEmpty(Folder mountPoint, bool nonEmptyAllowed)
+    // It would not be empty any more, for the daemon already.
+    private static void CheckLogFile(Folder mountPoint, string? log)
     {
-        if (nonEmptyAllowed || Folder.Open(mountPoint.PathText, OpenFlags.ReadOnly, out Folder readable) < 0)
+        if (log is null || Folder.Open(Path.GetDirectoryName(log) ?? "/", OpenFlags.PathOnly, out Folder logs) < 0)
+            return;
+        using (logs)
+        {
+            if (logs.IsWithin(mountPoint))
+            {
+                throw new CommandFailure(ExitCode.Failure, $"the log file '{NativeText.Printable(log)}' is inside the "
+                    + "mount point, which would hide it: name another with --log-file");
+            }
+        }
+    }
+
+    private static void CheckEmpty(Folder mountPoint, MountOptions options)
+    {
+        if (options.NonEmpty)
+            return;
+        CheckLogFile(mountPoint, options.LogFile);
+        if (Folder.Open(mountPoint.PathText, OpenFlags.ReadOnly, out Folder readable) < 0)
             return; // one that cannot be listed is the kernel's to refuse
         using (readable)
         {

@@ -52,20 +52,25 @@ internal sealed class MountService(string source, string mountPoint, MountOption
 
     private ZstdFileSystem Open(Folder from, EndingSignals ending)
     {
-        var last = new LastDaemon(from.Text, options.Wait, log, ", or mount with -o ro");
+        string? wayOut = options.FileSystem.ReadOnly ? null : ", or mount with -o ro";
+        var last = new LastDaemon(from.Text, options.Wait, log, wayOut);
         while (true)
         {
             if (TryOpen(from, last) is { } fileSystem)
                 return fileSystem;
+            last.Await();
+            // Before each further attempt: who ended the command wants no mount, free as the source may be by now.
             if (ending.WasAsked || !report.IsAwaited)
                 throw new CommandFailure(ExitCode.Busy, $"source '{from.Text}' was not free yet when this mount was told to end");
-            last.Await();
         }
     }
 
     /// <summary>Null where the source's last daemon is about to let go of it.</summary>
     private ZstdFileSystem? TryOpen(Folder from, LastDaemon last)
     {
+        // A read-only mount takes no lock, but must not show files as they were before their last writer closed them.
+        if (options.FileSystem.ReadOnly && LockHolder.Find(from.Handle) is { } storing && last.IsEnding(storing))
+            return null;
         // The file system owns its descriptor, and closes it where it cannot be opened.
         int result = SystemCallsAt.Open(from.Handle, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor root);
         if (result < 0)

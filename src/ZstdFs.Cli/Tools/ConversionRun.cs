@@ -14,10 +14,13 @@ internal static class ConversionRun
     internal static ExitCode Run(string folder, ConversionOptions options, TimeSpan wait, bool json)
     {
         using NamedSource source = NamedSource.Open(folder, isChanged: true);
-        using TreeConversion conversion = Open(source, options, wait);
         using var interruption = new Interruption();
         long start = Stopwatch.GetTimestamp();
-        long existing = ExistingFiles.Tell(source, options, interruption.Token);
+        // A folder that nobody can have in use is not made a source before.
+        long existing = source.IsSource ? 0 : ExistingFiles.Tell(source, options, interruption.Token);
+        using TreeConversion conversion = Open(source, options, wait);
+        if (source.IsSource)
+            existing = ExistingFiles.Tell(source, options, interruption.Token);
         try
         {
             using (ConversionDisplay.Start(source, options, conversion.Progress))

@@ -5,16 +5,26 @@ namespace ZstdFs.Cli.Tools;
 
 /// <summary>
 /// The .zst files that are in a folder before it is converted: their owner is told what will become of them before
-/// anything happens.
+/// anything happens. What a mount would show under another name is named, too, and keeps a folder from becoming a
+/// source.
 /// </summary>
 internal static class ExistingFiles
 {
     /// <summary>Names them on standard error and returns how many there are; 0 where nothing is converted.</summary>
+    /// <exception cref="CommandFailure">The folder is no source yet, and a mount would misread names in it.</exception>
     internal static long Tell(NamedSource source, ConversionOptions options, CancellationToken cancellation)
     {
         if (options.Kind != ConversionKind.Convert)
             return 0;
         FoundFiles found = FoundFiles.Find(source.Root, source.FolderPath, options, cancellation);
+        // In a source they are escapes.
+        if (!source.IsSource && found.MisreadPaths.Count > 0)
+        {
+            var left = new LeftFiles(options.Kind);
+            foreach (byte[] path in found.MisreadPaths)
+                left.Left(path, LeftReason.Misread, "");
+            throw new CommandFailure(ExitCode.SomeLeft, $"'{source.Text}': nothing was changed");
+        }
         if (found.Count == 0)
             return 0;
         string names = string.Join(", ", found.FirstPaths.Select(static path =>

@@ -22,6 +22,7 @@ internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
     private static string Why(LeftReason reason) => reason switch
     {
         LeftReason.Conflict => "the name that it would get is taken; --on-conflict says which of the two counts",
+        LeftReason.Misread => "a mount would take its '%' for an escape and show it under another name: rename it",
         LeftReason.NotPermitted => "it, or its folder, may not be read or changed",
         LeftReason.OpenForWriting => "somebody has it open for writing",
         LeftReason.WritersUnknown => "it cannot be told whether somebody has it open for writing",
@@ -33,6 +34,7 @@ internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
         LeftReason.NotDecodable => "its stored form cannot be decoded here",
         LeftReason.Newer => "only a newer zstdfs knows what it is",
         LeftReason.NameTooLong => "its name has no room for the suffix .zst, and the file system keeps no attributes",
+        LeftReason.NoRoomForName => "among its extended attributes there is no room for its whole name",
         LeftReason.AttributesNotKept => "one of its attributes cannot be put on the new file",
         LeftReason.NoSpace => "the disk is full",
         _ => "it failed",

@@ -16,6 +16,9 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
 {
     private const long FuseMagic = 0x65735546;
 
+    /// <summary>The root is one; otherwise the tool makes it one.</summary>
+    internal bool IsSource { get; } = HasState(Root);
+
     public void Dispose() => Root.Dispose();
 
     /// <summary>The root opened once more, for a tool that takes it over and may have to begin again.</summary>

@@ -199,7 +199,6 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         byte[] path = PathOf("working/" + Encoding.Latin1.GetString(name.Bytes));
         if (IsNewer(path))
             return;
-        Span<byte> record = stackalloc byte[WorkingCopyRecord.Bytes];
         if (AsideFiles.IsOne(name.Bytes))
             report.Add(path, FaultKind.UnfinishedConversion, "a conversion was interrupted while it took this away: run it again");
         else if (UnfinishedWrites.IsLeftover(name.Bytes))
@@ -212,7 +211,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this, and without "
                 + ".zstdfs/state nobody knows whether it is whole: the next mount keeps it in .zstdfs/lost");
         }
-        else if (ExtendedAttributes.Get(working, name, WorkingCopyRecord.AttributeName, record) is > 0 and var length && WorkingCopyRecord.TryRead(record[..length], out _))
+        else if (UnfinishedWrites.TryReadRecord(working, name, out _))
             report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this: the next mount finishes it");
         else
             report.Add(path, FaultKind.WorkingCopyDamaged, "its record cannot be read: what was written since the last commit of its file may be found in it by hand");

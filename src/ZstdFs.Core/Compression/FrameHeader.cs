@@ -9,8 +9,6 @@ internal enum FrameKind
     Zstd,
     /// <summary>A skippable frame: length, and content that means nothing to a decoder.</summary>
     Skippable,
-    /// <summary>A frame of the formats v0.1 to v0.7, from before zstd 1.0.</summary>
-    Legacy,
     /// <summary>Fewer bytes than the header needs.</summary>
     Truncated,
     /// <summary>None of these.</summary>
@@ -27,10 +25,6 @@ internal readonly record struct FrameHeader(FrameKind Kind, int HeaderBytes, lon
     /// <summary>Magic, descriptor, window, dictionary id and content size at their longest.</summary>
     internal const int MaxBytes = 18;
 
-    private const uint OldestLegacyMagic = 0xFD2FB51E;
-    private const uint FirstLegacyMagic = 0xFD2FB522;
-    private const uint LastLegacyMagic = 0xFD2FB527;
-
     internal static FrameHeader Parse(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length < sizeof(uint))
@@ -44,7 +38,7 @@ internal readonly record struct FrameHeader(FrameKind Kind, int HeaderBytes, lon
                 ? Of(FrameKind.Truncated)
                 : Of(FrameKind.Skippable) with { HeaderBytes = SkippableHeaderBytes, SkippableBytes = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) };
         }
-        return Of(magic is OldestLegacyMagic or (>= FirstLegacyMagic and <= LastLegacyMagic) ? FrameKind.Legacy : FrameKind.Unknown);
+        return Of(FrameKind.Unknown);
     }
 
     /// <summary>Whether the blocks of a whole frame in memory lead from this header of it to its end.</summary>

@@ -46,14 +46,11 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
                     continue;
                 case FrameKind.Skippable:
                     return Stop(start, "a skippable frame is cut short");
-                case FrameKind.Legacy:
-                    return Stop(start, "a frame of a format from before zstd 1.0, which is not supported");
                 case FrameKind.Truncated:
                     return Stop(start, "the file ends within a frame's header");
-                case FrameKind.Unknown when OtherFormat.NameOf(bytes) is { } other:
-                    Damage = new FrameDamage(start, new UnsupportedContentException(start == 0
-                        ? $"{other}, not zstd; 'zstd -dc' decodes it"
-                        : $"from stored byte {start} on {other}, not zstd; 'zstd -dc' decodes it"));
+                case FrameKind.Unknown when OtherFormat.Tell(bytes) is { } other:
+                    Damage = new FrameDamage(start, new UnsupportedContentException(
+                        start == 0 ? other : $"from stored byte {start} on {other}"));
                     return false;
                 case FrameKind.Unknown:
                     return Stop(start, start == 0 ? "not a zstd file" : "neither a frame nor the end of the file");

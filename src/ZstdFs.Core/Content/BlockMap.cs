@@ -14,6 +14,9 @@ internal sealed class BlockMap
 
     private readonly List<ulong[]?> _chunks = [];
 
+    /// <summary>How many blocks so many bytes from the beginning reach into.</summary>
+    internal static long CountOf(long bytes) => (bytes + BlockBytes - 1) / BlockBytes;
+
     internal bool this[long block] =>
         block / BlocksInChunk < _chunks.Count && _chunks[(int)(block / BlocksInChunk)] is { } chunk
         && (chunk[block % BlocksInChunk / 64] >> (int)(block % 64) & 1) != 0;

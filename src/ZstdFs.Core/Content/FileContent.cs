@@ -142,6 +142,14 @@ internal sealed class FileContent : IDisposable
     }
     private bool _isImmutable;
 
+    /// <summary>chattr +a, as the last open found it or a user has set it since: nothing is written over.</summary>
+    internal bool IsAppendOnly
+    {
+        get => Volatile.Read(ref _isAppendOnly);
+        set => Volatile.Write(ref _isAppendOnly, value);
+    }
+    private bool _isAppendOnly;
+
     /// <summary>
     /// A commit costs a close little: the content is small, or little of it was written over a small base. Not again and again, where each writes all of it anew.
     /// </summary>
@@ -226,12 +234,13 @@ internal sealed class FileContent : IDisposable
     internal int Truncate(long size)
     {
         using ContentLock.Scope locked = _lock.Writing();
-        int result = NoteRefusal(Overlay.Resize(size));
+        int result = Overlay.Resize(size);
         if (result < 0)
             return result;
         _isEmptied |= size == 0;
-        // Nothing is left of what could not be written whole: it is begun anew.
-        if (size == 0)
+        // The writer gives up what could not be written behind the new end.
+        _refusedEnd = Math.Min(_refusedEnd, size);
+        if (_refusedFrom >= _refusedEnd)
             _refusal = 0;
         return result;
     }
@@ -241,14 +250,14 @@ internal sealed class FileContent : IDisposable
     {
         using ContentLock.Scope locked = _lock.Writing();
         Overlay.Load();
-        return size > LogicalBytes ? NoteRefusal(Overlay.Resize(size)) : 0;
+        return size > LogicalBytes ? Overlay.Resize(size) : 0;
     }
 
     /// <summary>Makes a range read as zeros without changing the length (fallocate's PUNCH_HOLE and ZERO_RANGE).</summary>
     internal int Zero(long offset, long length)
     {
         using ContentLock.Scope locked = _lock.Writing();
-        return NoteRefusal(Overlay.Zero(offset, offset + length));
+        return Overlay.Zero(offset, offset + length);
     }
 
     /// <summary>
@@ -279,7 +288,7 @@ internal sealed class FileContent : IDisposable
         if (LogicalBytes != offsetOut)
             return 0;
         long taken = Overlay.TakeFrames(from.Overlay.Lower, firstFrame, firstFrame + count);
-        return taken < 0 ? NoteRefusal((int)taken) : taken;
+        return taken < 0 ? NoteRefusal((int)taken, offsetOut, offsetOut + length) : taken;
     }
 
     /// <summary>lseek(2) for data or a hole: whole frames of zeros count as holes. Returns the offset, or −ENXIO.</summary>
@@ -294,9 +303,13 @@ internal sealed class FileContent : IDisposable
         return found >= 0 ? found : -(int)Errno.ENXIO;
     }
 
-    private int NoteRefusal(int result, long from = 0, long end = long.MaxValue)
+    /// <summary>
+    /// Content was refused, so that what is there is not whole. A refused length, or a place behind the longest one
+    /// (EFBIG), leaves it whole.
+    /// </summary>
+    private int NoteRefusal(int result, long from, long end)
     {
-        if (result >= 0)
+        if (result >= 0 || result == -(int)Errno.EFBIG)
             return result;
         (_refusedFrom, _refusedEnd) = _refusal < 0 ? (Math.Min(_refusedFrom, from), Math.Max(_refusedEnd, end)) : (from, end);
         _refusal = result;

@@ -19,6 +19,7 @@ internal sealed class Overlay : IDisposable
     private readonly ContentBuffer _buffer;
     private readonly OverlayReader _reader;
     private readonly ReadBelow _readBelow;
+    private readonly NeededBelow _needed;
     private bool _isLoaded;
     private readonly EarlyCompression _early;
     private readonly Lending _lending;
@@ -38,6 +39,7 @@ internal sealed class Overlay : IDisposable
         _buffer = new ContentBuffer(services);
         _reader = new OverlayReader(this);
         _readBelow = _reader.ReadBelow;
+        _needed = new NeededBelow(services, this);
     }
 
     /// <summary>What an earlier mount left uncommitted.</summary>
@@ -59,7 +61,10 @@ internal sealed class Overlay : IDisposable
     /// <summary>The committed version.</summary>
     internal StoredBase Base { get; private set; }
 
-    /// <summary>Up to where the base, or what early frames hold, shows through where nothing was written.</summary>
+    /// <summary>
+    /// Up to where the base, or what early frames hold, shows through where nothing was written. A guess where nobody
+    /// knows where the base ends (<see cref="EndDamage"/>): nothing is written over one of those.
+    /// </summary>
     internal long BaseLimit { get; set; }
 
     /// <summary>Length in bytes.</summary>
@@ -163,10 +168,15 @@ internal sealed class Overlay : IDisposable
     internal int Write(long offset, ReadOnlySpan<byte> data)
     {
         Load();
+        long end = offset + data.Length;
+        int result = Prepare(Math.Max(LogicalBytes, end), offset, end);
+        return result < 0 ? result : WritePrepared(offset, data);
+    }
+
+    private int WritePrepared(long offset, ReadOnlySpan<byte> data)
+    {
         long newSize = Math.Max(LogicalBytes, offset + data.Length);
-        int result = Prepare(newSize);
-        if (result < 0)
-            return result;
+        int result = 0;
         if (_buffer.IsUsed)
             data.CopyTo(_buffer.Content[(int)offset..]);
         else
@@ -195,7 +205,7 @@ internal sealed class Overlay : IDisposable
         end = Math.Min(end, LogicalBytes);
         if (offset >= end)
             return 0;
-        int result = Prepare(LogicalBytes);
+        int result = Prepare(LogicalBytes, offset, end);
         if (result < 0)
             return result;
         if (_buffer.IsUsed)
@@ -223,7 +233,7 @@ internal sealed class Overlay : IDisposable
         ReadOnlySpan<byte> zeros = ZeroBytes.Block;
         int result = 0;
         for (; offset < end && result >= 0; offset += zeros.Length)
-            result = Write(offset, zeros[..(int)Math.Min(zeros.Length, end - offset)]);
+            result = WritePrepared(offset, zeros[..(int)Math.Min(zeros.Length, end - offset)]);
         return result;
     }
 
@@ -232,7 +242,7 @@ internal sealed class Overlay : IDisposable
     {
         if (size > 0)
             Load();
-        int result = Prepare(size);
+        int result = Prepare(size, Math.Min(size, LogicalBytes), long.MaxValue);
         if (result < 0)
             return result;
         // Nothing of the base is needed for an empty file: it may even be damaged.
@@ -268,24 +278,34 @@ internal sealed class Overlay : IDisposable
         return 0;
     }
 
-    /// <summary>Makes a place for a file of this length to be written to: memory while it is small and the budget lasts, else a working copy.</summary>
-    private int Prepare(long size)
+    /// <summary>
+    /// Makes a place for a file of this length to be written to between these offsets: memory while it is small and the
+    /// budget lasts, else a working copy. Throws as reading does where the rest of it cannot be read.
+    /// </summary>
+    private int Prepare(long size, long from, long end)
     {
         if (_failure < 0)
             return _failure;
         // More frames could not be read back.
         if (size > (long)FrameMap.MaxFrames * _services.Options.FrameBytes)
             return -(int)Errno.EFBIG;
-        if (Working is not null)
+        if (Working is null && TryBuffer(size))
             return 0;
-        long longest = Math.Max(size, LogicalBytes);
-        if (longest <= _services.Options.FrameBytes && _buffer.TryGrow((int)longest, (int)LogicalBytes, _readBelow))
-            return 0;
-        return MoveToWorkingCopy();
+        if (!_buffer.IsUsed)
+            _needed.Require(size, from, end);
+        return Working is null ? MoveToWorkingCopy() : 0;
     }
 
-    private int MoveToWorkingCopy()
+    private bool TryBuffer(long size)
     {
+        long longest = Math.Max(size, LogicalBytes), kept = Math.Min(size, LogicalBytes);
+        return longest <= _services.Options.FrameBytes && _buffer.TryGrow((int)longest, (int)kept, _readBelow);
+    }
+
+    private int MoveToWorkingCopy(bool isForLost = false)
+    {
+        // Its last name is gone: no mount shall find what is written to it.
+        bool isDeleted = !IsUnnamed && !isForLost && !_node.HasName;
         var record = new WorkingCopyRecord
         {
             InodeNumber = _node.Id,
@@ -295,7 +315,7 @@ internal sealed class Overlay : IDisposable
             ChangeTime = IsDirty ? ChangeTime : default,
             IsIncomplete = ReplacesBase,
         };
-        int result = WorkingCopy.Create(_services, record, IsUnnamed, out WorkingCopy working);
+        int result = WorkingCopy.Create(_services, record, IsUnnamed || isDeleted, out WorkingCopy working);
         if (result < 0)
             return result;
         if (LogicalBytes > 0)
@@ -309,6 +329,8 @@ internal sealed class Overlay : IDisposable
             working.Discard();
             return result;
         }
+        if (isDeleted)
+            working.ForgetName();
         BaseLimit = record.BaseLimit;
         _buffer.Release();
         Working = working;
@@ -446,7 +468,7 @@ internal sealed class Overlay : IDisposable
     /// <summary>Keeps all of the content as a plain file in <c>.zstdfs/lost</c>, completed from what it was written over.</summary>
     internal int MoveToLost()
     {
-        int result = Working is null ? MoveToWorkingCopy() : 0;
+        int result = Working is null ? MoveToWorkingCopy(isForLost: true) : 0;
         if (result >= 0)
             result = Working!.CompleteAndMoveToLost(Math.Min(BaseLimit, LogicalBytes), LogicalBytes, _readBelow);
         if (result < 0)

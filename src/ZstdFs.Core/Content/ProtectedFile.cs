@@ -14,7 +14,9 @@ internal static class ProtectedFile
 
     /// <summary>Whether a file may be opened for writing. 0 or −EPERM.</summary>
     internal static int CheckWrite(in Statx stored, bool appends) =>
-        (stored.Attributes & ImmutableAttribute) != 0 || (stored.Attributes & AppendAttribute) != 0 && !appends ? -(int)Errno.EPERM : 0;
+        (stored.Attributes & ImmutableAttribute) != 0 || IsAppendOnly(stored) && !appends ? -(int)Errno.EPERM : 0;
+
+    internal static bool IsAppendOnly(in Statx stored) => (stored.Attributes & AppendAttribute) != 0;
 
     /// <summary>Whether the open file may get another length.</summary>
     internal static int CheckTruncate(FileContent content) => TryStat(content, out Statx stat) ? CheckWrite(stat, appends: false) : 0;
@@ -39,7 +41,7 @@ internal static class ProtectedFile
     {
         if (InodeFlags.Get(old, out uint flags) < 0)
             return default;
-        bool appendsOnly = (oldStat.Attributes & AppendAttribute) != 0;
+        bool appendsOnly = IsAppendOnly(oldStat);
         return new Mark(appendsOnly ? InodeFlags.Set(old, flags & ~InodeFlags.AppendOnly) : 0, flags & Kept, appendsOnly);
     }
 

@@ -10,12 +10,18 @@ internal sealed class StoredBase : IDisposable
 {
     private const int IndexBytes = 16 * 1024, FirstBytes = 192 * 1024;
 
+    /// <summary>Decoding as much takes milliseconds.</summary>
+    private const long MostProvenBytes = 16 * 1024 * 1024;
+
     // Guards the building of the reader; held while the file is scanned, so that two first readers scan once. It is this file's own.
     private readonly Lock _gate = new();
     private readonly ContentServices _services;
     private readonly bool _isFresh;
     private readonly ulong _cacheId;
     private StoredFileReader? _reader;
+    // What can be decoded, as far as writers had to know. Guarded by the content's lock.
+    private readonly HashSet<int> _provenFrames = [];
+    private long _provenEnd;
     // Of a stored file that a rewrite in place left half done: the redo, which holds the whole version.
     private readonly FileDescriptor? _redo;
     // What its record said, which users were shown as its length; null where the frames were asked.
@@ -99,6 +105,35 @@ internal sealed class StoredBase : IDisposable
         int count = Reader.Read(offset, destination);
         if (count < destination.Length)
             throw new DamagedFrameException("the stored file holds less than its frames say");
+    }
+
+    /// <summary>
+    /// Throws as reading does where not all before this offset can be decoded. Of a long file the beginning is decoded,
+    /// and of the frames behind it the headers are asked.
+    /// </summary>
+    internal void Prove(long end)
+    {
+        FrameMap map = Map;
+        Span<byte> last = stackalloc byte[1];
+        for (int i = 0; end > _provenEnd && i < map.FrameCount && map[i] is var frame && frame.LogicalOffset < end; i++)
+        {
+            long frameEnd = Math.Min(frame.LogicalOffset + frame.LogicalBytes, end);
+            if (frame.LogicalOffset >= MostProvenBytes)
+                _ = FrameStream.RequireWindow(Frames, frame.StoredOffset, frame.StoredBytes, _services.Windows);
+            else if (frame.LogicalBytes > 0)
+                Read(Math.Min(frameEnd, MostProvenBytes) - 1, last);
+        }
+        _provenEnd = Math.Max(_provenEnd, end);
+    }
+
+    /// <summary>Throws as reading does where this frame cannot be decoded.</summary>
+    internal void ProveFrame(int index)
+    {
+        if (_provenFrames.Contains(index))
+            return;
+        FrameExtent frame = Map[index];
+        Read(frame.LogicalOffset + frame.LogicalBytes - 1, stackalloc byte[1]);
+        _provenFrames.Add(index);
     }
 
     /// <summary>Decodes the frame at this offset into the cache, where there is one.</summary>

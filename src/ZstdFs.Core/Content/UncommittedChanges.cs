@@ -1,14 +1,16 @@
 using System.Diagnostics;
-using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>Whether and when content was changed since its base. Changed under the content's lock; the times are packed, because attributes are read beside writers.</summary>
+/// <summary>
+/// Whether and when content was changed since its base. Changed under the content's lock; attributes are read beside
+/// writers.
+/// </summary>
 internal sealed class UncommittedChanges
 {
-    private long _modifyTime;
-    private long _changeTime;
+    private SharedTime _modifyTime;
+    private SharedTime _changeTime;
 
     /// <summary>There is something to commit.</summary>
     internal bool Exist { get; private set; }
@@ -32,15 +34,15 @@ internal sealed class UncommittedChanges
     /// <summary>Modification time of what is not committed yet.</summary>
     internal Timestamp ModifyTime
     {
-        get => PackedTime.Unpack(Volatile.Read(ref _modifyTime));
-        set => Volatile.Write(ref _modifyTime, PackedTime.Pack(value));
+        get => _modifyTime.Value;
+        set => _modifyTime.Value = value;
     }
 
     /// <summary>When what is not committed yet was changed last.</summary>
     internal Timestamp ChangeTime
     {
-        get => PackedTime.Unpack(Volatile.Read(ref _changeTime));
-        private set => Volatile.Write(ref _changeTime, PackedTime.Pack(value));
+        get => _changeTime.Value;
+        private set => _changeTime.Value = value;
     }
 
     /// <summary>Something was changed, in which so many bytes were written.</summary>

@@ -40,6 +40,8 @@ public enum LeftReason
 {
     /// <summary>The name that it would get is taken.</summary>
     Conflict,
+    /// <summary>A mount would show it under another name.</summary>
+    Misread,
     /// <summary>It, or its folder, cannot be read or changed by this user.</summary>
     NotPermitted,
     /// <summary>Somebody has it open for writing.</summary>
@@ -62,6 +64,8 @@ public enum LeftReason
     Newer,
     /// <summary>Its name is too long for the suffix.</summary>
     NameTooLong,
+    /// <summary>Its whole name has no room among its extended attributes.</summary>
+    NoRoomForName,
     /// <summary>An attribute of it cannot be put on the new file.</summary>
     AttributesNotKept,
     /// <summary>The disk is full.</summary>

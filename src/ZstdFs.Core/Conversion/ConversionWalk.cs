@@ -156,6 +156,13 @@ internal sealed class ConversionWalk(
             candidates.Leave(path, LeftReason.Conflict, Show(target));
             return;
         }
+        NativeName node = StoredName.OfNode(file.Name.Bytes, stackalloc byte[StoredName.BufferBytes]);
+        if (Wraps && SystemCallsAt.Stat(file.Folder.Descriptor, node, out other) >= 0 && !other.IsRegular)
+        {
+            // The mount shows that one under this very name.
+            candidates.Leave(path, LeftReason.Conflict, Show(node.Terminated.ToArray()));
+            return;
+        }
         if (stat.LinkCount > 1)
         {
             candidates.TakeLink(file, original, target);

@@ -14,13 +14,18 @@ public sealed class FoundFiles
 {
     private const int MostNamed = 10;
 
-    private readonly List<byte[]> _paths = [];
+    private readonly List<byte[]> _paths = [], _misread = [];
 
     /// <summary>How many there are.</summary>
     public long Count { get; private set; }
 
     /// <summary>Paths of the first ones, below the source's root.</summary>
     public IReadOnlyList<byte[]> FirstPaths => _paths;
+
+    /// <summary>
+    /// Paths of folders, symlinks and special files that the mount of a source takes for others: its escapes end so.
+    /// </summary>
+    public IReadOnlyList<byte[]> MisreadPaths => _misread;
 
     /// <summary>Looks for them below a folder. Changes nothing.</summary>
     /// <param name="root">The source's root; stays the caller's.</param>
@@ -35,11 +40,12 @@ public sealed class FoundFiles
             out FileDescriptor own) < 0)
             return found;
         using var source = new SourceTree(own, readOnly: true);
-        if (!CanTell(source) || JournalRecovery.OpenFolder(source, folder) is not { } start
+        if (JournalRecovery.OpenFolder(source, folder) is not { } start
             || SystemCallsAt.Stat(start, out Statx stat) < 0)
             return found;
         var opened = new SourceFolder(start, folder, stat);
-        new TreeWalk(source, new Visitor(found, opened, options, cancellation), options.OneFileSystem).Run(opened);
+        var visitor = new Visitor(found, opened, options, CanTell(source), cancellation);
+        new TreeWalk(source, visitor, options.OneFileSystem).Run(opened);
         opened.Release();
         return found;
     }
@@ -86,14 +92,16 @@ public sealed class FoundFiles
         }
     }
 
-    private sealed class Visitor(FoundFiles found, SourceFolder start, ConversionOptions options,
+    private sealed class Visitor(FoundFiles found, SourceFolder start, ConversionOptions options, bool tells,
         CancellationToken cancellation) : ITreeVisitor
     {
         private readonly NamePattern[] _exclude = [.. options.Exclude.Select(static p => new NamePattern(p))];
 
         public bool Visit(in WalkedFile file)
         {
-            if (file.Stat.IsRegular && StoredName.TryToLogical(file.Name.Bytes, out _)
+            if (!file.Stat.IsRegular)
+                Look(file.Folder, file.Name);
+            else if (tells && StoredName.TryToLogical(file.Name.Bytes, out _)
                 && Contain(file.Folder.Descriptor, file.Name, file.Stat) > 0)
             {
                 found.Count++;
@@ -106,10 +114,18 @@ public sealed class FoundFiles
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
         {
             ReadOnlySpan<byte> path = parent.PathOf(name.Bytes);
+            Look(parent, name);
             return !ConversionWalk.IsOtherSource(parent, name)
                 && !NamePattern.AnyMatches(_exclude, start.IsRoot ? path : path[(start.Path.Length + 1)..]);
         }
 
         public void Unreadable(byte[] path, Errno error) { }
+
+        private void Look(SourceFolder folder, NativeName name)
+        {
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            if (!StoredName.ToLogicalNode(name.Bytes, buffer).SequenceEqual(name.Bytes))
+                found._misread.Add(folder.PathOf(name.Bytes));
+        }
     }
 }

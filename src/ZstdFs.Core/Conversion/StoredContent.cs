@@ -64,6 +64,7 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
         CopyAttributes(worker, job, keepsRoom: true);
         if (NoteNames(job) is < 0 and var failed)
             throw failed == -(int)Errno.ENAMETOOLONG ? new FileLeftException(LeftReason.NameTooLong)
+                : AreAttributesFull(job, failed) ? new FileLeftException(LeftReason.NoRoomForName)
                 : FileLeftException.Of(failed, "writing its whole name");
         // Without an epoch: the content is on disk before the file gets its name.
         FileLeftException.Require(SystemCallsAt.Stat(job.Result!, out Statx stat), "looking at the stored file");
@@ -78,6 +79,11 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
             Mark(worker, job, stat);
         job.Map = MapOf(job);
     }
+
+    /// <summary>A full disk and a full block of attributes are the same error.</summary>
+    private static bool AreAttributesFull(SwapJob job, int result) => (Errno)(-result) is Errno.E2BIG or Errno.ERANGE
+        || result == -(int)Errno.ENOSPC && SystemCallsFile.StatFileSystem(job.Result!, out StatFs room) >= 0
+            && room.BlocksAvailable > 0;
 
     /// <summary>Without a record, this tells the way back that the file was converted.</summary>
     private static void Mark(Worker worker, SwapJob job, in Statx stat)

@@ -29,15 +29,17 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private readonly FolderTimes _folderTimes;
     private readonly HardLinks _links = new();
     private readonly int _filesInBatch;
+    private readonly bool _wasSource;
 
     private int _batchNumber;
     private Batch _batch = new(0);
     private BatchPipeline? _pipeline;
     private CancellationToken _cancellation;
 
-    private TreeConversion(SourceTree source, StateFolder state, SourceFolder start, ConversionOptions options, IConversionObserver observer)
+    private TreeConversion(SourceTree source, StateFolder state, SourceFolder start, ConversionOptions options,
+        IConversionObserver observer, bool wasSource)
     {
-        (_source, _state, _start, _options) = (source, state, start, options);
+        (_source, _state, _start, _options, _wasSource) = (source, state, start, options, wasSource);
         int threads = ThreadsFor(options);
         var codec = Codec.Of(options.Codec);
         _pool = new WorkerPool(codec, threads, options.Level);
@@ -88,6 +90,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         FileDescriptor? start = null;
         try
         {
+            bool wasSource = IsSource(source);
             state = TryOpenState(source) ?? throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
             // What touches only plain files leaves alone what a mount has begun.
             bool touchesStored = options.Kind != ConversionKind.Convert || options.Existing == ExistingChoice.Wrap || options.OnConflict != ConflictChoice.Skip;
@@ -100,7 +103,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
                 throw new SourceException(SourceProblem.Unusable,
                     "its file system keeps no extended attributes, and without them .zst files that were there cannot "
                     + "be told from converted ones");
-            return new TreeConversion(source, state, new SourceFolder(start, folder.ToArray(), stat), options, observer);
+            var from = new SourceFolder(start, folder.ToArray(), stat);
+            return new TreeConversion(source, state, from, options, observer, wasSource);
         }
         catch
         {
@@ -111,12 +115,15 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         }
     }
 
+    private static bool IsSource(SourceTree source) =>
+        SystemCallsAt.Stat(source.Root, new NativeName(".zstdfs\0"u8), out _) >= 0;
+
     private static StateFolder? TryOpenState(SourceTree source)
     {
         if (source.ReadOnly)
             return null;
         // Only a source that is about to be one has its root changed.
-        if (SystemCallsAt.Stat(source.Root, new NativeName(".zstdfs\0"u8), out _) < 0)
+        if (!IsSource(source))
             RootTimes.Hold(source.Root);
         try
         {
@@ -146,7 +153,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         if (whole)
             RunLinks();
         bool revertsAll = whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 };
-        if (revertsAll)
+        // Where nothing was ever stored, names that look escaped are their owner's.
+        if (revertsAll && (_wasSource || Progress.Files > 0))
             revertsAll = new TreeWalk(_source,
                 new RevertedNames(_start.IsRoot && Progress is { Left: 0 }, this, cancellation),
                 _options.OneFileSystem).Run(start);

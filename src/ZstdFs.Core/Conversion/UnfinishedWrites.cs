@@ -1,4 +1,5 @@
 using ZstdFs.Core.Source;
+using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
@@ -16,6 +17,35 @@ internal static class UnfinishedWrites
                 return true;
         }
         return false;
+    }
+
+    /// <summary>How many files have content here that is newer than what is stored.</summary>
+    /// <param name="working">The working folder.</param>
+    /// <param name="hasRedo">A stored file may be half rewritten.</param>
+    internal static int CountFiles(FileDescriptor working, out bool hasRedo)
+    {
+        hasRedo = false;
+        _ = DirectoryListing.Read(working, null, out DirectoryListing listing);
+        var files = new HashSet<ulong>();
+        for (int i = 0; i < listing.Count; i++)
+        {
+            if (!WorkingName.TryParse(listing.Name(i).Bytes, out WorkingName name)
+                || name.Role is not (WorkingRole.Copy or WorkingRole.Redo)
+                || !TryReadRecord(working, listing.Name(i), out WorkingCopyRecord record) || record.IsIncomplete)
+                continue;
+            hasRedo |= name.Role == WorkingRole.Redo;
+            files.Add(record.InodeNumber);
+        }
+        return files.Count;
+    }
+
+    /// <summary>False where it says of nothing what it is to become.</summary>
+    internal static bool TryReadRecord(FileDescriptor working, NativeName name, out WorkingCopyRecord record)
+    {
+        record = default;
+        Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
+        int length = ExtendedAttributes.Get(working, name, WorkingCopyRecord.AttributeName, bytes);
+        return length > 0 && WorkingCopyRecord.TryRead(bytes[..length], out record);
     }
 
     /// <summary>A version under construction, of no use once nobody constructs it.</summary>

@@ -53,7 +53,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             // The content's lock comes before the node's gate.
             FileContent? held = Hold(node);
             if (held is not null && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
-                TakeBackSoon(held);
+                volume.Contents.TakeBackSoon(held, alsoReaders: false);
             bool changesTime = held is not null && (change.Valid & (SetattrValid.Mtime | SetattrValid.MtimeNow)) != 0;
             try
             {
@@ -76,14 +76,6 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
 
     /// <summary>The caller holds the node's gate, under which files are opened.</summary>
     private bool IsWhatIsOpen(Node node, FileContent? held) => node.Kind != NodeKind.Stored || volume.Contents.Find(node.Id) == held;
-
-    /// <summary>close(2) returns before the kernel lets go of the file: whoever gives it set-id bits right after it is not to be refused.</summary>
-    private void TakeBackSoon(FileContent content)
-    {
-        const int Looks = 50, PauseMs = 2;
-        for (int look = 0; look < Looks && !volume.Contents.TryTakeBack(content, out _) && content.Overlay.Lending.MayBeWritten; look++)
-            Thread.Sleep(PauseMs);
-    }
 
     private int SetStored(Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
     {

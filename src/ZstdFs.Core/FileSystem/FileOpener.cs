@@ -38,6 +38,12 @@ internal sealed class FileOpener(Volume volume)
                 NodeKind.Plain => OpenPlain(node, link, access, appends, out handle),
                 _ => -(int)Errno.EOPNOTSUPP,
             };
+            if (result == -(int)Errno.ETXTBSY && volume.Contents.Hold(nodeId) is { } lent)
+            {
+                volume.Contents.TakeBackSoon(lent, alsoReaders: true);
+                volume.Release(lent);
+                result = OpenStored(node, link, access, appends, mayLend, out handle, out pages);
+            }
             // ESTALE: another file has the name by now. Either it is this node's no more, or the kernel must look it up again.
             if (result is not (-(int)Errno.ENOENT or -(int)Errno.ESTALE))
                 return result;
@@ -144,7 +150,13 @@ internal sealed class FileOpener(Volume volume)
                 stored.Dispose();
                 return result;
             }
-            handle = volume.Contents.Add(new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts)) { Birth = facts.Birth }, access);
+            var opened = StoredBase.Of(volume.Services, stored, stat, facts);
+            var content = new FileContent(volume.Services, node, opened)
+            {
+                Birth = facts.Birth,
+                IsAppendOnly = ProtectedFile.IsAppendOnly(stat),
+            };
+            handle = volume.Contents.Add(content, access);
             return 0;
         }
     }
@@ -166,10 +178,19 @@ internal sealed class FileOpener(Volume volume)
                 stored.Dispose();
                 return result;
             }
-            FileContent? lent = volume.Contents.Lend(node, stat, access, mayLend && Privileges.Of(stat) == 0);
-            OpenFile? shared = volume.Contents.TryShare(node, stat, access);
+            bool isAppendOnly = ProtectedFile.IsAppendOnly(stat);
+            FileContent? lent = volume.Contents.Lend(
+                node, stat, access, mayLend && !isAppendOnly && Privileges.Of(stat) == 0);
+            // Somebody has had it open, or mapped, since before it was append-only.
+            bool isUnheard = isAppendOnly && access != OpenAccess.Read && volume.Contents.IsLentOn(node);
+            OpenFile? shared = isUnheard ? null : volume.Contents.TryShare(node, stat, access);
             if (lent is not null)
                 volume.Release(lent);
+            if (isUnheard)
+            {
+                stored.Dispose();
+                return -(int)Errno.ETXTBSY;
+            }
             if (shared is not null)
             {
                 stored.Dispose();
@@ -195,6 +216,7 @@ internal sealed class FileOpener(Volume volume)
                 // Finding the size may have written a record, which moves the change time only.
                 handle = volume.Contents.Add(new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts)) { Birth = facts.Birth }, access);
             }
+            ((OpenFile)handle).Content.IsAppendOnly = isAppendOnly;
             pages = KernelPages.NoteOpened(node, ((OpenFile)handle).Content.Published.Version);
             return 0;
         }

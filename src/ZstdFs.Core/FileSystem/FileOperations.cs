@@ -39,6 +39,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
             return result;
         }
         handle.Share = share;
+        handle.Appends = (flags & OpenFlags.Append) != 0;
         if (truncates)
             result = Truncate(handle, 0, writer);
         if (result < 0)
@@ -71,7 +72,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     }
 
     /// <summary>A handle for a file just made, where <paramref name="result"/> says that it was. Returns the result.</summary>
-    internal int Register(int result, OpenFile file, in HandleShare share, out FuseOpenOut reply)
+    internal int Register(int result, OpenFile file, int flags, in HandleShare share, out FuseOpenOut reply)
     {
         reply = default;
         if (result < 0)
@@ -80,6 +81,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
             return result;
         }
         file.Share = share;
+        file.Appends = (flags & OpenFlags.Append) != 0;
         reply = Register(file);
         return result;
     }
@@ -141,7 +143,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         switch (_handles.Find(handle))
         {
             case OpenFile { IsWritable: true } file:
-                if (file.Content.IsImmutable)
+                if (file.Content.IsImmutable || file.Content.IsAppendOnly && Overwrites(file, offset, isFromPageCache))
                     return -(int)Errno.EPERM;
                 volume.Privileges.Drop(file.Content, writer);
                 // Pages that the kernel writes back are true already, and to drop them here would wait for this very write.
@@ -152,6 +154,18 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
             default:
                 return -(int)Errno.EBADF;
         }
+    }
+
+    /// <summary>
+    /// A write to an append-only file that the kernel refuses on other file systems: of a mapping's pages, or after
+    /// fcntl(F_SETFL), or by RWF_NOAPPEND. One without O_APPEND is older than the flag, and goes on as on ext4.
+    /// </summary>
+    private static bool Overwrites(OpenFile file, long offset, bool isFromPageCache)
+    {
+        // Readers see what was stored into the pages until the next open has them dropped.
+        if (isFromPageCache)
+            file.Content.Node.NoteStalePages();
+        return isFromPageCache || file.Appends && offset < file.Content.ShownBytes();
     }
 
     /// <summary>

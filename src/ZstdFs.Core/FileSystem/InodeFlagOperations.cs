@@ -61,7 +61,8 @@ internal sealed class InodeFlagOperations(Volume volume)
         bool wasImmutable = held is { IsImmutable: true };
         int result = held is not null && (isImmutable || appendsOnly) ? Settle(held, isImmutable) : 0;
         if (result >= 0)
-            result = Open(nodeId, out Node node, out FileDescriptor file) is < 0 and var failed ? failed : Set(node, file, isImmutable, input, set);
+            result = Open(nodeId, out Node node, out FileDescriptor file) is < 0 and var failed
+                ? failed : Set(node, file, isImmutable, appendsOnly, input, set);
         if (held is not null)
         {
             if (result < 0)
@@ -72,7 +73,9 @@ internal sealed class InodeFlagOperations(Volume volume)
         return result;
     }
 
-    private int Set(Node node, FileDescriptor file, bool isImmutable, ReadOnlySpan<byte> input, Func<FileDescriptor, ReadOnlySpan<byte>, int> set)
+    private int Set(
+        Node node, FileDescriptor file, bool isImmutable, bool appendsOnly, ReadOnlySpan<byte> input,
+        Func<FileDescriptor, ReadOnlySpan<byte>, int> set)
     {
         using (file)
         {
@@ -84,7 +87,7 @@ internal sealed class InodeFlagOperations(Volume volume)
                 int result = set(file, input);
                 volume.ChangeTimes.End(users, result);
                 if (result >= 0 && volume.Contents.Find(node.Id) is { } content)
-                    content.IsImmutable = isImmutable;
+                    (content.IsImmutable, content.IsAppendOnly) = (isImmutable, appendsOnly);
                 return result;
             }
         }

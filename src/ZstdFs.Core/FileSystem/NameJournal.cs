@@ -46,6 +46,9 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
 
     private static NativeName FileName => new("names\0"u8);
 
+    /// <summary>A rename is under way, or was interrupted. <paramref name="folder"/> is the state folder.</summary>
+    internal static bool IsThere(FileDescriptor folder) => SystemCallsAt.Stat(folder, FileName, out _) >= 0;
+
     /// <summary>Odd between the two steps. What was looked up while it changed may be half of each.</summary>
     internal int Sequence => Volatile.Read(ref _sequence);
 

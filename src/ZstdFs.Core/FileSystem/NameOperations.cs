@@ -12,6 +12,7 @@ namespace ZstdFs.Core.FileSystem;
 internal sealed class NameOperations(Volume volume)
 {
     private readonly NameChanges _changes = new(volume);
+    private readonly WholeNames _wholeNames = new(volume);
 
     internal int Lookup(ulong parentId, NativeName name, out FuseEntryOut entry)
     {
@@ -260,8 +261,8 @@ internal sealed class NameOperations(Volume volume)
                         NativeName newStored = NameInSource.New(node.Kind, newName.Bytes, newBuffer);
                         result = 0;
                         if (node.Kind == NodeKind.Stored)
-                            result = FullNames.Add(
-                                volume.Source, from.Descriptor, oldStored, newName.Bytes, isOnlyLink: false);
+                            result = _wholeNames.Add(node, new Place(link.Parent, from.Descriptor, link.NativeName),
+                                oldStored, newParent, newName.Bytes, isOnlyLink: false);
                         if (result >= 0)
                             result = SystemCallsAt.Link(from.Descriptor, oldStored, to.Descriptor, newStored);
                         if (result == -(int)Errno.EEXIST && node.Kind == NodeKind.Stored

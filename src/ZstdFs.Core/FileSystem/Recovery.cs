@@ -275,8 +275,14 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 copy.Dispose();
                 return result;
             }
+            StoredBase lower = redo ?? StoredBase.Of(volume.Services, stored, stat, target.Facts);
+            if (early is null && HidesItsEnd(lower, Math.Min(record.BaseLimit, logicalBytes)) is { } damage)
+            {
+                lower.Dispose();
+                return GiveUp(copy, logicalBytes, $"{target.Text} cannot be decoded to its end ({damage.Reason})");
+            }
             Node node = target.TakeNode();
-            var content = new FileContent(volume.Services, node, redo ?? StoredBase.Of(volume.Services, stored, stat, target.Facts), copy, early, logicalBytes)
+            var content = new FileContent(volume.Services, node, lower, copy, early, logicalBytes)
             {
                 Birth = redo is null ? target.Facts.Birth : birth,
                 Unfinished = rewrite,
@@ -287,6 +293,22 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             _waiting.Add(file.Content);
             _adopted++;
             return 0;
+        }
+    }
+
+    /// <summary>
+    /// Why nobody knows where the file below ends, where an earlier version of this program took a guess for its length
+    /// and let its user write over it; else null.
+    /// </summary>
+    private static FrameDamage? HidesItsEnd(StoredBase lower, long limit)
+    {
+        try
+        {
+            return limit > 0 && lower.EndDamage is { Cause.MayPass: false } damage && limit == lower.LogicalBytes ? damage : null;
+        }
+        catch (UndecodableException)
+        {
+            return null;
         }
     }
 

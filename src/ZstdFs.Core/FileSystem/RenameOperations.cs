@@ -8,6 +8,7 @@ namespace ZstdFs.Core.FileSystem;
 internal sealed class RenameOperations(Volume volume)
 {
     private readonly NameChanges _changes = new(volume);
+    private readonly WholeNames _wholeNames = new(volume);
 
     internal int Rename(ulong oldParentId, NativeName oldName, ulong newParentId, NativeName newName, uint flags)
     {
@@ -130,14 +131,6 @@ internal sealed class RenameOperations(Volume volume)
             return SystemCallsFile.SynchronizeData(file);
     }
 
-    /// <summary>A name in an open folder.</summary>
-    private readonly ref struct Place(Node folder, FileDescriptor directory, NativeName name)
-    {
-        internal Node Folder { get; } = folder;
-        internal FileDescriptor Directory { get; } = directory;
-        internal NativeName Name { get; } = name;
-    }
-
     private static bool IsPlainNamedAsStored(NodeKind kind, NativeName name) => kind == NodeKind.Plain
         && StoredName.TryToLogical(name.Bytes, out _);
 
@@ -183,7 +176,8 @@ internal sealed class RenameOperations(Volume volume)
             NativeName target = replaced is not null && sameNaming
                 ? NameInSource.Find(to.Directory, replaced.Value.Kind, to.Name.Bytes, newBuffer)
                 : NameInSource.New(moved.Kind, to.Name.Bytes, newBuffer);
-            int result = NoteFullNames(moved, from.Directory, source, replaced, from.Name, to, target, exchanges, sameNaming);
+            int result = NoteFullNames(
+                movedNode, moved, from, source, replacedNode, replaced, to, target, exchanges, sameNaming);
             if (result >= 0)
                 result = RenameInSource(moved, from, source, to, target, sameNaming ? null : replaced, flags);
             // Its users see an empty folder.
@@ -249,16 +243,16 @@ internal sealed class RenameOperations(Volume volume)
     /// Stored files that get a name which is shortened in the source learn the whole one first: at every instant they
     /// have one of the two.
     /// </summary>
-    private int NoteFullNames(in Resolved moved, FileDescriptor from, NativeName source, Resolved? replaced,
-        NativeName oldName, Place to, NativeName target, bool exchanges, bool sameNaming)
+    private int NoteFullNames(Node? movedNode, in Resolved moved, Place from, NativeName source, Node? replacedNode,
+        Resolved? replaced, Place to, NativeName target, bool exchanges, bool sameNaming)
     {
-        int result = moved.Kind == NodeKind.Stored
-            ? FullNames.Add(volume.Source, from, source, to.Name.Bytes, moved.Stat.LinkCount <= 1) : 0;
+        int result = moved.Kind != NodeKind.Stored ? 0 : _wholeNames.Add(
+            movedNode, from, source, to.Folder, to.Name.Bytes, moved.Stat.LinkCount <= 1);
         if (result < 0 || !exchanges || replaced is not { Kind: NodeKind.Stored } other)
             return result;
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         NativeName stored = sameNaming ? target : SourceNames.FindFile(to.Directory, to.Name.Bytes, buffer);
-        return FullNames.Add(volume.Source, to.Directory, stored, oldName.Bytes, other.Stat.LinkCount <= 1);
+        return _wholeNames.Add(replacedNode, to, stored, from.Folder, from.Name.Bytes, other.Stat.LinkCount <= 1);
     }
 
     private void End(in ChangeTimes.UsersChange? change, int result, in Resolved resolved)

@@ -75,6 +75,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             volume.PlainFiles.LookInto(source);
             if (state is not null)
                 Recover(volume, state);
+            else
+                UnseenWrites.Tell(source, log);
             return new ZstdFileSystem(volume, state);
         }
         catch
@@ -267,7 +269,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         bool mustBeNew = (flags & OpenFlags.Exclusive) != 0;
         result = _names.Create(
             context, parent, name, mode, umask, FileOperations.AccessOf(flags), mustBeNew, out entry, out OpenFile file);
-        return _files.Register(result, file, share, out reply);
+        return _files.Register(result, file, flags, share, out reply);
     }
 
     /// <inheritdoc/>
@@ -278,7 +280,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         if (result < 0)
             return result;
         result = _names.CreateUnnamed(context, parent, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
-        return _files.Register(result, file, share, out reply);
+        return _files.Register(result, file, flags, share, out reply);
     }
 
     /// <inheritdoc/>

@@ -141,6 +141,13 @@ internal sealed class ContentTable(NodeTable nodes)
         return content;
     }
 
+    /// <summary>Whoever opens the file now would be served by the kernel, which asks nobody about writes.</summary>
+    internal bool IsLentOn(Node node)
+    {
+        lock (_gate)
+            return _contents.TryGetValue(node.Id, out FileContent? content) && content.Handles.BackingId != 0;
+    }
+
     /// <summary>Somebody has a version open that the kernel serves by itself: it has no other way to the file until that is closed.</summary>
     internal bool IsServedByKernel(Node node)
     {
@@ -240,6 +247,20 @@ internal sealed class ContentTable(NodeTable nodes)
         }
         content.Overlay.Lending.NoteEnded();
         return true;
+    }
+
+    /// <summary>
+    /// The same for who cannot do with it lent: close(2) returns before the kernel lets go of the file, and so nobody is
+    /// to be refused right after it.
+    /// </summary>
+    /// <param name="content">What is held.</param>
+    /// <param name="alsoReaders">Not only where it may be written.</param>
+    internal void TakeBackSoon(FileContent content, bool alsoReaders)
+    {
+        const int Looks = 50, PauseMs = 2;
+        for (int look = 0; look < Looks && !TryTakeBack(content, out _)
+            && (alsoReaders || content.Overlay.Lending.MayBeWritten); look++)
+            Thread.Sleep(PauseMs);
     }
 
     /// <summary>Gives up a handle or a hold; the content goes with the last. Returns the node where nothing refers to it any more.</summary>

@@ -21,6 +21,9 @@ internal abstract class OpenHandle(bool isWritable)
     /// <summary>May write.</summary>
     internal bool IsWritable { get; } = isWritable;
 
+    /// <summary>It was opened with O_APPEND, which fcntl(F_SETFL) may have taken away since.</summary>
+    internal bool Appends { get; set; }
+
     /// <summary>The next read through it moves the file's access time, where that is due.</summary>
     internal bool MovesAccessTime { get; set; }
 

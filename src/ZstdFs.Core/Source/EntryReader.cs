@@ -15,6 +15,9 @@ internal ref struct EntryReader(FileDescriptor folder, Span<byte> buffer)
     /// <summary>Name of the entry, with its NUL.</summary>
     internal ReadOnlySpan<byte> Name { get; private set; }
 
+    /// <summary>Inode number of the entry, unless something is mounted on it.</summary>
+    internal ulong InodeNumber { get; private set; }
+
     /// <summary>DT_* of the entry.</summary>
     internal byte Type { get; private set; }
 
@@ -38,6 +41,7 @@ internal ref struct EntryReader(FileDescriptor folder, Span<byte> buffer)
             }
             ReadOnlySpan<byte> entry = _buffer[_position.._filled];
             _position += BinaryPrimitives.ReadUInt16LittleEndian(entry[16..]);
+            InodeNumber = BinaryPrimitives.ReadUInt64LittleEndian(entry);
             Type = entry[18];
             ReadOnlySpan<byte> name = entry[HeaderBytes..];
             Name = name[..(name.IndexOf((byte)0) + 1)];

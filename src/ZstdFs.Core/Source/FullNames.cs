@@ -84,18 +84,39 @@ internal static class FullNames
             else if (length + name.Length + 1 > LongestBytes)
                 return -(int)Errno.EMLINK;
             int all = Put(rented, length, name);
-            int result = ExtendedAttributes.Set(directory, stored, AttributeName, rented.AsSpan(0, all), 0);
-            if (result == -(int)Errno.EACCES && source.OpenRead(directory, stored, out FileDescriptor file) >= 0)
-            {
-                using (file)
-                    result = SourceTree.SetAttribute(file, AttributeName, rented.AsSpan(0, all));
-            }
-            return ToError(result, isFirst: length == 0);
+            return ToError(Write(source, directory, stored, rented.AsSpan(0, all)), isFirst: length == 0);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(rented);
         }
+    }
+
+    /// <summary>The names that a stored file has, and may have had; none where they cannot be read.</summary>
+    internal static List<byte[]> All(FileDescriptor directory, NativeName stored)
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(LongestBytes);
+        int length = ExtendedAttributes.Get(directory, stored, AttributeName, rented);
+        ReadOnlySpan<byte> names = rented.AsSpan(0, Math.Max(0, length));
+        List<byte[]> all = [];
+        while (TryTake(ref names, out ReadOnlySpan<byte> name))
+            all.Add(name.ToArray());
+        ArrayPool<byte>.Shared.Return(rented);
+        return all;
+    }
+
+    /// <summary>The file has these of its names, and no others. Returns 0 or −errno.</summary>
+    internal static int Keep(
+        SourceTree source, FileDescriptor directory, NativeName stored, IEnumerable<byte[]> names) =>
+        Math.Min(0, Write(source, directory, stored, Join(names)));
+
+    private static int Write(SourceTree source, FileDescriptor directory, NativeName stored, ReadOnlySpan<byte> names)
+    {
+        int result = ExtendedAttributes.Set(directory, stored, AttributeName, names, 0);
+        if (result != -(int)Errno.EACCES || source.OpenRead(directory, stored, out FileDescriptor file) < 0)
+            return result;
+        using (file)
+            return SourceTree.SetAttribute(file, AttributeName, names);
     }
 
     /// <summary>The same for an open file that has no name yet.</summary>
@@ -112,8 +133,7 @@ internal static class FullNames
     /// <summary>The same for all names that a file is about to get.</summary>
     internal static int Set(FileDescriptor file, IEnumerable<byte[]> names)
     {
-        byte[] value = [.. names.Where(static n => StoredName.IsShortened(n))
-            .SelectMany(static n => (byte[])[.. n, 0])];
+        byte[] value = Join(names.Where(static n => StoredName.IsShortened(n)));
         return value.Length == 0 ? 0 : ToError(SourceTree.SetAttribute(file, AttributeName, value), isFirst: true);
     }
 
@@ -143,6 +163,8 @@ internal static class FullNames
         }
         return false;
     }
+
+    private static byte[] Join(IEnumerable<byte[]> names) => [.. names.SelectMany(static n => (byte[])[.. n, 0])];
 
     private static int Put(Span<byte> names, int at, ReadOnlySpan<byte> name)
     {

@@ -33,12 +33,19 @@ public sealed record LockHolder(int ProcessId, string Machine, string? MountDevi
     /// <summary>Whether a program serves or changes the source at this moment.</summary>
     /// <param name="folder">The source's root, or its state folder.</param>
     /// <param name="lockFile">The lock's name from there.</param>
-    public static bool IsHeld(FileDescriptor folder, NativeName lockFile)
+    public static bool IsHeld(FileDescriptor folder, NativeName lockFile) => Find(folder, lockFile) is not null;
+
+    /// <summary>The program that serves or changes the source; null also where this user may not know.</summary>
+    /// <param name="root">The source's root.</param>
+    public static LockHolder? Find(FileDescriptor root) => Find(root, new NativeName(".zstdfs/lock\0"u8));
+
+    private static LockHolder? Find(FileDescriptor folder, NativeName lockFile)
     {
-        if (SystemCallsAt.Open(folder, lockFile, OpenFlags.ReadOnly, 0, out FileDescriptor file) < 0)
-            return false;
+        const int Flags = OpenFlags.ReadOnly | OpenFlags.NonBlocking;
+        if (SystemCallsAt.Open(folder, lockFile, Flags, 0, out FileDescriptor file) < 0)
+            return null;
         using (file)
-            return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN;
+            return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN ? Read(file) : null;
     }
 
     internal static LockHolder Read(FileDescriptor lockFile)

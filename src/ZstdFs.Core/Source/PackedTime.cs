@@ -4,6 +4,7 @@ namespace ZstdFs.Core.Source;
 
 /// <summary>
 /// A time in 64 bits: 34 of seconds (the years 1697 to 2242), 30 of nanoseconds. Times beyond that wrap; compared packed, they still tell versions apart.
+/// So no time that a user may set is unpacked, but only those of clocks.
 /// </summary>
 internal static class PackedTime
 {

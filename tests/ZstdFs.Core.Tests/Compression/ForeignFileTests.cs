@@ -101,11 +101,14 @@ internal sealed class ForeignFileTests(CodecChoice codec)
         }
     }
 
-    [Test]
-    public void Scan_LegacyFormat_SaysThatItIsNotSupported()
+    [TestCase(new byte[] { 0xFD, 0x2F, 0xB5, 0x1E }, "v0.1")]
+    [TestCase(new byte[] { 0x22, 0xB5, 0x2F, 0xFD }, "v0.2")]
+    [TestCase(new byte[] { 0x27, 0xB5, 0x2F, 0xFD }, "v0.7")]
+    public void Scan_FormatBeforeZstd1_SaysThatItIsNotDecodedHere(byte[] magic, string version)
     {
-        byte[] stored = [0x24, 0xB5, 0x2F, 0xFD, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-        Assert.That(() => _folder.Scan(stored), Throws.InstanceOf<DamagedFrameException>().With.Property("Reason").Contains("before zstd 1.0"));
+        byte[] stored = [.. magic, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+        Assert.That(() => _folder.Scan(stored), Throws.InstanceOf<UnsupportedContentException>()
+            .With.Message.Contains("before 1.0").And.Message.Contains(version));
     }
 
     [Test]

@@ -90,13 +90,14 @@ internal sealed class UnmountElsewhereTests
     }
 
     [Test]
-    public void MountRightAfterAnUnmount_WaitsForTheLastDaemonAndSaysSo([Values] ShellUser user)
+    public void MountRightAfterAnUnmount_WaitsForTheLastDaemonAndSaysSo(
+        [Values] ShellUser user, [Values("rw", "ro")] string access)
     {
         using MountedFolder folder = MountedFolder.Create(new MountSetup { User = user, Options = ["-o", "level=19,jobs=1"] });
         // Seconds of compression, begun after the close.
         Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && fusermount3 -u '{folder.Mount}'", user: user);
         Assert.That(folder.Daemon.HasEnded, Is.False, "the last daemon still stores");
-        ShellResult mounted = folder.Program("mount", folder.Source, folder.Mount);
+        ShellResult mounted = folder.Program("mount", "-o", access, folder.Source, folder.Mount);
         Assert.That(mounted.ExitCode, Is.Zero, mounted.ToString);
         Assert.That(mounted.Error, Does.Match($"^zstdfs: waiting [^\n]*process {folder.Daemon.ProcessId} [^\n]*\n$"));
         Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
@@ -105,14 +106,30 @@ internal sealed class UnmountElsewhereTests
     }
 
     [Test]
-    public void WaitThatIsTooShort_IsBusyAndNamesTheLastDaemon()
+    public void WaitThatIsTooShort_IsBusyAndNamesTheLastDaemon([Values("rw", "ro")] string access)
     {
         using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
         Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
-        ShellResult mounted = folder.Program("mount", "--wait", "0", folder.Source, folder.Mount);
+        ShellResult mounted = folder.Program("mount", "-o", access, "--wait", "0", folder.Source, folder.Mount);
         Assert.That(mounted.ExitCode, Is.EqualTo(6), mounted.ToString);
         Assert.That(mounted.Error, Does.Contain($"process {folder.Daemon.ProcessId} ").And.Contain("--wait"));
         Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
+    }
+
+    [Test]
+    public void ReadOnlyMountBesideALiveOne_SaysWhatIsNotStoredYet()
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
+        string other = folder.Mount + "-ro";
+        Shell.Get($"mkdir '{other}' && head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large'");
+        ShellResult mounted = folder.Program("mount", "-o", "ro", folder.Source, other);
+        Assert.That(mounted.ExitCode, Is.Zero, mounted.ToString);
+        Assert.That(mounted.Error, Does.Match(
+            $"^zstdfs: [^\n]*process {folder.Daemon.ProcessId} [^\n]*1 files is not stored yet[^\n]*\n$"));
+        Assert.That(folder.Program("unmount", other).ExitCode, Is.Zero);
+        folder.Unmount();
+        Assert.That(folder.Program("mount", "-o", "ro", folder.Source, other).ToString(), Does.Not.Contain("stored"));
+        Assert.That(folder.Program("unmount", other).ExitCode, Is.Zero);
     }
 
     [TestCase("convert")]
@@ -158,6 +175,25 @@ internal sealed class UnmountElsewhereTests
         // The lock is free for good: nothing waits for it any more.
         folder.Start();
         folder.Unmount();
+    }
+
+    [Test]
+    public void CommandThatIsKilledJustBeforeTheSourceIsFree_LeavesNoMountBehind()
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
+        Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
+        using Process command = Process.Start(TestMachine.Program(ShellUser.Same), ["mount", folder.Source, folder.Mount]);
+        string waiting = "", find = $"pgrep -f -- '--daemon .*{folder.Mount}'";
+        Assert.That(Waiting.For(() => (waiting = Shell.Run(find).Text).Length > 0));
+        Thread.Sleep(500);
+        Shell.Get($"kill -STOP {waiting}");
+        command.Kill();
+        command.WaitForExit();
+        Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
+        Shell.Get($"kill -CONT {waiting}");
+        Assert.That(Waiting.For(() =>
+            !Directory.Exists($"/proc/{waiting}") || MountTableView.TypeOf(folder.Mount) is not null));
+        Assert.That(MountTableView.TypeOf(folder.Mount), Is.Null);
     }
 
     /// <summary>A process in a mount namespace of its own, with a copy of every mount, as a container's.</summary>

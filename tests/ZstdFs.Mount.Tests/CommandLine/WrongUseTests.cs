@@ -12,7 +12,8 @@ internal sealed class WrongUseTests
     public void MakeFolders()
     {
         _folder = TestMachine.CreateFolder();
-        Shell.Get($"cd '{_folder}' && mkdir -p source/inner mount full && touch file full/something && chmod 777 mount");
+        Shell.Get($"cd '{_folder}' && mkdir -p source/inner mount full && touch file full/something "
+            + "&& mkfifo pipe && chmod 777 mount");
     }
 
     [TearDown]
@@ -53,6 +54,10 @@ internal sealed class WrongUseTests
     [TestCase("mount source/inner source", 4, "inside")]
     [TestCase("mount source source/inner", 4, "inside")]
     [TestCase("mount --log-file missing/log source mount", 1, "log file")]
+    [TestCase("mount --log-file mount/log source mount", 1, "log file")]
+    [TestCase("mount -f --log-file mount/log source mount", 1, "log file")]
+    [TestCase("mount -f --log-file log source full", 4, "not empty")]
+    [TestCase("mount --log-file pipe source mount", 1, "log file")]
     [TestCase("unmount", 2, "MOUNTPOINT")]
     [TestCase("unmount missing", 4, "'missing'")]
     [TestCase("unmount source", 4, "nothing is mounted")]

@@ -91,6 +91,28 @@ internal sealed class KilledDaemonTests(string type)
     }
 
     [Test]
+    public void ReadOnlyMount_SaysThatFilesAreNewerAndRefusesAHalfRewrittenOne()
+    {
+        byte[] content = Content(LargeBytes, 1);
+        File.WriteAllBytes(At("f"), content);
+        _folder.Crash();
+        ShellResult mounted = _folder.Program("mount", "-o", "ro", _folder.Source, _folder.Mount);
+        Assert.That(mounted.ExitCode, Is.Zero, mounted.ToString);
+        Assert.That(mounted.Error, Does.Match("^zstdfs: [^\n]*1 files[^\n]*read-write once[^\n]*\n$"));
+        Assert.That(_folder.Program("unmount", _folder.Mount).ExitCode, Is.Zero);
+
+        string copy = Directory.GetFiles(Path.Combine(_folder.Source, ".zstdfs/working"), "00*").Single();
+        string redo = Path.Combine(Path.GetDirectoryName(copy)!, "redo-" + Path.GetFileName(copy));
+        File.Move(copy, redo);
+        ShellResult refused = _folder.Program("mount", "-o", "ro", _folder.Source, _folder.Mount);
+        Assert.That(refused.ExitCode, Is.EqualTo(3), refused.ToString);
+        Assert.That(refused.Error, Does.Contain("read-write once"));
+        File.Move(redo, copy);
+        _folder.Start();
+        AssertHolds("f", content);
+    }
+
+    [Test]
     public void SynchronisedOpenFile_IsThere()
     {
         byte[] first = Content(LargeBytes, 2), patch = Content(5000, 3);

@@ -14,7 +14,8 @@ internal sealed record UndecodableFile(string Name, string Recipe, string Error,
     internal bool IsForTools => Logged.Contains("window", StringComparison.Ordinal);
 
     /// <summary>Nothing says that its stored bytes are not in order.</summary>
-    internal bool IsIntact => Logged.StartsWith("needs", StringComparison.Ordinal) || Logged.EndsWith("not zstd", StringComparison.Ordinal);
+    internal bool IsIntact => Logged.StartsWith("needs", StringComparison.Ordinal) || Logged.EndsWith("not zstd", StringComparison.Ordinal)
+        || Logged.StartsWith("before", StringComparison.Ordinal);
 
     /// <summary>What the tools say of it.</summary>
     internal string Tooled => Logged == "damaged" ? "" : Logged;
@@ -36,6 +37,7 @@ internal sealed record UndecodableFile(string Name, string Recipe, string Error,
         new("xz", "seq 3000 | xz > f.zst", Io, "an xz file, not zstd"),
         new("lzma", "seq 3000 | xz --format=lzma > f.zst", Io, "an lzma file, not zstd"),
         new("lz4", "printf '\\x04\\x22\\x4d\\x18 and more of it' > f.zst", Io, "an lz4 file, not zstd"),
+        new("zstd v0.7", "printf '\\x27\\xb5\\x2f\\xfd and more of it' > f.zst", Io, "before 1.0 (v0.7)"),
         new("no permission", "seq 3000 | zstd -q > f.zst; chmod 000 f.zst", "Permission denied", "EACCES", ShellUser.Ordinary),
     ];
 

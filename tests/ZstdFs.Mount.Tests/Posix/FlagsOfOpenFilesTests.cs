@@ -120,6 +120,44 @@ internal sealed class FlagsOfOpenFilesTests(Ground ground) : RootGroundTests(gro
     }
 
     [Test]
+    public void AppendingDescriptor_OfAnAppendOnlyFile_OverwritesNothing(
+        [Values(20, 3_000_000)] int size, [Values] bool isOpenBefore)
+    {
+        if (!IsJudged())
+            return;
+        string script =
+            $$"""
+            import fcntl, mmap, os, subprocess
+            size, before = {{size}}, {{(isOpenBefore ? "True" : "False")}}
+            def attempt(what, call):
+                try: call(); print(what, "done")
+                except OSError: print(what, "refused")
+            def append(): return os.open("f", os.O_RDWR | os.O_APPEND | os.O_CREAT)
+            def plain(fd, data, offset): fcntl.fcntl(fd, fcntl.F_SETFL, 0); os.pwrite(fd, data, offset)
+            def store(fd):
+                with mmap.mmap(fd, 8) as m: m[0:4] = b"MMAP"; m.flush()
+            if before: fd = append(); os.write(fd, b"x" * size)
+            else: open("f", "wb").write(b"x" * size)
+            subprocess.run(["chattr", "+a", "f"], check=True)
+            if not before: fd = append()
+            os.write(fd, b"end")
+            attempt("mapping", lambda: store(fd))
+            attempt("RWF_NOAPPEND", lambda: os.pwritev(fd, [b"NOAP"], 5, 0x20))
+            attempt("F_SETFL", lambda: plain(fd, b"SETFL", 10))
+            os.close(fd)
+            fd = append()
+            os.write(fd, b"more" * 300000)
+            os.close(fd)
+            with open("f", "rb") as f: print(f.read() == b"x" * size + b"end" + b"more" * 300000)
+            """;
+        Assert.That(Python(script), Is.EqualTo("mapping refused\nRWF_NOAPPEND refused\nF_SETFL refused\nTrue"));
+        Remount();
+        Assert.That(
+            Bash("tr -d x < f > $outside/rest; head -c 7 $outside/rest; stat -c ' %s' f"),
+            Is.EqualTo($"endmore {size + 1_200_003}"));
+    }
+
+    [Test]
     public void Descriptor_OfAFileThatIsMutableAgain_WritesAgain()
     {
         if (!IsJudged())

@@ -120,6 +120,25 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
     }
 
     [Test]
+    public void RefusedLengthOfAContentThatIsReplaced_LosesNothingOfTheNewOne()
+    {
+        Bash("seq 100000 > f; sync f");
+        Python(
+            """
+            import os
+            fd = os.open("f", os.O_RDWR | os.O_TRUNC)
+            for call in (lambda: os.ftruncate(fd, 1 << 60), lambda: os.pwrite(fd, b"x", 1 << 60), lambda: os.posix_fallocate(fd, 1 << 60, 1)):
+                try:
+                    call()
+                    os.ftruncate(fd, 0) # Some file systems take it.
+                except OSError: pass
+            os.write(fd, b"new"); os.fsync(fd); os.close(fd)
+            """);
+        Assert.That(Bash("cat f"), Is.EqualTo("new"));
+        AssertKept();
+    }
+
+    [Test]
     public void PunchedOutOfALargeFile_ReadsAsZerosNowAndAfterwards()
     {
         if (!OnMount && FileSystem == "tmpfs")

@@ -86,6 +86,46 @@ internal sealed class LongNameTests(Ground ground) : GroundTests(ground)
         AssertKept();
     }
 
+    [TestCase("link")]
+    [TestCase("rename")]
+    [TestCase("exchange")]
+    [TestCase("another folder")]
+    public void LongNamesThatWent_LeaveRoomForOthers(string kind)
+    {
+        string script =
+            $$"""
+            import ctypes, os, sys
+            libc = ctypes.CDLL(None)
+            def long(i): return "%02d" % i + "m" * 253
+            def link(i): os.link("f", long(i)); os.unlink(long(i - 1))
+            def rename(i): os.rename(long(i - 1), long(i))
+            def exchange(i):
+                assert libc.renameat2(-100, b"x", -100, long(i - 1).encode(), 2) == 0
+                os.rename(long(i - 1), long(i))
+                assert libc.renameat2(-100, b"x", -100, long(i).encode(), 2) == 0
+            def folder(i):
+                here, there = ("", "d/")[::1 if i % 2 else -1]
+                os.rename(here + long(i - 1), there + long(i))
+            step = {"link": link, "rename": rename, "exchange": exchange, "another folder": folder}["{{kind}}"]
+            first = int(open("$outside/first").read())
+            if first == 0:
+                os.mkdir("d")
+                with open("f", "w") as f: f.write("content")
+                with open("x", "w") as f: f.write("other")
+                os.link("f", long(0)); os.link("f", "d/kept" + "k" * 249)
+            for i in range(first + 1, first + 31): step(i)
+            for n in ("f", long(first + 30), "d/kept" + "k" * 249):
+                with open(n) as f: assert f.read() == "content", n
+            assert os.stat("f").st_nlink == 3
+            """;
+        foreach (int first in new[] { 0, 30 })
+        {
+            File.WriteAllText(Path.Combine(Outside, "first"), $"{first}");
+            Python(script.Replace("$outside", Outside, StringComparison.Ordinal));
+            AssertKept();
+        }
+    }
+
     [Test]
     public void UnnamedFile_IsLinkedToALongName()
     {

@@ -234,6 +234,31 @@ internal sealed class ConvertTests
         Shell.Get($"cd '{image.Root}' && for i in $(seq 1 20); do if [ -e f$i ]; then cat f$i; else zstdcat f$i.zst; fi | sha256sum | cut -c1-64; done | diff - <(cut -c1-64 <(sort -k2.2n '{_folder.Path}/sums' | sed 's/ f/ /' | sort -k2n))");
     }
 
+    [TestCase("for i in range(17): os.link('f', '%02d' % i + 'm' * 252)")]
+    [TestCase("os.rename('f', 'm' * 254); f = 'm' * 254")]
+    public void NameWithoutRoomAmongTheAttributes_IsToldAsThat(string names)
+    {
+        using LoopImage image = LoopImage.Create("ext4", 64);
+        Shell.Get(
+            $"""
+            cd '{image.Root}' && seq 1000 > f && python3 - <<'END'
+            import os
+            f = "f"
+            {names}
+            size = 5000
+            while size > 0 and f != "f":
+                try: os.setxattr(f, "user.full", b"x" * size); break
+                except OSError: size -= 1
+            END
+            """);
+        ShellResult result = ToolFolder.Require(8, $"convert '{image.Root}'");
+        Assert.That(result.Error, Does.Match("left: .[^ ]+.: among its extended attributes there is no room")
+            .And.Not.Contain("disk is full"));
+        Assert.That(
+            Shell.Get($"cd '{image.Root}' && cat m* 0* f 2> /dev/null | sort -u | wc -l; ls | grep -c zst$ || :"),
+            Is.EqualTo("1000\n0"));
+    }
+
     [Test]
     public void DryRun_ChangesNothingAndTellsByType()
     {

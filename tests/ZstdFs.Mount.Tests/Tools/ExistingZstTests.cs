@@ -69,6 +69,29 @@ internal sealed class ExistingZstTests
     }
 
     [Test]
+    public void NamesThatAMountWouldMisread_AreNamedBeforeAnythingHappens(
+        [Values("", "--existing-zst=wrap", "--dry-run")] string option)
+    {
+        const string List = "find . | sort";
+        _folder.InTree("mkdir 'a.zs%'; echo f > 'a.zs%/f'; seq 9 | zstd -q > a.zst; ln -s x 'y.zs%%'");
+        string before = _folder.InTree(List);
+        string said = ToolFolder.Require(8, $"convert {option} '{_folder.Tree}'").Error;
+        Assert.That(said, Does.Contain("left: 'a.zs%': ").And.Contain("left: 'y.zs%%': "));
+        Assert.That(_folder.InTree(List), Is.EqualTo(before));
+        ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'");
+        Assert.That(_folder.InTree(List), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void FileThatAMountShowsAFolderInsteadOf_IsNotWrapped()
+    {
+        ToolFolder.Require(0, $"convert '{_folder.Tree}'");
+        _folder.InTree("mkdir 'a.zs%'; seq 9 | zstd -q > a.zst");
+        string said = ToolFolder.Require(8, $"convert --existing-zst=wrap '{_folder.Tree}'").Error;
+        Assert.That(said, Does.Contain("left: 'a.zst': ").And.Contain("'a.zs%' is there too"));
+    }
+
+    [Test]
     public void Shown_TheWayBackLeavesThem([Values] bool visited)
     {
         Make(withBothForms: false);

@@ -1,0 +1,29 @@
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Content;
+
+/// <summary>A time of any year, written under a lock and read beside it: a reader finds one that was written, whole.</summary>
+internal struct SharedTime
+{
+    private const long Far = -1; // packed; no time has so many nanoseconds
+
+    private long _packed;
+    private object? _far; // a Timestamp; written before the field above says so, and never taken away
+
+    internal Timestamp Value
+    {
+        readonly get => Volatile.Read(in _packed) is not Far and var packed
+            ? PackedTime.Unpack(packed) : (Timestamp)Volatile.Read(in _far)!;
+        set
+        {
+            long packed = PackedTime.Pack(value);
+            if (PackedTime.Unpack(packed) != value)
+            {
+                Volatile.Write(ref _far, value);
+                packed = Far;
+            }
+            Volatile.Write(ref _packed, packed);
+        }
+    }
+}
