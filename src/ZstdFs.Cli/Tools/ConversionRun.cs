@@ -18,7 +18,7 @@ internal static class ConversionRun
         long start = Stopwatch.GetTimestamp();
         // A folder that nobody can have in use is not made a source before.
         long existing = source.IsSource ? 0 : ExistingFiles.Tell(source, options, interruption.Token);
-        using TreeConversion conversion = Open(source, options, wait);
+        using TreeConversion conversion = Open(source, options, wait, interruption.Token);
         if (source.IsSource)
             existing = ExistingFiles.Tell(source, options, interruption.Token);
         try
@@ -41,7 +41,8 @@ internal static class ConversionRun
         return interruption.Token.IsCancellationRequested || conversion.Progress.Left > 0 ? ExitCode.SomeLeft : ExitCode.Success;
     }
 
-    private static TreeConversion Open(NamedSource source, ConversionOptions options, TimeSpan wait)
+    private static TreeConversion Open(
+        NamedSource source, ConversionOptions options, TimeSpan wait, CancellationToken cancellation)
     {
         using var log = new StandardErrorLog();
         var last = new LastDaemon(source.Text, wait, log, wayOut: "");
@@ -50,6 +51,8 @@ internal static class ConversionRun
             if (TryOpen(source, options, last) is { } conversion)
                 return conversion;
             last.Await();
+            if (cancellation.IsCancellationRequested)
+                throw source.Interrupted();
         }
     }
 

@@ -25,6 +25,9 @@ internal static class ExistingFiles
                 left.Left(path, LeftReason.Misread, "");
             throw new CommandFailure(ExitCode.SomeLeft, $"'{source.Text}': nothing was changed");
         }
+        // Not all names were looked at.
+        if (!source.IsSource && cancellation.IsCancellationRequested)
+            throw source.Interrupted();
         if (found.Count == 0)
             return 0;
         string names = string.Join(", ", found.FirstPaths.Select(static path =>

@@ -71,6 +71,9 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
         return null;
     }
 
+    /// <summary>The failure that a signal ends a tool with before it began.</summary>
+    internal CommandFailure Interrupted() => new(ExitCode.SomeLeft, $"'{Text}': interrupted; nothing was changed");
+
     /// <summary>The failure that a source's problem ends a tool with.</summary>
     internal CommandFailure Refused(SourceException e) => new(e.Problem switch
     {

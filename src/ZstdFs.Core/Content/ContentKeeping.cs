@@ -22,7 +22,8 @@ internal sealed class ContentKeeping(ContentServices services, FileContent conte
         // A killed daemon loses nothing. The queue sees to the rest.
         if (content is { Unsynced: not null, IsDirty: false })
             return 0;
-        return result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && content.CutShort == 0 && content.Persist() >= 0 ? 0 : result;
+        bool mayWait = result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT || result < 0 && content.Unsynced is not null;
+        return mayWait && content.CutShort == 0 && content.Persist() >= 0 ? 0 : result;
     }
 
     /// <summary>

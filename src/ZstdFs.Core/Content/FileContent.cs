@@ -363,6 +363,9 @@ internal sealed class FileContent : IDisposable
         // Half of a new content is not for the next mount.
         if (CutShort < 0)
             return CutShort;
+        // Its record on disk fits both versions of which a power cut may leave one. A new one would fit only one of them.
+        if (Unsynced is { Copy: null, Error: var unsynced })
+            return unsynced;
         int result = _services.State is { WorkingCopiesSurvive: true } ? Overlay.Persist() : -(int)Errno.EOPNOTSUPP;
         _isEmptied &= result < 0;
         return result;
@@ -411,7 +414,7 @@ internal sealed class FileContent : IDisposable
     internal void NotePath(ReadOnlySpan<byte> path)
     {
         using ContentLock.Scope locked = _lock.Writing();
-        Overlay.Working?.WritePath(path);
+        Overlay.NotePath(path);
         Unsynced?.Copy?.WritePath(path);
     }
 

@@ -112,6 +112,9 @@ internal sealed class Overlay : IDisposable
     /// <summary>Opened with O_TMPFILE, and not linked yet: it has no name, and may get one.</summary>
     internal bool IsUnnamed { get; set; }
 
+    // From then on it is no file of O_TMPFILE, and has its name a moment later.
+    private bool _isBeingNamed;
+
     /// <summary>Something was left out when it grew, or punched out.</summary>
     internal bool MayHaveHoles { get; private set; }
 
@@ -305,7 +308,8 @@ internal sealed class Overlay : IDisposable
     private int MoveToWorkingCopy(bool isForLost = false)
     {
         // Its last name is gone: no mount shall find what is written to it.
-        bool isDeleted = !IsUnnamed && !isForLost && !_node.HasName;
+        bool isDeleted = !IsUnnamed && !_isBeingNamed && !isForLost && !_node.HasName
+            && SystemCallsAt.Stat(Base.Stored, out Statx stat) >= 0 && stat.LinkCount == 0;
         var record = new WorkingCopyRecord
         {
             InodeNumber = _node.Id,
@@ -448,7 +452,15 @@ internal sealed class Overlay : IDisposable
     {
         int result = Working?.NoteNamed() ?? 0;
         IsUnnamed = result < 0;
+        _isBeingNamed = result >= 0;
         return result;
+    }
+
+    /// <summary>It has this path by now.</summary>
+    internal void NotePath(ReadOnlySpan<byte> path)
+    {
+        _isBeingNamed = false;
+        Working?.WritePath(path);
     }
 
     /// <summary>It did not get the name. A next mount need not look for it; where the disk refuses that, too, it looks in vain.</summary>
@@ -456,6 +468,7 @@ internal sealed class Overlay : IDisposable
     {
         _ = Working?.NoteUnnamed();
         IsUnnamed = true;
+        _isBeingNamed = false;
     }
 
     /// <summary>The last name is gone: nobody will look for what was written.</summary>

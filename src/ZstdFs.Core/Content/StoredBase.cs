@@ -12,6 +12,7 @@ internal sealed class StoredBase : IDisposable
 
     /// <summary>Decoding as much takes milliseconds.</summary>
     private const long MostProvenBytes = 16 * 1024 * 1024;
+    private const int MostAskedHeaders = 1024;
 
     // Guards the building of the reader; held while the file is scanned, so that two first readers scan once. It is this file's own.
     private readonly Lock _gate = new();
@@ -115,9 +116,13 @@ internal sealed class StoredBase : IDisposable
     {
         FrameMap map = Map;
         Span<byte> last = stackalloc byte[1];
+        int asked = 0;
         for (int i = 0; end > _provenEnd && i < map.FrameCount && map[i] is var frame && frame.LogicalOffset < end; i++)
         {
             long frameEnd = Math.Min(frame.LogicalOffset + frame.LogicalBytes, end);
+            // What lies behind so many is for the commit to find.
+            if (frame.LogicalOffset >= MostProvenBytes && ++asked > MostAskedHeaders)
+                break;
             if (frame.LogicalOffset >= MostProvenBytes)
                 _ = FrameStream.RequireWindow(Frames, frame.StoredOffset, frame.StoredBytes, _services.Windows);
             else if (frame.LogicalBytes > 0)

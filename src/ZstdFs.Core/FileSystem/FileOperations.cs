@@ -369,7 +369,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     {
         if (_handles.Find(handleIn) is not OpenFile from || _handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
             return -(int)Errno.EOPNOTSUPP;
-        if (to.Content.IsImmutable)
+        if (to.Content.IsImmutable || to.Content.IsAppendOnly && Overwrites(to, offsetOut, isFromPageCache: false))
             return -(int)Errno.EPERM;
         if (volume.AccessTimes.NoteRead(from))
             volume.InvalidateAttributes(from.Content.Node.Id);

@@ -276,7 +276,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 return result;
             }
             StoredBase lower = redo ?? StoredBase.Of(volume.Services, stored, stat, target.Facts);
-            if (early is null && HidesItsEnd(lower, Math.Min(record.BaseLimit, logicalBytes)) is { } damage)
+            long limit = Math.Min(record.BaseLimit, logicalBytes);
+            bool isKnown = redo is null && target.Facts.IsFromRecord && limit == target.Facts.LogicalBytes;
+            if (early is null && !isKnown && HidesItsEnd(lower, limit) is { } damage)
             {
                 lower.Dispose();
                 return GiveUp(copy, logicalBytes, $"{target.Text} cannot be decoded to its end ({damage.Reason})");

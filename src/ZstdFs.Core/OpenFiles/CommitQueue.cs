@@ -160,7 +160,7 @@ internal sealed class CommitQueue : IDisposable
         }
         PutBack(result == -(int)Errno.EAGAIN
             ? waiting with { Delay = TimeSpan.Zero, Error = 0 }
-            : waiting with { Delay = delay, Error = result }, delay);
+            : waiting with { Delay = delay, Error = result, Bytes = content.IsDirty ? waiting.Bytes : 0 }, delay);
     }
 
     private bool IsGivenUp(FileContent content)

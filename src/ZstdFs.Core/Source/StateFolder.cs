@@ -14,6 +14,9 @@ internal sealed class StateFolder : IDisposable
     /// <summary>Numbers reserved by one write of the state file: what a crash may skip.</summary>
     private const ulong BlockOfNumbers = 1 << 16;
 
+    /// <summary>So often the lock is asked for again, a millisecond apart.</summary>
+    private const int MostLooks = 3;
+
     /// <summary>With so many left the next block is reserved, and tried again after so many more: a state file that cannot be written for a while stops nobody.</summary>
     private const ulong FewNumbers = BlockOfNumbers / 2, NumbersBetweenAttempts = 256;
 
@@ -116,6 +119,12 @@ internal sealed class StateFolder : IDisposable
     private int Begin()
     {
         int result = SystemCallsFile.TryLock(_lock, exclusive: true);
+        // A program that only looks whether the source is in use holds the lock for a moment.
+        for (int look = 0; look < MostLooks && result == -(int)Errno.EAGAIN; look++)
+        {
+            Thread.Sleep(1);
+            result = SystemCallsFile.TryLock(_lock, exclusive: true);
+        }
         if (result == -(int)Errno.EAGAIN)
         {
             LockHolder holder = LockHolder.Read(_lock);

@@ -144,13 +144,16 @@ internal sealed class FlagsOfOpenFilesTests(Ground ground) : RootGroundTests(gro
             attempt("mapping", lambda: store(fd))
             attempt("RWF_NOAPPEND", lambda: os.pwritev(fd, [b"NOAP"], 5, 0x20))
             attempt("F_SETFL", lambda: plain(fd, b"SETFL", 10))
+            open("other", "wb").write(b"COPY")
+            with open("other", "rb") as other:
+                attempt("copy_file_range", lambda: os.copy_file_range(other.fileno(), fd, 4, 0, 10))
             os.close(fd)
             fd = append()
             os.write(fd, b"more" * 300000)
             os.close(fd)
             with open("f", "rb") as f: print(f.read() == b"x" * size + b"end" + b"more" * 300000)
             """;
-        Assert.That(Python(script), Is.EqualTo("mapping refused\nRWF_NOAPPEND refused\nF_SETFL refused\nTrue"));
+        Assert.That(Python(script), Is.EqualTo("mapping refused\nRWF_NOAPPEND refused\nF_SETFL refused\ncopy_file_range refused\nTrue"));
         Remount();
         Assert.That(
             Bash("tr -d x < f > $outside/rest; head -c 7 $outside/rest; stat -c ' %s' f"),
