@@ -316,7 +316,7 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
         if (!isRecorded || services.State is { KeepsRecords: false } || services.Source.Numbers.Find(old) != 0)
             services.Source.Numbers.NoteReplaced(old, stat, content.Node.Id);
         // fsync was answered from the working copy, which goes when the name is on disk.
-        if (content.Overlay.Working is { IsDurable: true } && SynchronizeFolder(parent, file) is < 0 and var unsynced)
+        if (content.Overlay.Working is { IsDurable: true } && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
         {
             content.BeginUnsynced(unsynced);
             services.Log.Error($"{stored.ToString()}: its folder could not be synchronised ({(Errno)(-unsynced)}); "
@@ -494,23 +494,12 @@ internal sealed class Committer(ContentServices services, DirectoryCache directo
             if (result < 0)
                 return result;
             using (folder)
-                result = SynchronizeFolder(folder.Descriptor, content.Base.Stored);
+                result = services.Source.SynchronizeFolder(folder.Descriptor);
             if (result < 0)
                 return result;
         }
         content.EndUnsynced();
         return 0;
-    }
-
-    /// <summary>
-    /// A folder that may be written to and not be read, and one of a file system that synchronises no folders, is on
-    /// disk with all of its file system.
-    /// </summary>
-    private int SynchronizeFolder(FileDescriptor folder, FileDescriptor fileInIt)
-    {
-        int result = services.Source.SynchronizeFolder(folder);
-        return result is -(int)Errno.EACCES or -(int)Errno.EPERM or -(int)Errno.EINVAL
-            ? SystemCallsFile.SynchronizeFileSystem(fileInIt) : result;
     }
 
     /// <summary>What the name leads to in the source. 0 or −errno; that there is nothing is no error.</summary>

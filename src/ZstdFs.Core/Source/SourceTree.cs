@@ -66,14 +66,22 @@ internal sealed class SourceTree : IDisposable
     internal int OpenListing(FileDescriptor parent, NativeName name, out FileDescriptor directory) =>
         OpenUntouched(parent, name, OpenFlags.ReadOnly | OpenFlags.Directory, out directory);
 
-    /// <summary>fsync(2) of a folder that was opened as a place for names only.</summary>
+    /// <summary>
+    /// fsync(2) of a folder that was opened as a place for names only. A folder that may be written to and not be read
+    /// cannot be opened for it, and some file systems synchronise no folders: these are on disk with all the rest.
+    /// </summary>
     internal int SynchronizeFolder(FileDescriptor directory)
     {
         int result = OpenListing(directory, new NativeName(".\0"u8), out FileDescriptor listing);
-        if (result < 0)
+        if (result >= 0)
+        {
+            using (listing)
+                result = SystemCallsFile.Synchronize(listing);
+        }
+        if (result is not (-(int)Errno.EACCES or -(int)Errno.EPERM or -(int)Errno.EINVAL))
             return result;
-        using (listing)
-            return SystemCallsFile.Synchronize(listing);
+        result = SystemCallsFile.SynchronizeFileSystem(Root);
+        return result < 0 ? result : Devices.Synchronize();
     }
 
     /// <summary>A regular file for reading.</summary>

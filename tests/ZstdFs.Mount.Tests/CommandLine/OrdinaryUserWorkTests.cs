@@ -45,6 +45,27 @@ internal sealed class OrdinaryUserWorkTests
         folder.Unmount();
     }
 
+    /// <summary>A folder without read permission cannot be opened to be synchronised.</summary>
+    [Test]
+    public void FolderThatMayNotBeRead_KeepsAndStoresWhatIsWrittenInIt()
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary });
+        Shell.Get(
+            $"""
+            set -e; cd '{folder.Mount}'; mkdir d; chmod 300 d
+            for round in 1 2 3; do
+                for size in 2000 3000000; do
+                    head -c $size /dev/urandom > new; dd if=new of=d/f$size bs=100k conv=fsync status=none
+                    dd if=new of=d/f$size bs=100k seek=1 conv=fsync,notrunc status=none; sync d/f$size
+                done
+                '{TestMachine.Program(ShellUser.Ordinary)}' sync .
+            done
+            """, user: ShellUser.Ordinary);
+        folder.Remount();
+        Assert.That(Shell.Get($"stat -c %s '{folder.Mount}'/d/f2000 '{folder.Mount}'/d/f3000000", user: ShellUser.Ordinary), Is.EqualTo("104400\n3102400"));
+        folder.Unmount();
+    }
+
     [Test]
     public void FileOfAnotherOwnerInTheSource_IsAsOutOfReachAsItIs()
     {
