@@ -128,6 +128,8 @@ internal sealed class CheckTests
         _folder.InTree("for i in $(seq 1 900); do seq 1 $i > sub/p$i; done");
         for (int i = 0; i < 20 && !File.Exists(Path.Combine(_folder.Tree, ".zstdfs/conversion-1")) && !File.Exists(Path.Combine(_folder.Tree, ".zstdfs/conversion-0")); i++)
             ToolFolder.Program($"convert '{_folder.Tree}'", before: $"ulimit -n 500; timeout -s KILL {0.16 + i * 0.02:0.00}");
+        // timeout(1) kills itself with its process group: the program may still be ending, and then it has the lock.
+        Shell.Get($"flock '{_folder.Tree}/.zstdfs/lock' true");
         ShellResult result = ToolFolder.Program($"check '{_folder.Tree}'");
         Assert.That(result.Output, Does.Contain("unfinished-conversion"), result.ToString);
         ToolFolder.Require(1, $"check --repair '{_folder.Tree}'");
