@@ -42,12 +42,7 @@ internal sealed class KeptWithoutRoomTests
         using var place = new FaultPlace();
         var log = new EventLines();
         using ZstdFileSystem fileSystem = WithOld(place, log, out DirectUse use);
-        DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite | OpenFlags.Truncate);
-        Assert.That(use.Truncate(file, 0), Is.Zero);
-        Assert.That(use.Write(file, 0, New.AsSpan(0, 1_000_000)), Is.Zero);
-        FailingCalls.Arm(new Fault(1, Errno.ENOSPC, FaultWay.FromThenOn) { Call = "pwrite" });
-        Assert.That(use.Write(file, 1_000_000, New.AsSpan(1_000_000)), Is.EqualTo(-(int)Errno.ENOSPC));
-        FailingCalls.Disarm();
+        DirectUse.Handle file = WriteUntilItIsFull(use);
         Assert.That(use.Synchronize(file), Is.EqualTo(-(int)Errno.ENOSPC));
         if (isWhole)
         {
@@ -73,17 +68,13 @@ internal sealed class KeptWithoutRoomTests
         using var place = new FaultPlace();
         var log = new EventLines();
         using ZstdFileSystem fileSystem = WithOld(place, log, out DirectUse use);
-        DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite | OpenFlags.Truncate);
-        Assert.That(use.Truncate(file, 0), Is.Zero);
-        Assert.That(use.Write(file, 0, New.AsSpan(0, 1_000_000)), Is.Zero);
-        FailingCalls.Arm(new Fault(1, Errno.ENOSPC, FaultWay.FromThenOn) { Call = "pwrite" });
-        Assert.That(use.Write(file, 1_000_000, New.AsSpan(1_000_000)), Is.EqualTo(-(int)Errno.ENOSPC));
-        FailingCalls.Disarm();
+        DirectUse.Handle file = WriteUntilItIsFull(use);
         Assert.That(use.Truncate(file, cutTo), Is.Zero);
         Assert.That(use.Synchronize(file), Is.Zero);
         Assert.That(use.Close(file), Is.Zero);
         Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
-        Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length).AsSpan().SequenceEqual(New.AsSpan(0, cutTo)), Is.True, log.ToString);
+        byte[] stored = StockZstd.Decompress($"{place.Folder}/f.zst", New.Length);
+        Assert.That(stored.AsSpan().SequenceEqual(New.AsSpan(0, cutTo)), Is.True, log.ToString);
     }
 
     /// <summary>What a sync could not bring to the disk is written again: that is no change in the source.</summary>
@@ -128,6 +119,18 @@ internal sealed class KeptWithoutRoomTests
         byte[] expected = new byte[103];
         "end"u8.CopyTo(expected.AsSpan(100));
         Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", size + 1), Is.EqualTo(expected));
+    }
+
+    /// <summary>Writes the new content in place of the old one, and of that a million bytes find room.</summary>
+    private static DirectUse.Handle WriteUntilItIsFull(DirectUse use)
+    {
+        DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite | OpenFlags.Truncate);
+        Assert.That(use.Truncate(file, 0), Is.Zero);
+        Assert.That(use.Write(file, 0, New.AsSpan(0, 1_000_000)), Is.Zero);
+        FailingCalls.Arm(new Fault(1, Errno.ENOSPC, FaultWay.FromThenOn) { Call = "pwrite" });
+        Assert.That(use.Write(file, 1_000_000, New.AsSpan(1_000_000)), Is.EqualTo(-(int)Errno.ENOSPC));
+        FailingCalls.Disarm();
+        return file;
     }
 
     private static ZstdFileSystem WithOld(FaultPlace place, EventLines log, out DirectUse use)

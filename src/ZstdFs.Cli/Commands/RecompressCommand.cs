@@ -33,7 +33,8 @@ internal static class RecompressCommand
     private static int Run(ParseResult parsed)
     {
         if (!ToolOptions.Given(parsed, Common.Level))
-            throw new CommandFailure(ExitCode.Usage, "'recompress' needs '--level N': -7 to 22, higher is smaller and slower");
+            throw new CommandFailure(ExitCode.Usage,
+                "'recompress' needs '--level N': -7 to 22, higher is smaller and slower");
         double saves = ToolOptions.Given(parsed, IfSaves) ? ToolOptions.Percent(IfSaves.Name, parsed.GetValue(IfSaves)) : 0.01;
         ConversionOptions options = Common.Read(parsed) with
         {

@@ -13,7 +13,8 @@ namespace ZstdFs.Cli.Mounting;
 /// <param name="longest">How long to wait in all.</param>
 /// <param name="log">Is told of the wait once.</param>
 /// <param name="wayOut">
-/// What else can be done where the source stays served: ends the message. Null where that hinders nobody.
+/// What else the user can do where the daemon keeps the source: the message ends with it. Null where the mount can do
+/// beside that daemon.
 /// </param>
 internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log, string? wayOut)
 {

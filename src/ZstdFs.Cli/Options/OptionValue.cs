@@ -83,9 +83,13 @@ internal static class OptionValue
         }
     }
 
-    /// <summary>A number without a sign; null where it is none, or more than <paramref name="most"/>. The parser takes "-Infinity" whatever the style.</summary>
+    /// <summary>
+    /// A number without a sign; null where it is none, or more than <paramref name="most"/>. The parser takes
+    /// "-Infinity" whatever the style.
+    /// </summary>
     internal static double? Number(string? text, double most) =>
-        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value >= 0 && value <= most ? value : null;
+        double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)
+            && value >= 0 && value <= most ? value : null;
 
     internal static string Text(string option, string? text) =>
         string.IsNullOrEmpty(text) ? throw Wrong(option, text, "a value: write '" + option + "=VALUE'") : text;

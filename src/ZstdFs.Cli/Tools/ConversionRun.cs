@@ -16,7 +16,7 @@ internal static class ConversionRun
         using NamedSource source = NamedSource.Open(folder, isChanged: true);
         using var interruption = new Interruption();
         long start = Stopwatch.GetTimestamp();
-        // A folder that nobody can have in use is not made a source before.
+        // No daemon can have a folder in use that is no source: the tool looks at its names before it makes it one.
         long existing = source.IsSource ? 0 : ExistingFiles.Tell(source, options, interruption.Token);
         using TreeConversion conversion = Open(source, options, wait, interruption.Token);
         if (source.IsSource)

@@ -23,7 +23,7 @@ internal sealed class CommitOutcome
     /// <param name="result">0 or −errno. Giving way to a writer is no outcome.</param>
     /// <param name="isBackground">Nobody waited for it.</param>
     /// <param name="isStored">
-    /// All that was written is in the stored file, so that whoever synchronises it next hears of the rest by himself.
+    /// All that was written is in the stored file: the next fsync of it tells what the disk refused.
     /// </param>
     internal void NoteEnd(int result, bool isBackground, bool isStored)
     {

@@ -363,7 +363,7 @@ internal sealed class FileContent : IDisposable
         // Half of a new content is not for the next mount.
         if (CutShort < 0)
             return CutShort;
-        // Its record on disk fits both versions of which a power cut may leave one. A new one would fit only one of them.
+        // A power cut may leave either of two versions. Its record on disk fits both, and a new one would fit one.
         if (Unsynced is { Copy: null, Error: var unsynced })
             return unsynced;
         int result = _services.State is { WorkingCopiesSurvive: true } ? Overlay.Persist() : -(int)Errno.EOPNOTSUPP;
@@ -554,7 +554,7 @@ internal sealed class FileContent : IDisposable
     internal void BeginUnsynced(int error) =>
         Volatile.Write(ref _unsynced, new UnsyncedName(error == -(int)Errno.ESTALE ? -(int)Errno.EIO : error));
 
-    /// <summary>The name is on disk, or nobody will look for it.</summary>
+    /// <summary>The name is on disk, or the file lost it, and no mount will look for it.</summary>
     internal void EndUnsynced()
     {
         Unsynced?.Discard(_services.State!);

@@ -52,8 +52,8 @@ internal sealed class Lending(ContentServices services, Overlay overlay)
     }
 
     /// <summary>
-    /// A caller that holds the content's lock for committing, and finds that it <see cref="CanBegin"/>, may lend it. The
-    /// next mount is told before the kernel can write: it writes only once OPEN is answered.
+    /// A caller that holds the content's lock for committing, and finds that it <see cref="CanBegin"/>, may lend it.
+    /// The record tells the next mount before the kernel can write: it writes only once OPEN is answered.
     /// </summary>
     internal bool TryBegin()
     {

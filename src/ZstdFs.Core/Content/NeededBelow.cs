@@ -3,9 +3,9 @@ using ZstdFs.Core.Compression;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// What a commit will have to decode of what is below. A change that needs something of it that nobody can read is
+/// What a commit will have to decode of what is below. A change that needs something of it that cannot be decoded is
 /// refused as reading is: no commit could make a version of it, and what is below would be lost or the change be
-/// queued for ever. For who holds the content's lock for writing.
+/// queued for ever. The caller holds the content's lock for writing.
 /// </summary>
 internal sealed class NeededBelow(ContentServices services, Overlay overlay)
 {

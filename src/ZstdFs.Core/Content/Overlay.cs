@@ -62,8 +62,8 @@ internal sealed class Overlay : IDisposable
     internal StoredBase Base { get; private set; }
 
     /// <summary>
-    /// Up to where the base, or what early frames hold, shows through where nothing was written. A guess where nobody
-    /// knows where the base ends (<see cref="EndDamage"/>): nothing is written over one of those.
+    /// Up to where the base, or what early frames hold, shows through where nothing was written. Where the
+    /// base has no end that can be decoded (<see cref="EndDamage"/>) it is a guess, and writes over it are refused.
     /// </summary>
     internal long BaseLimit { get; set; }
 

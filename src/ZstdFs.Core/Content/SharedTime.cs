@@ -3,7 +3,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>A time of any year, written under a lock and read beside it: a reader finds one that was written, whole.</summary>
+/// <summary>A time of any year, written under a lock and read beside it. A reader finds a whole one.</summary>
 internal struct SharedTime
 {
     private const long Far = -1; // packed; no time has so many nanoseconds

@@ -14,7 +14,7 @@ internal sealed record UnsyncedName(int Error)
     /// <summary>Null where the content goes on with it, because it is lent to the kernel.</summary>
     internal WorkingCopy? Copy { get; init; }
 
-    /// <summary>The name is on disk, or nobody will look for it.</summary>
+    /// <summary>The name is on disk, or the file lost it, and no mount will look for it.</summary>
     internal void Discard(StateFolder state)
     {
         if (Copy is null)

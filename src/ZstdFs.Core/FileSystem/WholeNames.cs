@@ -46,7 +46,8 @@ internal sealed class WholeNames(Volume volume)
             using (lease)
                 found += FindNames(lease.Descriptor, file, used);
         }
-        List<byte[]> whole = FullNames.All(directory, stored), kept = whole.FindAll(name => used.Contains(InSource(name)));
+        List<byte[]> whole = FullNames.All(directory, stored);
+        List<byte[]> kept = whole.FindAll(name => used.Contains(InSource(name)));
         return found == file.LinkCount && kept.Count < whole.Count
             && FullNames.Keep(volume.Source, directory, stored, kept) >= 0;
     }

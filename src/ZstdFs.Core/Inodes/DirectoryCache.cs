@@ -9,7 +9,7 @@ namespace ZstdFs.Core.Inodes;
 /// </summary>
 internal sealed class DirectoryCache(SourceTree source, Node root, int capacity) : IDisposable
 {
-    // Guards the list and every node's Descriptor and list links. Nothing is opened under it, and nothing closed but by Dispose.
+    // Guards the list and every node's Descriptor and list links. Nothing is opened under it. Only Dispose closes.
     private readonly Lock _gate = new();
     private readonly AgeList<Node> _open = new();
     private int _count;

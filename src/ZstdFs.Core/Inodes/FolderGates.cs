@@ -6,7 +6,8 @@ namespace ZstdFs.Core.Inodes;
 
 /// <summary>
 /// Keeps changes of names in a folder, and of the folder's times, apart from a commit there, which renames and then puts the folder's time back: to its users nothing
-/// happened in it. An op holds a gate for a few system calls; a rename in two steps also while it puts its journal on disk. Order: after any node's <see cref="Node.LinksGate"/>; two folders by <see cref="Enter"/>.
+/// happened in it. An op holds a gate for a few system calls; a rename in two steps also while it puts its journal on
+/// disk. Order: after any node's <see cref="Node.LinksGate"/>; two folders by <see cref="Enter"/>.
 /// </summary>
 internal sealed class FolderGates(FolderChanges changes)
 {

@@ -9,8 +9,8 @@ namespace ZstdFs.Core.OpenFiles;
 /// <summary>The content of each open file, by node id. A version that was replaced in the source lives on for those who have it open.</summary>
 internal sealed class ContentTable(NodeTable nodes)
 {
-    // Guards the dictionary, and every change of a content's handle counts; some code reads a count without it, as a hint.
-    // Closing a content happens outside it. An ioctl that closes a backing file, and a look at a lease, happen under it.
+    // Guards the dictionary, and every change of a content's handle counts. Some code reads a count without it, as a
+    // hint. A content is closed outside it. An ioctl that closes a backing file, and a look at a lease, happen under it.
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, FileContent> _contents = [];
 
@@ -250,8 +250,8 @@ internal sealed class ContentTable(NodeTable nodes)
     }
 
     /// <summary>
-    /// The same for who cannot do with it lent: close(2) returns before the kernel lets go of the file, and so nobody is
-    /// to be refused right after it.
+    /// The same for a caller that cannot do with it lent. close(2) returns before the kernel lets go of the file, so an
+    /// open right after it waits a moment before it is refused.
     /// </summary>
     /// <param name="content">What is held.</param>
     /// <param name="alsoReaders">Not only where it may be written.</param>

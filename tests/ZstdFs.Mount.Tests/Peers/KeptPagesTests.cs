@@ -28,7 +28,8 @@ internal sealed class KeptPagesTests
     [TestCase("ln -f f g && mv f h && mv h f && chmod 600 g && stat f g", TestName = "{m}(names and mode)")]
     public void WhatIsDoneThroughTheMount_LeavesThem(string act, string needs = "")
     {
-        // Older kernels leave the pages as they were when a program writes with O_DIRECT. The mount has them dropped after any write.
+        // Older kernels leave the pages as they were when a program writes with O_DIRECT. There the mount has them
+        // dropped after any write.
         if (needs == KeepsPagesAfterWrites && Environment.OSVersion.Version < new Version(6, 6))
             TestMachine.CannotRun("pages that stay after a write need Linux 6.6");
         using MountedFolder folder = Prepare();
