@@ -24,6 +24,9 @@ internal sealed class MountService(string source, string mountPoint, MountOption
         // A signal that comes while the mount is being made must end it too.
         using var ending = new EndingSignals(onto.Path, log);
         using ZstdFileSystem fileSystem = Open(from, ending);
+        // The last look before the mount: opening may have taken long, and who ended the command wants no mount.
+        if (!report.IsAwaited)
+            throw ToldToEnd(from);
         if (fileSystem.ReadOnly && !options.FileSystem.ReadOnly)
             log.Warning($"source '{from.Text}' cannot be written by this user: mounted read-only");
         using (KernelMount mount = KernelMount.Create(onto, NativeText.Printable(from.PathText), options, fileSystem.ReadOnly))
@@ -59,11 +62,14 @@ internal sealed class MountService(string source, string mountPoint, MountOption
             if (TryOpen(from, last) is { } fileSystem)
                 return fileSystem;
             last.Await();
-            // Before each further attempt: who ended the command wants no mount, free as the source may be by now.
+            // Before each further attempt too, which could recover the whole source.
             if (ending.WasAsked || !report.IsAwaited)
-                throw new CommandFailure(ExitCode.Busy, $"source '{from.Text}' was not free yet when this mount was told to end");
+                throw ToldToEnd(from);
         }
     }
+
+    private static CommandFailure ToldToEnd(Folder from) =>
+        new(ExitCode.Busy, $"source '{from.Text}' was not free yet when this mount was told to end");
 
     /// <summary>Null where the source's last daemon is about to let go of it.</summary>
     private ZstdFileSystem? TryOpen(Folder from, LastDaemon last)

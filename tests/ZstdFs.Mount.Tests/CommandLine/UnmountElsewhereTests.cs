@@ -164,11 +164,8 @@ internal sealed class UnmountElsewhereTests
     [Test]
     public void CommandThatIsKilledWhileItWaits_LeavesNoMountBehind()
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
-        Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
-        string log = folder.Mount + ".log";
-        using Process command = Process.Start(new ProcessStartInfo(TestMachine.Program(ShellUser.Same), ["mount", "--log-file", log, folder.Source, folder.Mount]))!;
-        Assert.That(Waiting.For(() => File.Exists(log) && File.ReadAllText(log).Contains("waiting", StringComparison.Ordinal)), "the mount waits");
+        using MountedFolder folder = WithMuchToStore();
+        using Process command = StartWaitingMount(folder);
         command.Kill();
         command.WaitForExit();
         Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
@@ -180,14 +177,11 @@ internal sealed class UnmountElsewhereTests
     [Test]
     public void CommandThatIsKilledJustBeforeTheSourceIsFree_LeavesNoMountBehind()
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
-        Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
-        string[] words = ["mount", folder.Source, folder.Mount];
-        using Process command = Process.Start(TestMachine.Program(ShellUser.Same), words);
-        string waiting = "", find = $"pgrep -f -- '--daemon .*{folder.Mount}'";
-        Assert.That(Waiting.For(() => (waiting = Shell.Run(find).Text).Length > 0));
-        Thread.Sleep(500);
+        using MountedFolder folder = WithMuchToStore();
+        using Process command = StartWaitingMount(folder);
+        string waiting = Shell.Get($"pgrep -f -- '--daemon .*{folder.Mount}'").Trim();
         Shell.Get($"kill -STOP {waiting}");
+        Assert.That(Directory.Exists($"/proc/{folder.Daemon.ProcessId}"), "the last daemon has the source still");
         command.Kill();
         command.WaitForExit();
         Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
@@ -195,6 +189,23 @@ internal sealed class UnmountElsewhereTests
         Assert.That(Waiting.For(() =>
             !Directory.Exists($"/proc/{waiting}") || MountTableView.TypeOf(folder.Mount) is not null));
         Assert.That(MountTableView.TypeOf(folder.Mount), Is.Null);
+    }
+
+    /// <summary>An unmounted folder whose daemon has some seconds of work left.</summary>
+    private static MountedFolder WithMuchToStore()
+    {
+        MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
+        Shell.Get($"head -c 36000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
+        return folder;
+    }
+
+    private static Process StartWaitingMount(MountedFolder folder)
+    {
+        string log = folder.Mount + ".log";
+        string[] words = ["mount", "--log-file", log, folder.Source, folder.Mount];
+        Process command = Process.Start(TestMachine.Program(ShellUser.Same), words);
+        Assert.That(Waiting.For(() => File.Exists(log) && File.ReadAllText(log).Contains("waiting", StringComparison.Ordinal)), "the mount waits");
+        return command;
     }
 
     /// <summary>A process in a mount namespace of its own, with a copy of every mount, as a container's.</summary>
