@@ -93,23 +93,20 @@ internal sealed class UnmountElsewhereTests
     public void MountRightAfterAnUnmount_WaitsForTheLastDaemonAndSaysSo(
         [Values] ShellUser user, [Values("rw", "ro")] string access)
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { User = user, Options = ["-o", "level=19,jobs=1"] });
-        // Seconds of compression, begun after the close.
-        Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && fusermount3 -u '{folder.Mount}'", user: user);
+        using MountedFolder folder = WithMuchToStore(user);
         Assert.That(folder.Daemon.HasEnded, Is.False, "the last daemon still stores");
         ShellResult mounted = folder.Program("mount", "-o", access, folder.Source, folder.Mount);
         Assert.That(mounted.ExitCode, Is.Zero, mounted.ToString);
         Assert.That(mounted.Error, Does.Match($"^zstdfs: waiting [^\n]*process {folder.Daemon.ProcessId} [^\n]*\n$"));
         Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
-        Assert.That(Shell.Get($"stat -c %s '{folder.Mount}/large'", user: user), Is.EqualTo("8105264"));
+        Assert.That(Shell.Get($"stat -c %s '{folder.Mount}/large'", user: user), Is.EqualTo("48631579"));
         Assert.That(folder.Program("unmount", folder.Mount).ExitCode, Is.Zero);
     }
 
     [Test]
     public void WaitThatIsTooShort_IsBusyAndNamesTheLastDaemon([Values("rw", "ro")] string access)
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
-        Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
+        using MountedFolder folder = WithMuchToStore();
         ShellResult mounted = folder.Program("mount", "-o", access, "--wait", "0", folder.Source, folder.Mount);
         Assert.That(mounted.ExitCode, Is.EqualTo(6), mounted.ToString);
         Assert.That(mounted.Error, Does.Contain($"process {folder.Daemon.ProcessId} ").And.Contain("--wait"));
@@ -119,9 +116,9 @@ internal sealed class UnmountElsewhereTests
     [Test]
     public void ReadOnlyMountBesideALiveOne_SaysWhatIsNotStoredYet()
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
+        using MountedFolder folder = WithMuchToStore(thenUnmounted: false);
         string other = folder.Mount + "-ro";
-        Shell.Get($"mkdir '{other}' && head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large'");
+        Directory.CreateDirectory(other);
         ShellResult mounted = folder.Program("mount", "-o", "ro", folder.Source, other);
         Assert.That(mounted.ExitCode, Is.Zero, mounted.ToString);
         Assert.That(mounted.Error, Does.Match(
@@ -136,8 +133,7 @@ internal sealed class UnmountElsewhereTests
     [TestCase("recompress --level 4")]
     public void ToolRightAfterAnUnmount_WaitsForTheLastDaemonAndSaysSo(string tool)
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
-        Shell.Get($"head -c 6000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
+        using MountedFolder folder = WithMuchToStore();
         string waiting = $"waiting for [^\n]*process {folder.Daemon.ProcessId} ";
         ShellResult tooEarly = folder.Program([.. tool.Split(' '), "--wait", "0", folder.Source]);
         Assert.That(tooEarly.ExitCode, Is.EqualTo(6), tooEarly.ToString);
@@ -147,7 +143,7 @@ internal sealed class UnmountElsewhereTests
         Assert.That(result.ExitCode, Is.Zero, result.ToString);
         Assert.That(result.Error, Does.Match($"^zstdfs: {waiting}"));
         Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
-        Assert.That(Shell.Get($"zstd -qdc '{folder.Source}/large.zst' | wc -c"), Is.EqualTo("8105264"));
+        Assert.That(Shell.Get($"zstd -qdc '{folder.Source}/large.zst' | wc -c"), Is.EqualTo("48631579"));
     }
 
     [Test]
@@ -191,11 +187,13 @@ internal sealed class UnmountElsewhereTests
         Assert.That(MountTableView.TypeOf(folder.Mount), Is.Null);
     }
 
-    /// <summary>An unmounted folder whose daemon has some seconds of work left.</summary>
-    private static MountedFolder WithMuchToStore()
+    /// <summary>A folder whose daemon has some seconds of work left, begun after a close.</summary>
+    private static MountedFolder WithMuchToStore(ShellUser user = ShellUser.Same, bool thenUnmounted = true)
     {
-        MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "level=19,jobs=1"] });
-        Shell.Get($"head -c 36000000 /dev/urandom | base64 > '{folder.Mount}/large' && umount '{folder.Mount}'");
+        MountedFolder folder = MountedFolder.Create(new MountSetup { User = user, Options = ["-o", "level=19,jobs=1"] });
+        Shell.Get($"head -c 36000000 /dev/urandom | base64 > '{folder.Mount}/large'", user: user);
+        if (thenUnmounted)
+            Shell.Get($"fusermount3 -u '{folder.Mount}'", user: user);
         return folder;
     }
 
