@@ -22,13 +22,17 @@ internal sealed class TruncateWithoutRoomTests
     {
         using var place = new FaultPlace();
         var log = new EventLines();
-        ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log);
-        var use = new DirectUse(fileSystem);
         byte[] content = new byte[Workload.LargeBytes], patch = new byte[PatchBytes];
         new Random(1).NextBytes(content);
         new Random(2).NextBytes(patch);
-        use.Save("f", content);
-        Assert.That(use.SynchronizeAll(), Is.Zero);
+        // In a mount of its own: no commit of it is under way when a call is to fail.
+        using (ZstdFileSystem before = SourceFolders.Open(place.Folder, log))
+        {
+            new DirectUse(before).Save("f", content);
+            Assert.That(before.Drain(), Is.Zero, log.ToString);
+        }
+        ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log);
+        var use = new DirectUse(fileSystem);
         DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite);
         Assert.That(use.Write(file, PatchAt, patch), Is.Zero);
         patch.CopyTo(content, PatchAt);
