@@ -43,10 +43,14 @@ internal sealed class KeptPagesTests
                     with open(name, "rb") as file: file.read()
                 subprocess.run({Quoted(act)}, shell=True, check=True, stdout=subprocess.DEVNULL)
                 return [kept(os.open(name, os.O_RDONLY)) for name in ("f", control)]
-            # The kernel may reclaim cold memory any time. Then it takes the pages of the other file as well.
-            for left, of_control in (attempt() for _ in range(5)):
-                if left > {Pages / 2}: break
-                assert of_control <= {Pages / 2}, (left, of_control)
+            # The kernel may reclaim cold memory any time. Then it takes the pages of the other file as well. And RELEASE
+            # comes some time after close(2): until then an open beside the writer is direct, and drops them.
+            seen = []
+            for _ in range(5):
+                seen.append(attempt())
+                if seen[-1][0] > {Pages / 2}: break
+            else:
+                assert any(of_control <= {Pages / 2} for _, of_control in seen), seen
             os.unlink(control)
             END
             """);
