@@ -27,10 +27,8 @@ internal sealed class FailingDiskTests : IDisposable
         if (!Credentials.IsRoot)
             Assert.Ignore("loop devices and mounts need root");
         _source = new FailingSource();
-        Start();
-        Use.Save("small", _old[..SmallBytes]);
-        Use.Save("large", _old);
-        Assert.That(Use.SynchronizeAll(), Is.Zero);
+        _fileSystem = SourceFolders.OpenWith(
+            _source.Source, _source.Log, ("small", _old[..SmallBytes]), ("large", _old));
     }
 
     private DirectUse Use => new(_fileSystem!);

@@ -102,10 +102,8 @@ internal sealed class KeptWithoutRoomTests
     {
         using var place = new FaultPlace();
         var log = new EventLines();
-        using ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log);
+        using ZstdFileSystem fileSystem = SourceFolders.OpenWith(place.Folder, log, ("f", Content(size, 1)));
         var use = new DirectUse(fileSystem);
-        use.Save("f", Content(size, 1));
-        Assert.That(use.SynchronizeAll(), Is.Zero);
         DirectUse.Handle reader = use.Open("f", OpenFlags.ReadOnly), writer = use.Open("f", OpenFlags.ReadWrite);
         FailingCalls.Arm(new Fault(1, Errno.ENOSPC, FaultWay.FromThenOn) { Call = "pwrite" });
         Assert.That(use.Write(writer, 0, Content(size, 2)) < 0 || use.Close(writer) < 0, Is.True, "it found room");
@@ -135,10 +133,8 @@ internal sealed class KeptWithoutRoomTests
 
     private static ZstdFileSystem WithOld(FaultPlace place, EventLines log, out DirectUse use)
     {
-        ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log);
+        ZstdFileSystem fileSystem = SourceFolders.OpenWith(place.Folder, log, ("f", Old));
         use = new DirectUse(fileSystem);
-        use.Save("f", Old);
-        Assert.That(use.SynchronizeAll(), Is.Zero);
         return fileSystem;
     }
 

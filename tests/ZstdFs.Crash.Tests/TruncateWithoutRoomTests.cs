@@ -25,13 +25,7 @@ internal sealed class TruncateWithoutRoomTests
         byte[] content = new byte[Workload.LargeBytes], patch = new byte[PatchBytes];
         new Random(1).NextBytes(content);
         new Random(2).NextBytes(patch);
-        // In a mount of its own: no commit of it is under way when a call is to fail.
-        using (ZstdFileSystem before = SourceFolders.Open(place.Folder, log))
-        {
-            new DirectUse(before).Save("f", content);
-            Assert.That(before.Drain(), Is.Zero, log.ToString);
-        }
-        ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log);
+        ZstdFileSystem fileSystem = SourceFolders.OpenWith(place.Folder, log, ("f", content));
         var use = new DirectUse(fileSystem);
         DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite);
         Assert.That(use.Write(file, PatchAt, patch), Is.Zero);

@@ -44,6 +44,22 @@ internal sealed class ServedFolder : IDisposable
 /// <summary>A source opened by this process.</summary>
 internal static class SourceFolders
 {
+    /// <summary>
+    /// Opens a folder with these files, which a mount before this one has committed. The queue of that mount would look
+    /// at a large one once more, on a busy machine just when a call is to fail.
+    /// </summary>
+    internal static ZstdFileSystem OpenWith(
+        string folder, EventLines log, params ReadOnlySpan<(string Name, byte[] Content)> files)
+    {
+        using (ZstdFileSystem before = Open(folder, log))
+        {
+            foreach ((string name, byte[] content) in files)
+                new DirectUse(before).Save(name, content);
+            Assert.That(before.Drain(), Is.Zero, log.ToString);
+        }
+        return Open(folder, log);
+    }
+
     internal static FileDescriptor OpenFolder(string path)
     {
         Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(path)), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor folder), Is.GreaterThanOrEqualTo(0), path);
