@@ -134,6 +134,15 @@ internal sealed class ShownChange
         }
     }
 
+    /// <summary>
+    /// The record's window has this change time in it. A next mount would take it for that of a step of ours.
+    /// </summary>
+    internal bool Hides(Timestamp stored)
+    {
+        lock (_gate)
+            return ChangeWindow.Covers(_windowEnd, stored);
+    }
+
     /// <summary>The record has a window still, which a change by a user is in.</summary>
     internal bool IsInWindow
     {

@@ -16,14 +16,12 @@ internal sealed class ChangeTimes(Volume volume)
     internal Timestamp Of(Node node, in Resolved resolved)
     {
         Timestamp stored = resolved.Stat.ChangeTime.ToTimestamp();
-        if (resolved.ShowsChange || node.Kind is NodeKind.Directory or NodeKind.Special)
+        if (node.Kind is NodeKind.Directory or NodeKind.Special)
             return stored;
+        if (resolved.ShowsChange)
+            return node.OwnChange == Node.ForeignChange ? KeepHidden(node, volume.Contents.Find(node.Id), stored) : stored;
         if (node.Kind == NodeKind.Stored && volume.Contents.Find(node.Id) is { } content && content.TryShowChange(out Timestamp shown))
-        {
-            // Another hand has changed it within the window that its record has.
-            bool isHidden = node.OwnChange == Node.ForeignChange && !content.IsDirty && content.Change.IsInWindow;
-            return isHidden ? Keep(node, content, shown) : shown;
-        }
+            return KeepHidden(node, content, shown);
         if (resolved.Change.Time == default)
             return stored;
         ushort seen = Node.MarkOf(PackedTime.Pack(stored));
@@ -32,10 +30,22 @@ internal sealed class ChangeTimes(Volume volume)
         return node.OwnChange == seen ? resolved.Change.Time : Keep(node, content: null, stored);
     }
 
+    /// <summary>
+    /// Another hand has changed the open file within the window that its record has: without a new record a next mount
+    /// would show the time before.
+    /// </summary>
+    private Timestamp KeepHidden(Node node, FileContent? content, Timestamp shown) =>
+        node.OwnChange == Node.ForeignChange && content is { IsDirty: false } && content.Change.Hides(shown)
+            ? Keep(node, content, shown)
+            : shown;
+
     /// <summary>A user is about to change attributes or names of a file. The caller holds the file's gate until <see cref="End"/>.</summary>
     internal static UsersChange Begin(Node node, FileContent? content)
     {
-        var change = new UsersChange(node, content, node.OwnChange, content?.Change.NoteUsers() ?? default);
+        // Looked at before the change: where it was over by then, the change is outside of it.
+        bool isInWindow = content is null || content.Change.IsInWindow;
+        ChangeOrigin origin = content?.Change.NoteUsers() ?? default;
+        var change = new UsersChange(node, content, node.OwnChange, origin, isInWindow);
         node.OwnChange = Node.ForeignChange;
         return change;
     }
@@ -52,14 +62,15 @@ internal sealed class ChangeTimes(Volume volume)
             node.OwnChange = change.OwnChange;
             content?.Change.TakeBack(change.Origin);
         }
-        else if (mayBeInWindow && node.Kind is NodeKind.Stored or NodeKind.Plain && (content is null || !content.IsDirty && content.Change.IsInWindow))
+        else if (mayBeInWindow && node.Kind is NodeKind.Stored or NodeKind.Plain && (content is null || !content.IsDirty && change.WasInWindow))
         {
             Keep(node, content, default);
         }
     }
 
     /// <summary>What is known of a file's change time while a user changes it.</summary>
-    internal readonly record struct UsersChange(Node Node, FileContent? Content, ushort OwnChange, ChangeOrigin Origin);
+    internal readonly record struct UsersChange(
+        Node Node, FileContent? Content, ushort OwnChange, ChangeOrigin Origin, bool WasInWindow);
 
     /// <summary>A step of ours has written the record, and left the stored file as <paramref name="own"/> shows. The caller holds the file's gate.</summary>
     internal static void NoteOwn(Node node, FileContent? content, Timestamp shown, in Statx own, long windowEnd)

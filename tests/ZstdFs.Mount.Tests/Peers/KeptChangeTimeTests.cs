@@ -65,6 +65,23 @@ internal sealed class KeptChangeTimeTests(string type)
         folder.Unmount();
     }
 
+    /// <summary>The change comes in the window of the commit's record, and a user looks when that is over.</summary>
+    [Test]
+    public void ChangeBehindAnOpenFile_KeepsItsTime()
+    {
+        using MountedFolder folder = MountedFolder.Create(Setup());
+        string after = In(folder, $"""
+            echo a > small; exec 3< small
+            python3 -c 'import os, time
+            with open("small", "a") as f: f.write("b")
+            os.setxattr("{folder.Source}/small.zst", "user.x", b"1"); time.sleep(0.2)'
+            stat --cached=never -c %.9Z small
+            """);
+        folder.Remount();
+        Assert.That(In(folder, "stat -c %.9Z small"), Is.EqualTo(after));
+        folder.Unmount();
+    }
+
     [Test]
     public void FileFoundInTheSource_KeepsItsTimeWhenItGetsARecord()
     {
