@@ -50,7 +50,8 @@ internal static class ConvertCommand
         };
         if (options is { Kind: ConversionKind.Revert, MinBytes: > 0 })
             throw new CommandFailure(ExitCode.Usage,
-                "'--min-size' and '--revert' do not go together: '--include' and '--exclude' choose among stored files");
+                "'--min-size' and '--revert' do not go together: "
+                + "'--include' and '--exclude' choose among stored files");
         string folder = parsed.GetRequiredValue(Folder);
         if (!parsed.GetValue(DryRun))
             return (int)ConversionRun.Run(folder, options, Common.WaitOf(parsed), parsed.GetValue(Common.Json));

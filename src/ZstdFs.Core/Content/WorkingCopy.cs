@@ -518,8 +518,8 @@ internal sealed class WorkingCopy : IDisposable
     internal int MoveToLost() => MoveToLost(WorkingRemains.Move);
 
     /// <summary>
-    /// The same, with the early frames beside it. What the disk refused of the copy counts as a hole, so the mount cannot
-    /// tell where to put them into it.
+    /// The same, with the early frames beside it. What the disk refused of the copy counts as a hole, so the mount
+    /// cannot tell where to put them into it.
     /// </summary>
     private int MoveAsItIsToLost() => MoveToLost(WorkingRemains.MoveAsItIs);
 

@@ -19,7 +19,9 @@ internal sealed class ChangeTimes(Volume volume)
         if (node.Kind is NodeKind.Directory or NodeKind.Special)
             return stored;
         if (resolved.ShowsChange)
-            return node.OwnChange == Node.ForeignChange ? KeepHidden(node, volume.Contents.Find(node.Id), stored) : stored;
+            return node.OwnChange == Node.ForeignChange
+                ? KeepHidden(node, volume.Contents.Find(node.Id), stored)
+                : stored;
         if (node.Kind == NodeKind.Stored && volume.Contents.Find(node.Id) is { } content && content.TryShowChange(out Timestamp shown))
             return KeepHidden(node, content, shown);
         if (resolved.Change.Time == default)
@@ -62,7 +64,8 @@ internal sealed class ChangeTimes(Volume volume)
             node.OwnChange = change.OwnChange;
             content?.Change.TakeBack(change.Origin);
         }
-        else if (mayBeInWindow && node.Kind is NodeKind.Stored or NodeKind.Plain && (content is null || !content.IsDirty && change.WasInWindow))
+        else if (mayBeInWindow && node.Kind is NodeKind.Stored or NodeKind.Plain
+            && (content is null || !content.IsDirty && change.WasInWindow))
         {
             Keep(node, content, default);
         }

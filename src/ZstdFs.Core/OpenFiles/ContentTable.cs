@@ -10,7 +10,8 @@ namespace ZstdFs.Core.OpenFiles;
 internal sealed class ContentTable(NodeTable nodes)
 {
     // Guards the dictionary, and every change of a content's handle counts. Some code reads a count without it, as a
-    // hint. A content is closed outside it. An ioctl that closes a backing file, and a look at a lease, happen under it.
+    // hint. A content is closed outside it. An ioctl that closes a backing file, and a look at a lease, happen under
+    // it.
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, FileContent> _contents = [];
 

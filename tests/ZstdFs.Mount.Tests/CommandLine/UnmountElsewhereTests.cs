@@ -190,7 +190,8 @@ internal sealed class UnmountElsewhereTests
     /// <summary>A folder whose daemon has some seconds of work left, begun after a close.</summary>
     private static MountedFolder WithMuchToStore(ShellUser user = ShellUser.Same, bool thenUnmounted = true)
     {
-        MountedFolder folder = MountedFolder.Create(new MountSetup { User = user, Options = ["-o", "level=19,jobs=1"] });
+        MountedFolder folder = MountedFolder.Create(
+            new MountSetup { User = user, Options = ["-o", "level=19,jobs=1"] });
         Shell.Get($"head -c 36000000 /dev/urandom | base64 > '{folder.Mount}/large'", user: user);
         if (thenUnmounted)
             Shell.Get($"fusermount3 -u '{folder.Mount}'", user: user);
@@ -202,7 +203,8 @@ internal sealed class UnmountElsewhereTests
         string log = folder.Mount + ".log";
         string[] words = ["mount", "--log-file", log, folder.Source, folder.Mount];
         Process command = Process.Start(TestMachine.Program(ShellUser.Same), words);
-        Assert.That(Waiting.For(() => File.Exists(log) && File.ReadAllText(log).Contains("waiting", StringComparison.Ordinal)), "the mount waits");
+        bool IsWaiting() => File.Exists(log) && File.ReadAllText(log).Contains("waiting", StringComparison.Ordinal);
+        Assert.That(Waiting.For(IsWaiting), "the mount waits");
         return command;
     }
 
