@@ -7,8 +7,8 @@ internal static class Allocations
 
     /// <summary>
     /// Bytes that this thread allocates in <paramref name="calls"/> calls, after as many to warm up. The least of
-    /// several measurements: the runtime makes an object of its own now and then, such as when it replaces code by a faster
-    /// version. What a call takes is in every measurement.
+    /// several measurements: the runtime makes an object of its own now and then, such as when it replaces code by a
+    /// faster version. What a call takes is in every measurement.
     /// </summary>
     internal static long In(int calls, Action<int> call)
     {

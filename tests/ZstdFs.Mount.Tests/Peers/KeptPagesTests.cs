@@ -44,7 +44,7 @@ internal sealed class KeptPagesTests
                 subprocess.run({Quoted(act)}, shell=True, check=True, stdout=subprocess.DEVNULL)
                 return [kept(os.open(name, os.O_RDONLY)) for name in ("f", control)]
             # The kernel may reclaim cold memory any time. Then it takes the pages of the other file as well.
-            # And RELEASE comes some time after close(2): until then an open beside the writer is direct, and drops them.
+            # And RELEASE comes some time after close(2): until then an open beside the writer is direct.
             seen = []
             for _ in range(5):
                 seen.append(attempt())
