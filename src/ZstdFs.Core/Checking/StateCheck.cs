@@ -39,8 +39,8 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             LookAtEntries(folder, isServed);
             LookAtState(folder, isServed);
             LookAtWorking(folder, isServed);
+            LookAtConversion(folder, isServed);
             LookAtLost(folder);
-            LookAtJournals(folder, isServed);
             return isServed;
         }
     }
@@ -197,11 +197,10 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
     private void LookAtWorkingCopy(FileDescriptor working, NativeName name)
     {
         byte[] path = PathOf("working/" + Encoding.Latin1.GetString(name.Bytes));
-        if (IsNewer(path))
+        // Old forms on their way out belong to the conversion: LookAtConversion.
+        if (IsNewer(path) || AsideFiles.IsOne(name.Bytes))
             return;
-        if (AsideFiles.IsOne(name.Bytes))
-            report.Add(path, FaultKind.UnfinishedConversion, "a conversion was interrupted while it took this away: run it again");
-        else if (UnfinishedWrites.IsLeftover(name.Bytes))
+        if (UnfinishedWrites.IsLeftover(name.Bytes))
         {
             bool mended = Mends && SystemCallsAt.Unlink(working, name) >= 0;
             report.Add(path, FaultKind.Leftover, "a version under construction, left by a crash", mended);
@@ -231,10 +230,15 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         }
     }
 
-    private void LookAtJournals(FileDescriptor folder, bool isServed)
+    /// <summary>What a conversion left that was killed: its journals, and the old forms that it was taking away.</summary>
+    private void LookAtConversion(FileDescriptor folder, bool isServed)
     {
         // A conversion that runs now has the lock.
-        if (isServed || !Enumerable.Range(0, ConversionJournal.Slots).Any(s => ConversionJournal.TryRead(folder, s) is not null))
+        if (isServed)
+            return;
+        bool hasJournal = Enumerable.Range(0, ConversionJournal.Slots)
+            .Any(slot => ConversionJournal.TryRead(folder, slot) is not null);
+        if (!hasJournal && AsideFiles.List(source, folder).Count == 0)
             return;
         bool mended = false;
         if (Mends)
@@ -243,7 +247,17 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             mended = state is not null && new JournalRecovery(source, state, new ConversionProgress()).Run() >= 0;
             state?.NoteEndedWell();
         }
-        report.Add(PathOf(), FaultKind.UnfinishedConversion, "a conversion was interrupted: run it again, or mend it here", mended);
+        if (hasJournal)
+        {
+            report.Add(PathOf(), FaultKind.UnfinishedConversion,
+                "a conversion was interrupted: run it again, or mend it here", mended);
+        }
+        // The recovery gives each of them its name back, or removes it.
+        foreach (byte[] name in AsideFiles.List(source, folder))
+        {
+            report.Add(PathOf("working/" + Encoding.Latin1.GetString(name)), FaultKind.UnfinishedConversion,
+                "a conversion was interrupted while it took this away: run it again, or mend it here");
+        }
     }
 
     private static byte[] PathOf(string name = "") => Encoding.Latin1.GetBytes(name.Length == 0 ? ".zstdfs" : ".zstdfs/" + name);

@@ -18,6 +18,24 @@ internal static class AsideFiles
     /// <summary>Whether a name in the working folder is one of them.</summary>
     internal static bool IsOne(ReadOnlySpan<byte> name) => name.StartsWith(Prefix);
 
+    /// <summary>Their names, without the final NUL.</summary>
+    internal static List<byte[]> List(SourceTree source, FileDescriptor stateFolder)
+    {
+        List<byte[]> names = [];
+        if (source.OpenListing(stateFolder, new NativeName("working\0"u8), out FileDescriptor working) < 0)
+            return names;
+        using (working)
+        {
+            _ = DirectoryListing.Read(working, null, out DirectoryListing listing);
+            for (int i = 0; i < listing.Count; i++)
+            {
+                if (IsOne(listing.Name(i).Bytes))
+                    names.Add(listing.Name(i).Bytes.ToArray());
+            }
+        }
+        return names;
+    }
+
     private static byte[] NameOf(ulong originalInode, int index) =>
         [.. Prefix, .. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{originalInode:x}-{index:x}\0"))];
 

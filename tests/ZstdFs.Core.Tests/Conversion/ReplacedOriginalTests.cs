@@ -1,3 +1,4 @@
+using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -128,7 +129,12 @@ internal sealed class ReplacedOriginalTests
     [TestCase(false, true, "x.zst", TestName = "KilledBeforeTheRemoval_ItIsDone")]
     [TestCase(true, true, "x x.zst", TestName = "KilledBeforeAnotherFileGotItsNameBack_ItGetsIt")]
     [TestCase(false, false, "x", TestName = "KilledAndTheStoredFormIsGone_TheFileGetsItsNameBack")]
-    public void Killed(bool isAnother, bool isStored, string left)
+    public void Killed(bool isAnother, bool isStored, string left) => KilledBefore(isAnother, isStored, left, Recover);
+
+    private void Recover() => _source.WithState(static (tree, state) =>
+        Assert.That(new JournalRecovery(tree, state, new ConversionProgress()).Run(), Is.Zero));
+
+    private void KilledBefore(bool isAnother, bool isStored, string left, Action recover)
     {
         _source.Write("x", [1, 2, 3]);
         _source.Write("x.zst", [4, 5]);
@@ -145,9 +151,29 @@ internal sealed class ReplacedOriginalTests
             if (!isStored)
                 File.Delete($"{_source.Path}/x.zst");
         });
-        _source.WithState(static (tree, state) => Assert.That(new JournalRecovery(tree, state, new ConversionProgress()).Run(), Is.Zero));
+        recover();
         Assert.That(string.Join(' ', Directory.GetFiles(_source.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal)), Is.EqualTo(left));
         Assert.That(Directory.GetFiles($"{_source.Path}/.zstdfs/working"), Is.Empty);
+    }
+
+    /// <summary>The check names what the run left, mends it whole, and finds nothing of it in the next run.</summary>
+    [TestCase(true, "x.zst", TestName = "KilledBeforeTheRemoval_TheCheckMendsIt")]
+    [TestCase(false, "x", TestName = "KilledAndTheStoredFormIsGone_TheCheckMendsIt")]
+    public void KilledBeforeACheck(bool isStored, string left)
+    {
+        KilledBefore(isAnother: false, isStored, left, () =>
+        {
+            Assert.That(Unfinished(), Is.EqualTo((string[])["False", "False"]), "the journal, and the old form");
+            Assert.That(Unfinished(new CheckOptions { Repair = true }), Is.EqualTo((string[])["True"]));
+            Assert.That(Unfinished(), Is.Empty);
+        });
+    }
+
+    /// <summary>Whether each interrupted conversion that a check names was mended.</summary>
+    private string[] Unfinished(CheckOptions? options = null)
+    {
+        _source.Check(options);
+        return [.. _source.Faults.Where(static f => f.Kind == FaultKind.UnfinishedConversion).Select(static f => $"{f.IsMended}")];
     }
 
     [Test]
@@ -164,7 +190,7 @@ internal sealed class ReplacedOriginalTests
             File.Delete($"{_source.Path}/x");
             _source.Write("x", [7]);
         });
-        _source.WithState(static (tree, state) => Assert.That(new JournalRecovery(tree, state, new ConversionProgress()).Run(), Is.Zero));
+        Recover();
         Assert.That(File.ReadAllBytes($"{_source.Path}/x"), Is.EqualTo(new byte[] { 7 }));
         Assert.That(File.ReadAllBytes($"{_source.Path}/.zstdfs/lost/aside-{number:x}-0"), Is.EqualTo(new byte[] { 6 }));
     }
