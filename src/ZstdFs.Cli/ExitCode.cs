@@ -1,6 +1,8 @@
 namespace ZstdFs.Cli;
 
-/// <summary>What the program's exit status says. docs/cli.md is the contract; numbers are never given another meaning.</summary>
+/// <summary>
+/// What the program's exit status says. docs/cli.md is the contract: a number never gets another meaning.
+/// </summary>
 internal enum ExitCode
 {
     /// <summary>Done.</summary>

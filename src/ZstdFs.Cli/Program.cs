@@ -10,10 +10,13 @@ try
 {
     if (WrongUse.Explain(parsed, words) is { } wrong)
         throw new CommandFailure(ExitCode.Usage, wrong);
-    return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    return parsed.Invoke(
+        new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
 }
 catch (CommandFailure failure)
 {
     Console.Error.WriteLine("zstdfs: " + NativeText.Printable(failure.Message));
-    return parsed.CommandResult.Command.Name == CheckCommand.Name ? CheckCommand.FailureCode(failure.Code) : (int)failure.Code;
+    return parsed.CommandResult.Command.Name == CheckCommand.Name
+        ? CheckCommand.FailureCode(failure.Code)
+        : (int)failure.Code;
 }

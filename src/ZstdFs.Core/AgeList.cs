@@ -15,7 +15,7 @@ internal sealed class AgeList<T> where T : class, IAged<T>
 {
     private T? _newest;
 
-    /// <summary>What has not been used for longest.</summary>
+    /// <summary>The element that has been unused for longest.</summary>
     internal T? Oldest { get; private set; }
 
     /// <summary>Takes an element that is in no list.</summary>
@@ -42,7 +42,7 @@ internal sealed class AgeList<T> where T : class, IAged<T>
         element.Older = element.Newer = null;
     }
 
-    /// <summary>It was used just now.</summary>
+    /// <summary>The element was used just now.</summary>
     internal void Touch(T element)
     {
         if (element == _newest)

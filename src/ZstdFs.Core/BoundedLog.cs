@@ -1,14 +1,15 @@
 namespace ZstdFs.Core;
 
 /// <summary>
-/// The event log as ops use it. Who uses the mount can bring an event about as often as he likes, by reading a damaged file in a loop; so each is told once in a
-/// <see cref="Period"/>, and of all together no more than <see cref="MostEvents"/>: nobody fills the log's disk. What is told when a mount starts or ends comes here too.
+/// The event log as ops use it. A user of the mount can cause events at will, by reading a damaged file in a loop. So
+/// each event is told once in a <see cref="Period"/>, and of all together no more than <see cref="MostEvents"/>: no
+/// user can fill the log's disk. Events of a mount's start and end come here too.
 /// </summary>
 internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
 {
     internal const int MostEvents = 500, LongestMessage = 2048;
 
-    /// <summary>In every line that tells of an exception which nothing was prepared for.</summary>
+    /// <summary>Marks a line about an exception that nothing was prepared for.</summary>
     internal const string UnexpectedWords = "unexpected, a fault of zstdfs";
 
     internal static readonly TimeSpan Period = TimeSpan.FromHours(1);
@@ -37,7 +38,10 @@ internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
             log.Error(Shorten(message));
     }
 
-    /// <summary>An error about one version of a file. On the same topic there is no other line until the file is another version.</summary>
+    /// <summary>
+    /// An error about one version of a file. Within a period there is one line on a topic, until the file is another
+    /// version.
+    /// </summary>
     internal void Error(string message, string topic, ulong version)
     {
         if (IsNew(topic, version))
@@ -47,7 +51,9 @@ internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
     /// <summary>Exceptions that nothing was prepared for: each is a fault of this program.</summary>
     internal long UnexpectedFailures => Interlocked.Read(ref _unexpectedFailures);
 
-    /// <summary>Counts an exception that nothing was prepared for, and tells of it; of the first one always.</summary>
+    /// <summary>
+    /// Counts an exception that nothing was prepared for, and tells of it. The first one is always told.
+    /// </summary>
     /// <param name="where">What was under way: a file and an operation, or a thread's work.</param>
     /// <param name="exception">What ended it.</param>
     internal void Unexpected(string where, Exception exception)
@@ -82,10 +88,13 @@ internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
                 _told.Add(key);
         }
         if (leftOut > 0)
-            log.Warning($"there were {leftOut} events more than the {MostEvents} that are told in {Period.TotalHours:0} hour: they are left out");
+            log.Warning(
+                $"there were {leftOut} events more than the {MostEvents} that are told in {Period.TotalHours:0} hour: they are left out");
         return isNew;
     }
 
-    // A path can be megabytes long. It stands at the front, and what happened at the end.
-    private static string Shorten(string message) => message.Length <= LongestMessage ? message : $"{message.AsSpan(0, LongestMessage / 2)} … {message.AsSpan(message.Length - LongestMessage / 2)}";
+    // A path can be megabytes long. It stands at the front of the message; what happened stands at the end.
+    private static string Shorten(string message) => message.Length <= LongestMessage
+        ? message
+        : $"{message.AsSpan(0, LongestMessage / 2)} … {message.AsSpan(message.Length - LongestMessage / 2)}";
 }

@@ -1,6 +1,9 @@
 namespace ZstdFs.Core;
 
-/// <summary>Where the file system says what an operator should know: one line a call, never from the path of an op that succeeds.</summary>
+/// <summary>
+/// Where the file system says what an operator should know: one line a call, never from the path of an op that
+/// succeeds.
+/// </summary>
 public interface IEventLog
 {
     /// <summary>Worth knowing; nothing is wrong.</summary>

@@ -5,12 +5,14 @@ using ZstdFs.Linux;
 namespace ZstdFs.Fuse;
 
 /// <summary>
-/// Files of other file systems that the kernel reads, writes and maps by itself for whoever has a file of the mount open (FUSE_PASSTHROUGH): an answer to OPEN with
-/// FOPEN_PASSTHROUGH names one by its id. May be used from any thread, and waits for nothing.
+/// Registers backing files (FUSE_PASSTHROUGH): files of other file systems that the kernel reads, writes and maps by
+/// itself for programs that have a file of the mount open. An answer to OPEN with FOPEN_PASSTHROUGH names a backing
+/// file by its id. May be used from any thread, and waits for nothing.
 /// </summary>
 /// <remarks>
-/// While a file is open so, every further open of it must be answered with the same id, or fails with EIO. Its READ and WRITE requests do not come any more, the others do. RELEASE is not
-/// the end: a mapping made before goes on. The mode in which the backing file was opened is no protection.
+/// While a file is open so, every further open of it must be answered with the same id, or fails with EIO. The kernel
+/// sends no READ and WRITE requests for it, but all others. RELEASE is not the end: a mapping made before goes on. The
+/// mode in which the backing file was opened does not restrict the kernel.
 /// </remarks>
 public sealed class BackingFiles
 {
@@ -23,8 +25,9 @@ public sealed class BackingFiles
     internal BackingFiles(IFuseDevice device) => _device = device;
 
     /// <summary>
-    /// Registers an open file. Returns its id, above 0, or −errno: −EPERM without CAP_SYS_ADMIN, −ELOOP where its file system is itself a stack of others, −EOPNOTSUPP where the
-    /// kernel cannot. The descriptor may be closed before the id is.
+    /// Registers an open file. Returns its id, above 0, or −errno: −EPERM without CAP_SYS_ADMIN, −ELOOP where its
+    /// file system is itself a stack of others, −EOPNOTSUPP where the kernel cannot. The descriptor may be closed
+    /// before the id is.
     /// </summary>
     public int Open(FileDescriptor file)
     {
@@ -36,7 +39,7 @@ public sealed class BackingFiles
         return result;
     }
 
-    /// <summary>Gives an id back. Who has the file open goes on. Returns 0 or −errno.</summary>
+    /// <summary>Gives an id back. Programs that have the file open go on. Returns 0 or −errno.</summary>
     public int Close(int id)
     {
         Span<byte> argument = stackalloc byte[sizeof(int)];

@@ -5,8 +5,8 @@ using ZstdFs.Fuse.Wire;
 namespace ZstdFs.Fuse;
 
 /// <summary>
-/// Lays folder entries into the reply of READDIR (<c>struct fuse_dirent</c>) or READDIRPLUS (<c>struct fuse_direntplus</c>). Each entry starts at a multiple
-/// of eight bytes.
+/// Lays folder entries into the reply of READDIR (<c>struct fuse_dirent</c>) or READDIRPLUS
+/// (<c>struct fuse_direntplus</c>). Each entry starts at a multiple of eight bytes.
 /// </summary>
 public ref struct DirectoryWriter
 {
@@ -29,17 +29,19 @@ public ref struct DirectoryWriter
     /// <summary>Bytes that are left.</summary>
     public readonly int Room => _buffer.Length - BytesWritten;
 
-    /// <summary>Whether an entry with a name of so many bytes still fits: to be asked before a lookup is counted for it.</summary>
+    /// <summary>
+    /// Whether an entry with a name of this length fits. The caller asks before it counts a lookup for the entry.
+    /// </summary>
     public readonly bool HasRoomFor(int nameLength) => EntryBytes(nameLength, IsPlus) <= Room;
 
     /// <summary>
-    /// Adds an entry; in a READDIRPLUS reply it is one without a node, which the kernel looks up when it needs to. False, and nothing written, where it
-    /// does not fit.
+    /// Adds an entry. In a READDIRPLUS reply it carries no node: the kernel looks the name up when it needs to. False,
+    /// and nothing written, where it does not fit.
     /// </summary>
     /// <param name="name">One component of a path, without its NUL.</param>
     /// <param name="ino">Inode number, as stat shows it; not 0.</param>
     /// <param name="type">DT_*: the type bits of the mode, shifted right by 12.</param>
-    /// <param name="nextOffset">Where a reader goes on that has consumed this entry; not 0.</param>
+    /// <param name="nextOffset">Where a reader goes on after this entry; not 0.</param>
     public bool TryAdd(scoped ReadOnlySpan<byte> name, ulong ino, uint type, ulong nextOffset)
     {
         if (!HasRoomFor(name.Length))
@@ -51,8 +53,9 @@ public ref struct DirectoryWriter
     }
 
     /// <summary>
-    /// Adds an entry to a READDIRPLUS reply, and with it a reference to its node; with node id 0 it is listed without a lookup. "." and ".." give no
-    /// reference and are written with node id 0. False, and nothing written, where it does not fit.
+    /// Adds an entry to a READDIRPLUS reply, and with it a reference to its node. An entry with node id 0 is listed
+    /// without a lookup, and gives no reference; "." and ".." are written so. False, and nothing written, where it does
+    /// not fit.
     /// </summary>
     /// <exception cref="InvalidOperationException">The reply is READDIR's: the reference would be lost.</exception>
     public bool TryAddPlus(scoped ReadOnlySpan<byte> name, in FuseEntryOut entry, uint type, ulong nextOffset)

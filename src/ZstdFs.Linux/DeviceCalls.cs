@@ -3,7 +3,9 @@ using ZstdFs.Linux.Native;
 
 namespace ZstdFs.Linux;
 
-/// <summary>read(2) and write(2) of a message device: one call is one message. Results below zero are −errno.</summary>
+/// <summary>
+/// read(2) and write(2) of a message device: one call is one message. Results below zero are −errno.
+/// </summary>
 public static unsafe partial class DeviceCalls
 {
     /// <summary>The next message. Returns its length.</summary>
@@ -20,7 +22,9 @@ public static unsafe partial class DeviceCalls
             return (int)Math.Min(0, SystemCallResult.From((long)NativeWrite(device, p, (nuint)message.Length)));
     }
 
-    /// <summary>poll(2) for something to read. Returns 1 when there is, or when the other side is gone; 0 when the time is up.</summary>
+    /// <summary>
+    /// poll(2) for something to read. Returns 1 when there is, or when the other side is gone; 0 when the time is up.
+    /// </summary>
     public static int WaitForInput(FileDescriptor device, int timeoutMs)
     {
         const short Readable = 1; // POLLIN
@@ -38,7 +42,10 @@ public static unsafe partial class DeviceCalls
         }
     }
 
-    /// <summary>Two connected descriptors that carry whole messages (SOCK_SEQPACKET): a device whose other side can be scripted. Returns 0.</summary>
+    /// <summary>
+    /// Two connected descriptors that carry whole messages (SOCK_SEQPACKET): a device whose other side can be scripted.
+    /// Returns 0.
+    /// </summary>
     public static int CreatePair(out FileDescriptor first, out FileDescriptor second)
     {
         const int Unix = 1, SequencedPackets = 5, CloseOnExec = 0x80000;

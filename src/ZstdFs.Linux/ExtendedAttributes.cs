@@ -3,7 +3,8 @@ using ZstdFs.Linux.Native;
 namespace ZstdFs.Linux;
 
 /// <summary>
-/// Extended attributes of a name in an open folder (never through a symlink) and of an open file. Results below zero are −errno.
+/// Extended attributes of a name in an open folder (never through a symlink) and of an open file. Results below zero
+/// are −errno.
 /// </summary>
 public static unsafe class ExtendedAttributes
 {
@@ -17,13 +18,16 @@ public static unsafe class ExtendedAttributes
 
     private static volatile bool _knowsNoGetAt;
 
-    /// <summary>Value of the attribute of <paramref name="file"/> in <paramref name="directory"/>. Returns its length; an empty buffer only asks for it.</summary>
+    /// <summary>
+    /// Value of the attribute of <paramref name="file"/> in <paramref name="directory"/>. Returns its length; with an
+    /// empty buffer only that.
+    /// </summary>
     public static int Get(FileDescriptor directory, NativeName file, NativeName name, Span<byte> value)
     {
         if (!_knowsNoGetAt)
         {
             int result = GetAt(directory, file, name, value);
-            // EPERM: a container that allows the calls it knows.
+            // EPERM: a container's filter refuses a call that it does not know.
             if (result is not (-(int)Errno.ENOSYS or -(int)Errno.EPERM))
                 return result;
             _knowsNoGetAt |= result == -(int)Errno.ENOSYS;
@@ -35,7 +39,7 @@ public static unsafe class ExtendedAttributes
             return (int)SystemCallResult.From((long)Libc.LGetXattr(path, n, v, (nuint)value.Length));
     }
 
-    /// <summary>The same by getxattrat(2), since Linux 6.13: a third of the way through /proc.</summary>
+    /// <summary>The same by getxattrat(2), since Linux 6.13: it takes a third of the time that /proc takes.</summary>
     private static int GetAt(FileDescriptor directory, NativeName file, NativeName name, Span<byte> value)
     {
         fixed (byte* path = file.Terminated)
@@ -43,7 +47,8 @@ public static unsafe class ExtendedAttributes
         fixed (byte* v = value)
         {
             var room = new AttributeRoom { Value = v, Size = (uint)value.Length };
-            return (int)SystemCallResult.From((long)Libc.GetXattrAt(GetAtNumber, directory, path, NoFollow, n, &room, (nuint)sizeof(AttributeRoom)));
+            return (int)SystemCallResult.From((long)Libc.GetXattrAt(
+                GetAtNumber, directory, path, NoFollow, n, &room, (nuint)sizeof(AttributeRoom)));
         }
     }
 
@@ -62,8 +67,12 @@ public static unsafe class ExtendedAttributes
         }
     }
 
-    /// <summary>Sets the attribute of <paramref name="file"/> in <paramref name="directory"/>; <paramref name="flags"/> are XATTR_*.</summary>
-    public static int Set(FileDescriptor directory, NativeName file, NativeName name, ReadOnlySpan<byte> value, int flags)
+    /// <summary>
+    /// Sets the attribute of <paramref name="file"/> in <paramref name="directory"/>; <paramref name="flags"/> are
+    /// XATTR_*.
+    /// </summary>
+    public static int Set(
+        FileDescriptor directory, NativeName file, NativeName name, ReadOnlySpan<byte> value, int flags)
     {
         Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];
         fixed (byte* path = ProcPath.Of(directory, file.Bytes, buffer))
@@ -87,7 +96,10 @@ public static unsafe class ExtendedAttributes
         }
     }
 
-    /// <summary>NUL-ended names of the attributes of <paramref name="file"/> in <paramref name="directory"/>. Returns their length in all.</summary>
+    /// <summary>
+    /// NUL-ended names of the attributes of <paramref name="file"/> in <paramref name="directory"/>. Returns their
+    /// length in all.
+    /// </summary>
     public static int List(FileDescriptor directory, NativeName file, Span<byte> names)
     {
         Span<byte> buffer = stackalloc byte[ProcPath.MaxBytes];

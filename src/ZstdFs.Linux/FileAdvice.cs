@@ -11,13 +11,15 @@ public static partial class FileAdvice
     public static void WillNeed(FileDescriptor file) => WillNeed(file, 0, 0);
 
     /// <summary>Starts reading a part of the file in, to its end where <paramref name="bytes"/> is 0.</summary>
-    public static void WillNeed(FileDescriptor file, long offset, long bytes) => _ = Advise(file, offset, bytes, WillNeedAdvice);
+    public static void WillNeed(FileDescriptor file, long offset, long bytes) =>
+        _ = Advise(file, offset, bytes, WillNeedAdvice);
 
     /// <summary>Drops the file's clean pages: the next read comes from the disk.</summary>
     public static void DontNeed(FileDescriptor file) => _ = Advise(file, 0, 0, DontNeedAdvice);
 
     /// <summary>Drops the clean pages of a part of it.</summary>
-    public static void DontNeed(FileDescriptor file, long offset, long bytes) => _ = Advise(file, offset, bytes, DontNeedAdvice);
+    public static void DontNeed(FileDescriptor file, long offset, long bytes) =>
+        _ = Advise(file, offset, bytes, DontNeedAdvice);
 
     [LibraryImport("libc", EntryPoint = "posix_fadvise")]
     private static partial int Advise(FileDescriptor file, long offset, long length, int advice);

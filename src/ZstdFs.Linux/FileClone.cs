@@ -12,15 +12,16 @@ public static class FileClone
     private const int CloneRangeBytes = 32; // struct file_clone_range
 
     /// <summary>
-    /// Has the output's range share the input's extents. Returns 0 or −errno: −EOPNOTSUPP, −EXDEV or −EINVAL where the
-    /// file system, or this pair of files or offsets, cannot.
+    /// Has the output's range share the input's extents. Returns 0 or −errno: −EOPNOTSUPP, −EXDEV or −EINVAL
+    /// where the file system, or this pair of files or offsets, cannot.
     /// </summary>
     /// <param name="input">Where the extents are.</param>
     /// <param name="inputOffset">Offset in it.</param>
     /// <param name="output">What gets them; open for writing, and not only for appending.</param>
     /// <param name="outputOffset">Offset in it.</param>
     /// <param name="length">Length in bytes.</param>
-    public static int Range(FileDescriptor input, long inputOffset, FileDescriptor output, long outputOffset, long length)
+    public static int Range(
+        FileDescriptor input, long inputOffset, FileDescriptor output, long outputOffset, long length)
     {
         Span<byte> argument = stackalloc byte[CloneRangeBytes];
         using var held = new HeldDescriptor(input);
@@ -31,7 +32,7 @@ public static class FileClone
         return Math.Min(SystemCallsFile.IoControl(output, CloneRangeCommand, argument), 0);
     }
 
-    /// <summary>The number of a descriptor, which stays that file's meanwhile.</summary>
+    /// <summary>A descriptor's number. It stays that file's until this is disposed.</summary>
     private readonly ref struct HeldDescriptor
     {
         private readonly FileDescriptor _descriptor;

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace ZstdFs.Linux;
 
-/// <summary>An open file descriptor, closed once. A call that holds it keeps the number from being reused under it.</summary>
+/// <summary>
+/// An open file descriptor, closed once. A call that holds it keeps the number from being reused under it.
+/// </summary>
 public sealed partial class FileDescriptor : SafeHandle
 {
     /// <summary>Required by the interop generator; not open yet.</summary>

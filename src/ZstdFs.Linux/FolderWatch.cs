@@ -17,16 +17,18 @@ public enum FolderEvent
 }
 
 /// <summary>
-/// inotify(7): the kernel notes each name that comes into one folder or goes, by link, create, rename or unlink, in whatever process. It notes a name before the system call that
-/// brings it lets the folder go. Not thread-safe. Results below zero are −errno.
+/// inotify(7): the kernel notes each name that comes into one folder or goes, by link, create, rename or unlink, in any
+/// process. It notes a name before the system call that brings it unlocks the folder. Not thread-safe. Results below
+/// zero are −errno.
 /// </summary>
 public sealed unsafe partial class FolderWatch : IDisposable
 {
-    /// <summary>Room for events: the kernel gives none where the next one does not fit.</summary>
+    /// <summary>Room for events: a read fails where the next event does not fit.</summary>
     public const int EventsBytes = 4096;
 
     private const int NonBlocking = 0x800, CloseOnExec = 0x80000;               // IN_NONBLOCK, IN_CLOEXEC
-    private const uint Coming = 0x100 | 0x80, Going = 0x200 | 0x40;              // IN_CREATE, IN_MOVED_TO; IN_DELETE, IN_MOVED_FROM
+    // IN_CREATE, IN_MOVED_TO; IN_DELETE, IN_MOVED_FROM
+    private const uint Coming = 0x100 | 0x80, Going = 0x200 | 0x40;
     private const uint OnlyFolder = 0x100_0000, Overflowed = 0x4000;             // IN_ONLYDIR, IN_Q_OVERFLOW
     private const int HeaderBytes = 16;                                          // struct inotify_event
 
@@ -35,7 +37,7 @@ public sealed unsafe partial class FolderWatch : IDisposable
 
     private FolderWatch(FileDescriptor queue) => _queue = queue;
 
-    /// <summary>A watch of no folder yet. −EMFILE where the user has as many as he may have.</summary>
+    /// <summary>A watch of no folder yet. −EMFILE where the user has as many as the kernel allows.</summary>
     public static int Create(out FolderWatch watch)
     {
         int result = SystemCallResult.From(Initialize(NonBlocking | CloseOnExec));
@@ -52,7 +54,9 @@ public sealed unsafe partial class FolderWatch : IDisposable
         return Math.Min(_watch, 0);
     }
 
-    /// <summary>The next events, for <see cref="TryNext"/>. Returns their length; 0 where nothing more has come.</summary>
+    /// <summary>
+    /// The next events, for <see cref="TryNext"/>. Returns their length; 0 where nothing more has come.
+    /// </summary>
     public int Take(Span<byte> events)
     {
         long length;
@@ -71,13 +75,14 @@ public sealed unsafe partial class FolderWatch : IDisposable
         name = default;
         if (events.Length < HeaderBytes)
             return false;
-        int watch = BinaryPrimitives.ReadInt32LittleEndian(events), length = BinaryPrimitives.ReadInt32LittleEndian(events[12..]);
+        int watch = BinaryPrimitives.ReadInt32LittleEndian(events),
+            length = BinaryPrimitives.ReadInt32LittleEndian(events[12..]);
         uint mask = BinaryPrimitives.ReadUInt32LittleEndian(events[4..]);
         name = events.Slice(HeaderBytes, length);
         events = events[(HeaderBytes + length)..];
         if ((mask & Overflowed) != 0)
             happened = FolderEvent.Lost;
-        // An event of an earlier folder may have come after that one's end.
+        // An event of an earlier folder may have come after the end of that folder's watch.
         else if (watch == _watch && length > 0 && (mask & (Coming | Going)) != 0)
         {
             happened = (mask & Coming) != 0 ? FolderEvent.Came : FolderEvent.Went;

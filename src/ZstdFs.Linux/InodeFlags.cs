@@ -2,7 +2,10 @@ using System.Buffers.Binary;
 
 namespace ZstdFs.Linux;
 
-/// <summary>The attributes that chattr(1) sets (FS_IOC_GETFLAGS, FS_IOC_SETFLAGS). Results below zero are −errno; −ENOTTY or −EOPNOTSUPP where the file system has none.</summary>
+/// <summary>
+/// The attributes that chattr(1) sets (FS_IOC_GETFLAGS, FS_IOC_SETFLAGS). Results below zero are −errno; −ENOTTY or
+/// −EOPNOTSUPP where the file system has none.
+/// </summary>
 public static class InodeFlags
 {
     /// <summary>FS_IOC_GETFLAGS.</summary>
@@ -10,7 +13,9 @@ public static class InodeFlags
     /// <summary>FS_IOC_SETFLAGS.</summary>
     public const uint SetCommand = 0x40086602;
 
-    /// <summary>FS_IOC_FSGETXATTR: <c>struct fsxattr</c>, which says the same and more. Linux asks for it before it sets flags.</summary>
+    /// <summary>
+    /// FS_IOC_FSGETXATTR: <c>struct fsxattr</c>, which says the same and more. Linux asks for it before it sets flags.
+    /// </summary>
     public const uint GetExtendedCommand = 0x801c581f;
     /// <summary>FS_IOC_FSSETXATTR.</summary>
     public const uint SetExtendedCommand = 0x401c5820;
@@ -29,7 +34,7 @@ public static class InodeFlags
     /// <summary>FS_NOATIME_FL.</summary>
     public const uint NoAccessTime = 0x80;
 
-    /// <summary>Those that say something of a file's content and use, and keep nobody from changing it.</summary>
+    /// <summary>Flags that describe a file's content and use, and do not keep a process from changing it.</summary>
     public const uint Harmless = Synchronous | NoDump | NoAccessTime;
 
     /// <summary>FS_XFLAG_IMMUTABLE, in the first four bytes of <c>struct fsxattr</c>.</summary>
@@ -48,7 +53,8 @@ public static class InodeFlags
     }
 
     /// <summary>Reads the <c>struct fsxattr</c>, of <see cref="ExtendedBytes"/>.</summary>
-    public static int GetExtended(FileDescriptor file, Span<byte> result) => Math.Min(SystemCallsFile.IoControl(file, GetExtendedCommand, result), 0);
+    public static int GetExtended(FileDescriptor file, Span<byte> result) =>
+        Math.Min(SystemCallsFile.IoControl(file, GetExtendedCommand, result), 0);
 
     /// <summary>Sets the flags.</summary>
     public static int Set(FileDescriptor file, uint flags)
@@ -66,7 +72,10 @@ public static class InodeFlags
         return Math.Min(SystemCallsFile.IoControl(file, SetExtendedCommand, argument), 0);
     }
 
-    /// <summary>The second file gets the <see cref="Harmless"/> flags of the first. Returns 0 also where the file system has none.</summary>
+    /// <summary>
+    /// The second file gets the <see cref="Harmless"/> flags of the first. Returns 0 also where the file system has
+    /// none.
+    /// </summary>
     public static int CopyHarmless(FileDescriptor from, FileDescriptor to)
     {
         if (Get(from, out uint flags) < 0 || (flags & Harmless) == 0 || Get(to, out uint own) < 0)
@@ -76,15 +85,17 @@ public static class InodeFlags
     }
 
     /// <summary>
-    /// The second file gets the project id of the first, by which quotas are counted: into a folder that hands its own down only files with the same can be renamed and
-    /// linked (EXDEV). Returns 0 also where the file system has none.
+    /// The second file gets the project id of the first, by which the kernel counts quotas. A folder that hands its
+    /// project id down takes, by rename and link, only files with the same id (EXDEV otherwise). Returns 0 also where
+    /// the file system has none.
     /// </summary>
     public static int CopyProject(FileDescriptor from, FileDescriptor to)
     {
         Span<byte> wanted = stackalloc byte[ExtendedBytes], present = stackalloc byte[ExtendedBytes];
         if (GetExtended(from, wanted) < 0 || GetExtended(to, present) < 0)
             return 0;
-        Span<byte> project = wanted.Slice(ProjectOffset, sizeof(uint)), own = present.Slice(ProjectOffset, sizeof(uint));
+        Span<byte> project = wanted.Slice(ProjectOffset, sizeof(uint)),
+            own = present.Slice(ProjectOffset, sizeof(uint));
         if (project.SequenceEqual(own))
             return 0;
         project.CopyTo(own);

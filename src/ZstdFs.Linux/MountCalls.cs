@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace ZstdFs.Linux;
 
-/// <summary>mount(2), umount2(2), and the socket over which fusermount3 hands its descriptor. Results below zero are −errno; paths end with their NUL.</summary>
+/// <summary>
+/// mount(2), umount2(2), and the socket over which fusermount3 hands its descriptor. Results below zero are −errno;
+/// paths end with their NUL.
+/// </summary>
 public static unsafe partial class MountCalls
 {
     /// <summary>MS_RDONLY.</summary>
@@ -34,7 +37,10 @@ public static unsafe partial class MountCalls
             return SystemCallResult.From(NativeMount(s, t, y, (nuint)flags, d));
     }
 
-    /// <summary>mount(2) with MS_REMOUNT: <paramref name="flags"/> replace those that the mount and its file system have. Access times stay as they are.</summary>
+    /// <summary>
+    /// mount(2) with MS_REMOUNT: <paramref name="flags"/> replace those that the mount and its file system have. Access
+    /// times stay as they are.
+    /// </summary>
     public static int Remount(NativeName target, ulong flags)
     {
         const ulong RemountFlag = 32; // MS_REMOUNT
@@ -50,7 +56,10 @@ public static unsafe partial class MountCalls
             return SystemCallResult.From(NativeUnmount(t, flags));
     }
 
-    /// <summary>open_tree(2) with OPEN_TREE_CLONE: a copy of a mount that is on no path and goes with its descriptor. Needs CAP_SYS_ADMIN.</summary>
+    /// <summary>
+    /// open_tree(2) with OPEN_TREE_CLONE: a copy of a mount that is on no path and goes with its descriptor. Needs
+    /// CAP_SYS_ADMIN.
+    /// </summary>
     public static int CopyOf(NativeName target, out FileDescriptor copy)
     {
         const int OpenTreeNumber = 428;
@@ -58,15 +67,16 @@ public static unsafe partial class MountCalls
         const uint Clone = 1;           // OPEN_TREE_CLONE
         fixed (byte* t = target.Terminated)
         {
-            int result = SystemCallResult.From((int)NativeOpenTree(OpenTreeNumber, CurrentFolder, t, Clone | CloseOnExec));
+            int result = SystemCallResult.From(
+                (int)NativeOpenTree(OpenTreeNumber, CurrentFolder, t, Clone | CloseOnExec));
             copy = result >= 0 ? new FileDescriptor(result) : null!;
             return result;
         }
     }
 
     /// <summary>
-    /// A folder through a copy of its mount, and of those below it, whose access times move at each read. Needs
-    /// CAP_SYS_ADMIN, and Linux 5.12 for mount_setattr(2).
+    /// Opens a folder through a copy of its mount, and of the mounts below that. In the copy, access times move at each
+    /// read. Needs CAP_SYS_ADMIN, and Linux 5.12 for mount_setattr(2).
     /// </summary>
     public static int WithStrictAccessTimes(FileDescriptor folder, out FileDescriptor copy)
     {
@@ -74,7 +84,7 @@ public static unsafe partial class MountCalls
         const uint Clone = 1, Recursive = 0x8000, EmptyPath = 0x1000; // OPEN_TREE_CLONE, AT_RECURSIVE, AT_EMPTY_PATH
         copy = null!;
         byte nothing = 0;
-        // MOUNT_ATTR_STRICTATIME in the place of what MOUNT_ATTR__ATIME covers, and no MOUNT_ATTR_NODIRATIME.
+        // MOUNT_ATTR_STRICTATIME in place of what MOUNT_ATTR__ATIME covers, and no MOUNT_ATTR_NODIRATIME.
         var attributes = new MountAttributes { Set = 0x20, Clear = 0x70 | 0x80 };
         int result = SystemCallResult.From(
             (int)NativeOpenTreeAt(OpenTreeNumber, folder, &nothing, Clone | Recursive | EmptyPath | CloseOnExec));
@@ -83,15 +93,17 @@ public static unsafe partial class MountCalls
         var tree = new FileDescriptor(result);
         result = SystemCallResult.From((int)NativeSetAttributes(
             SetAttributesNumber, tree, &nothing, Recursive | EmptyPath, &attributes, (nuint)sizeof(MountAttributes)));
-        // open_tree(2) gives a descriptor that can be looked through only.
+        // open_tree(2) gives an O_PATH descriptor, which cannot be read.
         if (result >= 0)
-            result = SystemCallsAt.Open(tree, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out copy);
+            result = SystemCallsAt.Open(
+                tree, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out copy);
         tree.Dispose();
         return result;
     }
 
     /// <summary>Two connected descriptors that carry whole messages (SOCK_SEQPACKET), closed on exec.</summary>
-    public static int MessagePair(out FileDescriptor first, out FileDescriptor second) => Pair(5 | CloseOnExec, out first, out second);
+    public static int MessagePair(out FileDescriptor first, out FileDescriptor second) =>
+        Pair(5 | CloseOnExec, out first, out second);
 
     /// <summary>Two connected stream sockets; the second one survives exec, for a child process.</summary>
     public static int ChildPair(out FileDescriptor ours, out FileDescriptor childs)
@@ -100,7 +112,9 @@ public static unsafe partial class MountCalls
         return result < 0 ? result : SystemCallResult.From(NativeControl(childs, 2 /* F_SETFD */, 0));
     }
 
-    /// <summary>Waits for a descriptor sent with SCM_RIGHTS. −ENOTCONN where the other side closed without sending one.</summary>
+    /// <summary>
+    /// Waits for a descriptor sent with SCM_RIGHTS. −ENOTCONN where the other side closed without sending one.
+    /// </summary>
     public static int ReceiveDescriptor(FileDescriptor socket, out FileDescriptor received)
     {
         received = new FileDescriptor();
@@ -112,12 +126,14 @@ public static unsafe partial class MountCalls
         var message = new Message { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = 24 };
         int result;
         do
-            result = (int)SystemCallResult.From((long)NativeReceive(socket, &message, 0x40000000 /* MSG_CMSG_CLOEXEC */));
+            result = (int)SystemCallResult.From(
+                (long)NativeReceive(socket, &message, 0x40000000 /* MSG_CMSG_CLOEXEC */));
         while (result == -(int)Errno.EINTR);
         if (result < 0)
             return result;
         int* header = (int*)control;
-        bool hasOne = result > 0 && message.ControlLength >= 20 && control[0] >= 20 && header[2] == 1 /* SOL_SOCKET */ && header[3] == 1 /* SCM_RIGHTS */;
+        bool hasOne = result > 0 && message.ControlLength >= 20 && control[0] >= 20
+            && header[2] == 1 /* SOL_SOCKET */ && header[3] == 1 /* SCM_RIGHTS */;
         if (!hasOne)
             return -(int)Errno.ENOTCONN;
         received = new FileDescriptor(header[4]);

@@ -8,7 +8,9 @@ namespace ZstdFs.Linux;
 /// <param name="FileSystemType">Such as "ext4" or "fuse.zstdfs".</param>
 /// <param name="Source">What is mounted, as bytes: a device, or what a FUSE program says.</param>
 /// <param name="SuperOptions">Options of the file system itself, such as "rw,user_id=0".</param>
-public sealed record MountEntry(ReadOnlyMemory<byte> MountPoint, string Device, string FileSystemType, ReadOnlyMemory<byte> Source, string SuperOptions)
+public sealed record MountEntry(
+    ReadOnlyMemory<byte> MountPoint, string Device, string FileSystemType, ReadOnlyMemory<byte> Source,
+    string SuperOptions)
 {
     /// <summary>Options of this mount alone, such as "rw,nosuid".</summary>
     public string Options { get; init; } = "";
@@ -20,7 +22,8 @@ public sealed record MountEntry(ReadOnlyMemory<byte> MountPoint, string Device, 
         {
             foreach (string option in SuperOptions.Split(','))
             {
-                if (option.StartsWith("user_id=", StringComparison.Ordinal) && uint.TryParse(option.AsSpan(8), out uint user))
+                if (option.StartsWith("user_id=", StringComparison.Ordinal)
+                    && uint.TryParse(option.AsSpan(8), out uint user))
                     return user;
             }
             return null;
@@ -31,10 +34,14 @@ public sealed record MountEntry(ReadOnlyMemory<byte> MountPoint, string Device, 
 /// <summary>What is mounted where: /proc/PID/mountinfo, see proc_pid_mountinfo(5).</summary>
 public static class MountTable
 {
-    /// <summary>All mounts in the order in which they were made visible: of several on one point the last is on top.</summary>
+    /// <summary>
+    /// All mounts in the order in which they were made visible: of several on one point the last is on top.
+    /// </summary>
     public static IReadOnlyList<MountEntry> Read() => Parse(File.ReadAllBytes("/proc/self/mountinfo"));
 
-    /// <summary>The mounts that another process sees; none where it is gone, or does not let this one look.</summary>
+    /// <summary>
+    /// The mounts that another process sees; none where it is gone, or where this process may not look.
+    /// </summary>
     public static IReadOnlyList<MountEntry> ReadOf(int process)
     {
         try
@@ -47,7 +54,10 @@ public static class MountTable
         }
     }
 
-    /// <summary>The topmost mount whose root is exactly <paramref name="path"/>, an absolute path without symlinks; null where none is.</summary>
+    /// <summary>
+    /// The topmost mount whose root is exactly <paramref name="path"/>, an absolute path without symlinks; null where
+    /// none is.
+    /// </summary>
     public static MountEntry? Find(ReadOnlySpan<byte> path) => Find(Read(), path);
 
     /// <summary>The same in a table that was read before.</summary>
@@ -75,7 +85,10 @@ public static class MountTable
             string[] left = Encoding.Latin1.GetString(line[..separator]).Split(' ');
             string[] right = Encoding.Latin1.GetString(line[(separator + 3)..]).Split(' ');
             if (left.Length >= 6 && right.Length >= 3)
-                mounts.Add(new MountEntry(Unescape(left[4]), left[2], right[0], Unescape(right[1]), right[2]) { Options = left[5] });
+                mounts.Add(new MountEntry(Unescape(left[4]), left[2], right[0], Unescape(right[1]), right[2])
+                {
+                    Options = left[5]
+                });
         }
         return mounts;
     }

@@ -9,8 +9,10 @@ public static partial class NativeAllocator
     private const int Arenas = 2, LargeBytes = 256 * 1024;
 
     /// <summary>
-    /// Freed memory goes back to the system. By itself glibc gives each thread an arena that it never shrinks, and after the first large block was freed takes large
-    /// blocks from there too: codec contexts that wander between threads so cost a multiple of what is in use. Before other threads are started. Nothing happens with another C library.
+    /// Freed memory goes back to the system. By itself glibc gives each thread an arena that it never shrinks. After
+    /// the first large block is freed, it takes large blocks from there, too. Codec contexts wander between threads, so
+    /// they would cost a multiple of what is in use. Must run before other threads are started. Nothing happens with
+    /// another C library.
     /// </summary>
     public static void KeepLittle()
     {

@@ -1,8 +1,8 @@
 namespace ZstdFs.Linux;
 
 /// <summary>
-/// A file name, path or link target as Linux has it: bytes in no particular encoding, ended by a NUL byte that is part of the memory
-/// behind this value. System calls take it without a copy.
+/// A file name, path or link target as Linux has it: bytes in no particular encoding, ended by a NUL byte that is part
+/// of the memory behind this value. System calls take it without a copy.
 /// </summary>
 public readonly ref struct NativeName
 {

@@ -3,7 +3,9 @@ using ZstdFs.Linux.Native;
 
 namespace ZstdFs.Linux;
 
-/// <summary>A process held by descriptor, so that its number cannot be taken for another's. Results below zero are −errno.</summary>
+/// <summary>
+/// A process held by descriptor, so that its number cannot be taken for another's. Results below zero are −errno.
+/// </summary>
 public static unsafe class PidFd
 {
     private const int OpenNumber = 434;
@@ -20,16 +22,19 @@ public static unsafe class PidFd
         return result;
     }
 
-    /// <summary>Waits until the process has ended, whosever child it is. Returns 1, or 0 when the time is over; −1 waits for ever.</summary>
+    /// <summary>
+    /// Waits until the process has ended; it need not be a child. Returns 1, or 0 when the time is over; −1 waits for
+    /// ever.
+    /// </summary>
     public static int WaitForEnd(FileDescriptor process, int timeoutMs) => Poll(process, Readable, timeoutMs);
 
     /// <summary>
-    /// The exit code of a process that has ended (128 + signal for a killed one): from /proc while nobody has collected it, from the descriptor
-    /// afterwards, which Linux 6.15 and later know. −errno where neither tells.
+    /// The exit code of a process that has ended (128 + signal for a killed one): from /proc until its parent collects
+    /// it, from the descriptor afterwards, since Linux 6.15. −errno where neither tells.
     /// </summary>
     public static int ExitCode(FileDescriptor process, int pid)
     {
-        const int HandOverMs = 100; // between the two there is a moment in which neither tells
+        const int HandOverMs = 100; // for a moment in between neither tells
         int uncollected = UncollectedExitCode(pid);
         return uncollected >= 0 || Poll(process, 0, HandOverMs) <= 0 ? uncollected : CollectedExitCode(process);
     }
@@ -42,7 +47,9 @@ public static unsafe class PidFd
         {
             string line = File.ReadAllText($"/proc/{pid}/stat");
             string[] fields = line[(line.LastIndexOf(')') + 2)..].Split(' ');
-            return fields[0] == "Z" && int.TryParse(fields[ExitCodeField - StateField], out int status) ? ExitStatus.Decode(status) : -(int)Errno.ENODATA;
+            return fields[0] == "Z" && int.TryParse(fields[ExitCodeField - StateField], out int status)
+                ? ExitStatus.Decode(status)
+                : -(int)Errno.ENODATA;
         }
         catch (IOException)
         {

@@ -3,12 +3,14 @@ using System.Buffers.Text;
 namespace ZstdFs.Linux;
 
 /// <summary>
-/// <c>/proc/self/fd/N</c> and <c>/proc/self/fd/N/name</c>: how calls that know only paths reach a descriptor (O_PATH too) or a name
-/// in an open folder, whatever the length of the folder's own path.
+/// <c>/proc/self/fd/N</c> and <c>/proc/self/fd/N/name</c>: how calls that know only paths reach a descriptor (O_PATH
+/// too) or a name in an open folder, whatever the length of the folder's own path.
 /// </summary>
 internal static class ProcPath
 {
-    /// <summary>Room for the longest of them: the prefix, ten digits, a slash, a 255-byte name and NUL, with some to spare.</summary>
+    /// <summary>
+    /// Room for the longest of them: the prefix, ten digits, a slash, a 255-byte name and NUL, with some to spare.
+    /// </summary>
     internal const int MaxBytes = 300;
 
     /// <summary>Writes the path into <paramref name="buffer"/> and returns the part used, NUL included.</summary>

@@ -4,7 +4,10 @@ using ZstdFs.Linux.Native;
 
 namespace ZstdFs.Linux;
 
-/// <summary>Starts a process that outlives its parent and its terminal, and waits for one. Results below zero are −errno.</summary>
+/// <summary>
+/// Starts a process that outlives its parent and its terminal, and waits for a process. Results below zero are
+/// −errno.
+/// </summary>
 public static unsafe class ProcessSpawn
 {
     /// <summary>The descriptor number under which the child finds the one passed to <see cref="Detached"/>.</summary>
@@ -17,13 +20,14 @@ public static unsafe class ProcessSpawn
     private const int CloseOnExec = 0x80000; // O_CLOEXEC
 
     /// <summary>
-    /// Starts <paramref name="path"/> in a session of its own, with default signal dispositions, standard input from /dev/null,
-    /// both outputs appended to <paramref name="output"/>, and <paramref name="passed"/> as descriptor 3. Nothing else that is open here
-    /// stays open there. Returns the process id.
+    /// Starts <paramref name="path"/> in a session of its own, with default signal dispositions, standard input from
+    /// /dev/null, both outputs appended to <paramref name="output"/>, and <paramref name="passed"/> as descriptor 3.
+    /// Nothing else that is open here stays open there. Returns the process id.
     /// </summary>
     public static int Detached(NativeName path, IReadOnlyList<byte[]> arguments, NativeName output, SafeHandle passed)
     {
-        // Descriptors that this process inherited (a lock held by the calling script) must not live on in a daemon. Kernels before 5.11 cannot; then they do.
+        // A daemon must not keep descriptors that this process inherited (a lock held by the calling script). Kernels
+        // before 5.11 cannot close them; there the daemon keeps them.
         _ = LibcProcess.CloseRange(PassedDescriptor, uint.MaxValue, CloseOnExecOnly);
         bool held = false;
         try
@@ -38,14 +42,20 @@ public static unsafe class ProcessSpawn
         }
     }
 
-    /// <summary>Runs <paramref name="path"/> without input and output, and waits for it. Returns its exit code, 128 + the signal that killed it, or −errno.</summary>
+    /// <summary>
+    /// Runs <paramref name="path"/> without input and output, and waits for it. Returns its exit code, 128 + the signal
+    /// that killed it, or −errno.
+    /// </summary>
     public static int Run(NativeName path, IReadOnlyList<byte[]> arguments)
     {
         int process = Start(path, arguments, new NativeName("/dev/null\0"u8), passed: -1);
         return process < 0 ? process : Wait(process);
     }
 
-    /// <summary>waitpid(2) for a child that has ended or is about to. Returns its exit code, 128 + the signal that killed it, or −errno.</summary>
+    /// <summary>
+    /// waitpid(2) for a child that has ended or is about to. Returns its exit code, 128 + the signal that killed it, or
+    /// −errno.
+    /// </summary>
     public static int Wait(int pid)
     {
         int status, result;
@@ -55,7 +65,7 @@ public static unsafe class ProcessSpawn
         return result < 0 ? result : ExitStatus.Decode(status);
     }
 
-    /// <summary>pipe2(2), which no child inherits but by <see cref="Detached"/>. Returns 0 or −errno.</summary>
+    /// <summary>pipe2(2). A child gets an end only through <see cref="Detached"/>. Returns 0 or −errno.</summary>
     public static int Pipe(out SafeFileHandle reading, out SafeFileHandle writing)
     {
         int* ends = stackalloc int[2];
@@ -77,7 +87,8 @@ public static unsafe class ProcessSpawn
     {
         byte* actions = stackalloc byte[OpaqueBytes], attributes = stackalloc byte[OpaqueBytes];
         byte** vector = null;
-        int actionsMade = LibcProcess.FileActionsInitialize(actions), attributesMade = LibcProcess.AttributesInitialize(attributes);
+        int actionsMade = LibcProcess.FileActionsInitialize(actions),
+            attributesMade = LibcProcess.AttributesInitialize(attributes);
         try
         {
             vector = Vector(arguments);
@@ -89,7 +100,8 @@ public static unsafe class ProcessSpawn
                 if (error == 0)
                     error = Prepare(actions, attributes, nothing, log, passed);
                 if (error == 0)
-                    error = LibcProcess.Spawn(&pid, program, actions, attributes, vector, *(byte***)NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "environ"));
+                    error = LibcProcess.Spawn(&pid, program, actions, attributes, vector,
+                        *(byte***)NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "environ"));
             }
             return error == 0 ? pid : -error;
         }
@@ -122,7 +134,9 @@ public static unsafe class ProcessSpawn
             error = LibcProcess.AttributesSetSignalMask(attributes, none);
         if (error == 0)
             error = LibcProcess.AttributesSetSignalDefault(attributes, all);
-        return error != 0 ? error : LibcProcess.AttributesSetFlags(attributes, SetSignalDefault | SetSignalMask | SetSession);
+        return error != 0
+            ? error
+            : LibcProcess.AttributesSetFlags(attributes, SetSignalDefault | SetSignalMask | SetSession);
     }
 
     private static byte** Vector(IReadOnlyList<byte[]> arguments)

@@ -7,7 +7,10 @@ public static unsafe partial class ResourceLimits
 {
     private const int OpenFilesResource = 7; // RLIMIT_NOFILE
 
-    /// <summary>How many descriptors this process may have open (RLIMIT_NOFILE); the runtime has raised it as far as it may.</summary>
+    /// <summary>
+    /// How many descriptors this process may have open (RLIMIT_NOFILE). The runtime has raised the limit as far as it
+    /// may.
+    /// </summary>
     public static long OpenFiles
     {
         get

@@ -76,7 +76,8 @@ public struct StatxTimestamp
     public readonly Timestamp ToTimestamp() => new(Seconds, Nanoseconds);
 
     /// <summary>The same moment as that of a <c>struct timespec</c>.</summary>
-    public static StatxTimestamp Of(Timestamp time) => new() { Seconds = time.Seconds, Nanoseconds = (uint)time.Nanoseconds };
+    public static StatxTimestamp Of(Timestamp time) =>
+        new() { Seconds = time.Seconds, Nanoseconds = (uint)time.Nanoseconds };
 }
 
 /// <summary><c>struct timespec</c>: seconds since 1970 and nanoseconds, or one of utimensat's special values.</summary>
@@ -103,7 +104,9 @@ public readonly record struct Timestamp(long Seconds, long Nanoseconds) : ICompa
     }
 
     /// <inheritdoc/>
-    public int CompareTo(Timestamp other) => Seconds != other.Seconds ? Seconds.CompareTo(other.Seconds) : Nanoseconds.CompareTo(other.Nanoseconds);
+    public int CompareTo(Timestamp other) => Seconds != other.Seconds
+        ? Seconds.CompareTo(other.Seconds)
+        : Nanoseconds.CompareTo(other.Nanoseconds);
 
     /// <summary>Earlier.</summary>
     public static bool operator <(Timestamp left, Timestamp right) => left.CompareTo(right) < 0;

@@ -3,7 +3,8 @@ using ZstdFs.Linux.Native;
 namespace ZstdFs.Linux;
 
 /// <summary>
-/// Calls on a name in an open folder. No call follows a symlink in the last component. Results below zero are −errno.
+/// Calls on a name in an open folder, and on paths. A call on one name in a folder does not follow a symlink. Results
+/// below zero are −errno.
 /// </summary>
 public static unsafe class SystemCallsAt
 {
@@ -13,19 +14,27 @@ public static unsafe class SystemCallsAt
     private const int EmptyPath = 0x1000;        // AT_EMPTY_PATH
     private const int RemoveDirectoryFlag = 0x200; // AT_REMOVEDIR
 
-    /// <summary>openat2(2): <paramref name="path"/> may have several components; <paramref name="resolve"/> is RESOLVE_*.</summary>
-    public static int Open(FileDescriptor directory, NativeName path, int flags, uint mode, ulong resolve, out FileDescriptor file)
+    /// <summary>
+    /// openat2(2): <paramref name="path"/> may have several components; <paramref name="resolve"/> is RESOLVE_*.
+    /// </summary>
+    public static int Open(
+        FileDescriptor directory, NativeName path, int flags, uint mode, ulong resolve, out FileDescriptor file)
     {
         var how = new OpenHow { Flags = (uint)(flags | OpenFlags.CloseOnExec), Mode = mode, Resolve = resolve };
         fixed (byte* p = path.Terminated)
-            return Owned(SystemCallResult.From((int)Libc.OpenAt2(OpenAt2Number, directory, p, &how, (nuint)sizeof(OpenHow))), out file);
+            return Owned(
+                SystemCallResult.From((int)Libc.OpenAt2(OpenAt2Number, directory, p, &how, (nuint)sizeof(OpenHow))),
+                out file);
     }
 
     /// <summary>openat(2) of one component, never through a symlink.</summary>
     public static int Open(FileDescriptor directory, NativeName name, int flags, uint mode, out FileDescriptor file)
     {
         fixed (byte* p = name.Terminated)
-            return Owned(SystemCallResult.From(Libc.OpenAt(directory, p, flags | OpenFlags.CloseOnExec | OpenFlags.NoFollow, mode)), out file);
+            return Owned(
+                SystemCallResult.From(
+                    Libc.OpenAt(directory, p, flags | OpenFlags.CloseOnExec | OpenFlags.NoFollow, mode)),
+                out file);
     }
 
     /// <summary>open(2) of a path in this process's own name space: for what is not below a source.</summary>
@@ -38,7 +47,9 @@ public static unsafe class SystemCallsAt
             return Owned(SystemCallResult.From(Libc.Open(p, flags | OpenFlags.CloseOnExec, mode)), out file);
     }
 
-    /// <summary>memfd_create(2): an empty file in memory, gone when it is closed. Its name is for who looks at the process.</summary>
+    /// <summary>
+    /// memfd_create(2): an empty file in memory, gone when it is closed. Its name shows only in /proc.
+    /// </summary>
     public static int CreateMemoryFile(NativeName name, out FileDescriptor file)
     {
         const uint CloseOnExec = 1;
@@ -46,7 +57,10 @@ public static unsafe class SystemCallsAt
             return Owned(SystemCallResult.From(Libc.CreateMemoryFile(p, CloseOnExec)), out file);
     }
 
-    /// <summary>The file of a descriptor opened once more, through /proc: with other rights, or for an owner of its own. It needs no name.</summary>
+    /// <summary>
+    /// Opens the file of a descriptor once more, through /proc: with other rights, or for an owner of its own. The file
+    /// needs no name.
+    /// </summary>
     public static int Reopen(FileDescriptor file, int flags, out FileDescriptor reopened)
     {
         Span<byte> path = stackalloc byte[ProcPath.MaxBytes];
@@ -59,7 +73,8 @@ public static unsafe class SystemCallsAt
     {
         fixed (Statx* buffer = &result)
         fixed (byte* p = name.Terminated)
-            return SystemCallResult.From(Libc.Statx(directory, p, NoFollow, Statx.BasicStats | Statx.BirthTime, buffer));
+            return SystemCallResult.From(
+                Libc.Statx(directory, p, NoFollow, Statx.BasicStats | Statx.BirthTime, buffer));
     }
 
     /// <summary>statx(2) of an open file; O_PATH will do.</summary>
@@ -101,7 +116,8 @@ public static unsafe class SystemCallsAt
     }
 
     /// <summary>renameat2(2).</summary>
-    public static int Rename(FileDescriptor oldDirectory, NativeName oldName, FileDescriptor newDirectory, NativeName newName, uint flags)
+    public static int Rename(
+        FileDescriptor oldDirectory, NativeName oldName, FileDescriptor newDirectory, NativeName newName, uint flags)
     {
         fixed (byte* from = oldName.Terminated)
         fixed (byte* to = newName.Terminated)
@@ -109,14 +125,17 @@ public static unsafe class SystemCallsAt
     }
 
     /// <summary>linkat(2).</summary>
-    public static int Link(FileDescriptor oldDirectory, NativeName oldName, FileDescriptor newDirectory, NativeName newName)
+    public static int Link(
+        FileDescriptor oldDirectory, NativeName oldName, FileDescriptor newDirectory, NativeName newName)
     {
         fixed (byte* from = oldName.Terminated)
         fixed (byte* to = newName.Terminated)
             return SystemCallResult.From(Libc.LinkAt(oldDirectory, from, newDirectory, to, 0));
     }
 
-    /// <summary>linkat(2) of an open file that may have no name (O_TMPFILE), through /proc, which needs no capability.</summary>
+    /// <summary>
+    /// linkat(2) of an open file that may have no name (O_TMPFILE), through /proc, which needs no capability.
+    /// </summary>
     public static int Link(FileDescriptor file, FileDescriptor newDirectory, NativeName newName)
     {
         const int CurrentDirectory = -100, FollowSymlink = 0x400;
@@ -142,7 +161,10 @@ public static unsafe class SystemCallsAt
             return (int)SystemCallResult.From((long)Libc.ReadLinkAt(directory, p, buffer, (nuint)target.Length));
     }
 
-    /// <summary>Where an open file or folder is by the kernel's word: bytes written, or −errno. The path says "(deleted)" at its end where it has no name.</summary>
+    /// <summary>
+    /// Where the kernel says that an open file or folder is. Returns the bytes written, or −errno. The path of a file
+    /// without a name ends with "(deleted)".
+    /// </summary>
     public static int PathOf(FileDescriptor file, Span<byte> path) =>
         ReadLink(file, new NativeName(ProcPath.Of(file, default, stackalloc byte[ProcPath.MaxBytes])), path);
 

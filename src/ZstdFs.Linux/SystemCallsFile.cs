@@ -3,7 +3,9 @@ using ZstdFs.Linux.Native;
 
 namespace ZstdFs.Linux;
 
-/// <summary>Calls on an open file. Results below zero are −errno. Reads and writes are repeated until they are complete.</summary>
+/// <summary>
+/// Calls on an open file. Results below zero are −errno. Reads and writes are repeated until they are complete.
+/// </summary>
 public static unsafe class SystemCallsFile
 {
     private const int GetDirectoryEntriesNumber = 217;
@@ -16,7 +18,8 @@ public static unsafe class SystemCallsFile
         {
             while (done < destination.Length)
             {
-                long count = SystemCallResult.From((long)Libc.ReadAt(file, p + done, (nuint)(destination.Length - done), offset + done));
+                long count = SystemCallResult.From(
+                    (long)Libc.ReadAt(file, p + done, (nuint)(destination.Length - done), offset + done));
                 if (count == -(int)Errno.EINTR)
                     continue;
                 if (count < 0)
@@ -29,7 +32,9 @@ public static unsafe class SystemCallsFile
         return done;
     }
 
-    /// <summary>pwrite(2) until everything is written. Returns 0; after an error part of it may have been written.</summary>
+    /// <summary>
+    /// pwrite(2) until everything is written. Returns 0; after an error part of it may have been written.
+    /// </summary>
     public static int Write(FileDescriptor file, long offset, ReadOnlySpan<byte> data)
     {
         int done = 0;
@@ -37,7 +42,8 @@ public static unsafe class SystemCallsFile
         {
             while (done < data.Length)
             {
-                long count = SystemCallResult.From((long)Libc.WriteAt(file, p + done, (nuint)(data.Length - done), offset + done));
+                long count = SystemCallResult.From(
+                    (long)Libc.WriteAt(file, p + done, (nuint)(data.Length - done), offset + done));
                 if (count == -(int)Errno.EINTR)
                     continue;
                 if (count < 0)
@@ -51,8 +57,8 @@ public static unsafe class SystemCallsFile
     }
 
     /// <summary>
-    /// pwritev2(2) with RWF_APPEND until everything is written: at the end that the file has by then, however it was opened. Returns 0; after an error part of
-    /// it may have been written.
+    /// pwritev2(2) with RWF_APPEND until everything is written: at the end that the file has by then, however it was
+    /// opened. Returns 0; after an error part of it may have been written.
     /// </summary>
     public static int Append(FileDescriptor file, ReadOnlySpan<byte> data)
     {
@@ -76,15 +82,20 @@ public static unsafe class SystemCallsFile
         return 0;
     }
 
-    /// <summary>copy_file_range(2) until <paramref name="length"/> bytes are copied. Returns 0; −EIO where the input ends early.</summary>
-    public static int CopyRange(FileDescriptor input, long inputOffset, FileDescriptor output, long outputOffset, long length)
+    /// <summary>
+    /// copy_file_range(2) until <paramref name="length"/> bytes are copied. Returns 0; −EIO where the input ends
+    /// early.
+    /// </summary>
+    public static int CopyRange(
+        FileDescriptor input, long inputOffset, FileDescriptor output, long outputOffset, long length)
     {
         while (length > 0)
         {
-            long count = SystemCallResult.From((long)Libc.CopyFileRange(input, &inputOffset, output, &outputOffset, (nuint)Math.Min(length, 1 << 30), 0));
+            long count = SystemCallResult.From((long)Libc.CopyFileRange(
+                input, &inputOffset, output, &outputOffset, (nuint)Math.Min(length, 1 << 30), 0));
             if (count == -(int)Errno.EINTR)
                 continue;
-            // Between file systems of two types, and on some that copy nothing by themselves.
+            // The kernel copies nothing between file systems of two types, nor on some that copy nothing by themselves.
             if (count is -(int)Errno.EXDEV or -(int)Errno.EOPNOTSUPP)
                 return CopyThroughMemory(input, inputOffset, output, outputOffset, length);
             if (count < 0)
@@ -96,7 +107,8 @@ public static unsafe class SystemCallsFile
         return 0;
     }
 
-    private static int CopyThroughMemory(FileDescriptor input, long inputOffset, FileDescriptor output, long outputOffset, long length)
+    private static int CopyThroughMemory(
+        FileDescriptor input, long inputOffset, FileDescriptor output, long outputOffset, long length)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(length, 256 * 1024));
         try
@@ -129,7 +141,8 @@ public static unsafe class SystemCallsFile
     public static int SynchronizeData(FileDescriptor file) => SystemCallResult.From(Libc.SynchronizeData(file));
 
     /// <summary>
-    /// −EIO where something that the kernel wrote out by itself did not reach the disk, and this descriptor was not told so yet. Writes nothing, and waits for the first page at the most.
+    /// −EIO where something that the kernel wrote out by itself did not reach the disk, and this descriptor was not
+    /// told so yet. Writes nothing, and waits for the first page at the most.
     /// </summary>
     public static int CheckWriteback(FileDescriptor file)
     {
@@ -139,7 +152,10 @@ public static unsafe class SystemCallsFile
         return result is -(int)Errno.ENOSYS or -(int)Errno.EINVAL or -(int)Errno.EOPNOTSUPP ? 0 : result;
     }
 
-    /// <summary>sync_file_range(2): starts writing a part of the file to the disk, and waits for nothing. What becomes of it the next sync tells.</summary>
+    /// <summary>
+    /// sync_file_range(2): starts writing a part of the file to the disk, and waits for nothing. The next sync tells of
+    /// a failure.
+    /// </summary>
     public static void StartWriteback(FileDescriptor file, long offset, long bytes)
     {
         const uint Write = 2; // SYNC_FILE_RANGE_WRITE
@@ -147,7 +163,8 @@ public static unsafe class SystemCallsFile
     }
 
     /// <summary>
-    /// mincore(2): 1 where all of a range is in the page cache, so that reading it asks nothing of the disk, 0 where not all of it is, or −errno. The offset is a multiple of a page.
+    /// mincore(2): 1 where all of a range is in the page cache, so that reading it asks nothing of the disk; 0 where
+    /// not all of it is; or −errno. The offset is a multiple of a page.
     /// </summary>
     public static int IsCached(FileDescriptor file, long offset, int bytes)
     {
@@ -164,13 +181,16 @@ public static unsafe class SystemCallsFile
     }
 
     /// <summary>syncfs(2) of the file system that <paramref name="file"/> is on.</summary>
-    public static int SynchronizeFileSystem(FileDescriptor file) => SystemCallResult.From(Libc.SynchronizeFileSystem(file));
+    public static int SynchronizeFileSystem(FileDescriptor file) =>
+        SystemCallResult.From(Libc.SynchronizeFileSystem(file));
 
     /// <summary>fallocate(2).</summary>
-    public static int Allocate(FileDescriptor file, uint mode, long offset, long length) => SystemCallResult.From(Libc.Allocate(file, (int)mode, offset, length));
+    public static int Allocate(FileDescriptor file, uint mode, long offset, long length) =>
+        SystemCallResult.From(Libc.Allocate(file, (int)mode, offset, length));
 
     /// <summary>lseek(2). Returns the new offset.</summary>
-    public static long Seek(FileDescriptor file, long offset, int whence) => SystemCallResult.From(Libc.Seek(file, offset, whence));
+    public static long Seek(FileDescriptor file, long offset, int whence) =>
+        SystemCallResult.From(Libc.Seek(file, offset, whence));
 
     /// <summary>fchmod(2); O_PATH will do.</summary>
     public static int ChangeMode(FileDescriptor file, uint mode)
@@ -191,8 +211,8 @@ public static unsafe class SystemCallsFile
     }
 
     /// <summary>
-    /// fcntl(2): reading through this descriptor moves the access time no more. −EPERM where the file is another
-    /// user's. The descriptor's other flags that can be changed are cleared.
+    /// fcntl(2): a read through this descriptor does not move the access time. −EPERM where the file is another
+    /// user's. Clears the descriptor's other flags that can be changed.
     /// </summary>
     public static int KeepAccessTime(FileDescriptor file)
     {
@@ -216,7 +236,8 @@ public static unsafe class SystemCallsFile
     public static int ReadDirectory(FileDescriptor directory, Span<byte> entries)
     {
         fixed (byte* p = entries)
-            return (int)SystemCallResult.From((long)Libc.GetDirectoryEntries(GetDirectoryEntriesNumber, directory, p, (nuint)entries.Length));
+            return (int)SystemCallResult.From((long)Libc.GetDirectoryEntries(
+                GetDirectoryEntriesNumber, directory, p, (nuint)entries.Length));
     }
 
     /// <summary>fstatfs(2).</summary>
@@ -226,8 +247,11 @@ public static unsafe class SystemCallsFile
             return SystemCallResult.From(Libc.StatFileSystem(file, buffer));
     }
 
-    /// <summary>flock(2), exclusive or shared, without waiting. −EWOULDBLOCK (EAGAIN) when somebody else holds it.</summary>
-    public static int TryLock(FileDescriptor file, bool exclusive) => SystemCallResult.From(Libc.Lock(file, (exclusive ? 2 : 1) | 4));
+    /// <summary>
+    /// flock(2), exclusive or shared, without waiting. −EWOULDBLOCK (EAGAIN) when another open file holds it.
+    /// </summary>
+    public static int TryLock(FileDescriptor file, bool exclusive) =>
+        SystemCallResult.From(Libc.Lock(file, (exclusive ? 2 : 1) | 4));
 
     /// <summary>ioctl(2) with a pointer to <paramref name="argument"/>.</summary>
     public static int IoControl(FileDescriptor file, ulong request, Span<byte> argument)

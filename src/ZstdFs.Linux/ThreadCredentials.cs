@@ -4,8 +4,8 @@ using ZstdFs.Linux.Native;
 namespace ZstdFs.Linux;
 
 /// <summary>
-/// Whom another thread acts as, by /proc. The answer holds while that thread waits in a system call. Ids are those of this
-/// process's user namespace.
+/// Whom another thread acts as, by /proc. The answer holds while that thread waits in a system call. Ids are those of
+/// this process's user namespace.
 /// </summary>
 public static unsafe class ThreadCredentials
 {
@@ -19,8 +19,8 @@ public static unsafe class ThreadCredentials
     private const uint UserIdMask = 0x8;                        // STATX_UID
 
     /// <summary>
-    /// Effective user id of a thread: one system call, and no text to read. 0 or −errno (ENOENT: it is gone, or in a process
-    /// namespace that this process does not see).
+    /// Effective user id of a thread: one system call, and no text to read. 0 or −errno (ENOENT: it is gone, or in a
+    /// process namespace that this process does not see).
     /// </summary>
     public static int EffectiveUser(uint thread, out uint user)
     {
@@ -32,7 +32,9 @@ public static unsafe class ThreadCredentials
         return result;
     }
 
-    /// <summary>File-system user id of a thread, which is what the kernel goes by when it opens files. 0 or −errno.</summary>
+    /// <summary>
+    /// File-system user id of a thread, which is what the kernel goes by when it opens files. 0 or −errno.
+    /// </summary>
     public static int FileSystemUser(uint thread, out uint user) => Read(thread, "\nUid:"u8, out user);
 
     /// <summary>File-system group id of a thread. 0 or −errno.</summary>
@@ -81,7 +83,7 @@ public static unsafe class ThreadCredentials
             return SystemCallsFile.Read(status, 0, text);
     }
 
-    // The name of the program comes first, and has its line ends escaped.
+    // The name of the program comes first. The kernel escapes its line ends.
     private static bool TryFindLine(ReadOnlySpan<byte> text, ReadOnlySpan<byte> label, out ReadOnlySpan<byte> line)
     {
         int start = text.IndexOf(label);

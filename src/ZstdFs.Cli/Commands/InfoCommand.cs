@@ -12,14 +12,24 @@ namespace ZstdFs.Cli.Commands;
 /// <summary><c>zstdfs info</c>: what is known of single files.</summary>
 internal static class InfoCommand
 {
-    private static readonly Argument<string[]> Files = new("FILE") { Description = "Stored files (NAME.zst) in a source, or files in a mount.", Arity = ArgumentArity.OneOrMore };
+    private static readonly Argument<string[]> Files = new("FILE")
+    {
+        Description = "Stored files (NAME.zst) in a source, or files in a mount.",
+        Arity = ArgumentArity.OneOrMore
+    };
     private static readonly ToolOptions Common = new();
     private static readonly Option<bool> Json = Common.Json;
 
     internal static Command Create()
     {
-        var command = new Command("info", "Tells how files are stored: sizes, frames, seek table, checksums, inode numbers. Changes nothing, and works beside a mount.") { Files, Common.Codec, Json };
-        command.SetAction(parsed => (int)Run(parsed.GetRequiredValue(Files), Codec.Of(Common.CodecChoice(parsed)), parsed.GetValue(Json)));
+        var command = new Command("info",
+            "Tells how files are stored: sizes, frames, seek table, checksums, inode numbers. "
+            + "Changes nothing, and works beside a mount.")
+        {
+            Files, Common.Codec, Json
+        };
+        command.SetAction(parsed =>
+            (int)Run(parsed.GetRequiredValue(Files), Codec.Of(Common.CodecChoice(parsed)), parsed.GetValue(Json)));
         return command;
     }
 
@@ -55,9 +65,15 @@ internal static class InfoCommand
             Console.Out.WriteLine(name);
             Line("size", $"{facts.PlainBytes} ({ByteText.Show(facts.PlainBytes)})");
             Line("stored", $"{facts.StoredBytes} ({ByteText.Show(facts.StoredBytes)}), {ByteText.Show(facts.DiskBytes)} on disk, ratio {ByteText.Ratio(facts.PlainBytes, facts.StoredBytes)}");
-            Line("frames", facts.FrameBytes > 0 && facts.Frames > 1 ? $"{facts.Frames} of {ByteText.Show(facts.FrameBytes)}" : $"{facts.Frames}");
-            Line("seek table", facts.HasSeekTable ? "yes" : facts.Frames > 1 ? "no: random reads find their frame more slowly" : "not needed");
-            Line("checksums", facts.FramesWithChecksum == facts.Frames ? "in every frame" : $"in {facts.FramesWithChecksum} of {facts.Frames} frames");
+            Line("frames", facts.FrameBytes > 0 && facts.Frames > 1
+                ? $"{facts.Frames} of {ByteText.Show(facts.FrameBytes)}"
+                : $"{facts.Frames}");
+            Line("seek table", facts.HasSeekTable ? "yes"
+                : facts.Frames > 1 ? "no: random reads find their frame more slowly"
+                : "not needed");
+            Line("checksums", facts.FramesWithChecksum == facts.Frames
+                ? "in every frame"
+                : $"in {facts.FramesWithChecksum} of {facts.Frames} frames");
             Line("level", facts.LevelText);
             Line("window", ByteText.Show(facts.WindowBytes));
             Line("inode", $"{facts.LogicalInode} as users see it, {facts.SourceInode} in the source, {facts.Links} {(facts.Links == 1 ? "name" : "names")}");

@@ -11,12 +11,14 @@ internal static class MountCommand
 {
     private const string DaemonOption = "--daemon";
 
-    private static readonly Argument<string> Source = new("SOURCE") { Description = "The folder that holds the .zst files." };
+    private static readonly Argument<string> Source =
+        new("SOURCE") { Description = "The folder that holds the .zst files." };
     private static readonly Argument<string> MountPoint = new("MOUNTPOINT")
     {
         Description = "An empty folder that will show the plain files, or SOURCE itself.",
     };
-    private static readonly Option<bool> Foreground = new("--foreground", "-f") { Description = "Stay in the foreground; events go to standard error." };
+    private static readonly Option<bool> Foreground =
+        new("--foreground", "-f") { Description = "Stay in the foreground; events go to standard error." };
     private static readonly Option<string[]> List = new("--options", "-o")
     {
         HelpName = "LIST",
@@ -26,15 +28,26 @@ internal static class MountCommand
     private static readonly Option<string?> Codec = new("--codec")
     {
         HelpName = "auto|native|managed",
-        Description = "What compresses and decodes: libzstd, or the codec inside, which needs nothing installed. Default: libzstd where it can be loaded.",
+        Description = "What compresses and decodes: libzstd, or the codec inside, which needs nothing installed. "
+            + "Default: libzstd where it can be loaded.",
     };
-    private static readonly Option<string?> Level = new("--level") { HelpName = "N", Description = "Compression level of what is written, -7 (fastest) to 22 (smallest). Default: 3." };
+    private static readonly Option<string?> Level = new("--level")
+    {
+        HelpName = "N",
+        Description = "Compression level of what is written, -7 (fastest) to 22 (smallest). Default: 3."
+    };
     private static readonly Option<string?> FrameSize = new("--frame-size")
     {
         HelpName = "SIZE",
-        Description = "How much of a file is compressed as one piece, 64K to 16M: larger compresses better, smaller reads faster at random. Default: 512K.",
+        Description = "How much of a file is compressed as one piece, 64K to 16M: "
+            + "larger compresses better, smaller reads faster at random. Default: 512K.",
     };
-    private static readonly Option<string?> Plain = new("--plain") { HelpName = "ignore|show|convert", Description = "Files in SOURCE that are not .zst: left out, shown as they are, or shown and compressed in the background. Default: ignore." };
+    private static readonly Option<string?> Plain = new("--plain")
+    {
+        HelpName = "ignore|show|convert",
+        Description = "Files in SOURCE that are not .zst: left out, shown as they are, "
+            + "or shown and compressed in the background. Default: ignore."
+    };
     private static readonly Option<string?> CacheTimeout = new("--cache-timeout")
     {
         HelpName = "SECONDS",
@@ -43,31 +56,53 @@ internal static class MountCommand
     private static readonly Option<string?> Inodes = new("--inodes")
     {
         HelpName = "lru[:COUNT]|rocksdb[:PATH]",
-        Description = "Where it is kept which file an inode number is, for file handles (NFS): the last COUNT in memory, or all in a database. Default: lru:16384.",
+        Description = "Where it is kept which file an inode number is, for file handles (NFS): "
+            + "the last COUNT in memory, or all in a database. Default: lru:16384.",
     };
-    private static readonly Option<string?> Rules = new("--rules") { HelpName = "FILE", Description = "Which files get another level: lines such as '19 *.log >1M'. Default: .zstdfs/rules in SOURCE, where there is one." };
-    private static readonly Option<string?> Memory = new("--memory") { HelpName = "SIZE", Description = "Most that is cached and buffered in all, such as 64M; also bounds --jobs." };
+    private static readonly Option<string?> Rules = new("--rules")
+    {
+        HelpName = "FILE",
+        Description = "Which files get another level: lines such as '19 *.log >1M'. "
+            + "Default: .zstdfs/rules in SOURCE, where there is one."
+    };
+    private static readonly Option<string?> Memory = new("--memory")
+    {
+        HelpName = "SIZE",
+        Description = "Most that is cached and buffered in all, such as 64M; also bounds --jobs."
+    };
     private static readonly Option<string?> MaxWindow = new("--max-window")
     {
         HelpName = "SIZE",
-        Description = "Largest window of a frame that is decoded (zstd --long), 128M to 2G: it takes that memory while such a file is read. Default: 128M.",
+        Description = "Largest window of a frame that is decoded (zstd --long), 128M to 2G: "
+            + "it takes that memory while such a file is read. Default: 128M.",
     };
-    private static readonly Option<string?> LogFile = new("--log-file") { HelpName = "FILE", Description = "Append events to FILE. Default: the system log." };
-    private static readonly Option<string?> Jobs = new("--jobs") { HelpName = "N", Description = "Threads that compress one file. Default: one for each processor." };
+    private static readonly Option<string?> LogFile =
+        new("--log-file") { HelpName = "FILE", Description = "Append events to FILE. Default: the system log." };
+    private static readonly Option<string?> Jobs = new("--jobs")
+    {
+        HelpName = "N",
+        Description = "Threads that compress one file. Default: one for each processor."
+    };
     private static readonly Option<string?> Wait = new("--wait")
     {
         HelpName = "SECONDS",
-        Description = "How long to wait for the daemon of the last mount, which still stores what was written. Default: 300.",
+        Description = "How long to wait for the daemon of the last mount, which still stores what was written. "
+            + "Default: 300.",
     };
-    private static readonly Option<bool> Sloppy = new("--sloppy") { Hidden = true, Description = "Options of the lists that are not known are passed over (mount -s)." };
+    private static readonly Option<bool> Sloppy = new("--sloppy")
+    {
+        Hidden = true,
+        Description = "Options of the lists that are not known are passed over (mount -s)."
+    };
     private static readonly Option<bool> Daemon = new(DaemonOption) { Hidden = true };
 
     internal static Command Create()
     {
-        var command = new Command("mount", "Shows the files of SOURCE, decompressed, in MOUNTPOINT. Returns when the mount can be used.")
+        var command = new Command("mount",
+            "Shows the files of SOURCE, decompressed, in MOUNTPOINT. Returns when the mount can be used.")
         {
-            Source, MountPoint, Foreground, List, Level, FrameSize, Rules, Plain, CacheTimeout, Inodes, Memory, MaxWindow, Codec, LogFile, Jobs, Wait,
-            Sloppy, Daemon,
+            Source, MountPoint, Foreground, List, Level, FrameSize, Rules, Plain, CacheTimeout, Inodes, Memory,
+            MaxWindow, Codec, LogFile, Jobs, Wait, Sloppy, Daemon,
         };
         command.SetAction(Run);
         return command;
@@ -84,7 +119,7 @@ internal static class MountCommand
             return (int)ExitCode.Success;
         }
         MountOptions options = Options(parsed);
-        // Before the log file is made: a mount that cannot be leaves nothing behind.
+        // Checked before the log file is made: a mount that cannot be made leaves nothing behind.
         using (MountPreflight preflight = MountPreflight.Check(source, mountPoint, options))
         {
             if (!parsed.GetValue(Foreground))
@@ -97,7 +132,8 @@ internal static class MountCommand
         }
         if (options.LogFile is { } wanted)
             new FileLog(wanted).Dispose();
-        BackgroundStart.Run(["mount", DaemonOption, .. Words(parsed, options), "--", source, mountPoint], options.LogFile);
+        BackgroundStart.Run(
+            ["mount", DaemonOption, .. Words(parsed, options), "--", source, mountPoint], options.LogFile);
         return (int)ExitCode.Success;
     }
 
@@ -107,7 +143,9 @@ internal static class MountCommand
         try
         {
             MountOptions options = Options(parsed);
-            using EventLog log = new StartingLog(options.LogFile is { } file ? new FileLog(file) : new SystemLog(NativeText.Printable(mountPoint)), report);
+            using EventLog log = new StartingLog(
+                options.LogFile is { } file ? new FileLog(file) : new SystemLog(NativeText.Printable(mountPoint)),
+                report);
             return new MountService(source, mountPoint, options, log, report).Run();
         }
         catch (CommandFailure failure)
@@ -122,7 +160,9 @@ internal static class MountCommand
         }
     }
 
-    /// <summary>What was asked, lists first: an option of its own name wins over the same in a list.</summary>
+    /// <summary>
+    /// What was asked. Lists come first: an option of its own name wins over the same option in a list.
+    /// </summary>
     private static MountOptions Options(ParseResult parsed)
     {
         var options = new MountOptions();
@@ -134,22 +174,25 @@ internal static class MountCommand
                 options = MountOptionList.Set(options, option.Name, entry, parsed.GetValue(option));
         }
         if ((!options.NoSuid || !options.NoDevices) && !Credentials.IsRoot)
-            throw new CommandFailure(ExitCode.Usage, $"option '{(options.NoSuid ? "dev" : "suid")}' is for root only: leave it out");
+            throw new CommandFailure(ExitCode.Usage,
+                $"option '{(options.NoSuid ? "dev" : "suid")}' is for root only: leave it out");
         if (options.NoSymlinkFollowing && !Credentials.IsRoot)
-            throw new CommandFailure(ExitCode.Usage, "option 'nosymfollow' is for root only, because fusermount3 does not know it: leave it out");
+            throw new CommandFailure(ExitCode.Usage,
+                "option 'nosymfollow' is for root only, because fusermount3 does not know it: leave it out");
         options = options with
         {
             LogFile = options.LogFile is { } file ? Path.GetFullPath(file) : null,
             FileSystem = options.FileSystem with
             {
-                InodeDatabasePath = options.FileSystem.InodeDatabasePath is { } database ? Path.GetFullPath(database) : null,
+                InodeDatabasePath =
+                    options.FileSystem.InodeDatabasePath is { } database ? Path.GetFullPath(database) : null,
                 RulesPath = options.FileSystem.RulesPath is { } rules ? Path.GetFullPath(rules) : null,
             },
         };
         return options with { Given = Given(parsed, options) };
     }
 
-    // Paths as they are from any working folder; later entries win.
+    // The absolute paths hold in any working folder. They stand last, because later entries win.
     private static string Given(ParseResult parsed, MountOptions options)
     {
         List<string> entries = [.. parsed.GetValue(List) ?? []];
@@ -167,7 +210,7 @@ internal static class MountCommand
         return string.Join(',', entries);
     }
 
-    // The same options for the daemon, whose working folder is another: paths are absolute.
+    // The same options for the daemon. Paths are absolute, because the daemon leaves this working folder.
     private static IEnumerable<string> Words(ParseResult parsed, MountOptions options)
     {
         foreach (string list in parsed.GetValue(List) ?? [])
@@ -190,5 +233,9 @@ internal static class MountCommand
     }
 
     private static (Option<string?> Option, string Entry)[] Named =>
-        [(Level, "level"), (FrameSize, "frame_size"), (Plain, "plain"), (CacheTimeout, "cache_timeout"), (Inodes, "inodes"), (Rules, "rules"), (Memory, "memory"), (MaxWindow, "max_window"), (Codec, "codec"), (LogFile, "log_file"), (Jobs, "jobs"), (Wait, "wait")];
+    [
+        (Level, "level"), (FrameSize, "frame_size"), (Plain, "plain"), (CacheTimeout, "cache_timeout"),
+        (Inodes, "inodes"), (Rules, "rules"), (Memory, "memory"), (MaxWindow, "max_window"), (Codec, "codec"),
+        (LogFile, "log_file"), (Jobs, "jobs"), (Wait, "wait")
+    ];
 }

@@ -3,14 +3,17 @@ using ZstdFs.Cli.Options;
 namespace ZstdFs.Cli.Commands;
 
 /// <summary>
-/// How mount(8) calls its helpers: <c>mount.fuse.zstdfs SOURCE MOUNTPOINT [-sfnv] [-N NAMESPACE] [-t TYPE] [-o LIST]</c> under that name, or <c>zstdfs SOURCE MOUNTPOINT -o LIST</c>
-/// by way of mount.fuse. Both become the command <c>mount</c>.
+/// How mount(8) calls its helpers:
+/// <c>mount.fuse.zstdfs SOURCE MOUNTPOINT [-sfnv] [-N NAMESPACE] [-t TYPE] [-o LIST]</c> under that name, or
+/// <c>zstdfs SOURCE MOUNTPOINT -o LIST</c> by way of mount.fuse. Both become the command <c>mount</c>.
 /// </summary>
 internal static class MountHelperCall
 {
     private const string HelperPrefix = "mount.";
 
-    /// <summary>The words of a command line of ours. Null where nothing is to be done: mount(8) was told to fake (-f).</summary>
+    /// <summary>
+    /// The words of a command line of ours. Null where nothing is to be done: mount(8) was told to fake (-f).
+    /// </summary>
     internal static string[]? Translate(string calledAs, string[] words)
     {
         if (!Path.GetFileName(calledAs).StartsWith(HelperPrefix, StringComparison.Ordinal))
@@ -40,7 +43,7 @@ internal static class MountHelperCall
         return [.. translated, "--", .. folders];
     }
 
-    /// <summary>The name by which this program was called, a path perhaps.</summary>
+    /// <summary>The name, or the path, by which this program was called.</summary>
     internal static string CalledAs()
     {
         try

@@ -11,15 +11,23 @@ namespace ZstdFs.Cli.Commands;
 /// <summary><c>zstdfs stats</c>: what compression saves.</summary>
 internal static class StatsCommand
 {
-    private static readonly Argument<string> Folder = new("FOLDER") { Description = "A source, a mount, or a folder in one of them." };
-    private static readonly Option<string?> Top = new("--top") { HelpName = "N", Description = "How many types and folders are listed. Default: 10." };
-    private static readonly Option<string?> Depth = new("--depth") { HelpName = "N", Description = "How deep folders are told apart. Default: 1." };
+    private static readonly Argument<string> Folder =
+        new("FOLDER") { Description = "A source, a mount, or a folder in one of them." };
+    private static readonly Option<string?> Top =
+        new("--top") { HelpName = "N", Description = "How many types and folders are listed. Default: 10." };
+    private static readonly Option<string?> Depth =
+        new("--depth") { HelpName = "N", Description = "How deep folders are told apart. Default: 1." };
     private static readonly ToolOptions Common = new();
     private static readonly Option<bool> Json = Common.Json;
 
     internal static Command Create()
     {
-        var command = new Command("stats", "Tells what compression saves below FOLDER: by type of file, by folder, in all. Changes nothing, and works beside a mount.") { Folder, Top, Depth, Common.Codec, Json };
+        var command = new Command("stats",
+            "Tells what compression saves below FOLDER: by type of file, by folder, in all. "
+            + "Changes nothing, and works beside a mount.")
+        {
+            Folder, Top, Depth, Common.Codec, Json
+        };
         command.SetAction(parsed => (int)Run(parsed));
         return command;
     }
@@ -39,14 +47,16 @@ internal static class StatsCommand
             WriteTables(statistics, top, isMount);
         if (statistics.Unreadable > 0)
             Console.Error.WriteLine($"zstdfs: {statistics.Unreadable} files or folders could not be read");
-        return interruption.Token.IsCancellationRequested || statistics.Unreadable > 0 ? ExitCode.SomeLeft : ExitCode.Success;
+        return interruption.Token.IsCancellationRequested || statistics.Unreadable > 0
+            ? ExitCode.SomeLeft
+            : ExitCode.Success;
     }
 
-    private static int Count(ParseResult parsed, Option<string?> option, int otherwise) => !ToolOptions.Given(parsed, option)
-        ? otherwise
-        : int.TryParse(parsed.GetValue(option), System.Globalization.NumberStyles.None, null, out int count)
-            ? count
-            : throw new CommandFailure(ExitCode.Usage, $"option '{option.Name}' does not take '{parsed.GetValue(option)}': give a number");
+    private static int Count(ParseResult parsed, Option<string?> option, int otherwise) =>
+        !ToolOptions.Given(parsed, option) ? otherwise
+        : int.TryParse(parsed.GetValue(option), System.Globalization.NumberStyles.None, null, out int count) ? count
+        : throw new CommandFailure(ExitCode.Usage,
+            $"option '{option.Name}' does not take '{parsed.GetValue(option)}': give a number");
 
     private static void WriteTables(TreeStatistics statistics, int top, bool isMount)
     {
@@ -61,7 +71,8 @@ internal static class StatsCommand
         table.Write(Console.Out);
     }
 
-    private static void Write(string title, IEnumerable<GroupStatistics> groups, int top, Func<GroupStatistics, string> name)
+    private static void Write(
+        string title, IEnumerable<GroupStatistics> groups, int top, Func<GroupStatistics, string> name)
     {
         TextTable table = Table(title);
         foreach (GroupStatistics group in groups.Take(top))
@@ -72,8 +83,8 @@ internal static class StatsCommand
     private static TextTable Table(string title) => new(title, "files", "plain", "stored", "on disk", "ratio");
 
     private static void Add(TextTable table, string name, GroupStatistics group) => table.Add(
-        name, TextTable.Number(group.Files), ByteText.Show(group.PlainBytes), ByteText.Show(group.StoredBytes), ByteText.Show(group.DiskBytes),
-        ByteText.Ratio(group.PlainBytes, group.StoredBytes));
+        name, TextTable.Number(group.Files), ByteText.Show(group.PlainBytes), ByteText.Show(group.StoredBytes),
+        ByteText.Show(group.DiskBytes), ByteText.Ratio(group.PlainBytes, group.StoredBytes));
 
     private static string Name(GroupStatistics group) => NativeText.Printable(NativeText.Decode(group.Name));
 

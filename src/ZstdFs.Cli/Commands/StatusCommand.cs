@@ -12,7 +12,11 @@ internal static class StatusCommand
     {
         var mountPoint = new Argument<string>("MOUNTPOINT") { Description = "The folder on which zstdfs is mounted." };
         Option<bool> json = new ToolOptions().Json;
-        var command = new Command("status", "Tells what was written and is not in the source yet, and which files could not be stored and why.") { mountPoint, json };
+        var command = new Command("status",
+            "Tells what was written and is not in the source yet, and which files could not be stored and why.")
+        {
+            mountPoint, json
+        };
         command.SetAction(parsed => (int)Run(parsed.GetRequiredValue(mountPoint), parsed.GetValue(json)));
         return command;
     }
@@ -21,7 +25,8 @@ internal static class StatusCommand
     {
         using ControlledMount mount = ControlledMount.Find(text);
         if (mount.State == MountState.Dead)
-            throw new CommandFailure(ExitCode.NotCommitted, $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again, which goes on with what was left");
+            throw new CommandFailure(ExitCode.NotCommitted,
+                $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again, which goes on with what was left");
         using JsonDocument status = JsonDocument.Parse(mount.ReadStatus());
         JsonElement root = status.RootElement;
         int failed = root.GetProperty("failed_files").GetInt32();
@@ -43,7 +48,8 @@ internal static class StatusCommand
         Console.Out.WriteLine($"{root.GetProperty("pending_files").GetInt32()} files with {root.GetProperty("pending_bytes").GetInt64()} bytes are not in the source yet; {failed} of them could not be stored");
         long unexpected = root.TryGetProperty("unexpected_failures", out JsonElement counted) ? counted.GetInt64() : 0;
         if (unexpected > 0)
-            Console.Out.WriteLine($"{unexpected} times a fault of zstdfs itself was met since the mount began: the log names each");
+            Console.Out.WriteLine(
+                $"{unexpected} times a fault of zstdfs itself was met since the mount began: the log names each");
         if (root.TryGetProperty("codec", out JsonElement codec))
             Console.Out.WriteLine($"codec: {codec.GetString()}");
         if (root.GetProperty("files").GetArrayLength() == 0)
@@ -55,7 +61,10 @@ internal static class StatusCommand
                 : file.GetProperty("open_for_writing").GetBoolean() ? "open"
                 : file.GetProperty("served_by_kernel").GetBoolean() ? "open or mapped"
                 : "waiting";
-            table.Add(Options.NativeText.Printable(file.GetProperty("path").GetString()!), TextTable.Number(file.GetProperty("bytes").GetInt64()), state);
+            table.Add(
+                Options.NativeText.Printable(file.GetProperty("path").GetString()!),
+                TextTable.Number(file.GetProperty("bytes").GetInt64()),
+                state);
         }
         table.Write(Console.Out);
     }

@@ -10,7 +10,11 @@ internal static class SyncCommand
     internal static Command Create()
     {
         var mountPoint = new Argument<string>("MOUNTPOINT") { Description = "The folder on which zstdfs is mounted." };
-        var command = new Command("sync", "Returns when everything closed so far is stored in the source and would survive a power cut.") { mountPoint };
+        var command = new Command("sync",
+            "Returns when everything closed so far is stored in the source and would survive a power cut.")
+        {
+            mountPoint
+        };
         command.SetAction(parsed => (int)Run(parsed.GetRequiredValue(mountPoint)));
         return command;
     }
@@ -19,7 +23,8 @@ internal static class SyncCommand
     {
         using ControlledMount mount = ControlledMount.Find(text);
         if (mount.State == MountState.Dead)
-            throw new CommandFailure(ExitCode.NotCommitted, $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again, which goes on with what was left");
+            throw new CommandFailure(ExitCode.NotCommitted,
+                $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again, which goes on with what was left");
         Require(mount);
         return ExitCode.Success;
     }
@@ -36,6 +41,7 @@ internal static class SyncCommand
             Errno.EROFS => "the source has become read-only; make it writable, then run it again",
             _ => "the mount's log says which file and why",
         };
-        throw new CommandFailure(ExitCode.NotCommitted, $"not everything in '{mount.Text}' could be committed ({(Errno)(-result)}): {todo}. It is still mounted and nothing is lost");
+        throw new CommandFailure(ExitCode.NotCommitted,
+            $"not everything in '{mount.Text}' could be committed ({(Errno)(-result)}): {todo}. It is still mounted and nothing is lost");
     }
 }

@@ -4,7 +4,11 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Cli.Commands;
 
-/// <summary><c>zstdfs unmount</c>: a barrier. When it returns 0 everything is in the source and durable, and the daemon has ended.</summary>
+/// <summary>
+/// <c>zstdfs unmount</c>: a barrier. When it returns 0, everything is in the source and durable, and the daemon has
+/// ended. It names the exceptions: a daemon that goes on because its file system is still mounted elsewhere, and one
+/// that had died before.
+/// </summary>
 internal static class UnmountCommand
 {
     private const int PatienceMs = 5_000, LookMs = 1_000;
@@ -12,7 +16,8 @@ internal static class UnmountCommand
     internal static Command Create()
     {
         var mountPoint = new Argument<string>("MOUNTPOINT") { Description = "The folder on which zstdfs is mounted." };
-        var command = new Command("unmount", "Ends a mount. Returns when everything is stored in the source and the daemon has ended.") { mountPoint };
+        var command = new Command("unmount",
+            "Ends a mount. Returns when everything is stored in the source and the daemon has ended.") { mountPoint };
         command.Aliases.Add("umount");
         command.SetAction(parsed => (int)Run(parsed.GetRequiredValue(mountPoint)));
         return command;
@@ -27,7 +32,7 @@ internal static class UnmountCommand
             Console.Error.WriteLine($"zstdfs: '{mount.Text}' had lost its daemon and is unmounted now: the next mount of its source finishes what was left");
             return ExitCode.Success;
         }
-        // Held before anything is asked of the daemon: its number could be another process's afterwards.
+        // Held before the daemon is asked anything: after the daemon's end, its number could be another process's.
         int opened = PidFd.Open(mount.ProcessId, out FileDescriptor daemon);
         SyncCommand.Require(mount);
         mount.Dispose();
@@ -38,11 +43,12 @@ internal static class UnmountCommand
             Unmount(mount);
             isHeld = copy is not null;
             rest = RemainingMounts.Find(mount.Entry.Device);
-            // The daemon does not end now, so it cannot tell by its end that what was closed since the barrier is stored.
+            // The daemon does not end yet, so its end cannot tell that it has stored what was closed since the barrier.
             if (rest.Any)
                 copy?.Synchronize();
         }
-        // Where no copy held it, the kernel may have given its device number to a new mount: the daemon's end tells.
+        // Without a copy to hold the file system, the kernel may have given its device number to a new mount. The
+        // daemon's end tells.
         if (rest.Any && !isHeld && opened >= 0 && PidFd.WaitForEnd(daemon, PatienceMs) > 0)
             rest = RemainingMounts.None;
         if (rest.Any)
@@ -63,13 +69,16 @@ internal static class UnmountCommand
         {
             throw (Errno)(-result) switch
             {
-                Errno.EBUSY => new CommandFailure(ExitCode.Busy, $"'{mount.Text}' is in use, so it stays mounted; everything closed is committed: 'fuser -vm {mount.Text}' shows who uses it"),
-                Errno.EPERM or Errno.EACCES => new CommandFailure(ExitCode.Failure, $"this user may not unmount '{mount.Text}': run it as the user who mounted it, or as root"),
+                Errno.EBUSY => new CommandFailure(ExitCode.Busy,
+                    $"'{mount.Text}' is in use, so it stays mounted; everything closed is committed: 'fuser -vm {mount.Text}' shows who uses it"),
+                Errno.EPERM or Errno.EACCES => new CommandFailure(ExitCode.Failure,
+                    $"this user may not unmount '{mount.Text}': run it as the user who mounted it, or as root"),
                 var other => new CommandFailure(ExitCode.Failure, $"'{mount.Text}' cannot be unmounted ({other})"),
             };
         }
         if (mount.IsMounted())
-            throw new CommandFailure(ExitCode.Busy, $"'{mount.Text}' is still mounted: unmount what lies on top of it first");
+            throw new CommandFailure(ExitCode.Busy,
+                $"'{mount.Text}' is still mounted: unmount what lies on top of it first");
     }
 
     private static void AwaitEnd(FileDescriptor daemon, ControlledMount mount)
@@ -78,7 +87,8 @@ internal static class UnmountCommand
         {
             if (waitedMs + LookMs != PatienceMs)
                 continue;
-            // A copy that no process which can be looked at has: the file system is as it was at the barrier, and its end may be long in coming.
+            // Still connected: a process that this one cannot look at has a copy of the mount. The source holds
+            // everything up to the barrier, and the daemon's end may be long in coming.
             if (RemainingMounts.IsConnected(mount.Entry.Device))
             {
                 Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted, but something that cannot be seen from here still uses its file system: its daemon (process {mount.ProcessId}) ends after that");
@@ -86,9 +96,11 @@ internal static class UnmountCommand
             }
             Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted; waiting for its daemon (process {mount.ProcessId}) to store the rest");
         }
-        // What was closed between the barrier and the unmount is the daemon's last work, and its exit code tells of it.
+        // The daemon's last work is to store what was closed between the barrier and the unmount. Its exit code tells
+        // whether it could.
         int code = PidFd.ExitCode(daemon, mount.ProcessId);
         if (code > 0)
-            throw new CommandFailure(ExitCode.NotCommitted, $"'{mount.Text}' is unmounted, but its daemon could not store everything (it ended with {code}): mount again, which goes on with what was left");
+            throw new CommandFailure(ExitCode.NotCommitted,
+                $"'{mount.Text}' is unmounted, but its daemon could not store everything (it ended with {code}): mount again, which goes on with what was left");
     }
 }

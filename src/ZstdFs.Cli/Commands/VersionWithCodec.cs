@@ -13,7 +13,8 @@ internal sealed class VersionWithCodec : SynchronousCommandLineAction
 
     public override int Invoke(ParseResult parseResult)
     {
-        string version = typeof(VersionWithCodec).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+        string version = typeof(VersionWithCodec).Assembly
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
         parseResult.InvocationConfiguration.Output.WriteLine($"{version}, {CodecName.Of(CodecChoice.Auto)}");
         return 0;
     }

@@ -7,7 +7,7 @@ namespace ZstdFs.Cli.Commands;
 internal static class WrongUse
 {
     /// <summary>What is wrong; null where nothing is.</summary>
-    /// <param name="parsed">What the library made of them.</param>
+    /// <param name="parsed">What the library made of the words.</param>
     /// <param name="words">The program's arguments.</param>
     internal static string? Explain(ParseResult parsed, IEnumerable<string> words)
     {
@@ -18,7 +18,7 @@ internal static class WrongUse
         // The library takes an unknown option for an argument.
         if (parsed.Action is not HelpWithExamples && UnknownOption(parsed) is { } unknown)
             return $"'{command.Name}' has no option '{unknown}': {help}";
-        // The library takes the next word for its value.
+        // The library takes the next word for the value of an option that ends with '='.
         if (OptionWithoutValue(command, words) is { } empty)
             return $"'{empty}' needs a value behind the '=': {help}";
         if (parsed.Errors.Count == 0)
@@ -26,13 +26,17 @@ internal static class WrongUse
         if (parsed.UnmatchedTokens.Count > 0)
             return $"'{command.Name}' does not take the further word '{parsed.UnmatchedTokens[0]}': {help}";
         Argument? missing = command.Arguments.FirstOrDefault(a => parsed.GetResult(a) is null or { Tokens.Count: 0 });
-        return missing is null ? $"{parsed.Errors[0].Message.TrimEnd('.')}: {help}" : $"'{command.Name}' needs {missing.Name}: {help}";
+        return missing is null
+            ? $"{parsed.Errors[0].Message.TrimEnd('.')}: {help}"
+            : $"'{command.Name}' needs {missing.Name}: {help}";
     }
 
     private static string ExplainWithoutCommand(ParseResult parsed)
     {
         const string Help = "'zstdfs --help' shows the commands";
-        return parsed.UnmatchedTokens.Count > 0 ? $"no command or option '{parsed.UnmatchedTokens[0]}': {Help}" : $"no command given: {Help}";
+        return parsed.UnmatchedTokens.Count > 0
+            ? $"no command or option '{parsed.UnmatchedTokens[0]}': {Help}"
+            : $"no command given: {Help}";
     }
 
     private static string? OptionWithoutValue(Command command, IEnumerable<string> words) =>

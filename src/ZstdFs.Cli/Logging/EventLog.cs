@@ -12,8 +12,8 @@ internal enum Severity
 }
 
 /// <summary>
-/// Where a mount tells what happens to it: one event a line. Called from any thread. An event that cannot be written is dropped: a full
-/// log disk must not stop the file system.
+/// Where a mount tells what happens to it: one event a line. Called from any thread. An event that cannot be written is
+/// dropped: a full log disk must not stop the file system.
 /// </summary>
 internal abstract class EventLog : IEventLog, IDisposable
 {
@@ -39,7 +39,8 @@ internal abstract class EventLog : IEventLog, IDisposable
             {
                 Write(severity, line);
             }
-            catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or UnauthorizedAccessException or ObjectDisposedException)
+            catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException
+                or UnauthorizedAccessException or ObjectDisposedException)
             {
                 // Dropped, as the summary says.
             }

@@ -6,11 +6,12 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Logging;
 
 /// <summary>
-/// Events in a file of their own. Each is appended with one write (O_APPEND): several mounts may share the file, and a log rotation may truncate it at any time.
+/// Events in a file of their own. Each event is appended with one write (O_APPEND): several mounts may share the file,
+/// and a log rotation may truncate it at any time.
 /// </summary>
 internal sealed class FileLog : EventLog
 {
-    // Errors name files.
+    // Only the owner may read the log: its errors name files.
     private const uint OwnerOnly = 0b110_000_000;
 
     private readonly FileDescriptor _file;
@@ -28,7 +29,8 @@ internal sealed class FileLog : EventLog
             result = -(int)Errno.ESPIPE;
         }
         if (result < 0)
-            throw new CommandFailure(ExitCode.Failure, $"cannot write the log file '{path}' ({(Errno)(-result)}): name another with --log-file");
+            throw new CommandFailure(ExitCode.Failure,
+                $"cannot write the log file '{path}' ({(Errno)(-result)}): name another with --log-file");
     }
 
     public override void Dispose()
@@ -41,6 +43,7 @@ internal sealed class FileLog : EventLog
     {
         string time = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
         // With O_APPEND the kernel takes the file's end for the offset.
-        _ = SystemCallsFile.Write(_file, 0, Encoding.UTF8.GetBytes($"{time} {severity.ToString().ToLowerInvariant(),-11} {message}\n"));
+        _ = SystemCallsFile.Write(
+            _file, 0, Encoding.UTF8.GetBytes($"{time} {severity.ToString().ToLowerInvariant(),-11} {message}\n"));
     }
 }

@@ -8,8 +8,8 @@ namespace ZstdFs.Cli.Mounting;
 internal static class BackgroundStart
 {
     /// <summary>
-    /// Runs this program again with <paramref name="arguments"/>, as a daemon: own session, no terminal. Its outputs go to <paramref name="logFile"/>, so
-    /// that a crash leaves a trace there, or nowhere.
+    /// Runs this program again with <paramref name="arguments"/>, as a daemon: own session, no terminal. Its outputs go
+    /// to <paramref name="logFile"/>, so that a crash leaves a trace there; without a log file they go nowhere.
     /// </summary>
     internal static void Run(IReadOnlyList<string> arguments, string? logFile)
     {
@@ -22,7 +22,8 @@ internal static class BackgroundStart
         foreach (string word in Self().Concat(arguments))
             command.Add(NativeText.Encode(word));
         int daemon = ProcessSpawn.Detached(
-            new NativeName([.. command[0], 0]), command, new NativeName(NativeText.EncodeTerminated(logFile ?? "/dev/null")), writing);
+            new NativeName([.. command[0], 0]), command,
+            new NativeName(NativeText.EncodeTerminated(logFile ?? "/dev/null")), writing);
         writing.Dispose();
         if (daemon < 0)
             throw new CommandFailure(ExitCode.Failure, $"the daemon could not be started ({(Errno)(-daemon)})");
@@ -32,7 +33,8 @@ internal static class BackgroundStart
     // Either the program's own executable, or the dotnet host with our assembly.
     private static IEnumerable<string> Self()
     {
-        string executable = Environment.ProcessPath ?? throw new CommandFailure(ExitCode.Failure, "cannot find the program's own file: is /proc mounted?");
+        string executable = Environment.ProcessPath
+            ?? throw new CommandFailure(ExitCode.Failure, "cannot find the program's own file: is /proc mounted?");
         return Path.GetFileNameWithoutExtension(executable) == "dotnet"
             ? [executable, Path.Combine(AppContext.BaseDirectory, "zstdfs.dll")]
             : [executable];

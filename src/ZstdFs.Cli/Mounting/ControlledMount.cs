@@ -5,7 +5,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Cli.Mounting;
 
-/// <summary>How a mount answered when it was asked who it is.</summary>
+/// <summary>Whether a mount has a daemon.</summary>
 internal enum MountState
 {
     /// <summary>A daemon of ours serves it.</summary>
@@ -37,22 +37,29 @@ internal sealed class ControlledMount : IDisposable
     /// <summary>The daemon's process id; 0 where there is none.</summary>
     internal int ProcessId { get; private set; }
 
-    /// <summary>Finds the mount and asks it; throws where the path is not one of ours.</summary>
+    /// <summary>Finds the mount and asks its daemon; throws where the path is not a mount of ours.</summary>
     internal static ControlledMount Find(string text)
     {
         string shown = NativeText.Printable(text);
         int result = Folder.Open(text, OpenFlags.PathOnly, out Folder folder);
         if (result < 0)
         {
-            string why = (Errno)(-result) switch { Errno.ENOENT => "does not exist", Errno.ENOTDIR => "is not a folder", var other => $"cannot be opened ({other})" };
-            throw new CommandFailure(ExitCode.MountPointUnusable, $"'{shown}' {why}: name the folder on which zstdfs was mounted");
+            string why = (Errno)(-result) switch
+            {
+                Errno.ENOENT => "does not exist",
+                Errno.ENOTDIR => "is not a folder",
+                var other => $"cannot be opened ({other})"
+            };
+            throw new CommandFailure(
+                ExitCode.MountPointUnusable, $"'{shown}' {why}: name the folder on which zstdfs was mounted");
         }
-        // Held open no longer than this: it would make the mount busy.
+        // Not held open any longer: an open folder makes the mount busy.
         byte[] path;
         using (folder)
             path = folder.Path;
         if (MountTable.Find(path) is not { } entry)
-            throw new CommandFailure(ExitCode.MountPointUnusable, $"nothing is mounted on '{shown}': 'findmnt -t {FileSystemType}' lists the zstdfs mounts");
+            throw new CommandFailure(ExitCode.MountPointUnusable,
+                $"nothing is mounted on '{shown}': 'findmnt -t {FileSystemType}' lists the zstdfs mounts");
         if (!entry.FileSystemType.StartsWith("fuse", StringComparison.Ordinal))
             throw NotOurs(shown, entry);
         var mount = new ControlledMount(shown, path, entry);
@@ -63,8 +70,8 @@ internal sealed class ControlledMount : IDisposable
     /// <summary>Commits everything that was written so far and makes it durable. 0 or −errno.</summary>
     internal int Synchronize()
     {
-        // The kernel begins to write what programs stored through mappings, in large pieces, and does not wait. The daemon
-        // waits for it file by file.
+        // The kernel starts to write out, in large pieces, what programs stored through mappings, and does not wait.
+        // The daemon waits for it file by file.
         _ = SystemCallsFile.SynchronizeFileSystem(_root!);
         return SystemCallsFile.IoControl(_root!, ControlCommands.Sync, default);
     }
@@ -75,7 +82,8 @@ internal sealed class ControlledMount : IDisposable
         byte[] status = new byte[ControlCommands.StatusBytes];
         int result = SystemCallsFile.IoControl(_root!, ControlCommands.Status, status);
         if (result < 0)
-            throw new CommandFailure(ExitCode.Failure, $"the daemon of '{Text}' does not tell its status ({(Errno)(-result)}): it is of another version");
+            throw new CommandFailure(ExitCode.Failure,
+                $"the daemon of '{Text}' does not tell its status ({(Errno)(-result)}): it is of another version");
         return status.AsMemory(0, status.AsSpan().IndexOf((byte)0));
     }
 
@@ -92,7 +100,8 @@ internal sealed class ControlledMount : IDisposable
     private void Identify()
     {
         Span<byte> identity = stackalloc byte[IdentityBytes];
-        int result = SystemCallsAt.Open(new NativeName([.. Path, 0]), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root);
+        int result = SystemCallsAt.Open(
+            new NativeName([.. Path, 0]), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root);
         if (result >= 0)
         {
             _root = root;
@@ -110,14 +119,17 @@ internal sealed class ControlledMount : IDisposable
                 State = MountState.Dead;
                 return;
             case Errno.EACCES or Errno.EPERM when Entry.UserId is { } user && user != Credentials.UserId:
-                throw new CommandFailure(ExitCode.MountPointUnusable, $"'{Text}' was mounted by the user with id {user}, who alone may reach it: run this as that user");
+                throw new CommandFailure(ExitCode.MountPointUnusable,
+                    $"'{Text}' was mounted by the user with id {user}, who alone may reach it: run this as that user");
             case Errno.EACCES or Errno.EPERM:
-                throw new CommandFailure(ExitCode.MountPointUnusable, $"'{Text}' may not be read by this user: check the owner and mode of its top folder");
+                throw new CommandFailure(ExitCode.MountPointUnusable,
+                    $"'{Text}' may not be read by this user: check the owner and mode of its top folder");
             default:
                 throw NotOurs(Text, Entry);
         }
     }
 
     private static CommandFailure NotOurs(string shown, MountEntry entry) =>
-        new(ExitCode.MountPointUnusable, $"'{shown}' is a mount of type {entry.FileSystemType}, not of zstdfs: use umount for it");
+        new(ExitCode.MountPointUnusable,
+            $"'{shown}' is a mount of type {entry.FileSystemType}, not of zstdfs: use umount for it");
 }

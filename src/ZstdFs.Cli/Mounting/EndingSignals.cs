@@ -6,8 +6,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Mounting;
 
 /// <summary>
-/// SIGTERM, SIGINT and SIGHUP unmount, and the daemon ends when the kernel lets go of it. A mount in use is taken out of sight instead
-/// and ends with its last user, so that a signal always ends the daemon and never takes an open file from anybody.
+/// SIGTERM, SIGINT and SIGHUP unmount. The daemon ends when the kernel lets go of the mount. A mount in use is only
+/// taken out of sight, and ends with its last user: a signal always ends the daemon, and takes no open file from a
+/// program.
 /// </summary>
 internal sealed class EndingSignals : IDisposable
 {
@@ -21,7 +22,8 @@ internal sealed class EndingSignals : IDisposable
     internal EndingSignals(byte[] path, EventLog log)
     {
         (_path, _log) = (path, log);
-        _registrations = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP }.Select(s => PosixSignalRegistration.Create(s, Handle))];
+        _registrations = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP }
+            .Select(s => PosixSignalRegistration.Create(s, Handle))];
     }
 
     /// <summary>A signal has come.</summary>
@@ -34,7 +36,10 @@ internal sealed class EndingSignals : IDisposable
         }
     }
 
-    /// <summary>From here on there is something to unmount; does it when a signal has already come. Returns the mount's device number.</summary>
+    /// <summary>
+    /// The mount exists from here on: unmounts it at once where a signal has already come. Returns the mount's device
+    /// number.
+    /// </summary>
     internal string? MountIsMade()
     {
         lock (_gate)
@@ -84,7 +89,9 @@ internal sealed class EndingSignals : IDisposable
             _log.Error($"asked to end, but '{NativeText.Decode(path)}' cannot be unmounted ({(Errno)(-result)})");
     }
 
-    /// <summary>Where the mount is now: a folder above it may have been renamed since. Null where nothing leads to it.</summary>
+    /// <summary>
+    /// Where the mount is: a folder above it may have been renamed since it was made. Null where no path leads to it.
+    /// </summary>
     private byte[]? FindPath(out bool isCovered)
     {
         isCovered = false;

@@ -19,17 +19,22 @@ internal sealed record Folder(string Text, byte[] Path, FileDescriptor Handle) :
 
     public void Dispose() => Handle.Dispose();
 
-    /// <summary>Opens it; <paramref name="flags"/> O_PATH opens what cannot be read, and the root of a mount whose daemon has died.</summary>
+    /// <summary>
+    /// Opens it. O_PATH in <paramref name="flags"/> opens also a folder that cannot be read, and the root of a mount
+    /// whose daemon has died.
+    /// </summary>
     internal static int Open(string text, int flags, out Folder folder)
     {
         folder = null!;
         if (text.Length == 0)
             return -(int)Errno.ENOENT;
-        int result = SystemCallsAt.Open(new NativeName(NativeText.EncodeTerminated(text)), flags | OpenFlags.Directory, out FileDescriptor handle);
+        int result = SystemCallsAt.Open(
+            new NativeName(NativeText.EncodeTerminated(text)), flags | OpenFlags.Directory, out FileDescriptor handle);
         if (result < 0)
             return result;
         byte[] path = new byte[LongestPath];
-        int length = SystemCallsAt.ReadLink(handle, new NativeName(NativeText.EncodeTerminated($"/proc/self/fd/{handle.Number}")), path);
+        int length = SystemCallsAt.ReadLink(
+            handle, new NativeName(NativeText.EncodeTerminated($"/proc/self/fd/{handle.Number}")), path);
         if (length < 0)
         {
             handle.Dispose();
@@ -41,9 +46,14 @@ internal sealed record Folder(string Text, byte[] Path, FileDescriptor Handle) :
 
     /// <summary>This folder is somewhere below <paramref name="other"/>, or is it.</summary>
     internal bool IsWithin(Folder other) =>
-        Path.AsSpan().StartsWith(other.Path) && (Path.Length == other.Path.Length || other.Path.AsSpan().SequenceEqual("/"u8) || Path[other.Path.Length] == '/');
+        Path.AsSpan().StartsWith(other.Path)
+        && (Path.Length == other.Path.Length
+            || other.Path.AsSpan().SequenceEqual("/"u8)
+            || Path[other.Path.Length] == '/');
 
-    /// <summary>It holds nothing but "." and "..". −errno where it cannot be read.</summary>
+    /// <summary>
+    /// How many entries besides "." and ".." the first read of the folder gives. −errno where it cannot be read.
+    /// </summary>
     internal static int CountEntries(FileDescriptor folder)
     {
         // A record holds inode and offset (8 bytes each), its length (2), a type byte and the name.

@@ -14,14 +14,18 @@ internal static class FuseAvailability
         if (Credentials.IsRoot)
             return;
         if (FusermountPath() is null)
-            throw new CommandFailure(ExitCode.FuseUnavailable, "no program 'fusermount3', which mounts for ordinary users: install the package fuse3, or mount as root");
+            throw new CommandFailure(ExitCode.FuseUnavailable,
+                "no program 'fusermount3', which mounts for ordinary users: "
+                + "install the package fuse3, or mount as root");
         if (options.AllowOther && !AllowsOther())
-            throw new CommandFailure(ExitCode.FuseUnavailable, $"option 'allow_other' is not permitted to this user: have root write the line 'user_allow_other' into {Configuration}, or leave it out");
+            throw new CommandFailure(ExitCode.FuseUnavailable,
+                $"option 'allow_other' is not permitted to this user: have root write the line 'user_allow_other' into {Configuration}, or leave it out");
     }
 
     private static void CheckDevice()
     {
-        int result = SystemCallsAt.Open(new NativeName(NativeText.EncodeTerminated(Device)), OpenFlags.ReadWrite, out FileDescriptor device);
+        int result = SystemCallsAt.Open(
+            new NativeName(NativeText.EncodeTerminated(Device)), OpenFlags.ReadWrite, out FileDescriptor device);
         if (result >= 0)
         {
             device.Dispose();
@@ -29,16 +33,22 @@ internal static class FuseAvailability
         }
         throw new CommandFailure(ExitCode.FuseUnavailable, (Errno)(-result) switch
         {
-            Errno.ENOENT => $"no {Device}: load the kernel's module with 'modprobe fuse', or give the container that device",
+            Errno.ENOENT =>
+                $"no {Device}: load the kernel's module with 'modprobe fuse', or give the container that device",
             Errno.ENODEV or Errno.ENXIO => $"{Device} has no driver: load the kernel's module with 'modprobe fuse'",
-            Errno.EACCES or Errno.EPERM => $"{Device} may not be opened by this user: have root run 'chmod 666 {Device}'",
+            Errno.EACCES or Errno.EPERM =>
+                $"{Device} may not be opened by this user: have root run 'chmod 666 {Device}'",
             var other => $"{Device} cannot be opened ({other})",
         });
     }
 
-    /// <summary>The set-user-id program that mounts and unmounts for ordinary users; null where it is not installed.</summary>
+    /// <summary>
+    /// The set-user-id program that mounts and unmounts for ordinary users; null where it is not installed.
+    /// </summary>
     internal static string? FusermountPath() =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin").Split(':').Select(folder => Path.Combine(folder, "fusermount3")).FirstOrDefault(File.Exists);
+        (Environment.GetEnvironmentVariable("PATH") ?? "/usr/bin:/bin").Split(':')
+            .Select(folder => Path.Combine(folder, "fusermount3"))
+            .FirstOrDefault(File.Exists);
 
     private static bool AllowsOther()
     {

@@ -18,7 +18,9 @@ internal sealed class KernelMount : IDisposable
     private KernelMount(FuseMount mount, IdlePolling? polling, bool allowsIdMaps) =>
         (_mount, _polling, _allowsIdMaps) = (mount, polling, allowsIdMaps);
 
-    /// <summary>Mounts on <paramref name="mountPoint"/>; whoever looks into it waits until <see cref="Run"/>.</summary>
+    /// <summary>
+    /// Mounts on <paramref name="mountPoint"/>; a process that looks into it waits until <see cref="Run"/>.
+    /// </summary>
     internal static KernelMount Create(Folder mountPoint, string source, MountOptions options, bool readOnly)
     {
         try
@@ -43,8 +45,9 @@ internal sealed class KernelMount : IDisposable
     }
 
     /// <summary>
-    /// Serves until the mount is gone. <paramref name="onServing"/> is called once, from a thread of its own, when the kernel and the session have agreed on a
-    /// protocol: that mount(2) succeeded does not show it. The mount itself is not asked: a daemon that is killed while it waits for its own answer would hang with it.
+    /// Serves until the mount is gone. Calls <paramref name="onServing"/> once, from a thread of its own, when the
+    /// kernel and the session have agreed on a protocol: a successful mount(2) does not show that. The daemon does not
+    /// ask the mount itself: if it were killed while it waits for its own answer, it would hang.
     /// </summary>
     internal void Run(ZstdFileSystem fileSystem, IEventLog log, Action onServing)
     {
@@ -54,7 +57,7 @@ internal sealed class KernelMount : IDisposable
             ExportSupport = true,
             KeepsPages = fileSystem.TellsOfChanges,
             Passthrough = Credentials.IsRoot,
-            // Others have nothing to map, and only root makes files for them.
+            // Ids are mapped for other users: only allow_other lets them in, and only root makes files for them.
             AllowsIdMaps = _allowsIdMaps,
             OnBurst = _polling is { } polling ? polling.Follow : null,
         });
@@ -68,14 +71,17 @@ internal sealed class KernelMount : IDisposable
         start.Start();
         session.Join();
         start.Join();
-        // ENODEV is an unmount. Whatever else ended it, what is open still goes to disk.
+        // ENODEV is an unmount. After any other end, too, what is open still goes to disk.
         if (session.EndedBy != Errno.ENODEV)
             log.Warning($"the connection to the kernel ended without an unmount ({session.EndedBy})");
     }
 
-    // The library takes text. A path that has none is reached through the descriptor, which only mount(2) can do.
+    // The library takes the path as text. A path that is not UTF-8 goes through the descriptor: mount(2) can follow
+    // that, fusermount3 cannot.
     private static string Reachable(Folder mountPoint) =>
-        Credentials.IsRoot && mountPoint.PathText.Any(char.IsSurrogate) ? $"/proc/self/fd/{mountPoint.Handle.Number}" : mountPoint.PathText;
+        Credentials.IsRoot && mountPoint.PathText.Any(char.IsSurrogate)
+            ? $"/proc/self/fd/{mountPoint.Handle.Number}"
+            : mountPoint.PathText;
 
     private static CommandFailure Explain(FuseMountException failure, Folder mountPoint)
     {
@@ -83,9 +89,12 @@ internal sealed class KernelMount : IDisposable
         return failure.Problem switch
         {
             FuseMountProblem.MountPointInvalid => new(ExitCode.MountPointUnusable, reason),
-            // fusermount3 tells its reasons apart in words only: "user has no write access to mountpoint", "mounting over filesystem type … is forbidden".
-            FuseMountProblem.Other when reason.Contains("mountpoint", StringComparison.Ordinal) || reason.Contains("mounting over", StringComparison.Ordinal) =>
-                new(ExitCode.MountPointUnusable, $"mount point '{mountPoint.Text}' cannot be used ({reason}): choose a folder that this user owns"),
+            // fusermount3 tells its reasons apart in words only: "user has no write access to mountpoint", "mounting
+            // over filesystem type … is forbidden".
+            FuseMountProblem.Other when reason.Contains("mountpoint", StringComparison.Ordinal)
+                || reason.Contains("mounting over", StringComparison.Ordinal) =>
+                new(ExitCode.MountPointUnusable,
+                    $"mount point '{mountPoint.Text}' cannot be used ({reason}): choose a folder that this user owns"),
             FuseMountProblem.Other => new(ExitCode.Failure, reason),
             _ => new(ExitCode.FuseUnavailable, reason),
         };

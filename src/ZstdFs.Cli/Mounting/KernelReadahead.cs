@@ -6,12 +6,13 @@ namespace ZstdFs.Cli.Mounting;
 /// <summary>How far ahead of a sequential reader the kernel asks for data.</summary>
 internal static class KernelReadahead
 {
-    // Several frames, so that the processors decode them side by side; Linux's 128 KiB lie within one.
+    // Several frames, so that the processors decode them side by side; Linux's default of 128 KiB lies within one
+    // frame.
     private const int LeastBytes = 4 * 1024 * 1024;
     private const int Frames = 8;
     private const int MostBytes = 16 * 1024 * 1024;
 
-    /// <summary>Root only, and no more than a wish: a mount whose files are read with the usual 128 KiB is a slower one, nothing else.</summary>
+    /// <summary>For root only, and only a wish: with the usual 128 KiB the mount is slower, nothing else.</summary>
     internal static void Raise(ReadOnlySpan<byte> mountPoint, int frameBytes)
     {
         if (!Credentials.IsRoot || MountTable.Find(mountPoint) is not { } mount)
@@ -19,7 +20,8 @@ internal static class KernelReadahead
         int kibibytes = Math.Clamp(Frames * frameBytes, LeastBytes, MostBytes) / 1024;
         try
         {
-            File.WriteAllText($"/sys/class/bdi/{mount.Device}/read_ahead_kb", kibibytes.ToString(CultureInfo.InvariantCulture));
+            File.WriteAllText(
+                $"/sys/class/bdi/{mount.Device}/read_ahead_kb", kibibytes.ToString(CultureInfo.InvariantCulture));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

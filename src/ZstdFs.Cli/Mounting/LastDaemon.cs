@@ -7,13 +7,13 @@ namespace ZstdFs.Cli.Mounting;
 
 /// <summary>
 /// The daemon that had the source before. umount(8) returns before that daemon has stored everything. A mount or a tool
-/// that comes right after it waits. One that comes while the source is really served is refused at once.
+/// that starts right after the unmount waits. One that starts while the source is really served is refused at once.
 /// </summary>
 /// <param name="source">The source, as messages show it.</param>
 /// <param name="longest">How long to wait in all.</param>
 /// <param name="log">Is told of the wait once.</param>
 /// <param name="wayOut">
-/// What else the user can do where the daemon keeps the source: the message ends with it. Null where the mount can do
+/// What else the user can do while the daemon keeps the source: the message ends with it. Null where the mount can work
 /// beside that daemon.
 /// </param>
 internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log, string? wayOut)
@@ -38,7 +38,7 @@ internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log,
         return true;
     }
 
-    /// <summary>Returns when it has ended, or after a while.</summary>
+    /// <summary>Returns when the daemon has ended, or after a while.</summary>
     internal void Await()
     {
         if (_told is not { } holder || !IsHere(holder) || PidFd.Open(holder.ProcessId, out FileDescriptor process) < 0)
@@ -48,7 +48,7 @@ internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log,
         }
         using (process)
         {
-            // The next look finds out where a process that has ended was not the one that held the source.
+            // The process that ended may not be the one that holds the source: the next look finds that out.
             if (PidFd.WaitForEnd(process, LookMs) > 0)
                 Thread.Sleep(1);
         }
@@ -56,10 +56,12 @@ internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log,
 
     private static bool IsHere(LockHolder holder) => holder.Machine == Environment.MachineName;
 
-    // Between the unmount and the daemon's own word, the mount tables tell. Of a holder that this process cannot see they tell nothing.
+    // Between the unmount and the daemon's own word, the mount tables tell. They tell nothing of a holder that this
+    // process cannot see.
     private bool HasLostItsMount(LockHolder holder)
     {
-        if (holder.MountDevice is not { } device || !IsHere(holder) || MountTable.ReadOf(holder.ProcessId) is not { Count: > 0 }
+        if (holder.MountDevice is not { } device || !IsHere(holder)
+            || MountTable.ReadOf(holder.ProcessId) is not { Count: > 0 }
             || RemainingMounts.IsSeenHere(device) || RemainingMounts.IsSeenBy(holder.ProcessId, device))
             return false;
         RemainingMounts rest = RemainingMounts.Find(device);

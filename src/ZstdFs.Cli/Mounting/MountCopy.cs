@@ -4,8 +4,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Mounting;
 
 /// <summary>
-/// A copy of a mount that is on no path: the way to the daemon after the unmount, where the file system lives on elsewhere. It keeps the file system alive itself, and the mount free to be
-/// unmounted, which an open folder would not.
+/// A copy of a mount that is on no path. Where the file system lives on elsewhere after the unmount, the copy is the
+/// way to the daemon. It keeps the file system alive itself. Unlike an open folder, it leaves the mount free to be
+/// unmounted.
 /// </summary>
 internal sealed class MountCopy : IDisposable
 {
@@ -16,13 +17,16 @@ internal sealed class MountCopy : IDisposable
 
     /// <summary>Null where the kernel gives none: to ordinary users, and before Linux 5.2.</summary>
     internal static MountCopy? Of(ControlledMount mount) =>
-        MountCalls.CopyOf(new NativeName([.. mount.Path, 0]), out FileDescriptor copy) >= 0 ? new MountCopy(mount, copy) : null;
+        MountCalls.CopyOf(new NativeName([.. mount.Path, 0]), out FileDescriptor copy) >= 0
+            ? new MountCopy(mount, copy)
+            : null;
 
     /// <summary>The barrier, after the unmount.</summary>
     /// <exception cref="CommandFailure">Something could not be stored.</exception>
     internal void Synchronize()
     {
-        int result = SystemCallsAt.Open(_copy, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor root);
+        int result = SystemCallsAt.Open(_copy, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0,
+            out FileDescriptor root);
         if (result >= 0)
         {
             using (root)

@@ -4,8 +4,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Mounting;
 
 /// <summary>
-/// What can be known to be wrong before anything is mounted. Nothing is changed here, and everything is held open by descriptor, so that the mount
-/// uses what was checked.
+/// What can be known to be wrong before anything is mounted. The checks change nothing. They hold everything open by
+/// descriptor, so that the mount uses what was checked.
 /// </summary>
 internal sealed class MountPreflight : IDisposable
 {
@@ -61,11 +61,16 @@ internal sealed class MountPreflight : IDisposable
         return (Errno)(-Folder.Open(text, OpenFlags.ReadOnly, out Folder source)) switch
         {
             Errno.None => source,
-            Errno.ENOENT => throw new CommandFailure(ExitCode.SourceUnusable, $"source '{shown}' does not exist: create it with mkdir, or check the path"),
-            Errno.ENOTDIR => throw new CommandFailure(ExitCode.SourceUnusable, $"source '{shown}' is not a folder: name the folder that holds the .zst files"),
-            Errno.EACCES or Errno.EPERM => throw new CommandFailure(ExitCode.SourceUnusable, $"source '{shown}' may not be read by this user: check its owner and mode"),
-            Errno.ENOTCONN => throw new CommandFailure(ExitCode.SourceUnusable, $"source '{shown}' is a mount whose daemon has died: run 'zstdfs unmount' on it first"),
-            var other => throw new CommandFailure(ExitCode.SourceUnusable, $"source '{shown}' cannot be opened ({other})"),
+            Errno.ENOENT => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"source '{shown}' does not exist: create it with mkdir, or check the path"),
+            Errno.ENOTDIR => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"source '{shown}' is not a folder: name the folder that holds the .zst files"),
+            Errno.EACCES or Errno.EPERM => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"source '{shown}' may not be read by this user: check its owner and mode"),
+            Errno.ENOTCONN => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"source '{shown}' is a mount whose daemon has died: run 'zstdfs unmount' on it first"),
+            var other => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"source '{shown}' cannot be opened ({other})"),
         };
     }
 
@@ -75,21 +80,28 @@ internal sealed class MountPreflight : IDisposable
         return (Errno)(-Folder.Open(text, OpenFlags.PathOnly, out Folder mountPoint)) switch
         {
             Errno.None => mountPoint,
-            Errno.ENOENT => throw new CommandFailure(ExitCode.MountPointUnusable, $"mount point '{shown}' does not exist: create it with mkdir"),
-            Errno.ENOTDIR => throw new CommandFailure(ExitCode.MountPointUnusable, $"mount point '{shown}' is not a folder: name an empty folder"),
-            Errno.EACCES or Errno.EPERM => throw new CommandFailure(ExitCode.MountPointUnusable, $"mount point '{shown}' may not be reached by this user: check its owner and mode"),
-            var other => throw new CommandFailure(ExitCode.MountPointUnusable, $"mount point '{shown}' cannot be opened ({other})"),
+            Errno.ENOENT => throw new CommandFailure(ExitCode.MountPointUnusable,
+                $"mount point '{shown}' does not exist: create it with mkdir"),
+            Errno.ENOTDIR => throw new CommandFailure(ExitCode.MountPointUnusable,
+                $"mount point '{shown}' is not a folder: name an empty folder"),
+            Errno.EACCES or Errno.EPERM => throw new CommandFailure(ExitCode.MountPointUnusable,
+                $"mount point '{shown}' may not be reached by this user: check its owner and mode"),
+            var other => throw new CommandFailure(ExitCode.MountPointUnusable,
+                $"mount point '{shown}' cannot be opened ({other})"),
         };
     }
 
     private static void CheckNotOurs(Folder mountPoint)
     {
-        if (MountTable.Find(mountPoint.Path) is not { } mounted || !mounted.FileSystemType.StartsWith("fuse", StringComparison.Ordinal))
+        if (MountTable.Find(mountPoint.Path) is not { } mounted
+            || !mounted.FileSystemType.StartsWith("fuse", StringComparison.Ordinal))
             return;
         if (SystemCallsAt.Stat(mountPoint.Handle, out _) == -(int)Errno.ENOTCONN)
-            throw new CommandFailure(ExitCode.Busy, $"mount point '{mountPoint.Text}' has a mount whose daemon has died: run 'zstdfs unmount {mountPoint.Text}' first");
+            throw new CommandFailure(ExitCode.Busy,
+                $"mount point '{mountPoint.Text}' has a mount whose daemon has died: run 'zstdfs unmount {mountPoint.Text}' first");
         if (mounted.FileSystemType == ControlledMount.FileSystemType)
-            throw new CommandFailure(ExitCode.Busy, $"mount point '{mountPoint.Text}' already has a zstdfs mount: run 'zstdfs unmount {mountPoint.Text}' first");
+            throw new CommandFailure(ExitCode.Busy,
+                $"mount point '{mountPoint.Text}' already has a zstdfs mount: run 'zstdfs unmount {mountPoint.Text}' first");
     }
 
     private static void CheckApart(Folder source, Folder mountPoint)
@@ -102,7 +114,7 @@ internal sealed class MountPreflight : IDisposable
                 $"mount point '{mountPoint.Text}' is inside source '{source.Text}', so the mount would show itself: mount elsewhere, or on the source itself");
     }
 
-    // It would not be empty any more, for the daemon already.
+    // A log file in the mount point would make it non-empty before the daemon checks it.
     private static void CheckLogFile(Folder mountPoint, string? log)
     {
         if (log is null || Folder.Open(Path.GetDirectoryName(log) ?? "/", OpenFlags.PathOnly, out Folder logs) < 0)
@@ -123,7 +135,7 @@ internal sealed class MountPreflight : IDisposable
             return;
         CheckLogFile(mountPoint, options.LogFile);
         if (Folder.Open(mountPoint.PathText, OpenFlags.ReadOnly, out Folder readable) < 0)
-            return; // one that cannot be listed is the kernel's to refuse
+            return; // a folder that cannot be listed: the kernel decides
         using (readable)
         {
             if (Folder.CountEntries(readable.Handle) > 0)

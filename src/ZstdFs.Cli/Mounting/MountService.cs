@@ -9,7 +9,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Mounting;
 
 /// <summary>One mount from its checks to its end, in the process that serves it.</summary>
-internal sealed class MountService(string source, string mountPoint, MountOptions options, EventLog log, StartReport report)
+internal sealed class MountService(
+    string source, string mountPoint, MountOptions options, EventLog log, StartReport report)
 {
     private volatile bool _served;
 
@@ -17,21 +18,24 @@ internal sealed class MountService(string source, string mountPoint, MountOption
     internal ExitCode Run()
     {
         NativeAllocator.KeepLittle();
-        // It ends the daemon. The standard error that .NET would name it on leads nowhere in the background.
+        // An unhandled exception ends the daemon. .NET names it on standard error, which leads nowhere in the
+        // background unless there is a log file.
         AppDomain.CurrentDomain.UnhandledException += (_, e) => log.Error($"the daemon fails: {e.ExceptionObject}");
         using MountPreflight checkedFolders = MountPreflight.Check(source, mountPoint, options);
         Folder from = checkedFolders.Source, onto = checkedFolders.MountPoint;
         // A signal that comes while the mount is being made must end it too.
         using var ending = new EndingSignals(onto.Path, log);
         using ZstdFileSystem fileSystem = Open(from, ending);
-        // The last look before the mount: opening may have taken long, and who ended the command wants no mount.
+        // The last look before the mount: opening may have taken long, and a user who ended the command wants no mount.
         if (!report.IsAwaited)
             throw ToldToEnd(from);
         if (fileSystem.ReadOnly && !options.FileSystem.ReadOnly)
             log.Warning($"source '{from.Text}' cannot be written by this user: mounted read-only");
-        using (KernelMount mount = KernelMount.Create(onto, NativeText.Printable(from.PathText), options, fileSystem.ReadOnly))
+        using (KernelMount mount =
+            KernelMount.Create(onto, NativeText.Printable(from.PathText), options, fileSystem.ReadOnly))
         {
-            // The daemon must not keep another file system busy by standing in it, nor its own mount by holding the mount point.
+            // The daemon must not keep another file system busy by its working folder, nor its own mount by the open
+            // mount point.
             onto.Dispose();
             Directory.SetCurrentDirectory("/");
             if (ending.MountIsMade() is { } device)
@@ -41,14 +45,16 @@ internal sealed class MountService(string source, string mountPoint, MountOption
         ExitCode code = Drain(fileSystem, from);
         return _served || ending.WasAsked
             ? code
-            : throw new CommandFailure(ExitCode.FuseUnavailable, $"the mount on '{onto.Text}' ended before it served: the kernel's FUSE may be too old, 'dmesg' may tell");
+            : throw new CommandFailure(ExitCode.FuseUnavailable,
+            $"the mount on '{onto.Text}' ended before it served: the kernel's FUSE may be too old, 'dmesg' may tell");
     }
 
     private void NoteServing(ZstdFileSystem fileSystem, Folder from, Folder onto)
     {
         _served = true;
         KernelReadahead.Raise(onto.Path, options.FileSystem.FrameBytes);
-        report.Serving(); // first: to the user who waits, success is silent
+        // Before the log's line, which must not reach the user who waits: to that user, success is silent.
+        report.Serving();
         log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(fileSystem.ReadOnly ? ", read-only" : "")}; codec: {CodecName.Of(options.FileSystem.Codec)}");
         fileSystem.CheckItself();
     }
@@ -62,7 +68,7 @@ internal sealed class MountService(string source, string mountPoint, MountOption
             if (TryOpen(from, last) is { } fileSystem)
                 return fileSystem;
             last.Await();
-            // Before each further attempt too, which could recover the whole source.
+            // Checked before each further attempt, too: an attempt could recover the whole source.
             if (ending.WasAsked || !report.IsAwaited)
                 throw ToldToEnd(from);
         }
@@ -77,8 +83,10 @@ internal sealed class MountService(string source, string mountPoint, MountOption
         // A read-only mount takes no lock, but must not show files as they were before their last writer closed them.
         if (options.FileSystem.ReadOnly && LockHolder.Find(from.Handle) is { } storing && last.IsEnding(storing))
             return null;
-        // The file system owns its descriptor, and closes it where it cannot be opened.
-        int result = SystemCallsAt.Open(from.Handle, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor root);
+        // The file system takes the descriptor over, and closes it also where the source cannot be opened.
+        int result = SystemCallsAt.Open(
+            from.Handle, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0,
+            out FileDescriptor root);
         if (result < 0)
             throw new CommandFailure(ExitCode.SourceUnusable, $"source '{from.Text}': {(Errno)(-result)}");
         FileSystemOptions asked = options.FileSystem with { MountedWith = options.Given };
@@ -97,11 +105,14 @@ internal sealed class MountService(string source, string mountPoint, MountOption
             // Not in a filter, which would swallow what IsEnding throws.
             if (e.Holder is { } holder && last.IsEnding(holder))
                 return null;
-            throw new CommandFailure(e.Problem == SourceProblem.InUse ? ExitCode.Busy : ExitCode.SourceUnusable, $"source '{from.Text}': {e.Message}");
+            throw new CommandFailure(
+                e.Problem == SourceProblem.InUse ? ExitCode.Busy : ExitCode.SourceUnusable,
+                $"source '{from.Text}': {e.Message}");
         }
     }
 
-    // The mount that the source belongs to decides when a read moves an access time, and most are relatime's.
+    // The options of the mount that the source lies on decide when a read moves an access time. Most mounts have
+    // relatime.
     private bool TryBeStrict(ref FileDescriptor root)
     {
         int result = MountCalls.WithStrictAccessTimes(root, out FileDescriptor strict);

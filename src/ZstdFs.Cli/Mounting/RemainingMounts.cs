@@ -5,8 +5,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Mounting;
 
 /// <summary>
-/// Where a file system is still mounted after one of its mounts went: bound to another folder, or in another mount namespace. A container that is started copies every mount of the
-/// machine, and the kernel keeps the file system until the last copy is gone.
+/// Where a file system is still mounted after one of its mounts went: bound to another folder, or in another mount
+/// namespace. A container that starts copies every mount of the machine, and the kernel keeps the file system until the
+/// last copy is gone.
 /// </summary>
 /// <param name="Places">Folders of this mount namespace.</param>
 /// <param name="Processes">Processes of other mount namespaces, each as "123 (name)".</param>
@@ -21,10 +22,11 @@ internal sealed record RemainingMounts(IReadOnlyList<string> Places, IReadOnlyLi
     /// <summary>Looks through the mount tables of all processes that this one may look at.</summary>
     internal static RemainingMounts Find(string device)
     {
-        string[] places = [.. MountTable.Read().Where(mount => IsOf(mount, device)).Select(mount => $"'{Shown(mount)}'")];
+        string[] places =
+            [.. MountTable.Read().Where(mount => IsOf(mount, device)).Select(mount => $"'{Shown(mount)}'")];
         var processes = new List<string>();
         string? here = NamespaceOf("self");
-        // One look for each namespace; for each process where the kernel does not tell its namespace.
+        // One look for each namespace. A process whose namespace the kernel does not tell gets a look of its own.
         var known = new Dictionary<string, bool>();
         foreach (int process in AllProcesses())
         {
@@ -42,15 +44,18 @@ internal sealed record RemainingMounts(IReadOnlyList<string> Places, IReadOnlyLi
     }
 
     /// <summary>The process has the file system in its mount table.</summary>
-    internal static bool IsSeenBy(int process, string device) => MountTable.ReadOf(process).Any(mount => IsOf(mount, device));
+    internal static bool IsSeenBy(int process, string device) =>
+        MountTable.ReadOf(process).Any(mount => IsOf(mount, device));
 
     /// <summary>This process has it in its mount table.</summary>
     internal static bool IsSeenHere(string device) => MountTable.Read().Any(mount => IsOf(mount, device));
 
     /// <summary>
-    /// The kernel still has a connection for the file system. False also where that cannot be known, because no fusectl is mounted.
+    /// The kernel still has a connection for the file system. False also where that cannot be known, because no fusectl
+    /// is mounted.
     /// </summary>
-    internal static bool IsConnected(string device) => Directory.Exists("/sys/fs/fuse/connections/" + device[(device.IndexOf(':', StringComparison.Ordinal) + 1)..]);
+    internal static bool IsConnected(string device) => Directory.Exists(
+        "/sys/fs/fuse/connections/" + device[(device.IndexOf(':', StringComparison.Ordinal) + 1)..]);
 
     /// <summary>For a message: "on '/x' and in other mount namespaces, by process 123 (name)".</summary>
     public override string ToString()
@@ -60,18 +65,21 @@ internal sealed record RemainingMounts(IReadOnlyList<string> Places, IReadOnlyLi
         return places.Length > 0 && processes.Length > 0 ? $"{places} and {processes}" : places + processes;
     }
 
-    // A device number that became free may be any other file system's by now.
+    // The kernel may have given a device number that became free to any other file system.
     private static bool IsOf(MountEntry mount, string device) =>
         mount.Device == device && mount.FileSystemType.StartsWith("fuse", StringComparison.Ordinal);
 
     private static string List(IReadOnlyList<string> items) =>
-        string.Join(", ", items.Take(MostNamed)) + (items.Count > MostNamed ? $" and {items.Count - MostNamed} more" : "");
+        string.Join(", ", items.Take(MostNamed))
+        + (items.Count > MostNamed ? $" and {items.Count - MostNamed} more" : "");
 
-    private static string Shown(MountEntry mount) => NativeText.Printable(NativeText.Decode(mount.MountPoint.ToArray()));
+    private static string Shown(MountEntry mount) =>
+        NativeText.Printable(NativeText.Decode(mount.MountPoint.ToArray()));
 
     private static IEnumerable<int> AllProcesses() =>
         Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => name is [>= '0' and <= '9', ..])
-            .Select(name => int.TryParse(name, CultureInfo.InvariantCulture, out int process) ? process : 0).Where(process => process > 0);
+            .Select(name => int.TryParse(name, CultureInfo.InvariantCulture, out int process) ? process : 0)
+            .Where(process => process > 0);
 
     private static string? NamespaceOf(string process)
     {

@@ -5,26 +5,33 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Mounting;
 
 /// <summary>
-/// <c>mount -o remount,…</c>: read-only and back, and what else the kernel keeps for each mount. What the daemon goes by stays as it is; an option that would change it is refused by name.
+/// <c>mount -o remount,…</c>: read-only and back, and what else the kernel keeps for each mount. The daemon's options
+/// stay as they are; a remount that would change one is refused, and the message names the option.
 /// </summary>
 internal static class Remount
 {
-    /// <summary>Changes the mount on <paramref name="mountPoint"/> as <paramref name="lists"/> say, later entries winning. Options that they repeat unchanged are taken.</summary>
+    /// <summary>
+    /// Changes the mount on <paramref name="mountPoint"/> as <paramref name="lists"/> say, later entries winning. An
+    /// option that repeats what the mount has is taken.
+    /// </summary>
     internal static void Run(string mountPoint, IReadOnlyList<string> lists)
     {
         using ControlledMount mount = ControlledMount.Find(mountPoint);
         if (mount.State == MountState.Dead)
-            throw new CommandFailure(ExitCode.Failure, $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again");
+            throw new CommandFailure(ExitCode.Failure,
+                $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again");
         using JsonDocument status = JsonDocument.Parse(mount.ReadStatus());
         JsonElement root = status.RootElement;
         string given = root.TryGetProperty("options", out JsonElement text) ? text.GetString()! : "";
         ulong flags = Changed(mount, MountOptionList.Apply(new MountOptions(), given), lists);
         if ((flags & MountCalls.ReadOnly) == 0 && root.GetProperty("read_only").GetBoolean())
-            throw new CommandFailure(ExitCode.Usage, $"'{mount.Text}' was mounted read-only, so its daemon has not taken the source to write: unmount it and mount it without 'ro'");
+            throw new CommandFailure(ExitCode.Usage,
+                $"'{mount.Text}' was mounted read-only, so its daemon has not taken the source to write: unmount it and mount it without 'ro'");
         Apply(mount, flags);
-        // As on a disk: what is read-only is whole in the source, for a snapshot or a backup of it.
+        // As on a disk: the source of a read-only mount holds everything, for a snapshot or a backup of it.
         if ((flags & MountCalls.ReadOnly) != 0 && mount.Synchronize() is < 0 and var failed)
-            throw new CommandFailure(ExitCode.NotCommitted, $"'{mount.Text}' is read-only now, but not everything could be stored ({(Errno)(-failed)}): the mount's log says which file and why");
+            throw new CommandFailure(ExitCode.NotCommitted,
+                $"'{mount.Text}' is read-only now, but not everything could be stored ({(Errno)(-failed)}): the mount's log says which file and why");
     }
 
     private static ulong Changed(ControlledMount mount, MountOptions present, IReadOnlyList<string> lists)
@@ -40,7 +47,8 @@ internal static class Remount
         }
         return refused.Count == 0
             ? flags
-            : throw new CommandFailure(ExitCode.Usage, $"a remount cannot change {string.Join(", ", refused.Distinct())}: unmount '{mount.Text}' and mount it again with that");
+            : throw new CommandFailure(ExitCode.Usage,
+                $"a remount cannot change {string.Join(", ", refused.Distinct())}: unmount '{mount.Text}' and mount it again with that");
     }
 
     private static void Apply(ControlledMount mount, ulong flags)
@@ -50,8 +58,10 @@ internal static class Remount
             return;
         throw (Errno)(-result) switch
         {
-            Errno.EBUSY => new CommandFailure(ExitCode.Busy, $"'{mount.Text}' has files open for writing, so it stays as it is: 'fuser -vm {mount.Text}' shows who uses it"),
-            Errno.EPERM or Errno.EACCES => new CommandFailure(ExitCode.Failure, $"this user may not remount '{mount.Text}': only root may; unmount it and mount it again"),
+            Errno.EBUSY => new CommandFailure(ExitCode.Busy,
+                $"'{mount.Text}' has files open for writing, so it stays as it is: 'fuser -vm {mount.Text}' shows who uses it"),
+            Errno.EPERM or Errno.EACCES => new CommandFailure(ExitCode.Failure,
+                $"this user may not remount '{mount.Text}': only root may; unmount it and mount it again"),
             var other => new CommandFailure(ExitCode.Failure, $"'{mount.Text}' cannot be remounted ({other})"),
         };
     }

@@ -7,8 +7,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Mounting;
 
 /// <summary>
-/// What a starting daemon tells the command that started it, through a pipe: lines "W message" for the user, then either "R" (the mount serves) or
-/// "F code message". The pipe's end without either means that the daemon died.
+/// What a starting daemon tells the command that started it, through a pipe: lines "W message" for the user, then
+/// either "R" (the mount serves) or "F code message". Where the pipe ends without either, the daemon has died.
 /// </summary>
 internal sealed class StartReport : IDisposable
 {
@@ -18,10 +18,10 @@ internal sealed class StartReport : IDisposable
     /// <summary>The daemon's end: the descriptor that <see cref="ProcessSpawn.Detached"/> passed.</summary>
     internal static StartReport Inherited() => new() { _pipe = OpenInherited() };
 
-    /// <summary>For a mount that nobody waits for.</summary>
+    /// <summary>For a mount that no command waits for.</summary>
     internal static StartReport None() => new();
 
-    /// <summary>The command that started this daemon still waits for it, or none does.</summary>
+    /// <summary>The command that started this daemon still waits for it. True also where no command waits.</summary>
     internal bool IsAwaited
     {
         get
@@ -43,7 +43,8 @@ internal sealed class StartReport : IDisposable
     internal void Serving() => Write("R\n", last: true);
 
     /// <summary>There will be no mount.</summary>
-    internal void Failed(ExitCode code, string message) => Write(string.Create(CultureInfo.InvariantCulture, $"F {(int)code} {message}\n"), last: true);
+    internal void Failed(ExitCode code, string message) =>
+        Write(string.Create(CultureInfo.InvariantCulture, $"F {(int)code} {message}\n"), last: true);
 
     public void Dispose()
     {
@@ -54,7 +55,9 @@ internal sealed class StartReport : IDisposable
         }
     }
 
-    /// <summary>The waiting command's end. Returns when the daemon serves; throws its reason when it does not.</summary>
+    /// <summary>
+    /// The waiting command's end. Returns when the daemon serves; throws the daemon's reason when it does not.
+    /// </summary>
     internal static void Await(Stream pipe, int daemon, TextWriter words)
     {
         using var reader = new StreamReader(pipe, Encoding.UTF8);
@@ -64,7 +67,8 @@ internal sealed class StartReport : IDisposable
                 return;
             if (line.StartsWith("W ", StringComparison.Ordinal))
                 words.WriteLine("zstdfs: " + line[2..]);
-            else if (line.Split(' ', 3) is ["F", var code, var message] && int.TryParse(code, CultureInfo.InvariantCulture, out int number))
+            else if (line.Split(' ', 3) is ["F", var code, var message]
+                && int.TryParse(code, CultureInfo.InvariantCulture, out int number))
                 throw new CommandFailure((ExitCode)number, message);
         }
         int status = ProcessSpawn.Wait(daemon);
@@ -85,7 +89,7 @@ internal sealed class StartReport : IDisposable
             }
             catch (IOException)
             {
-                // Whoever started us is gone; the mount goes on without them.
+                // The command that started this daemon is gone; the mount goes on without it.
             }
             if (last)
                 Dispose();
@@ -93,7 +97,9 @@ internal sealed class StartReport : IDisposable
     }
 }
 
-/// <summary>Events of a mount that starts in the background: into its log, and until it serves also to the user who waits.</summary>
+/// <summary>
+/// Events of a mount that starts in the background. They go into its log, and until it serves also to the waiting user.
+/// </summary>
 internal sealed class StartingLog(EventLog log, StartReport report) : EventLog
 {
     public override void Dispose()

@@ -12,7 +12,9 @@ internal static class ByteText
     internal static long? Parse(string? text)
     {
         string number = (text ?? "").Trim();
-        number = number.EndsWith("iB", StringComparison.Ordinal) ? number[..^2] : number.EndsWith('B') ? number[..^1] : number;
+        number = number.EndsWith("iB", StringComparison.Ordinal) ? number[..^2]
+            : number.EndsWith('B') ? number[..^1]
+            : number;
         int unit = number.Length == 0 ? -1 : Units.IndexOf(char.ToUpperInvariant(number[^1]), StringComparison.Ordinal);
         if (unit >= 0)
             number = number[..^1];
@@ -28,10 +30,12 @@ internal static class ByteText
             bytes /= 1024;
         if (unit < 0)
             return string.Create(CultureInfo.InvariantCulture, $"{bytes:0} B");
-        string digits = bytes.ToString(Math.Abs(bytes) >= 99.95 ? "0" : Math.Abs(bytes) >= 9.995 ? "0.0" : "0.00", CultureInfo.InvariantCulture);
+        string digits = bytes.ToString(
+            Math.Abs(bytes) >= 99.95 ? "0" : Math.Abs(bytes) >= 9.995 ? "0.0" : "0.00", CultureInfo.InvariantCulture);
         return $"{digits} {Units[unit]}iB";
     }
 
     /// <summary>"5.71" for how many times smaller it is; "-" where nothing is stored.</summary>
-    internal static string Ratio(long plain, long stored) => stored <= 0 ? "-" : ((double)plain / stored).ToString("0.00", CultureInfo.InvariantCulture);
+    internal static string Ratio(long plain, long stored) =>
+        stored <= 0 ? "-" : ((double)plain / stored).ToString("0.00", CultureInfo.InvariantCulture);
 }

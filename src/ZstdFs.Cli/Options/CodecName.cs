@@ -9,7 +9,9 @@ internal static class CodecName
     /// <summary>Why libzstd cannot be used; null where it can.</summary>
     internal static string? WhyNotNative => Codec.WhyNotNative;
 
-    /// <summary>The codec that a choice leads to, and why it is not libzstd where no option chose another one.</summary>
+    /// <summary>
+    /// The codec that a choice leads to; with the reason where it is not libzstd although no option chose another one.
+    /// </summary>
     internal static string Of(CodecChoice choice)
     {
         string name = Codec.Of(choice).Name;

@@ -32,7 +32,7 @@ internal static class MountFlags
         return flags;
     }
 
-    /// <summary>Changes <paramref name="flags"/> where <paramref name="name"/> is one of them.</summary>
+    /// <summary>Changes <paramref name="flags"/> where <paramref name="name"/> is one of these options.</summary>
     internal static bool TryChange(string name, ref ulong flags)
     {
         if (!Words.TryGetValue(name, out (ulong Flag, bool Sets) known))

@@ -20,8 +20,13 @@ internal static class MountOptionList
         ["dev"] = Flag(o => o with { NoDevices = false }),
         ["noexec"] = Flag(o => o with { NoExecute = true }),
         ["exec"] = Flag(o => o with { NoExecute = false }),
-        ["noatime"] = Flag(o => o with { NoAccessTime = true, FileSystem = o.FileSystem with { KeepsAccessTimes = false, HasStrictAccessTimes = false } }),
-        ["atime"] = Flag(o => o with { NoAccessTime = false, FileSystem = o.FileSystem with { KeepsAccessTimes = true } }),
+        ["noatime"] = Flag(o => o with
+        {
+            NoAccessTime = true,
+            FileSystem = o.FileSystem with { KeepsAccessTimes = false, HasStrictAccessTimes = false }
+        }),
+        ["atime"] = Flag(
+            o => o with { NoAccessTime = false, FileSystem = o.FileSystem with { KeepsAccessTimes = true } }),
         ["strictatime"] = Flag(o => o with
         {
             NoAccessTime = false,
@@ -36,28 +41,40 @@ internal static class MountOptionList
         ["fsname"] = (o, name, value) => o with { FileSystemName = OptionValue.Text(name, value) },
         ["subtype"] = (o, name, value) => o with { Subtype = OptionValue.Text(name, value) },
         ["idle"] = (o, name, value) => o with { IdlePolls = OptionValue.IdlePolls(name, value) },
-        ["codec"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Codec = OptionValue.Codec(name, value) } },
-        ["level"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Level = OptionValue.Level(name, value) } },
-        ["rules"] = (o, name, value) => o with { FileSystem = o.FileSystem with { RulesPath = OptionValue.Text(name, value) } },
-        ["memory"] = (o, name, value) => o with { FileSystem = o.FileSystem with { MemoryBytes = OptionValue.MemoryBytes(name, value) } },
-        ["max_window"] = (o, name, value) => o with { FileSystem = o.FileSystem with { MaxWindowBytes = OptionValue.WindowBytes(name, value) } },
-        ["frame_size"] = (o, name, value) => o with { FileSystem = o.FileSystem with { FrameBytes = OptionValue.FrameBytes(name, value) } },
-        ["plain"] = (o, name, value) => o with { FileSystem = o.FileSystem with { PlainFiles = OptionValue.Plain(name, value) } },
-        ["cache_timeout"] = (o, name, value) => o with { FileSystem = o.FileSystem with { CacheTimeout = OptionValue.Seconds(name, value) } },
+        ["codec"] = (o, name, value) =>
+            o with { FileSystem = o.FileSystem with { Codec = OptionValue.Codec(name, value) } },
+        ["level"] = (o, name, value) =>
+            o with { FileSystem = o.FileSystem with { Level = OptionValue.Level(name, value) } },
+        ["rules"] = (o, name, value) =>
+            o with { FileSystem = o.FileSystem with { RulesPath = OptionValue.Text(name, value) } },
+        ["memory"] = (o, name, value) =>
+            o with { FileSystem = o.FileSystem with { MemoryBytes = OptionValue.MemoryBytes(name, value) } },
+        ["max_window"] = (o, name, value) =>
+            o with { FileSystem = o.FileSystem with { MaxWindowBytes = OptionValue.WindowBytes(name, value) } },
+        ["frame_size"] = (o, name, value) =>
+            o with { FileSystem = o.FileSystem with { FrameBytes = OptionValue.FrameBytes(name, value) } },
+        ["plain"] = (o, name, value) =>
+            o with { FileSystem = o.FileSystem with { PlainFiles = OptionValue.Plain(name, value) } },
+        ["cache_timeout"] = (o, name, value) =>
+            o with { FileSystem = o.FileSystem with { CacheTimeout = OptionValue.Seconds(name, value) } },
         ["inodes"] = (o, name, value) => o with { FileSystem = OptionValue.Inodes(o.FileSystem, name, value) },
         ["log_file"] = (o, name, value) => o with { LogFile = OptionValue.Text(name, value) },
-        ["jobs"] = (o, name, value) => o with { FileSystem = o.FileSystem with { Jobs = OptionValue.Jobs(name, value) } },
+        ["jobs"] = (o, name, value) =>
+            o with { FileSystem = o.FileSystem with { Jobs = OptionValue.Jobs(name, value) } },
     };
 
     /// <summary>Words that other file systems know and that would promise something wrong here.</summary>
     private static readonly Dictionary<string, string> Refused = new(StringComparer.Ordinal)
     {
-        ["auto_unmount"] = "a mount that lost its daemon must answer with an error, not look like an empty folder; leave it out and use 'zstdfs unmount'",
+        ["auto_unmount"] = "a mount that lost its daemon must answer with an error, not look like an empty folder; "
+            + "leave it out and use 'zstdfs unmount'",
         ["sync"] = SyncInstead,
         ["dirsync"] = SyncInstead,
     };
 
-    /// <summary>Words of mount(8) and fstab(5) that need nothing done here: it is so anyway, or it is for mount(8) itself.</summary>
+    /// <summary>
+    /// Words of mount(8) and fstab(5) that need nothing done here: it is so anyway, or the word is for mount(8) itself.
+    /// </summary>
     private static readonly HashSet<string> WithoutEffect = new(StringComparer.Ordinal)
     {
         "defaults", "default_permissions", "async", "norelatime", "lazytime", "nolazytime",
@@ -65,10 +82,15 @@ internal static class MountOptionList
         "nofail", "_netdev", "silent", "loud",
     };
 
-    /// <summary>What mount(8) repeats at a remount out of the mount table, and what says that it is one.</summary>
-    private static readonly HashSet<string> OfTheKernel = new(StringComparer.Ordinal) { "remount", "relatime", "user_id", "group_id", "rootmode", "fd", "max_read", "blksize" };
+    /// <summary>"remount" itself, and what mount(8) repeats out of the mount table at a remount.</summary>
+    private static readonly HashSet<string> OfTheKernel = new(StringComparer.Ordinal)
+    {
+        "remount", "relatime", "user_id", "group_id", "rootmode", "fd", "max_read", "blksize"
+    };
 
-    /// <summary>Adds one list to what was asked so far. <paramref name="sloppy"/>: what is not known is passed over.</summary>
+    /// <summary>
+    /// Adds one list to what was asked so far. With <paramref name="sloppy"/> it passes over unknown entries.
+    /// </summary>
     internal static MountOptions Apply(MountOptions options, string list, bool sloppy = false)
     {
         foreach ((string name, string? value) in Read(list))
@@ -97,10 +119,13 @@ internal static class MountOptionList
             return apply(options, name, value);
         if (Refused.TryGetValue(name, out string? reason))
             throw new CommandFailure(ExitCode.Usage, $"option '{name}' is not taken: {reason}");
-        return IsKnown(name) ? options : throw new CommandFailure(ExitCode.Usage, $"unknown option '{name}' after -o: leave it out; 'zstdfs mount --help' lists the options");
+        return IsKnown(name)
+            ? options
+            : throw new CommandFailure(ExitCode.Usage,
+                $"unknown option '{name}' after -o: leave it out; 'zstdfs mount --help' lists the options");
     }
 
-    /// <summary>The entry is for a mount that is there already, or was made by the kernel for one.</summary>
+    /// <summary>The entry asks to change a mount that is there already, or the kernel made it for one.</summary>
     internal static bool IsOfTheKernel(string name) => OfTheKernel.Contains(name);
 
     /// <summary>The list asks to change a mount that is there.</summary>
@@ -113,8 +138,12 @@ internal static class MountOptionList
     private static bool IsKnown(string name) =>
         Entries.ContainsKey(name) || WithoutEffect.Contains(name) || name.StartsWith("x-", StringComparison.Ordinal);
 
-    /// <summary>Sets the entry called <paramref name="name"/>; messages call it <paramref name="shownName"/>, as the user wrote it.</summary>
-    internal static MountOptions Set(MountOptions options, string shownName, string name, string? value) => Entries[name](options, shownName, value);
+    /// <summary>
+    /// Sets the entry called <paramref name="name"/>; messages call it <paramref name="shownName"/>, as the user wrote
+    /// it.
+    /// </summary>
+    internal static MountOptions Set(MountOptions options, string shownName, string name, string? value) =>
+        Entries[name](options, shownName, value);
 
     /// <summary>The names that <see cref="Apply"/> acts on, for help and documentation.</summary>
     internal static IEnumerable<string> Names => Entries.Keys;
@@ -143,5 +172,7 @@ internal static class MountOptionList
     }
 
     private static Entry Flag(Func<MountOptions, MountOptions> apply) => (options, name, value) =>
-        value is null ? apply(options) : throw new CommandFailure(ExitCode.Usage, $"option '{name}' takes no value: write '{name}' alone");
+        value is null
+            ? apply(options)
+            : throw new CommandFailure(ExitCode.Usage, $"option '{name}' takes no value: write '{name}' alone");
 }

@@ -8,7 +8,9 @@ internal sealed record MountOptions
     /// <summary>How long a command waits for the source's last daemon.</summary>
     internal static readonly TimeSpan DefaultWait = TimeSpan.FromSeconds(300);
 
-    /// <summary>All of it as one list, for who asks the daemon; empty where it was not asked for by words.</summary>
+    /// <summary>
+    /// All of it as one list, for a process that asks the daemon; empty where no command line gave it.
+    /// </summary>
     internal string Given { get; init; } = "";
     /// <summary>What the file system itself is told.</summary>
     internal FileSystemOptions FileSystem { get; init; } = new();
@@ -26,7 +28,7 @@ internal sealed record MountOptions
     internal bool NoAccessTime { get; init; }
     /// <summary>The mount point may hold files, which the mount hides.</summary>
     internal bool NonEmpty { get; init; }
-    /// <summary>How long the daemon of the source's last mount, whose mount is gone, may take to end.</summary>
+    /// <summary>How long the daemon of the source's last mount may take to end after that mount is gone.</summary>
     internal TimeSpan Wait { get; init; } = DefaultWait;
     /// <summary>Idle processors of a virtual machine wait awake while requests follow each other closely.</summary>
     internal bool IdlePolls { get; init; } = true;

@@ -4,14 +4,16 @@ using System.Text;
 namespace ZstdFs.Cli.Options;
 
 /// <summary>
-/// Paths are bytes, the command line library wants strings: bytes that are not UTF-8 travel as lone low surrogates U+DC80…U+DCFF
-/// (Python's "surrogateescape") and come out as the same bytes.
+/// Paths are bytes, but the command line library wants strings. A byte that is not UTF-8 travels as a lone low
+/// surrogate U+DC80…U+DCFF (Python's "surrogateescape"), and comes out as the same byte.
 /// </summary>
 internal static class NativeText
 {
     private const char FirstEscape = '\udc00';
 
-    /// <summary>The program's arguments with nothing lost: the runtime has replaced what is not UTF-8, /proc has not.</summary>
+    /// <summary>
+    /// The program's arguments with nothing lost: the runtime has replaced what is not UTF-8, /proc has not.
+    /// </summary>
     internal static string[] Arguments(string[] arguments)
     {
         if (!arguments.Any(a => a.Contains('\ufffd')))
@@ -89,7 +91,9 @@ internal static class NativeText
         return shown.ToString();
     }
 
-    // Control characters; and those that make what follows look as if it stood elsewhere, such as U+202E, or as a line of its own.
+    // Control characters, and characters that make what follows look as if it stood elsewhere, such as U+202E, or on a
+    // line of its own.
     private static bool IsObeyed(UnicodeCategory category) =>
-        category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+        category is UnicodeCategory.Control or UnicodeCategory.Format
+            or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 }

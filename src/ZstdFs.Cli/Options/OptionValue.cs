@@ -3,18 +3,24 @@ using ZstdFs.Core;
 
 namespace ZstdFs.Cli.Options;
 
-/// <summary>Texts of option values to what they mean. A wrong one ends the command with the option's name and what it takes.</summary>
+/// <summary>
+/// Turns the text of an option's value into what it means. A wrong text ends the command; the message has the option's
+/// name and what it takes.
+/// </summary>
 internal static class OptionValue
 {
     private const int LowestLevel = -7, HighestLevel = 22, MostJobs = 256, MostRecentInodes = 100_000_000;
 
     internal static int Level(string option, string? text) =>
-        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int level) && level is >= LowestLevel and <= HighestLevel
+        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int level)
+            && level is >= LowestLevel and <= HighestLevel
             ? level
-            : throw Wrong(option, text, $"a compression level from {LowestLevel} (fastest) to {HighestLevel} (smallest); 3 is the default");
+            : throw Wrong(option, text,
+                $"a compression level from {LowestLevel} (fastest) to {HighestLevel} (smallest); 3 is the default");
 
     internal static int FrameBytes(string option, string? text) =>
-        SizeBytes(text) is { } bytes and >= FileSystemOptions.MinFrameBytes and <= FileSystemOptions.MaxFrameBytes && long.IsPow2(bytes)
+        SizeBytes(text) is { } bytes and >= FileSystemOptions.MinFrameBytes and <= FileSystemOptions.MaxFrameBytes
+            && long.IsPow2(bytes)
             ? (int)bytes
             : throw Wrong(option, text, "a power of two from 64K to 16M, such as 512K, which is the default");
 
@@ -36,12 +42,15 @@ internal static class OptionValue
         _ => throw Wrong(option, text, "'ignore' (files without .zst are not shown; the default), 'show' or 'convert'"),
     };
 
-    /// <summary>libzstd is asked for by name only where it can be used: nothing else is taken in its place.</summary>
+    /// <summary>
+    /// "native" ends the command where libzstd cannot be used: no other codec takes the place of one asked for by name.
+    /// </summary>
     internal static CodecChoice Codec(string option, string? text) => text switch
     {
         "auto" => CodecChoice.Auto,
         "native" when CodecName.WhyNotNative is { } why => throw new CommandFailure(
-            ExitCode.Failure, $"option '{option}' asks for libzstd, but {why}: install libzstd1, or leave the option out"),
+            ExitCode.Failure,
+            $"option '{option}' asks for libzstd, but {why}: install libzstd1, or leave the option out"),
         "native" => CodecChoice.Native,
         "managed" => CodecChoice.Managed,
         _ => throw Wrong(option, text, "'auto' (libzstd where it can be loaded; the default), 'native' or 'managed'"),
@@ -51,7 +60,9 @@ internal static class OptionValue
     {
         "poll" => true,
         "halt" => false,
-        _ => throw Wrong(option, text, "'poll' (while requests follow each other closely, idle processors of a virtual machine wait awake; the default) or 'halt'"),
+        _ => throw Wrong(option, text,
+            "'poll' (while requests follow each other closely, idle processors of a virtual machine wait awake; "
+            + "the default) or 'halt'"),
     };
 
     internal static TimeSpan Seconds(string option, string? text) =>
@@ -60,7 +71,8 @@ internal static class OptionValue
             : throw Wrong(option, text, "seconds from 0 to 86400, such as 1 or 0.5");
 
     internal static int Jobs(string option, string? text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int jobs) && jobs is >= 1 and <= MostJobs
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int jobs)
+            && jobs is >= 1 and <= MostJobs
             ? jobs
             : throw Wrong(option, text, $"a number of threads from 1 to {MostJobs}");
 
@@ -71,21 +83,29 @@ internal static class OptionValue
         switch (parts)
         {
             case ["lru"]:
-                return options with { Inodes = InodeStore.Recent, RecentInodes = new FileSystemOptions().RecentInodes, InodeDatabasePath = null };
-            case ["lru", var count] when int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out int places) && places <= MostRecentInodes:
+                return options with
+                {
+                    Inodes = InodeStore.Recent,
+                    RecentInodes = new FileSystemOptions().RecentInodes,
+                    InodeDatabasePath = null
+                };
+            case ["lru", var count]
+                when int.TryParse(count, NumberStyles.None, CultureInfo.InvariantCulture, out int places)
+                    && places <= MostRecentInodes:
                 return options with { Inodes = InodeStore.Recent, RecentInodes = places, InodeDatabasePath = null };
             case ["rocksdb"]:
                 return options with { Inodes = InodeStore.RocksDb, InodeDatabasePath = null };
             case ["rocksdb", { Length: > 0 } path]:
                 return options with { Inodes = InodeStore.RocksDb, InodeDatabasePath = path };
             default:
-                throw Wrong(option, text, $"'lru', 'lru:COUNT' (places kept in memory, up to {MostRecentInodes}), 'rocksdb' or 'rocksdb:PATH'");
+                throw Wrong(option, text,
+                    $"'lru', 'lru:COUNT' (places kept in memory, up to {MostRecentInodes}), 'rocksdb' or 'rocksdb:PATH'");
         }
     }
 
     /// <summary>
-    /// A number without a sign; null where it is none, or more than <paramref name="most"/>. The parser takes
-    /// "-Infinity" whatever the style.
+    /// A number without a sign; null where it is none, or more than <paramref name="most"/>. The lower bound is needed:
+    /// the parser takes "-Infinity" in every style.
     /// </summary>
     internal static double? Number(string? text, double most) =>
         double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)
@@ -97,12 +117,18 @@ internal static class OptionValue
     private static long? SizeBytes(string? text)
     {
         string number = (text ?? "").TrimEnd('B', 'i');
-        int shift = number.Length == 0 ? 0 : char.ToUpperInvariant(number[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };
-        return long.TryParse(shift == 0 ? number : number[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long value) && value <= uint.MaxValue
+        int shift = number.Length == 0
+            ? 0
+            : char.ToUpperInvariant(number[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };
+        return long.TryParse(
+            shift == 0 ? number : number[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long value)
+            && value <= uint.MaxValue
             ? value << shift
             : null;
     }
 
     private static CommandFailure Wrong(string option, string? text, string takes) =>
-        new(ExitCode.Usage, string.IsNullOrEmpty(text) ? $"option '{option}' needs {takes}" : $"option '{option}' does not take '{text}': give {takes}");
+        new(ExitCode.Usage, string.IsNullOrEmpty(text)
+            ? $"option '{option}' needs {takes}"
+            : $"option '{option}' does not take '{text}': give {takes}");
 }

@@ -5,7 +5,7 @@ using ZstdFs.Core.Conversion;
 
 namespace ZstdFs.Cli.Tools;
 
-/// <summary>Progress on a terminal; nothing where standard error is none, or where somebody else reads it.</summary>
+/// <summary>Progress on a terminal; nothing where standard error is redirected.</summary>
 internal sealed class ConversionDisplay : IDisposable
 {
     private const int RefreshMs = 200;
@@ -26,7 +26,8 @@ internal sealed class ConversionDisplay : IDisposable
         _thread.Start();
     }
 
-    internal static ConversionDisplay Start(NamedSource source, ConversionOptions options, ConversionProgress progress) => new(source, options, progress);
+    internal static ConversionDisplay Start(
+        NamedSource source, ConversionOptions options, ConversionProgress progress) => new(source, options, progress);
 
     public void Dispose()
     {
@@ -37,10 +38,11 @@ internal sealed class ConversionDisplay : IDisposable
 
     private void Show()
     {
-        // Counting goes on beside the work: the end is not known before it has come through.
+        // A thread counts beside the work: the total is not known before it has seen everything.
         var counting = new Thread(_totals.Count) { IsBackground = true };
         counting.Start();
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        IAnsiConsole console = AnsiConsole.Create(
+            new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         console.Live(Line()).AutoClear(true).Start(live =>
         {
             while (!_ending.Token.WaitHandle.WaitOne(RefreshMs))
@@ -52,7 +54,9 @@ internal sealed class ConversionDisplay : IDisposable
     private Text Line()
     {
         double seconds = Math.Max(0.001, Stopwatch.GetElapsedTime(_start).TotalSeconds);
-        long bytes = _progress.PlainBytes + _progress.PlainBytesUnderWay, stored = _progress.StoredBytes + _progress.StoredBytesUnderWay, files = _progress.Files;
+        long bytes = _progress.PlainBytes + _progress.PlainBytesUnderWay,
+            stored = _progress.StoredBytes + _progress.StoredBytesUnderWay,
+            files = _progress.Files;
         string total = _totals.IsWhole ? $" of {_totals.Files:N0}" : "";
         string left = _progress.Left > 0 ? $", {_progress.Left} left" : "";
         return new Text($"{files:N0}{total} files, {ByteText.Show(bytes)}, {ByteText.Show(bytes / seconds)}/s, ratio {ByteText.Ratio(bytes, stored)}{left}{TimeLeft(seconds, _totals.CountsStored ? stored : bytes)}");
@@ -60,7 +64,8 @@ internal sealed class ConversionDisplay : IDisposable
 
     private string TimeLeft(double seconds, long bytes)
     {
-        // By bytes where they are known; a stored file's content is not known before it is read.
+        // Plain bytes for plain files. For stored files their stored bytes: the content's size is not known before a
+        // file is read.
         double done = _totals.Bytes > 0 ? (double)bytes / _totals.Bytes : 0;
         if (!_totals.IsWhole || done is < 0.01 or > 1)
             return "";

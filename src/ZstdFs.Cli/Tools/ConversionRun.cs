@@ -16,7 +16,7 @@ internal static class ConversionRun
         using NamedSource source = NamedSource.Open(folder, isChanged: true);
         using var interruption = new Interruption();
         long start = Stopwatch.GetTimestamp();
-        // No daemon can have a folder in use that is no source: the tool looks at its names before it makes it one.
+        // No daemon can use a folder that is no source: the tool looks at its names before it makes it one.
         long existing = source.IsSource ? 0 : ExistingFiles.Tell(source, options, interruption.Token);
         using TreeConversion conversion = Open(source, options, wait, interruption.Token);
         if (source.IsSource)
@@ -38,7 +38,9 @@ internal static class ConversionRun
                 "zstdfs: note: for some files it could not be told whether a program has them open for writing; "
                 + "what such a program goes on writing is lost");
         }
-        return interruption.Token.IsCancellationRequested || conversion.Progress.Left > 0 ? ExitCode.SomeLeft : ExitCode.Success;
+        return interruption.Token.IsCancellationRequested || conversion.Progress.Left > 0
+            ? ExitCode.SomeLeft
+            : ExitCode.Success;
     }
 
     private static TreeConversion Open(
@@ -79,12 +81,19 @@ internal static class ConversionRun
             JsonOutput.Write(writer => WriteJson(writer, progress, existing, elapsed, interrupted));
             return;
         }
-        string done = options.Kind switch { ConversionKind.Convert => "converted", ConversionKind.Revert => "reverted", _ => "recompressed" };
+        string done = options.Kind switch
+        {
+            ConversionKind.Convert => "converted",
+            ConversionKind.Revert => "reverted",
+            _ => "recompressed"
+        };
         string left = progress.Left == 0 ? "" : $", {progress.Left} left";
         string kept = progress.Kept == 0 ? ""
             : $", {progress.Kept} .zst files stay because zstdfs did not write them "
                 + "(--existing-zst=decode makes plain ones of them too)";
-        string asked = progress.LeftAsAsked == 0 ? "" : options.Kind == ConversionKind.Recompress ? $", {progress.LeftAsAsked} not worth it" : $", {progress.LeftAsAsked} left plain as incompressible";
+        string asked = progress.LeftAsAsked == 0 ? ""
+            : options.Kind == ConversionKind.Recompress ? $", {progress.LeftAsAsked} not worth it"
+            : $", {progress.LeftAsAsked} left plain as incompressible";
         Console.Error.WriteLine(
             $"zstdfs: {(interrupted ? "interrupted: " : "")}{done} {progress.Files} files{left}{asked}{kept}: {ByteText.Show(progress.PlainBytes)} plain, {ByteText.Show(progress.StoredBytes)} stored, "
             + $"ratio {ByteText.Ratio(progress.PlainBytes, progress.StoredBytes)}, {ByteText.Show(progress.PlainBytes / Math.Max(0.001, elapsed.TotalSeconds))}/s");

@@ -4,9 +4,9 @@ using ZstdFs.Core.Conversion;
 namespace ZstdFs.Cli.Tools;
 
 /// <summary>
-/// The .zst files that are in a folder before it is converted: their owner is told what will become of them before
-/// anything happens. What a mount would show under another name is named, too, and keeps a folder from becoming a
-/// source.
+/// The .zst files that are in a folder before it is converted. The user is told what will become of them before
+/// anything happens. The tool also names what a mount would show under another name; such a name keeps a folder from
+/// becoming a source.
 /// </summary>
 internal static class ExistingFiles
 {
@@ -17,7 +17,7 @@ internal static class ExistingFiles
         if (options.Kind != ConversionKind.Convert)
             return 0;
         FoundFiles found = FoundFiles.Find(source.Root, source.FolderPath, options, cancellation);
-        // In a source they are escapes.
+        // In a source such names are escapes.
         if (!source.IsSource && found.MisreadPaths.Count > 0)
         {
             var left = new LeftFiles(options.Kind);

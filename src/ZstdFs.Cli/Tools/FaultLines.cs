@@ -45,5 +45,6 @@ internal sealed class FaultLines(bool json) : ICheckObserver
 
     // "SeekTable" is shown as "seek-table".
     private static string Kind(Fault fault) =>
-        string.Concat(fault.Kind.ToString().Select((c, i) => char.IsUpper(c) ? (i == 0 ? "" : "-") + char.ToLowerInvariant(c) : c.ToString()));
+        string.Concat(fault.Kind.ToString().Select((c, i) =>
+            char.IsUpper(c) ? (i == 0 ? "" : "-") + char.ToLowerInvariant(c) : c.ToString()));
 }

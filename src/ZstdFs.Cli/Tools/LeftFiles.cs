@@ -10,7 +10,7 @@ internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
 
     public void Left(ReadOnlySpan<byte> path, LeftReason reason, string detail)
     {
-        // Not worth compressing anew is what most files may be, and nothing to be done about.
+        // Most files may not be worth compressing anew, and the user can do nothing about that.
         if (kind == ConversionKind.Recompress && reason == LeftReason.Incompressible)
             return;
         string shown = NativeText.Printable(NativeText.Decode(path));
@@ -26,7 +26,8 @@ internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
         LeftReason.NotPermitted => "it, or its folder, may not be read or changed",
         LeftReason.OpenForWriting => "somebody has it open for writing",
         LeftReason.WritersUnknown => "it cannot be told whether somebody has it open for writing",
-        LeftReason.OtherSource => "the folder is a source of its own: name it by itself, or remove its .zstdfs while it is not mounted",
+        LeftReason.OtherSource =>
+            "the folder is a source of its own: name it by itself, or remove its .zstdfs while it is not mounted",
         LeftReason.Changed => "it was changed meanwhile",
         LeftReason.LinkedElsewhere => "converting it would part it from its other hard links",
         LeftReason.Incompressible => "compressing it saves next to nothing",

@@ -6,7 +6,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Cli.Tools;
 
-/// <summary>A file that a tool was pointed at: a stored file in a source, or a file in a mount, which stands for its stored file.</summary>
+/// <summary>
+/// A file that a tool was pointed at: a stored file in a source, or a file in a mount, which stands for its stored
+/// file.
+/// </summary>
 internal static class NamedFile
 {
     private const int LongestPath = 4096;
@@ -15,7 +18,9 @@ internal static class NamedFile
     private static ReadOnlySpan<byte> Suffix => ".zst"u8;
 
     /// <summary>Opens the stored file.</summary>
-    /// <exception cref="SourceException">There is none, or it cannot be reached; the message goes behind the file's name.</exception>
+    /// <exception cref="SourceException">
+    /// There is none, or it cannot be reached; the message goes behind the file's name.
+    /// </exception>
     internal static FileDescriptor Open(string text, Codec codec)
     {
         FileDescriptor file = OpenRegular(NativeText.EncodeTerminated(text), out Statx stat);
@@ -32,11 +37,15 @@ internal static class NamedFile
 
     private static FileDescriptor OpenRegular(byte[] path, out Statx stat)
     {
-        int result = SystemCallsAt.Open(new NativeName(path), OpenFlags.ReadOnly | OpenFlags.NonBlocking | OpenFlags.NoFollow, out FileDescriptor file);
+        int result = SystemCallsAt.Open(
+            new NativeName(path), OpenFlags.ReadOnly | OpenFlags.NonBlocking | OpenFlags.NoFollow,
+            out FileDescriptor file);
         stat = default;
         if (result < 0)
-            throw Unusable((Errno)(-result) == Errno.ENOENT ? "does not exist" : $"cannot be opened ({(Errno)(-result)})");
-        // Looking is not reading: recompress --cold goes by access times.
+            throw Unusable((Errno)(-result) == Errno.ENOENT
+                ? "does not exist"
+                : $"cannot be opened ({(Errno)(-result)})");
+        // The look must not count as a read: recompress --cold goes by access times.
         _ = SystemCallsFile.KeepAccessTime(file);
         if (SystemCallsAt.Stat(file, out stat) >= 0 && stat.IsRegular)
             return file;
@@ -44,16 +53,19 @@ internal static class NamedFile
         throw Unusable("is not a regular file");
     }
 
-    /// <summary>The mount table says where the source is; the inode number, that it is this file's.</summary>
+    /// <summary>
+    /// The mount table says where the source is. The inode number shows that the stored file is this file's.
+    /// </summary>
     private static FileDescriptor OpenBehindMount(FileDescriptor file, in Statx seen, Codec codec)
     {
         byte[] path = new byte[LongestPath];
-        int length = SystemCallsAt.ReadLink(file, new NativeName(NativeText.EncodeTerminated($"/proc/self/fd/{file.Number}")), path);
+        int length = SystemCallsAt.ReadLink(
+            file, new NativeName(NativeText.EncodeTerminated($"/proc/self/fd/{file.Number}")), path);
         path = path[..Math.Max(0, length)];
         if (NamedSource.MountAbove(path) is not { } mount)
             throw Unusable("is in a mount that is not zstdfs's");
         FileDescriptor? stored = null;
-        // It may be out of this process's sight, or mounted over.
+        // The source may be out of this process's sight, or mounted over.
         if (SystemCallsAt.Open(new NativeName([.. mount.Source.Span, 0]), OpenFlags.ReadOnly | OpenFlags.Directory,
             out FileDescriptor root) >= 0)
         {

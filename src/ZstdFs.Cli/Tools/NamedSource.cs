@@ -6,8 +6,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Tools;
 
 /// <summary>
-/// A folder that a tool was pointed at, and the source that it is in: the nearest folder at or above it that has a <c>.zstdfs</c>, or itself. So a tool run on
-/// a part of a source takes the whole source's lock.
+/// A folder that a tool was pointed at, and the source that it is in: the nearest folder at or above it that has a
+/// <c>.zstdfs</c>, or itself. So a tool that works on a part of a source takes the whole source's lock.
 /// </summary>
 /// <param name="Text">As the user wrote it, fit to be printed.</param>
 /// <param name="Root">The source's root, open for reading.</param>
@@ -16,7 +16,7 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
 {
     private const long FuseMagic = 0x65735546;
 
-    /// <summary>The root is one; otherwise the tool makes it one.</summary>
+    /// <summary>The root is a source already; otherwise the tool makes it one.</summary>
     internal bool IsSource { get; } = HasState(Root);
 
     public void Dispose() => Root.Dispose();
@@ -26,7 +26,10 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
 
     /// <summary>Opens it. A folder in a mount of ours is refused: there the files are plain already.</summary>
     /// <param name="text">As the user wrote it.</param>
-    /// <param name="isChanged">Its files will be: refused where it is another file system in a source that is in use, whose mount shows it too.</param>
+    /// <param name="isChanged">
+    /// The tool will change its files. Then a folder of another file system inside a source in use is refused: that
+    /// source's mount shows it, too.
+    /// </param>
     internal static NamedSource Open(string text, bool isChanged = false)
     {
         string shown = NativeText.Printable(text);
@@ -46,7 +49,8 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
             using (above)
             {
                 if (isChanged && LockHolder.IsHeld(above.Handle, new NativeName(".zstdfs/lock\0"u8)))
-                    throw new CommandFailure(ExitCode.Busy, $"'{shown}' is in the source '{NativeText.Printable(NativeText.Decode(path.AsSpan(0, length)))}', which is in use: unmount that first, or let it end");
+                    throw new CommandFailure(ExitCode.Busy,
+                        $"'{shown}' is in the source '{NativeText.Printable(NativeText.Decode(path.AsSpan(0, length)))}', which is in use: unmount that first, or let it end");
             }
         }
         return new NamedSource(shown, Reopen(folder.Handle, shown), []);
@@ -60,7 +64,10 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
         return MountAbove(folder.Path);
     }
 
-    /// <summary>The zstdfs mount that this absolute path in a FUSE file system is in; null where another file system's is nearer.</summary>
+    /// <summary>
+    /// The zstdfs mount that this absolute path in a FUSE file system is in; null where another file system's mount is
+    /// nearer.
+    /// </summary>
     internal static MountEntry? MountAbove(byte[] path)
     {
         for (int length = path.Length; length > 0; length = path.AsSpan(0, length).LastIndexOf((byte)'/'))
@@ -71,10 +78,10 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
         return null;
     }
 
-    /// <summary>The failure that a signal ends a tool with before it began.</summary>
+    /// <summary>The failure that ends a tool when a signal comes before it has begun.</summary>
     internal CommandFailure Interrupted() => new(ExitCode.SomeLeft, $"'{Text}': interrupted; nothing was changed");
 
-    /// <summary>The failure that a source's problem ends a tool with.</summary>
+    /// <summary>The failure that ends a tool when the source has a problem.</summary>
     internal CommandFailure Refused(SourceException e) => new(e.Problem switch
     {
         SourceProblem.InUse => ExitCode.Busy,
@@ -85,15 +92,21 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
         : $"'{Text}': {e.Message}");
 
     /// <summary>Opens a folder for reading or says why not.</summary>
-    internal static Folder OpenFolder(string text, string shown) => (Errno)(-Folder.Open(text, OpenFlags.ReadOnly, out Folder folder)) switch
-    {
-        Errno.None => folder,
-        Errno.ENOENT => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' does not exist: check the path"),
-        Errno.ENOTDIR => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' is not a folder: name a folder"),
-        Errno.EACCES or Errno.EPERM => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' may not be read by this user: check its owner and mode"),
-        Errno.ENOTCONN => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' is a mount whose daemon has died: run 'zstdfs unmount' on it first"),
-        var other => throw new CommandFailure(ExitCode.SourceUnusable, $"'{shown}' cannot be opened ({other})"),
-    };
+    internal static Folder OpenFolder(string text, string shown) =>
+        (Errno)(-Folder.Open(text, OpenFlags.ReadOnly, out Folder folder)) switch
+        {
+            Errno.None => folder,
+            Errno.ENOENT => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"'{shown}' does not exist: check the path"),
+            Errno.ENOTDIR => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"'{shown}' is not a folder: name a folder"),
+            Errno.EACCES or Errno.EPERM => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"'{shown}' may not be read by this user: check its owner and mode"),
+            Errno.ENOTCONN => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"'{shown}' is a mount whose daemon has died: run 'zstdfs unmount' on it first"),
+            var other => throw new CommandFailure(ExitCode.SourceUnusable,
+                $"'{shown}' cannot be opened ({other})"),
+        };
 
     private static FileDescriptor Reopen(FileDescriptor folder, string shown) =>
         SystemCallsAt.Open(folder, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0,
@@ -102,10 +115,13 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
             : again;
 
     private static bool IsSameFileSystem(Folder one, Folder other) =>
-        SystemCallsAt.Stat(one.Handle, out Statx first) >= 0 && SystemCallsAt.Stat(other.Handle, out Statx second) >= 0 && first.Device == second.Device;
+        SystemCallsAt.Stat(one.Handle, out Statx first) >= 0
+        && SystemCallsAt.Stat(other.Handle, out Statx second) >= 0
+        && first.Device == second.Device;
 
     private static bool HasState(FileDescriptor folder) =>
-        SystemCallsAt.Open(folder, new NativeName(".zstdfs\0"u8), OpenFlags.PathOnly | OpenFlags.Directory, 0, out FileDescriptor state) >= 0 && HasLock(state);
+        SystemCallsAt.Open(folder, new NativeName(".zstdfs\0"u8), OpenFlags.PathOnly | OpenFlags.Directory, 0,
+            out FileDescriptor state) >= 0 && HasLock(state);
 
     private static bool HasLock(FileDescriptor state)
     {

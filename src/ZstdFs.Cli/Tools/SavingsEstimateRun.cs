@@ -23,7 +23,9 @@ internal static class SavingsEstimateRun
         {
             throw source.Refused(e);
         }
-        var total = new TypeSavings([], types.Sum(t => t.Files), types.Sum(t => t.PlainBytes), types.Sum(t => t.StoredBytes), types.Sum(t => t.SampledBytes));
+        var total = new TypeSavings(
+            [], types.Sum(t => t.Files), types.Sum(t => t.PlainBytes), types.Sum(t => t.StoredBytes),
+            types.Sum(t => t.SampledBytes));
         if (json)
             WriteJson(types, total, existing);
         else
@@ -39,16 +41,18 @@ internal static class SavingsEstimateRun
         if (types.Count > ShownTypes)
         {
             TypeSavings[] rest = [.. types.Skip(ShownTypes)];
-            Add(table, $"{rest.Length} more", new TypeSavings([], rest.Sum(t => t.Files), rest.Sum(t => t.PlainBytes), rest.Sum(t => t.StoredBytes), 0));
+            Add(table, $"{rest.Length} more", new TypeSavings(
+                [], rest.Sum(t => t.Files), rest.Sum(t => t.PlainBytes), rest.Sum(t => t.StoredBytes), 0));
         }
         Add(table, "all", total);
         table.Write(Console.Out);
-        Console.Error.WriteLine($"zstdfs: an estimate from {ByteText.Show(total.SampledBytes)} of samples; nothing was changed");
+        Console.Error.WriteLine(
+            $"zstdfs: an estimate from {ByteText.Show(total.SampledBytes)} of samples; nothing was changed");
     }
 
     private static void Add(TextTable table, string name, TypeSavings type) => table.Add(
-        name, TextTable.Number(type.Files), ByteText.Show(type.PlainBytes), ByteText.Show(type.StoredBytes), ByteText.Ratio(type.PlainBytes, type.StoredBytes),
-        ByteText.Show(type.PlainBytes - type.StoredBytes));
+        name, TextTable.Number(type.Files), ByteText.Show(type.PlainBytes), ByteText.Show(type.StoredBytes),
+        ByteText.Ratio(type.PlainBytes, type.StoredBytes), ByteText.Show(type.PlainBytes - type.StoredBytes));
 
     private static void WriteJson(IReadOnlyList<TypeSavings> types, TypeSavings total, long existing) =>
         JsonOutput.Write(writer =>
@@ -74,5 +78,6 @@ internal static class SavingsEstimateRun
         }
     });
 
-    private static string Name(TypeSavings type) => type.Extension.Length == 0 ? "(none)" : NativeText.Printable(NativeText.Decode(type.Extension));
+    private static string Name(TypeSavings type) =>
+        type.Extension.Length == 0 ? "(none)" : NativeText.Printable(NativeText.Decode(type.Extension));
 }

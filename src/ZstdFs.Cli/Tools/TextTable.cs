@@ -15,6 +15,7 @@ internal sealed class TextTable(params string[] header)
     {
         int[] widths = [.. header.Select((_, column) => _rows.Max(r => r[column].Length))];
         foreach (string[] row in _rows)
-            output.WriteLine(string.Join("  ", row.Select((cell, column) => column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]))));
+            output.WriteLine(string.Join("  ", row.Select((cell, column) =>
+                column == 0 ? cell.PadRight(widths[0]) : cell.PadLeft(widths[column]))));
     }
 }

@@ -4,8 +4,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Checking;
 
 /// <summary>
-/// How far a check of the data has come, kept in <c>.zstdfs/check</c>: the path up to which, in the order of the walk, all files are done. Files end in any
-/// order, so the mark moves when the oldest one under way has ended. Thread-safe.
+/// How far a check of the data has come, kept in <c>.zstdfs/check</c>. The mark is a path: all files up to it, in the
+/// order of the walk, are done. Files end in any order, so the mark moves when the oldest one under way ends.
+/// Thread-safe.
 /// </summary>
 internal sealed class CheckMark(SourceTree source)
 {
@@ -17,7 +18,7 @@ internal sealed class CheckMark(SourceTree source)
 
     private static NativeName Name => new("check\0"u8);
 
-    /// <summary>A file whose check begins; the returned action ends it.</summary>
+    /// <summary>Begins the check of a file. The caller calls the returned action when that ends.</summary>
     internal Action Begin(byte[] path)
     {
         bool[] done = new bool[1];
@@ -53,7 +54,8 @@ internal sealed class CheckMark(SourceTree source)
             return;
         WithFolder(folder =>
         {
-            if (SystemCallsAt.Open(folder, Name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate, 0b110_000_000, out FileDescriptor file) < 0)
+            if (SystemCallsAt.Open(folder, Name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate,
+                0b110_000_000, out FileDescriptor file) < 0)
                 return [];
             using (file)
                 _ = SystemCallsFile.Write(file, 0, mark);
@@ -61,14 +63,17 @@ internal sealed class CheckMark(SourceTree source)
         });
     }
 
-    /// <summary>The check came to its end.</summary>
+    /// <summary>Removes the mark: the check is complete.</summary>
     internal void Remove() => WithFolder(folder =>
     {
         _ = SystemCallsAt.Unlink(folder, Name);
         return [];
     });
 
-    /// <summary>Whether a file comes after the mark in the order of the walk: a folder's files before its subfolders, each by name.</summary>
+    /// <summary>
+    /// Whether a file comes after the mark in the order of the walk: a folder's files before its subfolders, each by
+    /// name.
+    /// </summary>
     internal static bool IsAfter(ReadOnlySpan<byte> path, ReadOnlySpan<byte> mark)
     {
         while (true)
@@ -76,7 +81,8 @@ internal sealed class CheckMark(SourceTree source)
             int slash = path.IndexOf((byte)'/'), markSlash = mark.IndexOf((byte)'/');
             if (slash < 0 != markSlash < 0)
                 return slash >= 0;
-            ReadOnlySpan<byte> name = slash < 0 ? path : path[..slash], markName = markSlash < 0 ? mark : mark[..markSlash];
+            ReadOnlySpan<byte> name = slash < 0 ? path : path[..slash],
+                markName = markSlash < 0 ? mark : mark[..markSlash];
             int order = name.SequenceCompareTo(markName);
             if (order != 0 || slash < 0)
                 return order > 0;

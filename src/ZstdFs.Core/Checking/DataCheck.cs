@@ -4,7 +4,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Checking;
 
-/// <summary>A run of content that cannot be had.</summary>
+/// <summary>A run of content that cannot be decoded.</summary>
 /// <param name="Start">First byte.</param>
 /// <param name="End">Behind the last.</param>
 /// <param name="Cause">Why.</param>
@@ -14,15 +14,17 @@ internal readonly record struct UndecodableRange(long Start, long End, Undecodab
     internal string Reason => Cause is DamagedFrameException damage ? damage.Reason : Cause.Message;
 }
 
-/// <summary>Decodes frames and tells which part of the content is lost.</summary>
+/// <summary>Decodes frames and tells which part of the content cannot be decoded.</summary>
 internal sealed class DataCheck(WindowLimit windows, RateLimit rate, CheckProgress progress)
 {
     private const int LargestFrameBytes = 4 * 1024 * 1024;
 
-    private readonly Lock _giantGate = new(); // held while a frame too large for memory is decoded: its window may be 2 GiB
+    // Held while a frame too large for memory is decoded: its window may be 2 GiB.
+    private readonly Lock _giantGate = new();
 
-    /// <summary>The bytes of content that cannot be had from these frames, in runs.</summary>
-    internal List<UndecodableRange> FindLost(Worker worker, FileDescriptor file, FrameMap map, int first, int end, CancellationToken cancellation)
+    /// <summary>The bytes of content that these frames do not yield, in runs.</summary>
+    internal List<UndecodableRange> FindLost(
+        Worker worker, FileDescriptor file, FrameMap map, int first, int end, CancellationToken cancellation)
     {
         var lost = new List<UndecodableRange>();
         for (int i = first; i < end && !cancellation.IsCancellationRequested; i++)
@@ -61,7 +63,7 @@ internal sealed class DataCheck(WindowLimit windows, RateLimit rate, CheckProgre
         {
             return e;
         }
-        // Of this machine and not of the file: the others are checked all the same.
+        // The cause is this machine and not the file: the other files are checked all the same.
         catch (InsufficientMemoryException e)
         {
             return new DecoderMemoryException(e.Message);

@@ -3,8 +3,12 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Checking;
 
-/// <summary>Names the files that share an inode number, and gives all but the first of each a number of its own where there is an allocator.</summary>
-internal sealed class DuplicateVisitor(HashSet<ulong> duplicates, StateFolder? allocator, SourceTree source, FaultReport report) : ITreeVisitor
+/// <summary>
+/// Finds stored files that share an inode number. The first of them keeps it. The visitor reports the others, and gives
+/// each of them a number of its own where there is an allocator.
+/// </summary>
+internal sealed class DuplicateVisitor(
+    HashSet<ulong> duplicates, StateFolder? allocator, SourceTree source, FaultReport report) : ITreeVisitor
 {
     private readonly Dictionary<ulong, ulong> _keepers = [];
     private readonly HashSet<ulong> _seen = [];
@@ -30,11 +34,13 @@ internal sealed class DuplicateVisitor(HashSet<ulong> duplicates, StateFolder? a
         ulong number = InodeNumbers.NumberOf(source, folder, name, stat, isStored);
         if (!duplicates.Contains(number) || !_seen.Add(source.Devices.IdentityOf(stat)))
             return;
-        // Whatever is no stored file has its number from the source and keeps it.
+        // Anything else than a stored file has its number from the source and keeps it.
         bool keeps = !isStored || _keepers.TryAdd(number, stat.InodeNumber);
         bool mended = !keeps && allocator is not null && TryRenumber(folder, name, stat);
         if (!keeps)
-            report.Add(folder.PathOf(name.Bytes), FaultKind.DuplicateNumber, $"another file has the inode number {number} too", mended);
+            report.Add(
+                folder.PathOf(name.Bytes), FaultKind.DuplicateNumber,
+                $"another file has the inode number {number} too", mended);
     }
 
     private bool TryRenumber(SourceFolder folder, NativeName name, in Statx stat)

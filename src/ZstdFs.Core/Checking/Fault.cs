@@ -5,45 +5,45 @@ public enum FaultKind
 {
     /// <summary>A file or folder cannot be read.</summary>
     Unreadable,
-    /// <summary>The stored file is no run of zstd frames from its beginning to its end.</summary>
+    /// <summary>The stored file is not a run of zstd frames from its beginning to its end.</summary>
     Structure,
     /// <summary>The seek table is at odds with the frames.</summary>
     SeekTable,
     /// <summary>A frame needs more memory than this machine has: nothing is lost.</summary>
     WindowTooLarge,
-    /// <summary>A file of another format, or a frame that needs a dictionary: it is not decoded here, and nothing is lost.</summary>
+    /// <summary>A file of another format, or a frame that needs a dictionary: nothing is lost.</summary>
     Unsupported,
-    /// <summary>A frame does not decode, or to something else than its checksum or length say.</summary>
+    /// <summary>A frame does not decode, or decodes to other content than its checksum or length says.</summary>
     Data,
     /// <summary>The record in user.zstdfs cannot be read.</summary>
     RecordDamaged,
-    /// <summary>The record is about another version of the file: harmless, the size is found from the frames.</summary>
+    /// <summary>The record is about another version of the file. Harmless: the frames tell the size.</summary>
     RecordStale,
-    /// <summary>The record says another size than the frames hold: the mount would show it.</summary>
+    /// <summary>The record says another size than the frames hold: a mount shows the record's size.</summary>
     RecordWrong,
     /// <summary>fuse-zstd's size attribute is wrong.</summary>
     ForeignSizeWrong,
     /// <summary>Two files have one inode number.</summary>
     DuplicateNumber,
-    /// <summary>A file is there plain and stored.</summary>
+    /// <summary>A file is there in both forms, plain and stored.</summary>
     BothForms,
-    /// <summary>A stored file has the name of something else, which the mount does not show therefore.</summary>
+    /// <summary>Two entries have one name in a mount: the mount hides one of them.</summary>
     HiddenName,
-    /// <summary>A stored file's name leaves no name that a file may have.</summary>
+    /// <summary>Without its suffix, a stored file's name is one that no file may have.</summary>
     NoLogicalName,
-    /// <summary>A stored file under a shortened name does not tell its whole one.</summary>
+    /// <summary>A stored file has a shortened name, and its whole name is lost.</summary>
     NameLost,
-    /// <summary>.zstdfs, or something that must be in it, is not what it should be.</summary>
+    /// <summary><c>.zstdfs</c>, or something that must be in it, is not what it should be.</summary>
     StateDamaged,
     /// <summary>The allocator would give out inode numbers that are in use.</summary>
     NumbersBehind,
-    /// <summary>A newer zstdfs wrote it: this one does not know what it says, and leaves it as it is.</summary>
+    /// <summary>A newer zstdfs wrote it: this one cannot read it, and leaves it as it is.</summary>
     Newer,
-    /// <summary>Something in .zstdfs that nothing knows.</summary>
+    /// <summary>Something in <c>.zstdfs</c> that zstdfs does not know.</summary>
     UnknownState,
-    /// <summary>A version under construction that a crash left: of no use.</summary>
+    /// <summary>A version under construction that a crash left. It is of no use.</summary>
     Leftover,
-    /// <summary>Writes that the next mount will finish.</summary>
+    /// <summary>Writes or a rename that a mount left unfinished.</summary>
     UnfinishedWrites,
     /// <summary>A working copy that no mount can finish, because its record is damaged.</summary>
     WorkingCopyDamaged,
@@ -52,13 +52,13 @@ public enum FaultKind
 }
 
 /// <summary>One thing that is wrong.</summary>
-/// <param name="Path">Below the source's root, as bytes.</param>
+/// <param name="Path">Path below the source's root, as bytes.</param>
 /// <param name="Kind">What it is.</param>
 /// <param name="Detail">More about it, such as what is lost.</param>
-/// <param name="IsMended">It was mended.</param>
+/// <param name="IsMended">The check has mended it.</param>
 public sealed record Fault(byte[] Path, FaultKind Kind, string Detail, bool IsMended);
 
-/// <summary>Who is told of faults. Called from any thread.</summary>
+/// <summary>Is told of faults. Called from any thread.</summary>
 public interface ICheckObserver
 {
     /// <summary>Something is wrong.</summary>
@@ -74,7 +74,7 @@ public sealed record CheckOptions
     /// <summary>Mend what can be mended without touching content.</summary>
     public bool Repair { get; init; }
 
-    /// <summary>Leave out the data of what an interrupted check has gone through.</summary>
+    /// <summary>Leave out the data of the files that an interrupted check has finished.</summary>
     public bool Resume { get; init; }
 
     /// <summary>What decodes.</summary>
@@ -83,7 +83,7 @@ public sealed record CheckOptions
     /// <summary>Threads.</summary>
     public int Jobs { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>Stored bytes a second that are read at most; 0 for no limit.</summary>
+    /// <summary>Most stored bytes that are read in a second; 0 for no limit.</summary>
     public long BytesPerSecond { get; init; }
 }
 
@@ -96,7 +96,7 @@ public sealed class CheckProgress
     public long Files => Volatile.Read(ref _files);
     /// <summary>Their bytes.</summary>
     public long StoredBytes => Volatile.Read(ref _storedBytes);
-    /// <summary>Bytes decoded.</summary>
+    /// <summary>Bytes of content that the check has gone through, lost ones included.</summary>
     public long PlainBytes => Volatile.Read(ref _plainBytes);
     /// <summary>Faults, mended ones included.</summary>
     public long Faults => Volatile.Read(ref _faults);

@@ -6,11 +6,12 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Checking;
 
 /// <summary>
-/// Checks one stored file, in as many steps as its frames are worth. What looks like a fault in a file that has been replaced meanwhile, by a mount beside or by
-/// anybody, is none: the new version is checked instead.
+/// Checks one stored file, in as many steps as its frames are worth. A mount or another program may replace the file
+/// meanwhile. Then what looks like a fault is none, and the new version is checked instead.
 /// </summary>
-internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] name, StoredFileCheck structure, DataCheck? data, FaultReport report, CheckProgress progress,
-    Action<bool> done, CancellationToken cancellation)
+internal sealed class FileTask(
+    SourceTree source, SourceFolder folder, byte[] name, StoredFileCheck structure, DataCheck? data,
+    FaultReport report, CheckProgress progress, Action<bool> done, CancellationToken cancellation)
 {
     private const int FramesOfStep = 64, Attempts = 3;
 
@@ -57,15 +58,20 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
         Step(worker, pool, file, stat, map, 0, findings);
     }
 
-    private void Step(Worker worker, WorkerPool pool, FileDescriptor file, Statx stat, FrameMap map, int first, List<StoredFileCheck.Finding> findings)
+    private void Step(
+        Worker worker, WorkerPool pool, FileDescriptor file, Statx stat, FrameMap map, int first,
+        List<StoredFileCheck.Finding> findings)
     {
-        List<UndecodableRange> lost = data!.FindLost(worker, file, map, first, Math.Min(map.FrameCount, first + FramesOfStep), cancellation);
+        List<UndecodableRange> lost = data!.FindLost(
+            worker, file, map, first, Math.Min(map.FrameCount, first + FramesOfStep), cancellation);
         lock (_gate)
             _lost.AddRange(lost);
         if (Interlocked.Decrement(ref _stepsLeft) > 0)
             return;
-        // A frame that the structure's damage has cut is told of already.
-        foreach (UndecodableRange range in _lost.OrderBy(l => l.Start).Where(l => map.Damage is null || l.End < map.LogicalBytes))
+        // A damaged map may end with the damaged frame, of which a structure finding tells already.
+        foreach (UndecodableRange range in _lost
+            .OrderBy(l => l.Start)
+            .Where(l => map.Damage is null || l.End < map.LogicalBytes))
             Add(findings, range);
         Conclude(worker, pool, file, stat, findings);
     }
@@ -73,7 +79,7 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
     private static void Add(List<StoredFileCheck.Finding> findings, in UndecodableRange range)
     {
         FaultKind kind = range.Cause is StorageException ? FaultKind.Data : StoredFileCheck.KindOf(range.Cause);
-        // A dictionary is told of once, by what the structure says.
+        // The structure's finding already tells of a dictionary.
         if (range.Cause.IsIntact && findings.Any(f => f.Kind == kind))
             return;
         findings.Add(new StoredFileCheck.Finding(kind, range.Cause.IsIntact
@@ -81,7 +87,8 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
             : $"bytes {range.Start} to {range.End - 1} of its content are lost: {range.Reason}", false));
     }
 
-    private void Conclude(Worker worker, WorkerPool pool, FileDescriptor file, in Statx stat, List<StoredFileCheck.Finding> findings)
+    private void Conclude(
+        Worker worker, WorkerPool pool, FileDescriptor file, in Statx stat, List<StoredFileCheck.Finding> findings)
     {
         file.Dispose();
         if (findings.Count > 0 && _attempt < Attempts && WasReplaced(stat))
@@ -97,7 +104,8 @@ internal sealed class FileTask(SourceTree source, SourceFolder folder, byte[] na
     }
 
     private bool WasReplaced(in Statx stat) =>
-        SystemCallsAt.Stat(folder.Descriptor, Name, out Statx now) < 0 || StoredIdentity.Of(now) != StoredIdentity.Of(stat);
+        SystemCallsAt.Stat(folder.Descriptor, Name, out Statx now) < 0
+        || StoredIdentity.Of(now) != StoredIdentity.Of(stat);
 
     private void Finish(bool isWhole)
     {

@@ -3,12 +3,12 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Checking;
 
-/// <summary>The inode numbers that users see, all of them, and which are given twice. 16 bytes a file.</summary>
+/// <summary>All inode numbers that users see, and which of them more than one file has. 16 bytes a file.</summary>
 internal sealed class InodeNumbers
 {
     private readonly List<(ulong Number, ulong Source)> _numbers = [];
 
-    /// <summary>The largest number in use that the allocator would soon come to; 0 where there is none.</summary>
+    /// <summary>The largest number in use among those that the allocator gives next; 0 where there is none.</summary>
     internal ulong InWayOf(ulong next)
     {
         const ulong Soon = 1 << 24;
@@ -28,7 +28,7 @@ internal sealed class InodeNumbers
         isStored && SourceTree.TryReadRecord(folder.Descriptor, name, out SizeRecord record)
             && source.Devices.IsOf(record, stat) ? record.InodeNumber : source.Devices.NumberOf(stat);
 
-    /// <summary>Numbers that more than one file has; names of one file are one file.</summary>
+    /// <summary>Numbers that more than one file has. Several names of one file count as one file.</summary>
     internal HashSet<ulong> Duplicates()
     {
         _numbers.Sort();

@@ -4,10 +4,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Checking;
 
-/// <summary>Names of one folder that get into each other's way.</summary>
+/// <summary>Finds names of one folder that collide in a mount.</summary>
 internal static class NameCheck
 {
-    // A mount that converts a file has both forms there for milliseconds.
+    // A mount that converts a file leaves both forms there for milliseconds.
     private const int SettlingMs = 100;
 
     internal static void Look(SourceFolder folder, DirectoryListing listing, bool isServed, FaultReport report)
@@ -27,11 +27,13 @@ internal static class NameCheck
                 continue;
             if (StoredName.IsAsLongAsShortened(logical) && shown.SequenceEqual(logical))
                 report.Add(folder.PathOf(name), FaultKind.NameLost,
-                    "it was copied without its attributes, and with them its whole name went: a mount lists it as it is "
-                    + "called here");
-            if (logical.SequenceEqual("."u8) || logical.SequenceEqual(".."u8) || folder.IsRoot && logical.SequenceEqual(StoredName.ReservedFolder))
+                    "it was copied without its attributes, and with them its whole name went: a mount lists it as "
+                    + "it is called here");
+            if (logical.SequenceEqual("."u8) || logical.SequenceEqual(".."u8)
+                || folder.IsRoot && logical.SequenceEqual(StoredName.ReservedFolder))
             {
-                report.Add(folder.PathOf(name), FaultKind.NoLogicalName, $"no file may be called '{Encoding.UTF8.GetString(logical)}' here: rename it");
+                report.Add(folder.PathOf(name), FaultKind.NoLogicalName,
+                    $"no file may be called '{Encoding.UTF8.GetString(logical)}' here: rename it");
                 continue;
             }
             others ??= Others(listing);
@@ -48,7 +50,9 @@ internal static class NameCheck
         }
     }
 
-    /// <summary>The folder, symlink or special file of a stored file's logical name, where there is one.</summary>
+    /// <summary>
+    /// The folder, symlink or special file that has a stored file's logical name, where there is one.
+    /// </summary>
     private static byte[]? HiddenNode(SourceFolder folder, HashSet<string> others, ReadOnlySpan<byte> logical)
     {
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
@@ -63,20 +67,24 @@ internal static class NameCheck
     private static bool IsThereStill(SourceFolder folder, ReadOnlySpan<byte> name, in Statx seen)
     {
         Thread.Sleep(SettlingMs);
-        return SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. name, 0]), out Statx now) >= 0 && now.InodeNumber == seen.InodeNumber;
+        return SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. name, 0]), out Statx now) >= 0
+            && now.InodeNumber == seen.InodeNumber;
     }
 
-    private static bool IsRegular(SourceFolder folder, DirectoryListing listing, int entry) => listing.TypeOf(entry) == FileType.EntryUnknown
-        ? SystemCallsAt.Stat(folder.Descriptor, listing.Name(entry), out Statx stat) >= 0 && stat.IsRegular
-        : listing.TypeOf(entry) == FileType.EntryRegular;
+    private static bool IsRegular(SourceFolder folder, DirectoryListing listing, int entry) =>
+        listing.TypeOf(entry) == FileType.EntryUnknown
+            ? SystemCallsAt.Stat(folder.Descriptor, listing.Name(entry), out Statx stat) >= 0 && stat.IsRegular
+            : listing.TypeOf(entry) == FileType.EntryRegular;
 
-    // Names that could be the logical name of another: a stored one is only where it is called x.zst.zst.
+    // Names that may collide with the logical name of a stored file. A stored file x.zst collides with none: the mount
+    // shows it as x, even beside an x.zst.zst, which it shows as x.zst.
     private static HashSet<string> Others(DirectoryListing listing)
     {
         var others = new HashSet<string>(listing.Count);
         for (int i = 0; i < listing.Count; i++)
         {
-            if (!StoredName.TryToLogical(listing.Name(i).Bytes, out _) || listing.TypeOf(i) is not FileType.EntryRegular)
+            if (!StoredName.TryToLogical(listing.Name(i).Bytes, out _)
+                || listing.TypeOf(i) is not FileType.EntryRegular)
                 others.Add(Encoding.Latin1.GetString(listing.Name(i).Bytes));
         }
         return others;

@@ -6,7 +6,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Checking;
 
-/// <summary>Checks what is below one folder of a source: names, structure, records, <c>.zstdfs</c>, and the data where that is asked for. Safe beside a live mount.</summary>
+/// <summary>
+/// Checks what is below one folder of a source: names, structure, records and, where asked for, the data. For the whole
+/// source it checks <c>.zstdfs</c> too. Safe beside a live mount.
+/// </summary>
 public sealed class SourceCheck
 {
     private const int FilesUnderWay = 256, SaveEveryMs = 5_000;
@@ -26,18 +29,26 @@ public sealed class SourceCheck
     /// <summary>How far it has come.</summary>
     public CheckProgress Progress { get; } = new();
 
-    /// <summary>Somebody else serves or changes the source at this moment: what needs its lock was left alone.</summary>
+    /// <summary>
+    /// Another process serves or changes the source: the check left alone what needs the source's lock. Always false
+    /// for a folder below the root.
+    /// </summary>
     public bool IsServed { get; private set; }
 
-    /// <summary>Checks. Returns early where it is cancelled; <see cref="CheckOptions.Resume"/> goes on from there.</summary>
+    /// <summary>
+    /// Checks. Returns early where it is cancelled; <see cref="CheckOptions.Resume"/> goes on from there.
+    /// </summary>
     /// <param name="root">The source's root; taken over.</param>
-    /// <param name="folder">Path of the folder below it; empty for all of the source, which also checks <c>.zstdfs</c>.</param>
+    /// <param name="folder">
+    /// Path of the folder below the root; empty for all of the source, which also checks <c>.zstdfs</c>.
+    /// </param>
     /// <param name="cancellation">Ends it.</param>
     /// <exception cref="SourceException">The source cannot be read.</exception>
     public void Run(FileDescriptor root, byte[] folder, CancellationToken cancellation)
     {
         using var source = new SourceTree(root, readOnly: false);
-        if (JournalRecovery.OpenFolder(source, folder) is not { } start || SystemCallsAt.Stat(start, out Statx stat) < 0)
+        if (JournalRecovery.OpenFolder(source, folder) is not { } start
+            || SystemCallsAt.Stat(start, out Statx stat) < 0)
             throw new SourceException(SourceProblem.Unusable, "the folder cannot be read");
         source.Devices.Learn(start, stat);
         var opened = new SourceFolder(start, folder, stat);
@@ -106,7 +117,8 @@ public sealed class SourceCheck
             return false;
         }
 
-        public void Unreadable(byte[] path, Errno error) => _check._report.Add(path, FaultKind.Unreadable, error.ToString());
+        public void Unreadable(byte[] path, Errno error) =>
+            _check._report.Add(path, FaultKind.Unreadable, error.ToString());
 
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
         {
@@ -124,7 +136,7 @@ public sealed class SourceCheck
             return !_cancellation.IsCancellationRequested;
         }
 
-        /// <summary>Returns when everything begun has ended.</summary>
+        /// <summary>Returns when all files that were begun have ended.</summary>
         internal void Wait()
         {
             for (int i = 0; i < FilesUnderWay; i++)
@@ -139,12 +151,16 @@ public sealed class SourceCheck
             bool withData = _check._options.Data && (_from.Length == 0 || CheckMark.IsAfter(path, _from));
             _room.Wait();
             Action end = _mark.Begin(path);
-            var task = new FileTask(_source, file.Folder.Retain(), file.Name.Terminated.ToArray(), _structure, withData ? _data : null, _check._report, _check.Progress, isWhole =>
-            {
-                if (isWhole)
-                    end();
-                _room.Release();
-            }, _cancellation);
+            var task = new FileTask(
+                _source, file.Folder.Retain(), file.Name.Terminated.ToArray(), _structure, withData ? _data : null,
+                _check._report, _check.Progress,
+                isWhole =>
+                {
+                    if (isWhole)
+                        end();
+                    _room.Release();
+                },
+                _cancellation);
             _pool.Post(worker => task.Run(worker, _pool));
             if (!_check._options.Data || Environment.TickCount64 - _savedAt < SaveEveryMs)
                 return;

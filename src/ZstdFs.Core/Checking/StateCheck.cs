@@ -14,14 +14,14 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
     private StateRecord? _state;
     private List<byte[]> _newer = [];
 
-    /// <summary>A newer zstdfs wrote something there: nothing of the source is this one's to mend.</summary>
+    /// <summary>A newer zstdfs wrote something there: this one mends nothing in the source.</summary>
     internal bool HasNewer => _newer.Count > 0;
 
     private bool Mends => repair && !source.ReadOnly && !HasNewer;
 
     private static NativeName FolderName => new(".zstdfs\0"u8);
 
-    /// <summary>Looks at it before the walk. True where somebody has the source's lock.</summary>
+    /// <summary>Looks at it before the walk. True where another process holds the source's lock.</summary>
     internal bool Look()
     {
         if (SystemCallsAt.Stat(source.Root, FolderName, out Statx stat) < 0)
@@ -29,7 +29,8 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         int result = source.OpenListing(source.Root, FolderName, out FileDescriptor folder);
         if (!stat.IsDirectory || result < 0)
         {
-            report.Add(PathOf(), FaultKind.StateDamaged, stat.IsDirectory ? $"it cannot be read ({(Errno)(-result)})" : "it is no folder: move it away");
+            report.Add(PathOf(), FaultKind.StateDamaged,
+                stat.IsDirectory ? $"it cannot be read ({(Errno)(-result)})" : "it is no folder: move it away");
             return false;
         }
         using (folder)
@@ -50,7 +51,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         _ = NewerFormat.Find(source, folder, out _newer);
         foreach (byte[] path in _newer)
         {
-            // Beside a mount, all but the state is being worked on.
+            // Beside a mount, only the state is at rest: the mount works on everything else.
             if (!isServed || path.AsSpan().SequenceEqual(PathOf("state")))
                 report.Add(path, FaultKind.Newer, NewerFormat.Text("it"));
         }
@@ -76,27 +77,30 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
     }
 
     /// <summary>
-    /// The next mount will not believe a record of this epoch before it has decoded the file, because the machine
-    /// stopped before what that mount wrote was known to be on disk.
+    /// True where the machine stopped before the mount of this epoch was known to have its writes on disk. The next
+    /// mount then decodes a file with a record of this epoch before it believes the record.
     /// </summary>
     internal bool WillBeSuspect(uint epoch)
     {
-        // Where the boot cannot be read it counts as another one.
+        // A boot that cannot be read counts as another one.
         _ = BootId.TryRead(out Guid boot);
         return _state is { } state && state.WillSuspect(epoch, boot);
     }
 
-    /// <summary>After the walk: numbers in use that the allocator would give again.</summary>
+    /// <summary>Finds numbers in use that the allocator would give again. Called after the walk.</summary>
     internal void LookAtNumbers(InodeNumbers numbers, bool isServed)
     {
         ulong largest = _state is { } state ? numbers.InWayOf(state.ReservedUpTo) : 0;
         if (largest == 0)
             return;
         bool mended = Mends && !isServed && TryRaise(largest);
-        report.Add(PathOf("state"), FaultKind.NumbersBehind, $"inode number {largest} is in use and would be given again", mended);
+        report.Add(PathOf("state"), FaultKind.NumbersBehind,
+            $"inode number {largest} is in use and would be given again", mended);
     }
 
-    /// <summary>Opens the state for changing it; null where somebody has the lock or it cannot be written.</summary>
+    /// <summary>
+    /// Opens the state to change it; null where another process holds the lock or the state cannot be written.
+    /// </summary>
     internal StateFolder? TryOpen()
     {
         try
@@ -124,11 +128,12 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         for (int i = 0; i < listing.Count; i++)
         {
             string name = Encoding.Latin1.GetString(listing.Name(i).Bytes);
-            // Beside a mount the rename may be under way.
+            // A mount may be in the middle of a rename.
             if (name == "names")
             {
                 if (!isServed && !IsNewer(PathOf(name)))
-                    report.Add(PathOf(name), FaultKind.UnfinishedWrites, "a rename was interrupted: the next mount finishes it");
+                    report.Add(PathOf(name), FaultKind.UnfinishedWrites,
+                        "a rename was interrupted: the next mount finishes it");
             }
             else if (!Known.Contains(name) && !name.StartsWith("conversion-", StringComparison.Ordinal))
                 report.Add(PathOf(name), FaultKind.UnknownState, "nothing here is called so: move it away");
@@ -137,7 +142,8 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
 
     private void LookAtState(FileDescriptor folder, bool isServed)
     {
-        if (SystemCallsAt.Open(folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file) is < 0 and var failed)
+        if (SystemCallsAt.Open(folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file)
+            is < 0 and var failed)
         {
             if (failed != -(int)Errno.ENOENT)
                 report.Add(PathOf("state"), FaultKind.StateDamaged, $"it cannot be read ({(Errno)(-failed)})");
@@ -147,15 +153,15 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         {
             if (IsNewer(PathOf("state")) || TryRead(file, out bool isOurs) is not { } fault)
                 return;
-            // Without one, the next mount begins at a number that is hardly in use, and takes up no working copy that
-            // may be half on the disk; a newer version's is not ours to remove.
+            // Without a state, the next mount begins at a number that is hardly in use, and does not take up a working
+            // copy that may be half on the disk. A newer version's state is not ours to remove.
             bool mended = Mends && isOurs && !isServed
                 && SystemCallsAt.Unlink(folder, new NativeName("state\0"u8)) >= 0;
             report.Add(PathOf("state"), FaultKind.StateDamaged, fault, mended);
         }
     }
 
-    /// <summary>Null, or what is wrong with it.</summary>
+    /// <summary>Null where the state can be read, else what is wrong with it.</summary>
     private string? TryRead(FileDescriptor file, out bool isOurs)
     {
         isOurs = false;
@@ -186,7 +192,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         }
         using (working)
         {
-            // Beside a mount, what is in there is being worked on.
+            // A mount works on what is in there.
             if (isServed || DirectoryListing.Read(working, null, out DirectoryListing listing) < 0)
                 return;
             for (int i = 0; i < listing.Count; i++)
@@ -197,7 +203,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
     private void LookAtWorkingCopy(FileDescriptor working, NativeName name)
     {
         byte[] path = PathOf("working/" + Encoding.Latin1.GetString(name.Bytes));
-        // Old forms on their way out belong to the conversion: LookAtConversion.
+        // The conversion's own: LookAtConversion reports old forms on their way out.
         if (IsNewer(path) || AsideFiles.IsOne(name.Bytes))
             return;
         if (UnfinishedWrites.IsLeftover(name.Bytes))
@@ -211,9 +217,11 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
                 + ".zstdfs/state nobody knows whether it is whole: the next mount keeps it in .zstdfs/lost");
         }
         else if (UnfinishedWrites.TryReadRecord(working, name, out _))
-            report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this: the next mount finishes it");
+            report.Add(path, FaultKind.UnfinishedWrites,
+                "a mount died before it had stored this: the next mount finishes it");
         else
-            report.Add(path, FaultKind.WorkingCopyDamaged, "its record cannot be read: what was written since the last commit of its file may be found in it by hand");
+            report.Add(path, FaultKind.WorkingCopyDamaged, "its record cannot be read: "
+                + "what was written since the last commit of its file may be found in it by hand");
     }
 
     /// <summary>Working copies that a mount could not commit.</summary>
@@ -226,14 +234,16 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             if (DirectoryListing.Read(lost, null, out DirectoryListing listing) < 0)
                 return;
             for (int i = 0; i < listing.Count; i++)
-                report.Add(PathOf("lost/" + Encoding.Latin1.GetString(listing.Name(i).Bytes)), FaultKind.WorkingCopyDamaged, "a mount could not commit it: look what it holds, then remove it");
+                report.Add(
+                    PathOf("lost/" + Encoding.Latin1.GetString(listing.Name(i).Bytes)), FaultKind.WorkingCopyDamaged,
+                    "a mount could not commit it: look what it holds, then remove it");
         }
     }
 
-    /// <summary>What a conversion left that was killed: its journals, and the old forms that it was taking away.</summary>
+    /// <summary>What a killed conversion left: its journals, and the old forms that it was taking away.</summary>
     private void LookAtConversion(FileDescriptor folder, bool isServed)
     {
-        // A conversion that runs now has the lock.
+        // A running conversion holds the lock: its journals are in use.
         if (isServed)
             return;
         bool hasJournal = Enumerable.Range(0, ConversionJournal.Slots)
@@ -260,5 +270,6 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         }
     }
 
-    private static byte[] PathOf(string name = "") => Encoding.Latin1.GetBytes(name.Length == 0 ? ".zstdfs" : ".zstdfs/" + name);
+    private static byte[] PathOf(string name = "") =>
+        Encoding.Latin1.GetBytes(name.Length == 0 ? ".zstdfs" : ".zstdfs/" + name);
 }

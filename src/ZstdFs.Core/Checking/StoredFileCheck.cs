@@ -10,11 +10,11 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
 {
     internal readonly record struct Finding(FaultKind Kind, string Detail, bool IsMended);
 
-    /// <summary>Looks at the file. Findings are added; the map is null where there is nothing to decode.</summary>
+    /// <summary>Looks at the file and adds what it finds. The map is null where there is nothing to decode.</summary>
     internal FrameMap? Look(FileDescriptor file, in Statx stat, List<Finding> findings)
     {
         RecordState state = ReadRecord(file, stat, out SizeRecord record);
-        // Created through a mount that died before anything was committed: it is empty, whatever is in it.
+        // A mount created the file and died before it committed anything: the file is empty, whatever is in it.
         if (state == RecordState.Current && record.IsFresh)
             return null;
         ScanResult scan = FrameScanner.ScanIntact(file, stat.Size, windows);
@@ -24,21 +24,25 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
         else if (!TryCompareTable(file, stat, map, out bool contradicts, findings))
             return null;
         else if (contradicts)
-            findings.Add(new Finding(FaultKind.SeekTable, "the seek table is at odds with the frames; 'zstdfs recompress' writes a new one", false));
+            findings.Add(new Finding(FaultKind.SeekTable,
+                "the seek table is at odds with the frames; 'zstdfs recompress' writes a new one", false));
         else
             CheckRecord(file, stat, map, state, record, findings);
         if (scan.DictionaryId != 0 && map.Damage is null)
-            findings.Add(new Finding(FaultKind.Unsupported, UnsupportedContentException.OfDictionary(scan.DictionaryId).Message, false));
+            findings.Add(new Finding(
+                FaultKind.Unsupported, UnsupportedContentException.OfDictionary(scan.DictionaryId).Message, false));
         return map;
     }
 
     private static Finding Of(FrameDamage damage, FrameMap map) => damage.Cause switch
     {
-        DamagedFrameException => new Finding(FaultKind.Structure, $"{damage.Reason} at stored byte {damage.StoredOffset}; what follows content byte {map.LogicalBytes} may be lost", false),
+        DamagedFrameException => new Finding(FaultKind.Structure,
+            $"{damage.Reason} at stored byte {damage.StoredOffset}; what follows content byte {map.LogicalBytes} may be lost",
+            false),
         _ => new Finding(KindOf(damage.Cause), damage.Reason, false),
     };
 
-    /// <summary>What kind of fault it is that keeps content from being decoded.</summary>
+    /// <summary>The kind of fault that this cause is.</summary>
     internal static FaultKind KindOf(UndecodableException cause) => cause switch
     {
         WindowTooLargeException or DecoderMemoryException => FaultKind.WindowTooLarge,
@@ -63,28 +67,36 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
             return RecordState.None;
         if (!SourceTree.TryReadRecord(file, out record))
             return record.IsNewer ? RecordState.Newer : RecordState.Damaged;
-        // A source that was copied with its attributes has the records of the files that it was copied from: they say nothing and do no harm.
+        // Files that were copied with their attributes have the records of their originals, which say nothing here and
+        // do no harm.
         if (!source.Devices.IsOf(record, stat) || record.HasNoSize)
             return RecordState.None;
         return record.Describes(stat) ? RecordState.Current : RecordState.Stale;
     }
 
-    private void CheckRecord(FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record, List<Finding> findings)
+    private void CheckRecord(
+        FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record,
+        List<Finding> findings)
     {
         (FaultKind Kind, string Detail)? fault = state switch
         {
             RecordState.Damaged => (FaultKind.RecordDamaged, "its record (user.zstdfs) cannot be read"),
             RecordState.Newer => (FaultKind.Newer, NewerFormat.Text("its record (user.zstdfs)")),
-            // utimensat(2) of an empty file leaves its record as it is.
+            // utimensat(2) on an empty file makes its record stale, and the file is still empty.
             RecordState.Stale when record.IsFresh && map.LogicalBytes == 0 => null,
-            RecordState.Stale => (FaultKind.RecordStale, "its record is about another version: it was written or touched in the source"),
-            RecordState.Current when record.LogicalBytes != map.LogicalBytes => (FaultKind.RecordWrong, $"its record says {record.LogicalBytes} bytes, its frames hold {map.LogicalBytes}"),
-            RecordState.None when ForeignSize(file) is { } size && size != map.LogicalBytes => (FaultKind.ForeignSizeWrong, $"user.real_size says {size} bytes, its frames hold {map.LogicalBytes}"),
+            RecordState.Stale =>
+                (FaultKind.RecordStale, "its record is about another version: it was written or touched in the source"),
+            RecordState.Current when record.LogicalBytes != map.LogicalBytes =>
+                (FaultKind.RecordWrong,
+                    $"its record says {record.LogicalBytes} bytes, its frames hold {map.LogicalBytes}"),
+            RecordState.None when ForeignSize(file) is { } size && size != map.LogicalBytes =>
+                (FaultKind.ForeignSizeWrong,
+                    $"user.real_size says {size} bytes, its frames hold {map.LogicalBytes}"),
             _ => null,
         };
         if (fault is not { } found)
             return;
-        // A new record would say that the content was proven, and so show what a power cut may have left of it.
+        // A new record would count as proof of the content. A mount would then show what a power cut may have left.
         if (state is RecordState.Stale or RecordState.Current
             && (record.IsFresh || stateCheck.WillBeSuspect(record.Epoch)))
         {
@@ -96,7 +108,9 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
         findings.Add(new Finding(found.Kind, found.Detail, mends && Mend(file, stat, map, state, record) >= 0));
     }
 
-    /// <summary>A record that is this file's own is written again; any other goes, and a mount gives the file one at first sight.</summary>
+    /// <summary>
+    /// Writes the file's own record again; removes any other. A mount then gives the file a record at first sight.
+    /// </summary>
     private int Mend(
         FileDescriptor file, in Statx stat, FrameMap map, RecordState state, in SizeRecord record) => state switch
     {
@@ -113,10 +127,12 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
     private static long? ForeignSize(FileDescriptor file)
     {
         Span<byte> size = stackalloc byte[sizeof(long)];
-        return ExtendedAttributes.Get(file, SizeRecord.ForeignAttributeName, size) == sizeof(long) ? BinaryPrimitives.ReadInt64BigEndian(size) : null;
+        return ExtendedAttributes.Get(file, SizeRecord.ForeignAttributeName, size) == sizeof(long)
+            ? BinaryPrimitives.ReadInt64BigEndian(size)
+            : null;
     }
 
-    /// <summary>False where the disk refuses a block that has to be looked at: that is a finding.</summary>
+    /// <summary>False where a block that must be read cannot be read; it adds a finding then.</summary>
     private static bool TryCompareTable(
         FileDescriptor file, in Statx stat, FrameMap map, out bool contradicts, List<Finding> findings)
     {
@@ -133,19 +149,22 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
         }
     }
 
-    /// <summary>A table that is not believed, or that every frame does not agree with.</summary>
+    /// <summary>True where the file has a table that was not believed, or that some frame disagrees with.</summary>
     private static bool ContradictsTable(FileDescriptor file, in Statx stat, FrameMap map)
     {
         using var window = new StoredWindow(file, stat.Size);
         if (!map.HasSeekTable)
         {
             ReadOnlySpan<byte> magic = window.Look(map.EndOfFrames, sizeof(uint), dense: true);
-            return map.FrameCount > 0 && magic.Length == sizeof(uint) && BinaryPrimitives.ReadUInt32LittleEndian(magic) == SeekTable.SkippableMagic;
+            return map.FrameCount > 0
+                && magic.Length == sizeof(uint)
+                && BinaryPrimitives.ReadUInt32LittleEndian(magic) == SeekTable.SkippableMagic;
         }
         var walker = new FrameWalker(window, stat.Size);
         for (int i = 0; i < map.FrameCount; i++)
         {
-            if (!walker.Next(out WalkedFrame frame) || frame.StoredOffset != map[i].StoredOffset || frame.StoredBytes != map[i].StoredBytes
+            if (!walker.Next(out WalkedFrame frame)
+                || frame.StoredOffset != map[i].StoredOffset || frame.StoredBytes != map[i].StoredBytes
                 || frame.ContentBytes is { } content && content != map[i].LogicalBytes)
             {
                 return true;

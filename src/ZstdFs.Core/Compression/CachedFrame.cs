@@ -5,26 +5,27 @@ internal readonly record struct FrameKey(ulong FileId, int Frame);
 
 internal enum CachedFrameState
 {
-    /// <summary>Somebody decodes into it.</summary>
+    /// <summary>A thread decodes into it.</summary>
     Loading,
-    /// <summary>Its content is complete and does not change any more.</summary>
+    /// <summary>Its content is complete and does not change.</summary>
     Ready,
     /// <summary>Decoding it failed; <see cref="CachedFrame.Failure"/> says how.</summary>
     Failed,
 }
 
 /// <summary>
-/// A slot of the cache. <see cref="State"/> and <see cref="Failure"/> are guarded by the object's own monitor, on which those wait who want a
-/// frame that is being decoded; everything else by the cache's lock. Content may be read by whoever has the slot pinned, once it is ready.
+/// A slot of the cache. The slot's own monitor guards <see cref="State"/> and <see cref="Failure"/>; threads that want
+/// a frame wait on it while another thread decodes the frame. The cache's lock guards everything else. A thread that
+/// has the slot pinned may read the content once it is ready.
 /// </summary>
 internal sealed class CachedFrame : IAged<CachedFrame>
 {
     internal FrameKey Key;
     internal NativeBlock Block;
     internal int Length;
-    /// <summary>How many threads use it now. A pinned slot keeps its memory, whether the index still knows it or not.</summary>
+    /// <summary>How many threads use it. A pinned slot keeps its memory, whether it is in the index or not.</summary>
     internal int Pins;
-    /// <summary>The index knows it. A slot that it no longer knows is recycled with its last pin.</summary>
+    /// <summary>It is in the index. The last unpin recycles a slot that is not.</summary>
     internal bool IsIndexed;
     internal CachedFrameState State;
     internal Exception? Failure;

@@ -1,8 +1,8 @@
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// The cache's slots by key, by file, and by how recently they were used. Not thread-safe: the cache's lock guards it. Slots and table
-/// entries are used again, so that a full cache allocates nothing.
+/// The cache's slots by key, by file, and by how recently they were used. Not thread-safe: the cache's lock guards it.
+/// Slots and table entries are used again, so that a full cache allocates nothing.
 /// </summary>
 internal sealed class CachedFrameIndex
 {
@@ -51,7 +51,7 @@ internal sealed class CachedFrameIndex
 
     internal CachedFrame? Oldest => _ages.Oldest;
 
-    /// <summary>The slot that nobody uses and that has not been used for longest.</summary>
+    /// <summary>The least recently used slot that no thread has pinned.</summary>
     internal CachedFrame? OldestUnpinned()
     {
         CachedFrame? frame = _ages.Oldest;

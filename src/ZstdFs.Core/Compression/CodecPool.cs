@@ -3,15 +3,18 @@ using ZstdFs.Core.Compression.Codecs;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// Contexts that were used before: making one costs more than compressing or decoding a small file with it. Renting never waits; what
-/// comes back beyond the bound is freed. Thread-safe.
+/// Keeps used contexts: making one costs more than compressing or decoding a small file with it. Renting never waits.
+/// The pool frees contexts that come back beyond the bound. Thread-safe.
 /// </summary>
 internal sealed class CodecPool : IDisposable
 {
-    private readonly BoundedStack<FrameEncoder>[] _encoders = new BoundedStack<FrameEncoder>[FrameEncoder.HighestLevel - FrameEncoder.LowestLevel + 1];
+    private readonly BoundedStack<FrameEncoder>[] _encoders =
+        new BoundedStack<FrameEncoder>[FrameEncoder.HighestLevel - FrameEncoder.LowestLevel + 1];
     private readonly BoundedStack<FrameDecoder> _decoders;
 
-    /// <param name="bound">How many idle contexts of each kind are kept; those that work at once are as many as there are threads.</param>
+    /// <param name="bound">
+    /// How many idle contexts of each kind are kept. As many contexts work at once as there are threads.
+    /// </param>
     /// <param name="streams">The codec, and the limits of decoding frames too large for memory.</param>
     internal CodecPool(int bound, StreamBudget streams)
     {
@@ -50,7 +53,10 @@ internal sealed class CodecPool : IDisposable
             decoder.Dispose();
     }
 
-    /// <summary>True where <paramref name="frame"/> decodes to exactly <paramref name="content"/>: what a commit asks before the old version goes.</summary>
+    /// <summary>
+    /// True where <paramref name="frame"/> decodes to exactly <paramref name="content"/>. A commit asks this before it
+    /// gives up the old version.
+    /// </summary>
     internal bool Matches(ReadOnlySpan<byte> frame, ReadOnlySpan<byte> content)
     {
         using FrameBuffer decoded = Buffers.Rent(content.Length);
@@ -65,7 +71,7 @@ internal sealed class CodecPool : IDisposable
         }
     }
 
-    /// <summary>Frees what is idle. What is rented is freed by being returned and finalised.</summary>
+    /// <summary>Frees idle contexts. A rented one comes back to the pool, and its finaliser frees it.</summary>
     public void Dispose()
     {
         Buffers.Dispose();

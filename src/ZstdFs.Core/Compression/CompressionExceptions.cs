@@ -3,27 +3,27 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// Content that cannot be had from a stored file, for whatever reason. The file is there all the same: it has a name, an owner and a mode. Only reading the
-/// content fails, with <see cref="Errno"/> and a log line that names the file.
+/// Content that a stored file does not yield, for whatever reason. The file is there all the same: it has a name, an
+/// owner and a mode. Only reading the content fails, with <see cref="Errno"/> and a log line that names the file.
 /// </summary>
 internal abstract class UndecodableException(string message, Exception? inner = null) : Exception(message, inner)
 {
-    /// <summary>What the caller of the op is told.</summary>
+    /// <summary>The error that the op's caller gets.</summary>
     internal abstract Errno Errno { get; }
 
-    /// <summary>The stored bytes may be in order: with other means the content can be had.</summary>
+    /// <summary>The stored bytes may be in order: other means can decode them.</summary>
     internal virtual bool IsIntact => false;
 
-    /// <summary>It has nothing to do with the stored bytes, and may be otherwise at the next attempt.</summary>
+    /// <summary>The stored bytes are not the cause: the next attempt may succeed.</summary>
     internal virtual bool MayPass => false;
 
-    /// <summary>The same, to be thrown again: by another reader, on another thread.</summary>
+    /// <summary>The same exception as a new object, which another reader throws on another thread.</summary>
     internal abstract UndecodableException Again();
 }
 
 /// <summary>
-/// Stored bytes that are not what they should be: no valid frame, a failed checksum, a length that differs from the one promised, or a
-/// kind of frame that cannot be read here. Becomes EIO, with a log line.
+/// Stored bytes that are not what they should be: no valid frame, a failed checksum, a length that differs from the one
+/// promised, or a kind of frame that cannot be read here. Becomes EIO, with a log line.
 /// </summary>
 internal sealed class DamagedFrameException : UndecodableException
 {
@@ -44,7 +44,7 @@ internal sealed class DamagedFrameException : UndecodableException
     /// <summary>What is wrong, without the place.</summary>
     internal string Reason { get; }
 
-    /// <summary>Where in the stored file, or −1 where only the frame's bytes were at hand.</summary>
+    /// <summary>Where in the stored file; −1 where only the frame's bytes were at hand.</summary>
     internal long StoredOffset { get; }
 
     internal override Errno Errno => Errno.EIO;
@@ -53,8 +53,8 @@ internal sealed class DamagedFrameException : UndecodableException
 }
 
 /// <summary>
-/// A frame that needs more memory to decode than the limit on windows, or this machine, allows. The frame may be in order. Becomes
-/// ENOMEM, with a log line that names the option.
+/// A frame that needs more memory to decode than this machine or the limit on windows allows. The frame may be in
+/// order. Becomes ENOMEM, with a log line that names the option.
 /// </summary>
 internal sealed class WindowTooLargeException(string message) : UndecodableException(message)
 {
@@ -65,10 +65,14 @@ internal sealed class WindowTooLargeException(string message) : UndecodableExcep
     internal override UndecodableException Again() => new WindowTooLargeException(Message);
 }
 
-/// <summary>Something in order that is not decoded here: a frame that needs a dictionary, or a file of another format. Becomes EIO, with a log line.</summary>
+/// <summary>
+/// Something in order that is not decoded here: a frame that needs a dictionary, or a file of another format. Becomes
+/// EIO, with a log line.
+/// </summary>
 internal sealed class UnsupportedContentException(string message) : UndecodableException(message)
 {
-    internal static UnsupportedContentException OfDictionary(uint id) => new($"intact; needs the dictionary with ID {id}");
+    internal static UnsupportedContentException OfDictionary(uint id) =>
+        new($"intact; needs the dictionary with ID {id}");
 
     internal override Errno Errno => Errno.EIO;
 
@@ -89,11 +93,12 @@ internal sealed class DecoderMemoryException(string message) : UndecodableExcept
     internal override UndecodableException Again() => new DecoderMemoryException(Message);
 }
 
-/// <summary>libzstd cannot be used, or a codec failed where its input cannot be the reason.</summary>
+/// <summary>libzstd cannot be used, or a codec failed and its input cannot be the cause.</summary>
 internal sealed class ZstdLibraryException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>Reading a stored file, or reading or writing a spill file, failed in the kernel.</summary>
-internal sealed class StorageException(string operation, int errno) : UndecodableException($"{operation}: {(Errno)errno}")
+/// <summary>The kernel failed to read a stored file, or to read or write a spill file.</summary>
+internal sealed class StorageException(string operation, int errno)
+    : UndecodableException($"{operation}: {(Errno)errno}")
 {
     internal override Errno Errno { get; } = (Errno)errno;
 

@@ -1,9 +1,10 @@
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// Memory for frames on their way: content that is edited or compressed, its compressed form, the copy that it is compared with. Outside the managed heap, where buffers of
-/// this size would be collected with the oldest objects only, and kept once for each thread by a shared pool. What is idle is bounded; beyond that it goes back to the
-/// system at once. Thread-safe.
+/// Memory for frames on their way: content that is edited or compressed, its compressed form, the copy that it is
+/// compared with. It is outside the managed heap: the collector would free buffers of this size only together with the
+/// oldest objects, and a shared pool would keep some for each thread. Idle memory is bounded; what exceeds the bound
+/// goes back to the system at once. Thread-safe.
 /// </summary>
 internal sealed class FrameBuffers(long idleBytes = FrameBuffers.DefaultIdleBytes) : IDisposable
 {
@@ -17,10 +18,10 @@ internal sealed class FrameBuffers(long idleBytes = FrameBuffers.DefaultIdleByte
     private long _idleBytes;
     private long _rentedBytes;
 
-    /// <summary>Bytes that somebody has now.</summary>
+    /// <summary>Bytes that are rented at this moment.</summary>
     internal long RentedBytes => Interlocked.Read(ref _rentedBytes);
 
-    /// <summary>Bytes kept for the next.</summary>
+    /// <summary>Bytes kept for the next caller.</summary>
     internal long IdleBytes => Interlocked.Read(ref _idleBytes);
 
     /// <summary>At least this many bytes, of any content. Never waits.</summary>
@@ -39,7 +40,8 @@ internal sealed class FrameBuffers(long idleBytes = FrameBuffers.DefaultIdleByte
         return new FrameBuffer(this, block);
     }
 
-    private Stack<NativeBlock>[] Idle => _idle ??= [.. Enumerable.Range(0, _sizes.Count).Select(static _ => new Stack<NativeBlock>())];
+    private Stack<NativeBlock>[] Idle =>
+        _idle ??= [.. Enumerable.Range(0, _sizes.Count).Select(static _ => new Stack<NativeBlock>())];
 
     internal void Return(NativeBlock block)
     {
@@ -57,7 +59,7 @@ internal sealed class FrameBuffers(long idleBytes = FrameBuffers.DefaultIdleByte
         block.Free();
     }
 
-    /// <summary>Frees what is idle. What is rented is kept when it comes back.</summary>
+    /// <summary>Frees idle buffers. Rented ones become idle when they come back.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -72,7 +74,7 @@ internal sealed class FrameBuffers(long idleBytes = FrameBuffers.DefaultIdleByte
     }
 }
 
-/// <summary>A rented buffer; disposed of exactly once, by whoever rented it.</summary>
+/// <summary>A rented buffer. The caller that rented it disposes of it exactly once.</summary>
 internal readonly struct FrameBuffer(FrameBuffers buffers, NativeBlock block) : IDisposable
 {
     internal int Bytes => block.Bytes;

@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 
 namespace ZstdFs.Core.Compression;
 
-/// <summary>Whoever can decode a frame into memory.</summary>
+/// <summary>Decodes a frame into memory.</summary>
 internal interface IFrameSource
 {
     /// <summary>Fills <paramref name="content"/>, which is as long as the frame's logical length, or throws.</summary>
@@ -11,15 +11,16 @@ internal interface IFrameSource
 }
 
 /// <summary>
-/// Decoded frames of all files, in a bounded amount of memory; the least recently used go first. Two readers of one frame decode it once,
-/// and readers of other frames never wait for that. Thread-safe. Nothing is allocated on the managed heap once it is full.
+/// Decoded frames of all files, in a bounded amount of memory; the least recently used go first. Two readers of one
+/// frame decode it once, and readers of other frames never wait for that. Thread-safe. A full cache allocates nothing
+/// on the managed heap.
 /// </summary>
 internal sealed class FrameCache : IDisposable
 {
     internal const int DefaultMaxFrameBytes = 4 * 1024 * 1024;
 
-    // Guards the index, the block pool, the idle slots, and every slot's fields but State and Failure. Held for pointer work only: never
-    // while a frame is decoded, copied or waited for. Taken before no other lock.
+    // Guards the index, the block pool, the idle slots, and every slot's fields but State and Failure. Held for pointer
+    // work only: never while a frame is decoded, copied or waited for. No other lock is taken under it.
     private readonly Lock _gate = new();
     private readonly CachedFrameIndex _index = new();
     private readonly NativeBlockPool _blocks;
@@ -27,8 +28,8 @@ internal sealed class FrameCache : IDisposable
     private long _hits;
     private long _misses;
 
-    /// <param name="capacityBytes">Never more than this is allocated, whatever happens.</param>
-    /// <param name="maxFrameBytes">Longer frames do not belong here: see <see cref="StoredFileReader"/>.</param>
+    /// <param name="capacityBytes">The most that is ever allocated.</param>
+    /// <param name="maxFrameBytes">Longer frames do not go into the cache: see <see cref="StoredFileReader"/>.</param>
     internal FrameCache(long capacityBytes, int maxFrameBytes = DefaultMaxFrameBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(capacityBytes);
@@ -56,7 +57,7 @@ internal sealed class FrameCache : IDisposable
 
     internal long Misses => Volatile.Read(ref _misses);
 
-    /// <summary>Copies from the frame where it is there already. False, and nothing is touched, where it is not.</summary>
+    /// <summary>Copies from the frame where the cache has it. False where not; nothing is touched then.</summary>
     internal bool TryRead(FrameKey key, int offset, Span<byte> destination)
     {
         CachedFrame? frame = PinExisting(key);
@@ -67,8 +68,9 @@ internal sealed class FrameCache : IDisposable
     }
 
     /// <summary>
-    /// Copies from the frame, which <paramref name="source"/> decodes first where it is not there. Whatever that throws comes out of here, also
-    /// for those who waited for the same frame; nothing is remembered of a failure.
+    /// Copies from the frame. Where the cache does not have it, <paramref name="source"/> decodes it first. An
+    /// exception of the source reaches this caller and every reader that waits for the frame. The cache forgets the
+    /// failure.
     /// </summary>
     internal void Read(FrameKey key, int frameBytes, int offset, Span<byte> destination, IFrameSource source)
     {
@@ -83,7 +85,10 @@ internal sealed class FrameCache : IDisposable
         ReadPinned(frame, offset, destination);
     }
 
-    /// <summary>Decodes the frame ahead of its being read. False where it is there, or on its way, or there is no room.</summary>
+    /// <summary>
+    /// Decodes the frame before a read asks for it. False where the cache has it, where another thread decodes it, and
+    /// where there is no room.
+    /// </summary>
     internal bool Prefetch(FrameKey key, int frameBytes, IFrameSource source)
     {
         CachedFrame? frame = PinOrAdd(key, frameBytes, out bool isLoader);
@@ -95,7 +100,7 @@ internal sealed class FrameCache : IDisposable
         return isLoader;
     }
 
-    /// <summary>Forgets the file's frames. Reads that are under way end well.</summary>
+    /// <summary>Forgets the file's frames. Reads under way still succeed.</summary>
     internal void Invalidate(ulong fileId)
     {
         lock (_gate)
@@ -105,7 +110,7 @@ internal sealed class FrameCache : IDisposable
         }
     }
 
-    /// <summary>Forgets everything and frees it. Nobody may be reading.</summary>
+    /// <summary>Forgets everything and frees it. No thread may be reading.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -130,7 +135,10 @@ internal sealed class FrameCache : IDisposable
         }
     }
 
-    /// <summary>The frame's slot, pinned; a new one is the caller's to load. Null where there is no room because everything is pinned.</summary>
+    /// <summary>
+    /// The frame's slot, pinned; the caller must load a new one. Null where the frame is too long, or where there is no
+    /// room because everything is pinned.
+    /// </summary>
     private CachedFrame? PinOrAdd(FrameKey key, int frameBytes, out bool isLoader)
     {
         isLoader = false;
@@ -148,7 +156,8 @@ internal sealed class FrameCache : IDisposable
                 return null;
             if (!_idleSlots.TryPop(out frame))
                 frame = new CachedFrame();
-            (frame.Key, frame.Block, frame.Length, frame.Pins, frame.State) = (key, block, frameBytes, 1, CachedFrameState.Loading);
+            (frame.Key, frame.Block, frame.Length, frame.Pins, frame.State) =
+                (key, block, frameBytes, 1, CachedFrameState.Loading);
             _index.Add(frame);
             isLoader = true;
             return frame;
@@ -166,7 +175,9 @@ internal sealed class FrameCache : IDisposable
         return true;
     }
 
-    /// <summary>Decodes into a slot that only this thread may write. Where that fails the slot is forgotten and unpinned.</summary>
+    /// <summary>
+    /// Decodes into a slot that only this thread may write. After a failure it drops and unpins the slot.
+    /// </summary>
     private void Load(CachedFrame frame, IFrameSource source)
     {
         try

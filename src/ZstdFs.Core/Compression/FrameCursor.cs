@@ -4,8 +4,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// A place in a frame that is decoded as a stream. Going on from it costs what is decoded; going back, or going on after the budget has
-/// taken the decoder away, begins at the frame's beginning. One thread at a time; only <see cref="StreamBudget"/> may come from another.
+/// A place in a frame that is decoded as a stream. A read further on decodes only what lies between. A read further
+/// back decodes from the frame's beginning, and so does a read after the budget has taken the decoder away. One thread
+/// at a time; only <see cref="StreamBudget"/> may come from another.
 /// </summary>
 internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, StreamBudget budget) : IDisposable
 {
@@ -15,7 +16,7 @@ internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, Str
     private FrameStream? _source;
     private long _position;
 
-    /// <summary>What the frame's header asks for; 0 before the first read.</summary>
+    /// <summary>The window that the frame's header asks for, at least 1; 0 before the first read.</summary>
     internal long WindowBytes { get; private set; }
 
     // Guarded by the budget's lock.
@@ -24,13 +25,14 @@ internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, Str
     internal LinkedListNode<FrameCursor>? Age;
 
     /// <summary>
-    /// Fills <paramref name="content"/> from that offset within the frame. The read that reaches the frame's last byte has its checksum
-    /// verified too. Throws an <see cref="UndecodableException"/>.
+    /// Fills <paramref name="content"/> from that offset within the frame. A read that reaches the frame's last byte
+    /// verifies the frame's checksum too. Throws an <see cref="UndecodableException"/>.
     /// </summary>
     internal void Read(long within, Span<byte> content)
     {
         if (WindowBytes == 0)
-            WindowBytes = Math.Max(1, FrameStream.RequireWindow(stored, extent.StoredOffset, extent.StoredBytes, budget.Windows));
+            WindowBytes = Math.Max(
+                1, FrameStream.RequireWindow(stored, extent.StoredOffset, extent.StoredBytes, budget.Windows));
         budget.Enter(this);
         try
         {
@@ -43,7 +45,7 @@ internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, Str
         }
         catch
         {
-            // The decoder is in an unknown state: the next read has to begin anew.
+            // The decoder is in an unknown state: the next read must begin anew.
             ReleaseDecoder();
             throw;
         }
@@ -55,7 +57,7 @@ internal sealed class FrameCursor(FileDescriptor stored, FrameExtent extent, Str
 
     public void Dispose() => budget.Remove(this);
 
-    /// <summary>Frees the decoder. Called by the budget while nobody reads.</summary>
+    /// <summary>Frees the decoder. The budget calls it while no thread reads.</summary>
     internal void ReleaseDecoder()
     {
         _source?.Dispose();

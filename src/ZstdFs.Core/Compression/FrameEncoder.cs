@@ -2,7 +2,9 @@ using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.Compression;
 
-/// <summary>Compresses frames at one level, with content size and checksum. One thread at a time; see <see cref="CodecPool"/>.</summary>
+/// <summary>
+/// Compresses frames at one level, with content size and checksum. One thread at a time; see <see cref="CodecPool"/>.
+/// </summary>
 internal sealed class FrameEncoder : IDisposable
 {
     internal const int LowestLevel = -7;
@@ -25,22 +27,24 @@ internal sealed class FrameEncoder : IDisposable
 
     internal int Level { get; }
 
-    /// <summary>Room that any content of this length fits in once it is compressed.</summary>
+    /// <summary>Room enough for the frame of any content of this length.</summary>
     internal static int BoundBytes(int contentBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(contentBytes);
-        // ZSTD_COMPRESSBOUND of zstd.h, which does not change: frames of old and new versions fit.
+        // ZSTD_COMPRESSBOUND of zstd.h. It does not change: frames of old and new versions fit.
         int margin = contentBytes < SmallBytes ? (SmallBytes - contentBytes) >> 11 : 0;
         return checked(contentBytes + (contentBytes >> 8) + margin);
     }
 
     /// <summary>
-    /// Writes one frame and returns its length. <paramref name="frame"/> needs <see cref="BoundBytes"/>; a shorter one throws
-    /// <see cref="ZstdLibraryException"/> when the frame does not fit.
+    /// Writes one frame and returns its length. <paramref name="frame"/> needs <see cref="BoundBytes"/>; a shorter one
+    /// throws <see cref="ZstdLibraryException"/> when the frame does not fit.
     /// </summary>
     internal int Compress(ReadOnlySpan<byte> content, Span<byte> frame) => _context.Compress(content, frame);
 
-    /// <summary>Memory that an encoder needs for frames of this content length, in bytes: the codec is asked by having it compress one.</summary>
+    /// <summary>
+    /// Memory that an encoder needs for frames of this content length, in bytes. Measures it by compressing one.
+    /// </summary>
     internal static long MemoryBytes(Codec codec, int level, int contentBytes)
     {
         using var encoder = new FrameEncoder(codec, level);

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace ZstdFs.Core.Compression;
 
-/// <summary>What the first bytes at a place where a frame should begin turn out to be.</summary>
+/// <summary>What is found where a frame should begin.</summary>
 internal enum FrameKind
 {
     /// <summary>A zstd frame.</summary>
@@ -15,8 +15,12 @@ internal enum FrameKind
     Unknown,
 }
 
-/// <summary>A frame's header (RFC 8878, 3.1.1.1 and 3.1.2). All of it is hostile until the frame is decoded.</summary>
-internal readonly record struct FrameHeader(FrameKind Kind, int HeaderBytes, long SkippableBytes, long? ContentBytes, long WindowBytes, bool HasChecksum, uint DictionaryId)
+/// <summary>
+/// A frame's header (RFC 8878, 3.1.1.1 and 3.1.2). Until the frame is decoded, any of it may be a lie.
+/// </summary>
+internal readonly record struct FrameHeader(
+    FrameKind Kind, int HeaderBytes, long SkippableBytes, long? ContentBytes, long WindowBytes, bool HasChecksum,
+    uint DictionaryId)
 {
     internal const uint Magic = 0xFD2FB528;
     internal const uint SkippableMagic = 0x184D2A50;
@@ -36,12 +40,18 @@ internal readonly record struct FrameHeader(FrameKind Kind, int HeaderBytes, lon
         {
             return bytes.Length < SkippableHeaderBytes
                 ? Of(FrameKind.Truncated)
-                : Of(FrameKind.Skippable) with { HeaderBytes = SkippableHeaderBytes, SkippableBytes = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) };
+                : Of(FrameKind.Skippable) with
+                {
+                    HeaderBytes = SkippableHeaderBytes,
+                    SkippableBytes = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..])
+                };
         }
         return Of(FrameKind.Unknown);
     }
 
-    /// <summary>Whether the blocks of a whole frame in memory lead from this header of it to its end.</summary>
+    /// <summary>
+    /// True where <paramref name="frame"/>, which begins with this header, goes on with blocks that lead to its end.
+    /// </summary>
     internal bool IsFollowedByBlocks(ReadOnlySpan<byte> frame)
     {
         const int BlockHeaderBytes = 3, ChecksumBytes = 4;

@@ -8,7 +8,8 @@ internal readonly record struct FrameExtent(long StoredOffset, long StoredBytes,
 /// <param name="Cause">Why.</param>
 internal sealed record FrameDamage(long StoredOffset, UndecodableException Cause)
 {
-    internal FrameDamage(long storedOffset, string reason) : this(storedOffset, new DamagedFrameException(reason, storedOffset))
+    internal FrameDamage(long storedOffset, string reason)
+        : this(storedOffset, new DamagedFrameException(reason, storedOffset))
     {
     }
 
@@ -19,24 +20,27 @@ internal sealed record FrameDamage(long StoredOffset, UndecodableException Cause
 }
 
 /// <summary>
-/// The index of one stored file: its data frames in order. Immutable. Eight bytes a frame where all frames but the last are of one
-/// length (as in every file that was written here), sixteen where not, 24 where skippable frames lie between them too.
+/// The index of one stored file: its data frames in order. Immutable. A frame takes eight bytes where all frames but
+/// the last are of one length, as in every file that this program wrote. It takes eight more where they are not, and
+/// eight more where skippable frames lie between them.
 /// </summary>
 internal sealed class FrameMap
 {
-    /// <summary>More frames than this are refused: the index must fit into memory whatever the file says.</summary>
+    /// <summary>A file with more frames is refused: the index must fit into memory whatever the file says.</summary>
     internal const int MaxFrames = 1 << 24;
 
     // INVARIANT: count + 1 entries, ascending; the last one is the end of the last frame.
     private readonly long[] _storedStarts;
     // Null where every frame ends where the next one starts.
     private readonly long[]? _storedEnds;
-    // Null where uniform; else like _storedStarts.
+    // Null where the frames are uniform; else like _storedStarts.
     private readonly long[]? _logicalStarts;
     private readonly long _uniformBytes;
     private readonly bool _hasContentSizes;
 
-    internal FrameMap(long[] storedStarts, long[]? storedEnds, long[]? logicalStarts, long uniformBytes, long logicalBytes, FrameMapFacts facts)
+    internal FrameMap(
+        long[] storedStarts, long[]? storedEnds, long[]? logicalStarts, long uniformBytes, long logicalBytes,
+        FrameMapFacts facts)
     {
         _storedStarts = storedStarts;
         _storedEnds = storedEnds;
@@ -58,13 +62,18 @@ internal sealed class FrameMap
 
     internal bool HasSeekTable { get; }
 
-    /// <summary>Not null where the map ends early. What lies behind <see cref="LogicalBytes"/> is then not the end of the file but unknown.</summary>
+    /// <summary>
+    /// Not null where the map ends early. The file does not end at <see cref="LogicalBytes"/> then: what lies behind is
+    /// unknown.
+    /// </summary>
     internal FrameDamage? Damage { get; }
 
-    /// <summary>Stored offset behind the last data frame; the seek table begins here, where there is one.</summary>
+    /// <summary>
+    /// Stored offset behind the last data frame. A seek table begins here, or behind skippable frames that begin here.
+    /// </summary>
     internal long EndOfFrames => _storedStarts[^1];
 
-    /// <summary>No skippable frames between the data frames: a range of frames is one range of stored bytes.</summary>
+    /// <summary>No skippable frame lies between data frames: a range of frames is one range of stored bytes.</summary>
     internal bool IsContiguous => _storedEnds is null;
 
     internal FrameExtent this[int frame]
@@ -79,9 +88,13 @@ internal sealed class FrameMap
     }
 
     /// <summary>The stored file is one frame from its first byte to its last.</summary>
-    internal bool IsOneFrame => FrameCount == 1 && _storedStarts[0] == 0 && EndOfFrames == StoredBytes && Damage is null;
+    internal bool IsOneFrame =>
+        FrameCount == 1 && _storedStarts[0] == 0 && EndOfFrames == StoredBytes && Damage is null;
 
-    /// <summary>The index of a file that is known to be one frame. Whether its header states the content's length is not looked at.</summary>
+    /// <summary>
+    /// The index of a file that is known to be one frame. It does not look whether the header states the content's
+    /// length.
+    /// </summary>
     internal static FrameMap OfOneFrame(long storedBytes, long logicalBytes)
     {
         var frames = new FrameMapBuilder(1);
@@ -89,7 +102,9 @@ internal sealed class FrameMap
         return frames.Build(storedBytes);
     }
 
-    /// <summary>Whether a frame is short enough to hold zeros alone; of a file with one short frame that says nothing.</summary>
+    /// <summary>
+    /// Whether some frame is short enough to hold zeros alone. It proves nothing: a frame of short content is as short.
+    /// </summary>
     internal bool MayHaveHoles
     {
         get
@@ -106,7 +121,9 @@ internal sealed class FrameMap
     /// <summary>Every frame but the last is of the first one's length, and the last one is no longer.</summary>
     internal bool HasEqualFrames => _logicalStarts is null;
 
-    /// <summary>The frame that holds the byte at this offset; <see cref="FrameCount"/> where the file has no such byte.</summary>
+    /// <summary>
+    /// The frame that holds the byte at this offset; <see cref="FrameCount"/> where the file has no such byte.
+    /// </summary>
     internal int FindFrame(long logicalOffset)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(logicalOffset);
@@ -114,7 +131,7 @@ internal sealed class FrameMap
             return FrameCount;
         if (_logicalStarts is null)
             return (int)(logicalOffset / _uniformBytes);
-        // The last frame that starts at or before the offset: empty frames share their start with the frame that holds the byte.
+        // The last frame that starts at or before the offset: an empty frame has the same start as the frame behind it.
         int low = 0, high = FrameCount;
         while (high - low > 1)
         {
@@ -128,8 +145,8 @@ internal sealed class FrameMap
     }
 
     /// <summary>
-    /// Every frame but the last holds exactly this many bytes, the last one no more, and each says so in its header: untouched frames can
-    /// be copied into a new stored file as they are.
+    /// Every frame but the last holds exactly this many bytes, the last one no more, and each says so in its header. So
+    /// a commit can copy untouched frames into a new stored file as they are.
     /// </summary>
     internal bool IsUniform(int frameBytes)
     {
@@ -145,4 +162,5 @@ internal sealed class FrameMap
 }
 
 /// <summary>What a <see cref="FrameMap"/> knows besides its frames.</summary>
-internal readonly record struct FrameMapFacts(long StoredBytes, bool HasSeekTable, bool HasContentSizes, FrameDamage? Damage);
+internal readonly record struct FrameMapFacts(
+    long StoredBytes, bool HasSeekTable, bool HasContentSizes, FrameDamage? Damage);

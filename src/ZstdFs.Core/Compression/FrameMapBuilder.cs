@@ -1,6 +1,8 @@
 namespace ZstdFs.Core.Compression;
 
-/// <summary>Collects a stored file's frames in order and makes the smallest <see cref="FrameMap"/> that holds them.</summary>
+/// <summary>
+/// Collects a stored file's frames in order and makes the smallest <see cref="FrameMap"/> that holds them.
+/// </summary>
 internal sealed class FrameMapBuilder
 {
     private long[] _storedStarts;
@@ -21,7 +23,10 @@ internal sealed class FrameMapBuilder
     /// <summary>Stored offset behind the last frame added.</summary>
     internal long StoredEnd => _storedEnd;
 
-    /// <summary>Adds the next frame. Throws <see cref="DamagedFrameException"/> where the sum of sizes is beyond what a file can have.</summary>
+    /// <summary>
+    /// Adds the next frame. Throws <see cref="DamagedFrameException"/> where there are more than
+    /// <see cref="FrameMap.MaxFrames"/>, or where the sizes add up to more than a file can have.
+    /// </summary>
     internal void Add(long storedOffset, long storedBytes, long logicalBytes, bool hasContentSize = true)
     {
         if (_count == FrameMap.MaxFrames)
@@ -68,7 +73,7 @@ internal sealed class FrameMapBuilder
     {
         if (_count == 0)
             _uniformBytes = logicalBytes;
-        // Uniform so far means: every frame before this one is of the first one's length, and this one, if it is the last, no longer.
+        // Frames stay uniform while all frames before this one have the first one's length, and this one no more.
         else if (_logicalStarts is null && (_logicalBytes != _count * _uniformBytes || logicalBytes > _uniformBytes))
             BecomeIrregular();
         if (_logicalStarts is not null)

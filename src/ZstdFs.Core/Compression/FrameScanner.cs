@@ -2,10 +2,13 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Compression;
 
-/// <summary>What a scan found: the frames in order up to the damage, where there is any (it is in <see cref="FrameMap.Damage"/> too).</summary>
+/// <summary>
+/// What a scan found: the frames in order, up to the damage where there is any. <see cref="FrameMap.Damage"/> has the
+/// damage too.
+/// </summary>
 internal readonly record struct ScanResult(FrameMap Map, FrameDamage? Damage)
 {
-    /// <summary>A dictionary that some frame needs; 0 where none does, as far as frames were looked at.</summary>
+    /// <summary>A dictionary that some frame needs; 0 where no frame that was looked at needs one.</summary>
     internal uint DictionaryId { get; init; }
 }
 
@@ -14,7 +17,9 @@ internal readonly record struct ScanResult(FrameMap Map, FrameDamage? Damage)
 /// <param name="IsOneFrame">The stored file is one frame from its first byte to its last.</param>
 internal readonly record struct LogicalSize(long Bytes, bool IsOneFrame);
 
-/// <summary>Finds a stored file's frames: from its seek table where that holds water, otherwise from the frames themselves.</summary>
+/// <summary>
+/// Finds a stored file's frames: from its seek table where that can be believed, otherwise from the frames themselves.
+/// </summary>
 internal static class FrameScanner
 {
     private const long ProvenBytes = 16 << 20;
@@ -29,9 +34,11 @@ internal static class FrameScanner
     }
 
     /// <summary>
-    /// The index of as much as is in order. A damaged last frame that states its content size is in the map (reading it fails); behind
-    /// one that does not, behind garbage, or behind a frame whose length only decoding could tell and that cannot be decoded here, the
-    /// logical file's true length is unknown. Never fails: where nothing can be read the map is empty, and says why.
+    /// The index of as much as is in order. It ends at the first damage, and the logical file's true length is unknown
+    /// then. A frame that is cut short or has an invalid block is the last in the map if it states its content size;
+    /// reading it fails. The map ends before garbage, before any other frame that is found damaged, and before a frame
+    /// that must be decoded to tell its length and cannot be. Never fails: where nothing can be read, the map is empty
+    /// and says why.
     /// </summary>
     internal static ScanResult ScanIntact(FileDescriptor stored, long storedBytes, WindowLimit windows)
     {
@@ -47,30 +54,37 @@ internal static class FrameScanner
         }
         catch (UndecodableException error)
         {
-            damage = new FrameDamage(error is DamagedFrameException { StoredOffset: >= 0 and var offset } ? offset : frames.StoredEnd, error);
+            damage = new FrameDamage(
+                error is DamagedFrameException { StoredOffset: >= 0 and var offset } ? offset : frames.StoredEnd,
+                error);
         }
         return new ScanResult(frames.Build(storedBytes, damage: damage), damage) { DictionaryId = dictionary };
     }
 
-    private static FrameDamage? Walk(FileDescriptor stored, FrameWalker walker, FrameMapBuilder frames, WindowLimit windows, ref uint dictionary)
+    private static FrameDamage? Walk(
+        FileDescriptor stored, FrameWalker walker, FrameMapBuilder frames, WindowLimit windows, ref uint dictionary)
     {
         WalkedFrame? last = null;
         for (; walker.Next(out WalkedFrame frame); last = frame)
         {
             dictionary = frame.DictionaryId != 0 ? frame.DictionaryId : dictionary;
             if (last is { } earlier)
-                frames.Add(earlier.StoredOffset, earlier.StoredBytes, ContentBytes(stored, earlier, frames.LogicalBytes, windows), earlier.StatesContentSize);
+                frames.Add(
+                    earlier.StoredOffset, earlier.StoredBytes,
+                    ContentBytes(stored, earlier, frames.LogicalBytes, windows), earlier.StatesContentSize);
         }
         if (last is { } end)
-            frames.Add(end.StoredOffset, end.StoredBytes, end.ContentBytes ?? MeasureContent(stored, end, windows), end.StatesContentSize);
+            frames.Add(
+                end.StoredOffset, end.StoredBytes,
+                end.ContentBytes ?? MeasureContent(stored, end, windows), end.StatesContentSize);
         if (walker.DamagedFrame is { } damaged)
             frames.Add(damaged.StoredOffset, damaged.StoredBytes, damaged.ContentBytes!.Value);
         return walker.Damage;
     }
 
     /// <summary>
-    /// The logical size, where it can be told without decoding; null where not, or where the file is damaged or cannot be read. One read
-    /// for a small file.
+    /// The logical size, from the headers alone. Null where only decoding tells it, where the file is damaged, and
+    /// where it cannot be read. A small file costs one read.
     /// </summary>
     internal static LogicalSize? QuickSize(FileDescriptor stored, long storedBytes, WindowLimit windows)
     {
@@ -103,8 +117,9 @@ internal static class FrameScanner
     }
 
     /// <summary>
-    /// The content's length of a frame that others follow. A header that lies about it would move all of them, and nothing but decoding
-    /// gives it away; up to <see cref="ProvenBytes"/> that costs milliseconds. Where it cannot be decoded here, it is believed.
+    /// The content's length of a frame that others follow. A false length in its header would move all of them, and
+    /// only decoding finds that out. Within the file's first <see cref="ProvenBytes"/> that costs milliseconds, so the
+    /// frame is decoded. The header is believed behind those bytes, and where an intact frame cannot be decoded here.
     /// </summary>
     private static long ContentBytes(FileDescriptor stored, WalkedFrame frame, long logicalOffset, WindowLimit windows)
     {

@@ -4,8 +4,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// One stored frame, decoded from its beginning on as a stream: the content comes in order and is not kept. One thread at a time. The
-/// decoder stays the caller's.
+/// One stored frame, decoded as a stream from its beginning on: the content comes in order and is not kept. One thread
+/// at a time. The caller keeps the decoder.
 /// </summary>
 internal sealed class FrameStream : IDisposable
 {
@@ -29,7 +29,7 @@ internal sealed class FrameStream : IDisposable
         decoder.Reset();
     }
 
-    /// <summary>Decodes the frame to the end, in the memory of its window, and returns its content's length.</summary>
+    /// <summary>Decodes the whole frame, in the memory of its window, and returns its content's length.</summary>
     internal static long MeasureContent(FileDescriptor stored, long storedOffset, long storedBytes, WindowLimit windows)
     {
         long windowBytes = RequireWindow(stored, storedOffset, storedBytes, windows);
@@ -51,7 +51,8 @@ internal sealed class FrameStream : IDisposable
     }
 
     /// <summary>
-    /// The window that the frame's header asks for. Throws where it is beyond the limit, and where the frame cannot be decoded whatever its window.
+    /// The window that the frame's header asks for. Throws where the window is beyond the limit, and where the frame
+    /// cannot be decoded whatever its window.
     /// </summary>
     internal static long RequireWindow(FileDescriptor stored, long storedOffset, long storedBytes, WindowLimit windows)
     {
@@ -68,12 +69,12 @@ internal sealed class FrameStream : IDisposable
         return header.WindowBytes;
     }
 
-    /// <summary>Everything has been decoded and the checksum, where there is one, was right.</summary>
+    /// <summary>Everything is decoded, and the checksum is right where the frame has one.</summary>
     internal bool IsAtEnd { get; private set; }
 
     /// <summary>
-    /// Decodes until <paramref name="content"/> is full or the frame ends. Throws <see cref="DamagedFrameException"/> with the frame's
-    /// offset.
+    /// Decodes until <paramref name="content"/> is full or the frame ends. Throws <see cref="DamagedFrameException"/>
+    /// with the frame's offset.
     /// </summary>
     internal int Read(Span<byte> content)
     {
@@ -84,9 +85,12 @@ internal sealed class FrameStream : IDisposable
             {
                 if (_inputAt == _inputLength)
                     Fill();
-                IsAtEnd = _decoder.Decompress(_input.AsSpan(_inputAt, _inputLength - _inputAt), content[done..], out int consumed, out int produced);
+                IsAtEnd = _decoder.Decompress(
+                    _input.AsSpan(_inputAt, _inputLength - _inputAt),
+                    content[done..], out int consumed, out int produced);
                 if (consumed == 0 && produced == 0 && !IsAtEnd)
-                    throw new DamagedFrameException(_inputLength == 0 ? "the frame is cut short" : "the decoder makes no progress", _frameStart);
+                    throw new DamagedFrameException(
+                        _inputLength == 0 ? "the frame is cut short" : "the decoder makes no progress", _frameStart);
                 _inputAt += consumed;
                 done += produced;
             }
@@ -108,7 +112,7 @@ internal sealed class FrameStream : IDisposable
         int count = SystemCallsFile.Read(_stored, _inputEnd, _input.AsSpan(0, wanted));
         if (count < 0)
             throw new StorageException("reading a stored file", -count);
-        // Input that has run out is no error yet: the decoder may hold content that it had no room to put out.
+        // The end of the input is no error yet: the decoder may hold content that had no room in the last output.
         (_inputAt, _inputLength) = (0, count);
         _inputEnd += count;
     }

@@ -1,15 +1,18 @@
 namespace ZstdFs.Core.Compression;
 
-/// <summary>A data frame as its own bytes describe it. <see cref="ContentBytes"/> is null where only decoding can tell.</summary>
-internal readonly record struct WalkedFrame(long StoredOffset, long StoredBytes, long? ContentBytes, bool StatesContentSize)
+/// <summary>
+/// A data frame as its own bytes describe it. <see cref="ContentBytes"/> is null where only decoding can tell.
+/// </summary>
+internal readonly record struct WalkedFrame(
+    long StoredOffset, long StoredBytes, long? ContentBytes, bool StatesContentSize)
 {
-    /// <summary>The dictionary that decoding it takes; 0 for none.</summary>
+    /// <summary>The dictionary that the frame needs to be decoded; 0 for none.</summary>
     internal uint DictionaryId { get; init; }
 }
 
 /// <summary>
-/// Goes through a stored file frame by frame. A frame's end is found from its block headers, three bytes for each block, so a frame of
-/// any size costs little reading. One thread.
+/// Goes through a stored file frame by frame. It finds a frame's end from the block headers, three bytes for each
+/// block, so a frame of any size costs little reading. One thread.
 /// </summary>
 internal sealed class FrameWalker(StoredWindow window, long storedBytes)
 {
@@ -25,8 +28,8 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
     internal FrameDamage? Damage { get; private set; }
 
     /// <summary>
-    /// Set beside <see cref="Damage"/> where the damaged frame's header at least tells how much content it should have. The frame then
-    /// keeps its place in the logical file, and reading it fails.
+    /// Set beside <see cref="Damage"/> where the damaged frame's header tells how much content it should have. The
+    /// frame then keeps its place in the logical file, and reading it fails.
     /// </summary>
     internal WalkedFrame? DamagedFrame { get; private set; }
 
@@ -66,7 +69,7 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
         frame = default;
         long maxBlockBytes = Math.Min(MaxBlockBytes, header.WindowBytes);
         long position = start + header.HeaderBytes;
-        // What the blocks can decode to: raw and run-length blocks tell their length, a compressed one at most fills a block.
+        // What the blocks can decode to. Raw and run-length blocks tell their length; a compressed one is at most full.
         long atLeast = 0, atMost = 0;
         bool dense = true, last;
         do
@@ -95,11 +98,16 @@ internal sealed class FrameWalker(StoredWindow window, long storedBytes)
             return StopInFrame(start, header, storedBytes, "the frame is cut short");
         if (header.ContentBytes is { } stated && (stated < atLeast || stated > atMost))
         {
-            // The end is certain and the size is a lie: with an impossible size in the map, every later offset would be wrong.
+            // The end is certain and the size is false. In the map, it would make every later offset wrong.
             return Stop(start, "the frame's blocks cannot hold the content size that its header states");
         }
         _position = position;
-        frame = new WalkedFrame(start, position - start, header.ContentBytes ?? (atLeast == atMost ? atLeast : null), header.ContentBytes is not null) { DictionaryId = header.DictionaryId };
+        frame = new WalkedFrame(
+            start, position - start,
+            header.ContentBytes ?? (atLeast == atMost ? atLeast : null), header.ContentBytes is not null)
+        {
+            DictionaryId = header.DictionaryId
+        };
         return true;
     }
 

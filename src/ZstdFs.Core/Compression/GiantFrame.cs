@@ -4,24 +4,26 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// One frame that is decoded as a stream into the spill file, as far as somebody has asked for. A read waits for its own bytes only; while one thread writes what it has decoded, the
-/// next one goes on decoding.
-/// Its content is handed out before the frame's checksum, at its end, is known; from a failure on, the whole frame is damaged. Thread-safe.
+/// One frame that is decoded as a stream into the spill file, as far as a reader has asked for. A reader waits for its
+/// own bytes only. While one thread writes what it has decoded, the next one goes on decoding. The frame's checksum
+/// comes last: readers get content before it is verified. Once damage is found, every read of the frame fails.
+/// Thread-safe.
 /// </summary>
-internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, StreamBudget budget, FileDescriptor? spill) : IDisposable
+internal sealed class GiantFrame(
+    FileDescriptor stored, FrameExtent extent, StreamBudget budget, FileDescriptor? spill) : IDisposable
 {
-    // Short enough for the first bytes to come at once, long enough for the hand-over between steps not to be felt.
+    // Short, so that the first bytes come at once; long, so that the hand-over between steps costs nothing noticeable.
     private const int StepBytes = 256 * 1024;
 
-    // A monitor, not a Lock, because those wait on it who want bytes that somebody else decodes now. Guards the fields below it; the
-    // cursor is used, without the lock, by whoever has set _isDecoding.
+    // A monitor, not a Lock: readers wait on it for bytes that another thread is decoding. Guards the fields below it.
+    // The thread that has set _isDecoding uses the cursor without the lock.
     private readonly object _gate = new();
     private readonly FrameCursor _cursor = new(stored, extent, budget);
     // INVARIANT: the spill file holds the frame's content up to here, zeros as holes. Grows only.
     private long _spilled;
-    // Steps that are in the spill file before their turn: where they begin, and how long they are.
+    // Steps in the spill file beyond _spilled, because a step before them is not there yet: offset and length.
     private readonly Dictionary<long, int> _early = [];
-    // Up to here somebody has decoded, and spills. Goes back where that fails.
+    // Threads have decoded up to here, and spill it. Goes back where spilling fails.
     private long _decoded;
     private bool _isDecoding;
     private DamagedFrameException? _damage;
@@ -45,7 +47,8 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
     public void Dispose() => _cursor.Dispose();
 
     /// <summary>
-    /// False once the content is there up to <paramref name="end"/>. True where the caller has become the one who decodes the next step.
+    /// False once the content is there up to <paramref name="end"/>. True where the caller must decode the next step;
+    /// no other thread decodes meanwhile.
     /// </summary>
     private bool MustDecode(long end)
     {
@@ -87,7 +90,7 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
         }
     }
 
-    /// <summary>Decodes the next step and lets somebody else begin with the one after it. Returns where it begins.</summary>
+    /// <summary>Decodes the next step, lets another thread begin the one after it, and returns its offset.</summary>
     private long Decode(byte[] buffer, out int count)
     {
         long start = Volatile.Read(ref _decoded);
@@ -110,7 +113,7 @@ internal sealed class GiantFrame(FileDescriptor stored, FrameExtent extent, Stre
         {
             lock (_gate)
             {
-                // A step before this one may have failed to be spilled meanwhile: then it is the next again.
+                // Meanwhile another thread may have failed to spill an earlier step: that step comes next then.
                 if (isDecoded && _decoded == start)
                     _decoded = start + count;
                 _damage ??= damage;

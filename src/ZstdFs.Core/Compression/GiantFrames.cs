@@ -2,8 +2,11 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Compression;
 
-/// <summary>The frames of one stored file that are too large for the cache, and the spill file that they share. Thread-safe.</summary>
-internal sealed class GiantFrames(FileDescriptor stored, StreamBudget budget, Func<FileDescriptor>? spillFile) : IDisposable
+/// <summary>
+/// The frames of one stored file that are too large for the cache, and the spill file that they share. Thread-safe.
+/// </summary>
+internal sealed class GiantFrames(FileDescriptor stored, StreamBudget budget, Func<FileDescriptor>? spillFile)
+    : IDisposable
 {
     // Guards the table and the making of the spill file.
     private readonly Lock _gate = new();

@@ -9,7 +9,7 @@ internal readonly unsafe struct NativeBlock(void* address, int bytes)
 
     internal int Bytes { get; } = bytes;
 
-    /// <summary>The first bytes of it. Valid until the block is given back.</summary>
+    /// <summary>The block's first bytes. Valid until the block is given back.</summary>
     internal Span<byte> AsSpan(int length)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)length, (uint)Bytes);
@@ -22,7 +22,8 @@ internal readonly unsafe struct NativeBlock(void* address, int bytes)
 }
 
 /// <summary>
-/// Blocks of a few sizes, together never more than the ceiling, whether in use or idle. Not thread-safe: its cache's lock guards it.
+/// Blocks of a few sizes, used and idle, together never beyond the ceiling. Not thread-safe: its cache's lock guards
+/// it.
 /// </summary>
 internal sealed class NativeBlockPool
 {
@@ -39,10 +40,13 @@ internal sealed class NativeBlockPool
             _idle[i] = new Stack<NativeBlock>();
     }
 
-    /// <summary>What is allocated from the system now.</summary>
+    /// <summary>Bytes allocated from the system at this moment.</summary>
     internal long AllocatedBytes { get; private set; }
 
-    /// <summary>A block of at least this many bytes. False where the ceiling forbids it: something in use has to be given back first.</summary>
+    /// <summary>
+    /// A block of at least this many bytes. False where the ceiling forbids it: the caller must give back a used block
+    /// first.
+    /// </summary>
     internal bool TryTake(int bytes, out NativeBlock block)
     {
         int sizeClass = _sizes.ClassOf(bytes);

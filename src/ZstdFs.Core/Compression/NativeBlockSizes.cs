@@ -1,6 +1,9 @@
 namespace ZstdFs.Core.Compression;
 
-/// <summary>The sizes that native blocks come in, 4 KiB, 6 KiB, 8 KiB, 12 KiB …: at most a third of a block is unused, and what was given back fits whoever asks next.</summary>
+/// <summary>
+/// The sizes that native blocks come in: 4 KiB, 6 KiB, 8 KiB, 12 KiB … Of a block above 4 KiB at most a third is
+/// unused, and a block given back fits the next caller.
+/// </summary>
 internal sealed class NativeBlockSizes
 {
     private const int SmallestBytes = 4096;

@@ -1,9 +1,9 @@
 namespace ZstdFs.Core.Compression;
 
-/// <summary>What the zstd program decodes too, by the first bytes, and is not decoded here.</summary>
+/// <summary>Formats that the zstd program decodes and this one does not, told by their first bytes.</summary>
 internal static class OtherFormat
 {
-    /// <summary>"a gzip file, …", and so on, with what decodes it; null where it is none of those.</summary>
+    /// <summary>Names the format, "a gzip file, …", and what decodes it; null where it is none of those.</summary>
     internal static string? Tell(ReadOnlySpan<byte> start)
     {
         string? other = start.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]) ? "a gzip file"

@@ -4,9 +4,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// A skippable frame behind the last one of a stored file, before the seek table: this program wrote the file. It is
-/// there where the attributes leave no room for a record, which says so otherwise, and it names the stored file, so
-/// that it says nothing on a copy. The layout is in HOW_IT_WORKS.md.
+/// A skippable frame behind the last one of a stored file, before the seek table. It says that this program wrote the
+/// file. A record says so otherwise; the writer adds the mark where the attributes leave no room for a record. The mark
+/// names the stored file's inode number, so that it says nothing on a copy. The layout is in HOW_IT_WORKS.md.
 /// </summary>
 internal static class OwnMark
 {
@@ -16,8 +16,8 @@ internal static class OwnMark
     private const ulong Text = 0x0100_7346_6474_735A; // "ZstdFs", 0, version 1
 
     /// <summary>
-    /// Puts it into a file that no reader has yet, or that a commit rewrites. 0 or −errno. Does nothing where it is there
-    /// already.
+    /// Adds the mark to a file that no reader has yet, or that a commit rewrites. Does nothing where the file has it
+    /// already. Returns 0 or −errno.
     /// </summary>
     /// <param name="file">A stored file as this program writes it.</param>
     /// <param name="inodeNumber">Its number in the source.</param>
@@ -43,14 +43,15 @@ internal static class OwnMark
             return result < 0 ? result : -(int)Errno.EIO;
         var entries = new SeekTableEntry[layout.Frames + 1];
         for (int i = 0; i < layout.Frames; i++)
-            entries[i] = SeekTable.ReadEntry(old.AsSpan((int)(layout.EntriesOffset - layout.StoredOffset) + i * layout.EntryBytes));
+            entries[i] = SeekTable.ReadEntry(
+                old.AsSpan((int)(layout.EntriesOffset - layout.StoredOffset) + i * layout.EntryBytes));
         entries[^1] = new SeekTableEntry(Bytes, 0);
         byte[] table = new byte[SeekTable.BytesFor(entries.Length)];
         _ = SeekTable.Write(entries, table);
         return SystemCallsFile.Write(file, layout.StoredOffset, (byte[])[.. end, .. table]);
     }
 
-    /// <summary>Whether a stored file has it, and it is the file's own: 1 or 0, or −errno.</summary>
+    /// <summary>1 where a stored file has a mark that names this inode number, 0 where not, or −errno.</summary>
     internal static int Look(FileDescriptor file, long storedBytes, ulong inodeNumber)
     {
         int result = FindTable(file, storedBytes, out SeekTableLayout layout);
@@ -69,7 +70,8 @@ internal static class OwnMark
 
     private static int FindTable(FileDescriptor file, long storedBytes, out SeekTableLayout layout)
     {
-        Span<byte> footer = stackalloc byte[SeekTable.FooterBytes], header = stackalloc byte[FrameHeader.SkippableHeaderBytes];
+        Span<byte> footer = stackalloc byte[SeekTable.FooterBytes],
+            header = stackalloc byte[FrameHeader.SkippableHeaderBytes];
         layout = default;
         if (storedBytes < footer.Length)
             return 0;

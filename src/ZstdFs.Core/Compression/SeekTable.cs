@@ -5,18 +5,19 @@ namespace ZstdFs.Core.Compression;
 /// <summary>One frame's two lengths, as the seek table tells them.</summary>
 internal readonly record struct SeekTableEntry(uint StoredBytes, uint LogicalBytes)
 {
-    /// <summary>Among the frames of a longer file: not a frame with content, but what lies between two.</summary>
+    /// <summary>In a file of more frames: this entry is not a frame with content, but lies between two.</summary>
     internal bool IsPadding => LogicalBytes == 0;
 }
 
 /// <summary>
-/// The seek table of the zstd seekable format v0.1.0: a skippable frame at the file's end with an eight-byte entry for each frame and a
-/// nine-byte footer. It is written without the optional checksum for each frame, because the frames carry their own.
+/// The seek table of the zstd seekable format v0.1.0: a skippable frame at the file's end with an eight-byte entry for
+/// each frame and a nine-byte footer. It is written without the optional checksum for each frame, because the frames
+/// carry their own.
 /// </summary>
 internal static class SeekTable
 {
     internal const uint SkippableMagic = 0x184D2A5E;
-    /// <summary>The skippable frames that put what follows in its place within a block.</summary>
+    /// <summary>Begins the skippable frames that move the next frame to its place within a block.</summary>
     internal const uint PaddingMagic = 0x184D2A50;
     internal const uint FooterMagic = 0x8F92EAB1;
     internal const int FooterBytes = 9;
@@ -26,7 +27,8 @@ internal static class SeekTable
     private const byte ReservedBits = 0x7C;
 
     /// <summary>Length of the table of this many frames.</summary>
-    internal static int BytesFor(int frames) => checked(FrameHeader.SkippableHeaderBytes + frames * EntryBytes + FooterBytes);
+    internal static int BytesFor(int frames) =>
+        checked(FrameHeader.SkippableHeaderBytes + frames * EntryBytes + FooterBytes);
 
     /// <summary>Writes the header of a skippable frame that fills all of this.</summary>
     internal static void WritePadding(Span<byte> frame)
@@ -45,26 +47,32 @@ internal static class SeekTable
         return BytesFor(frames.Length);
     }
 
-    /// <summary>Writes the table of these frames, which must be contiguous from offset 0, and returns its length.</summary>
+    /// <summary>
+    /// Writes the table of these frames, which must be contiguous from offset 0, and returns its length.
+    /// </summary>
     internal static int Write(FrameMap frames, Span<byte> table)
     {
         if (!frames.IsContiguous || (frames.FrameCount > 0 && frames[0].StoredOffset != 0))
-            throw new ArgumentException("A seek table cannot describe frames with something else between them.", nameof(frames));
+            throw new ArgumentException(
+                "A seek table cannot describe frames with something else between them.", nameof(frames));
         Span<byte> rest = WriteHeader(frames.FrameCount, table);
         for (int i = 0; i < frames.FrameCount; i++)
-            rest = WriteEntry(new SeekTableEntry(checked((uint)frames[i].StoredBytes), checked((uint)frames[i].LogicalBytes)), rest);
+            rest = WriteEntry(
+                new SeekTableEntry(checked((uint)frames[i].StoredBytes), checked((uint)frames[i].LogicalBytes)), rest);
         WriteFooter(frames.FrameCount, rest);
         return BytesFor(frames.FrameCount);
     }
 
     /// <summary>
-    /// Reads the footer, the file's last <see cref="FooterBytes"/> bytes. False where it is none, or one of a table that cannot be in a
-    /// file of this length.
+    /// Reads the footer, the file's last <see cref="FooterBytes"/> bytes. False where they are no footer, and where the
+    /// table would be longer than the file.
     /// </summary>
     internal static bool TryParseFooter(ReadOnlySpan<byte> footer, long storedBytes, out SeekTableLayout layout)
     {
         layout = default;
-        if (footer.Length != FooterBytes || BinaryPrimitives.ReadUInt32LittleEndian(footer[5..]) != FooterMagic || (footer[4] & ReservedBits) != 0)
+        if (footer.Length != FooterBytes
+            || BinaryPrimitives.ReadUInt32LittleEndian(footer[5..]) != FooterMagic
+            || (footer[4] & ReservedBits) != 0)
             return false;
         uint frames = BinaryPrimitives.ReadUInt32LittleEndian(footer);
         if (frames > FrameMap.MaxFrames)
@@ -87,7 +95,8 @@ internal static class SeekTable
     private static Span<byte> WriteHeader(int frames, Span<byte> table)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(table, SkippableMagic);
-        BinaryPrimitives.WriteUInt32LittleEndian(table[4..], (uint)(BytesFor(frames) - FrameHeader.SkippableHeaderBytes));
+        BinaryPrimitives.WriteUInt32LittleEndian(
+            table[4..], (uint)(BytesFor(frames) - FrameHeader.SkippableHeaderBytes));
         return table[FrameHeader.SkippableHeaderBytes..];
     }
 

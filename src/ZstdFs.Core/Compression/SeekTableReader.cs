@@ -3,22 +3,25 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// Turns a file's seek table into its index, unless the table is at odds with the file. Nothing protects a table's bytes, so it is believed
-/// only where a second witness agrees: the frames' headers, or its own regularity.
+/// Turns a file's seek table into its index, unless the table is at odds with the file. Nothing protects a table's
+/// bytes. So the reader believes it only where a second witness agrees: the frames' headers, or the table's regularity.
 /// </summary>
 internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window, long storedBytes, WindowLimit windows)
 {
     /// <summary>
-    /// Null where there is no table or it must not be believed; the frames themselves then tell. The lengths must add up to the file's,
-    /// and the frames' headers must state what the table says: the first and the last one where all frames are of one length, since
-    /// moving one offset would then need several entries that are wrong in agreement; every one where they are not. A frame in between
-    /// that decodes to another length is found out when it is read.
+    /// Null where there is no table or it must not be believed; the caller then asks the frames themselves. The table's
+    /// lengths must add up to the file's, and the frames' headers must state what the table says. Where all frames are
+    /// of one length, the reader checks the first and the last one: to move an offset, several entries would have to be
+    /// wrong in agreement. Otherwise it checks every frame. A frame in between that decodes to another length is found
+    /// out when it is read. A frame that is damaged itself is no witness against the table.
     /// </summary>
     internal FrameMap? TryRead()
     {
-        ReadOnlySpan<byte> footer = window.Look(storedBytes - Math.Min(storedBytes, SeekTable.FooterBytes), SeekTable.FooterBytes, dense: false);
+        ReadOnlySpan<byte> footer = window.Look(
+            storedBytes - Math.Min(storedBytes, SeekTable.FooterBytes), SeekTable.FooterBytes, dense: false);
         if (!SeekTable.TryParseFooter(footer, storedBytes, out SeekTableLayout layout)
-            || !SeekTable.IsHeaderOf(window.Look(layout.StoredOffset, FrameHeader.SkippableHeaderBytes, dense: true), layout))
+            || !SeekTable.IsHeaderOf(
+                window.Look(layout.StoredOffset, FrameHeader.SkippableHeaderBytes, dense: true), layout))
         {
             return null;
         }
@@ -29,18 +32,20 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
     private FrameMap? ReadEntries(SeekTableLayout layout)
     {
         // Writers that stream their frames (zstd's own example among them) state no content sizes.
-        bool stateSizes = FrameHeader.Parse(window.Look(0, FrameHeader.MaxBytes, dense: false)).ContentBytes is not null;
+        bool stateSizes =
+            FrameHeader.Parse(window.Look(0, FrameHeader.MaxBytes, dense: false)).ContentBytes is not null;
         var frames = new FrameMapBuilder(layout.Frames);
         long at = 0;
         for (int i = 0; i < layout.Frames; i++)
         {
-            ReadOnlySpan<byte> entry = window.Look(layout.EntriesOffset + (long)i * layout.EntryBytes, layout.EntryBytes, dense: true);
+            ReadOnlySpan<byte> entry = window.Look(
+                layout.EntriesOffset + (long)i * layout.EntryBytes, layout.EntryBytes, dense: true);
             if (entry.Length < SeekTable.EntryBytes)
                 return null;
             SeekTableEntry sizes = SeekTable.ReadEntry(entry);
             if (sizes.StoredBytes > layout.StoredOffset - at)
                 return null;
-            // The format has skippable frames in the table too, as frames without content.
+            // The format lists skippable frames in the table too, as frames without content.
             if (sizes.LogicalBytes != 0 || !IsSkippable(at, sizes.StoredBytes))
                 frames.Add(at, sizes.StoredBytes, sizes.LogicalBytes, stateSizes);
             at += sizes.StoredBytes;
@@ -49,7 +54,8 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
     }
 
     /// <summary>
-    /// Skippable frames, and nothing else: an entry that hid frames with content would shorten the file.
+    /// True where the range holds skippable frames and nothing else. An entry that hid frames with content would
+    /// shorten the file.
     /// </summary>
     private bool IsSkippable(long offset, long bytes)
     {
@@ -67,10 +73,10 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
     private bool AgreesWithFrames(FrameMap map)
     {
         int count = map.FrameCount;
-        // With three entries or more, one that is wrong makes the lengths unequal.
+        // Among three entries or more, one wrong entry makes the lengths unequal.
         bool isRegular = map.HasEqualFrames && count > 2;
         int step = isRegular ? count - 1 : 1;
-        // Read from the disk while the first one is waited for.
+        // The disk reads the last header while this thread waits for the first.
         if (isRegular)
             FileAdvice.WillNeed(stored, map[count - 1].StoredOffset, FrameHeader.MaxBytes);
         for (int i = 0; i < count; i += step)
@@ -79,7 +85,8 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
             FrameHeader header = FrameHeader.Parse(window.Look(frame.StoredOffset, FrameHeader.MaxBytes, dense: false));
             if (header.Kind == FrameKind.Zstd && header.ContentBytes is null && !isRegular)
                 return false;
-            bool agrees = header.Kind == FrameKind.Zstd && (header.ContentBytes is null || header.ContentBytes == frame.LogicalBytes);
+            bool agrees = header.Kind == FrameKind.Zstd
+                && (header.ContentBytes is null || header.ContentBytes == frame.LogicalBytes);
             if (!agrees && FramesAreInOrder(frame))
                 return false;
         }
@@ -87,8 +94,9 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
     }
 
     /// <summary>
-    /// Settles a dispute between the table and a frame. Where the frames follow one another without a fault and the disputed one decodes,
-    /// the table is wrong; otherwise the frame is damaged, and only the table still knows the place of the others.
+    /// Settles a dispute between the table and a frame. The table is wrong where the frames follow one another without
+    /// a fault and the disputed one decodes. Otherwise a frame is damaged, and only the table still tells where the
+    /// others are.
     /// </summary>
     private bool FramesAreInOrder(FrameExtent disputed)
     {

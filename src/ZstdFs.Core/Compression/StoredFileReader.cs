@@ -3,8 +3,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// Reads anywhere in one stored file, which must not change while this exists. Thread-safe. The descriptor, the cache and the codecs stay
-/// the caller's.
+/// Reads anywhere in one stored file, which must not change while this exists. Thread-safe. The caller keeps the
+/// descriptor, the cache and the codecs.
 /// </summary>
 internal sealed class StoredFileReader : IFrameSource, IDisposable
 {
@@ -16,11 +16,14 @@ internal sealed class StoredFileReader : IFrameSource, IDisposable
     private readonly GiantFrames _giants;
 
     /// <summary>
-    /// <paramref name="cacheId"/> names this version of the file's content in the cache: another version needs another one.
-    /// <paramref name="spillFile"/> makes an empty, unnamed file that frames too large for the cache are decoded into; it is called at most
-    /// once, and its descriptor is this object's. Without it, going backwards in such a frame decodes it again from its beginning.
+    /// <paramref name="cacheId"/> names this version of the file's content in the cache: another version needs another
+    /// one. <paramref name="spillFile"/> makes an empty, unnamed file, into which frames too large for the cache are
+    /// decoded. The reader calls it at most once and owns the descriptor. Without it, a read further back in such a
+    /// frame decodes it again from its beginning.
     /// </summary>
-    internal StoredFileReader(FileDescriptor stored, FrameMap map, ulong cacheId, FrameCache cache, CodecPool codecs, Func<FileDescriptor>? spillFile)
+    internal StoredFileReader(
+        FileDescriptor stored, FrameMap map, ulong cacheId, FrameCache cache, CodecPool codecs,
+        Func<FileDescriptor>? spillFile)
     {
         _stored = stored;
         _map = map;
@@ -33,8 +36,9 @@ internal sealed class StoredFileReader : IFrameSource, IDisposable
     internal FrameMap Map => _map;
 
     /// <summary>
-    /// Fills the destination as far as the logical file reaches and returns the bytes filled. Throws <see cref="DamagedFrameException"/>
-    /// where it touches a damaged frame, or goes on behind the end of a map that ends early.
+    /// Fills the destination as far as the logical file reaches and returns the bytes filled. Throws an
+    /// <see cref="UndecodableException"/> where the read touches a frame that cannot be decoded, or goes beyond the end
+    /// of a map that ends early.
     /// </summary>
     internal int Read(long logicalOffset, Span<byte> destination)
     {
@@ -55,7 +59,8 @@ internal sealed class StoredFileReader : IFrameSource, IDisposable
     }
 
     /// <summary>
-    /// Decodes the frame at this offset into the cache, for a reader that is expected there. False where there was nothing to do or no room.
+    /// Decodes the frame at this offset into the cache, for a read that is expected there. False where there is nothing
+    /// to do, no room, or the frame is too large for the cache.
     /// </summary>
     internal bool Prefetch(long logicalOffset)
     {
@@ -65,7 +70,7 @@ internal sealed class StoredFileReader : IFrameSource, IDisposable
         return _cache.Prefetch(new FrameKey(_cacheId, frame), (int)_map[frame].LogicalBytes, this);
     }
 
-    /// <summary>Frees what large frames hold. Nobody may be reading.</summary>
+    /// <summary>Frees what large frames hold. No thread may be reading.</summary>
     public void Dispose() => _giants.Dispose();
 
     void IFrameSource.DecodeFrame(int frame, Span<byte> content)
@@ -107,7 +112,8 @@ internal sealed class StoredFileReader : IFrameSource, IDisposable
     }
 
     /// <summary>
-    /// Too large to be decoded in memory: by its content, or by its stored length, which is hostile too (blocks may be empty).
+    /// Too large to be decoded in memory, by its content or by its stored length. A hostile frame may be long and hold
+    /// little: blocks may be empty.
     /// </summary>
     private bool IsGiant(FrameExtent extent) =>
         extent.LogicalBytes > _cache.MaxFrameBytes || extent.StoredBytes > 2L * _cache.MaxFrameBytes;

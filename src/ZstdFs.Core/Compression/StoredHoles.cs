@@ -3,7 +3,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Compression;
 
-/// <summary>Finds the frames of one stored file that hold zeros alone. A frame too long for that is not looked at, so a file without holes costs no read.</summary>
+/// <summary>
+/// Finds the frames of one stored file that hold zeros alone. It reads only frames short enough for that, so a file
+/// without holes costs no read.
+/// </summary>
 internal ref struct StoredHoles(FileDescriptor file, FrameMap map, ZeroFrames zeros)
 {
     private const int WindowBytes = 64 * 1024;
@@ -13,8 +16,8 @@ internal ref struct StoredHoles(FileDescriptor file, FrameMap map, ZeroFrames ze
     private int _windowBytes;
 
     /// <summary>
-    /// Whether the frame that holds this offset is zeros, and where the run of frames like it ends; at most <paramref name="limit"/>. What is behind the last
-    /// frame is no hole.
+    /// Whether the frame that holds this offset is zeros. <paramref name="end"/> is where the run of frames like it
+    /// ends, at most <paramref name="limit"/>. Behind the last frame there is no hole.
     /// </summary>
     internal bool Find(long offset, long limit, out long end)
     {

@@ -4,13 +4,13 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// Looks into a stored file here and there with few reads: a small file is read once and whole; in a larger one, places close together
-/// share a read, and distant ones fetch little. One thread.
+/// Looks into a stored file here and there with few reads. It reads a small file once and whole. In a larger one,
+/// places close together share a read, and a look at a distant place fetches little. One thread.
 /// </summary>
 internal sealed class StoredWindow : IDisposable
 {
     private const int BufferBytes = 16 * 1024;
-    // Enough for any header; below half a page the kernel's work is the same.
+    // Enough for any header. To read less saves the kernel no work.
     private const int SparseBytes = 64;
 
     private readonly FileDescriptor _stored;
@@ -27,7 +27,7 @@ internal sealed class StoredWindow : IDisposable
 
     /// <summary>
     /// Up to <paramref name="count"/> bytes from there, fewer only where the file ends. Valid until the next call.
-    /// <paramref name="dense"/> tells that the next look will be close by.
+    /// <paramref name="dense"/>: the next look will be close by.
     /// </summary>
     internal ReadOnlySpan<byte> Look(long offset, int count, bool dense)
     {
@@ -35,7 +35,7 @@ internal sealed class StoredWindow : IDisposable
         if (offset < _start || offset + wanted > _start + _length)
             Fetch(offset, wanted, dense);
         int within = (int)(offset - _start);
-        // Shorter than it was said to be: somebody cut the file since.
+        // Another process may have cut the file since its length was taken.
         return _buffer.AsSpan(within, Math.Clamp(_length - within, 0, wanted));
     }
 

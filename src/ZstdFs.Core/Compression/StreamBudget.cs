@@ -1,15 +1,15 @@
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// Bounds the memory of decoders that are kept between reads in the middle of large frames. Beyond the bound, those that have not been
-/// used for longest lose theirs; only decoders that work at this moment are never refused. Thread-safe.
+/// Limits the memory of decoders that are kept between reads in the middle of large frames. A decoder that begins is
+/// never refused: where the sum exceeds the limit, the least recently used idle ones are freed for it. Thread-safe.
 /// </summary>
 internal sealed class StreamBudget
 {
     internal const long DefaultBytes = 32L << 20;
 
-    // A monitor, not a Lock, because large windows wait on it for their turn. Guards all fields, and of the cursors: IsBusy, IsCounted, Age, and the decoder
-    // while they are not busy.
+    // A monitor, not a Lock: cursors with large windows wait on it for their turn. Guards all fields, and of the
+    // cursors: IsBusy, IsCounted, Age, and the decoder while the cursor is not busy.
     private readonly object _gate = new();
     private readonly LinkedList<FrameCursor> _byAge = new();
     private readonly long _ceilingBytes;
@@ -22,7 +22,7 @@ internal sealed class StreamBudget
         _ceilingBytes = ceilingBytes;
     }
 
-    /// <summary>What one window may take.</summary>
+    /// <summary>The limit of a single window.</summary>
     internal WindowLimit Windows { get; }
 
     /// <summary>Windows of the decoders that are kept.</summary>
@@ -35,7 +35,9 @@ internal sealed class StreamBudget
         }
     }
 
-    /// <summary>The cursor is about to decode. Of windows beyond zstd's default only one works at a time.</summary>
+    /// <summary>
+    /// The cursor is about to decode. Of cursors with windows beyond zstd's default only one works at a time.
+    /// </summary>
     internal void Enter(FrameCursor cursor)
     {
         lock (_gate)
@@ -59,7 +61,7 @@ internal sealed class StreamBudget
         }
     }
 
-    /// <summary>The cursor rests, and may lose its decoder from now on.</summary>
+    /// <summary>The cursor rests; from here on the budget may free its decoder.</summary>
     internal void Leave(FrameCursor cursor)
     {
         lock (_gate)
@@ -74,7 +76,7 @@ internal sealed class StreamBudget
 
     private static bool IsLarge(FrameCursor cursor) => cursor.WindowBytes > WindowLimit.DefaultBytes;
 
-    /// <summary>The cursor is not needed any more.</summary>
+    /// <summary>Frees the decoder of a cursor that nothing reads from.</summary>
     internal void Remove(FrameCursor cursor)
     {
         lock (_gate)

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace ZstdFs.Core.Compression;
 
 /// <summary>
-/// Frames that hold zeros alone: what long holes are stored as. They are tiny and all alike, so a hole is compressed once and written many times, and found
-/// again without decoding more than one of them. Thread-safe.
+/// Frames that hold zeros alone: a stored file keeps its long holes as these. They are tiny and all alike. So a hole is
+/// compressed once and written many times, and a reader finds all of them by decoding one. Thread-safe.
 /// </summary>
 internal sealed class ZeroFrames(CodecPool codecs, int level)
 {
@@ -14,7 +14,7 @@ internal sealed class ZeroFrames(CodecPool codecs, int level)
     /// <summary>Other file systems have no shorter holes.</summary>
     internal const int LeastBytes = 4096;
 
-    // Each is replaced whole, so that a reader sees one frame and what is known of it.
+    // Each field is replaced as a whole: a reader sees a frame together with what is known of it.
     private volatile Made? _made;
     private volatile byte[] _zeros = [];
     private volatile byte[] _other = [];
@@ -39,21 +39,25 @@ internal sealed class ZeroFrames(CodecPool codecs, int level)
             codecs.ReturnEncoder(encoder);
         }
         if (!codecs.Matches(frame.AsSpan(0, length), content))
-            throw new DamagedFrameException("a new frame does not decode to what went into it: the old version is kept (check this machine's memory)");
+            throw new DamagedFrameException("a new frame does not decode to what went into it: "
+                + "the old version is kept (check this machine's memory)");
         _made = new Made(logicalBytes, frame[..length]);
         return _made.Frame;
     }
 
-    /// <summary>A frame of zeros is no longer than this. Said of most frames without a look into them.</summary>
+    /// <summary>
+    /// False where the frame is too long to hold zeros alone. It rules out most frames without reading them.
+    /// </summary>
     internal static bool CanBeZeros(in FrameExtent frame) =>
-        frame.LogicalBytes is >= LeastBytes and <= FileSystemOptions.MaxFrameBytes && frame.StoredBytes <= LongestFrameBytes(frame.LogicalBytes);
+        frame.LogicalBytes is >= LeastBytes and <= FileSystemOptions.MaxFrameBytes
+        && frame.StoredBytes <= LongestFrameBytes(frame.LogicalBytes);
 
     internal static long LongestFrameBytes(long logicalBytes) => 48 + logicalBytes / BlockBytes * 12;
 
-    /// <summary>Whether this frame holds zeros alone. One that is damaged does not.</summary>
+    /// <summary>Whether this frame holds zeros alone. False for a damaged frame.</summary>
     internal bool IsZeros(ReadOnlySpan<byte> frame, int logicalBytes)
     {
-        // Frames of the same bytes hold the same: of a run of them one is decoded.
+        // Frames of the same bytes hold the same content: one of a run is decoded.
         if (frame.SequenceEqual(_zeros))
             return true;
         if (frame.SequenceEqual(_other))
@@ -72,7 +76,8 @@ internal sealed class ZeroFrames(CodecPool codecs, int level)
         FrameDecoder decoder = codecs.RentDecoder();
         try
         {
-            return decoder.Decompress(frame, content.AsSpan(0, logicalBytes)) == logicalBytes && !content.AsSpan(0, logicalBytes).ContainsAnyExcept((byte)0);
+            return decoder.Decompress(frame, content.AsSpan(0, logicalBytes)) == logicalBytes
+                && !content.AsSpan(0, logicalBytes).ContainsAnyExcept((byte)0);
         }
         catch (DamagedFrameException)
         {

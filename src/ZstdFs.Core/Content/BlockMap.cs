@@ -3,7 +3,8 @@ using System.Numerics;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Which 4 KiB blocks of a working copy hold written content. It mirrors the file's own hole map, which is the record of it that survives the daemon.
+/// Which 4 KiB blocks of a working copy hold written content. It mirrors the file's own hole map, which survives the
+/// daemon.
 /// </summary>
 internal sealed class BlockMap
 {
@@ -75,7 +76,10 @@ internal sealed class BlockMap
     /// <summary>Whether every block of the range is marked.</summary>
     internal bool All(long first, long end) => first >= end || this[first] && RunEnd(first, end) == end;
 
-    /// <summary>The end of the run of blocks that are like <paramref name="block"/>, marked or not; at most <paramref name="limit"/>.</summary>
+    /// <summary>
+    /// The end of the run of blocks that are like <paramref name="block"/>, marked or not; at most
+    /// <paramref name="limit"/>.
+    /// </summary>
     internal long RunEnd(long block, long limit)
     {
         bool marked = this[block];

@@ -4,7 +4,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>How the newest commit of a content ended, and who is still to be told.</summary>
+/// <summary>How the newest commit of a content ended, and which error is still to be reported.</summary>
 internal sealed class CommitOutcome
 {
     private int _untold;
@@ -21,7 +21,7 @@ internal sealed class CommitOutcome
     internal void NoteBegin() => TriedAt = Stopwatch.GetTimestamp();
 
     /// <param name="result">0 or −errno. Giving way to a writer is no outcome.</param>
-    /// <param name="isBackground">Nobody waited for it.</param>
+    /// <param name="isBackground">No caller waited for it.</param>
     /// <param name="isStored">
     /// All that was written is in the stored file: the next fsync of it tells what the disk refused.
     /// </param>
@@ -34,14 +34,18 @@ internal sealed class CommitOutcome
         }
         GaveWay = 0;
         Error = Math.Min(result, 0);
-        // A full disk loses nothing: what was written is kept, and who closes or synchronises the file next is not to believe that of his own it was not.
+        // A full disk loses nothing: what was written is kept. A program that closes or synchronises the file next must
+        // not believe that its own writes were lost.
         if (isBackground)
             _untold = isStored || RecordRoom.IsFull(Error) ? 0 : Error;
     }
 
-    /// <summary>What nobody waited for failed.</summary>
+    /// <summary>Work that no caller waited for failed.</summary>
     internal void NoteUntold(int error) => _untold = error;
 
-    /// <summary>A commit that nobody waited for failed: told once, to whoever closes or synchronises the file next. 0 or −errno.</summary>
+    /// <summary>
+    /// The error of work that no caller waited for, such as a background commit. It is reported once, to the next close
+    /// or fsync of the file. 0 or −errno.
+    /// </summary>
     internal int TakeUntoldError() => Interlocked.Exchange(ref _untold, 0);
 }

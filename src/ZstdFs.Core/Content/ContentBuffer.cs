@@ -3,7 +3,10 @@ using ZstdFs.Core.Compression;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>A small file's whole content in memory, while it is edited. Taken from a budget that all files share. Not synchronised: the content's lock is.</summary>
+/// <summary>
+/// A small file's whole content in memory, while programs edit it. The memory comes from a budget that all files share.
+/// The content's lock guards it.
+/// </summary>
 internal sealed class ContentBuffer(ContentServices services)
 {
     private const int SmallestBytes = 4096;
@@ -13,10 +16,13 @@ internal sealed class ContentBuffer(ContentServices services)
 
     internal bool IsUsed => _capacity > 0;
 
-    /// <summary>The memory; zero behind the logical length. Empty where none is used.</summary>
+    /// <summary>The memory; zero behind the logical length. Empty where no memory is used.</summary>
     internal Span<byte> Content => _buffer is { } buffer ? buffer.AsSpan(_capacity) : default;
 
-    /// <summary>Makes room for <paramref name="size"/> bytes; at first use reads <paramref name="length"/> bytes of what is below. False where the budget is used up.</summary>
+    /// <summary>
+    /// Makes room for <paramref name="size"/> bytes. At first use it reads <paramref name="length"/> bytes of the
+    /// content below. False where the budget is used up.
+    /// </summary>
     internal bool TryGrow(int size, int length, ReadBelow readBelow)
     {
         if (_capacity >= size && IsUsed)

@@ -9,13 +9,19 @@ internal static class ContentFault
 {
     internal static bool IsExpected(Exception exception) => exception is UndecodableException;
 
-    /// <summary>−errno, and a line in the log that names the file: of many damages of one version the first. What was not expected is counted, too.</summary>
+    /// <summary>
+    /// Returns −errno, and logs a line that names the file: of several damages of one version only the first. An
+    /// unexpected exception is counted, too.
+    /// </summary>
     internal static int Report(Exception exception, FileContent content, BoundedLog log)
     {
         byte[] path = content.Node.LogicalPath();
         string name = path.Length == 0 ? "a deleted file" : Encoding.UTF8.GetString(path);
         if (IsExpected(exception))
-            log.Error($"{name}: {exception.Message}", exception is DamagedFrameException ? "damage" : exception.Message, content.Base.Identity.Version);
+            log.Error(
+                $"{name}: {exception.Message}",
+                exception is DamagedFrameException ? "damage" : exception.Message,
+                content.Base.Identity.Version);
         else
             log.Unexpected(name, exception);
         return -(int)(exception is UndecodableException undecodable ? undecodable.Errno : Errno.EIO);

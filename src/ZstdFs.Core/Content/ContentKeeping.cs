@@ -4,22 +4,24 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Whether what was written to one file outlives this process, and what becomes of it where the disk has no room for that: its writer is told, and the old version is the file again. Nothing
-/// is promised of what is in memory alone. The content's lock is the <paramref name="gate"/>, the callee's to take.
+/// Sees to it that what was written to one file outlives this process. Where the disk has no room for that, the writer
+/// is told and the old version becomes the file again. No promise is made for what is in memory alone. The content's
+/// lock is the <paramref name="gate"/>; these methods take it themselves.
 /// </summary>
 internal sealed class ContentKeeping(ContentServices services, FileContent content, ContentLock gate)
 {
     /// <summary>The next mount finds what was written.</summary>
-    internal bool IsKept => !content.IsDirty || services.State is { WorkingCopiesSurvive: true } && (content.Overlay.IsInWorkingCopy || content.IsInRedo);
+    internal bool IsKept => !content.IsDirty
+        || services.State is { WorkingCopiesSurvive: true } && (content.Overlay.IsInWorkingCopy || content.IsInRedo);
 
     /// <summary>
-    /// Commits for who waits for it. Where the disk has no room for a new version it may have some for a working copy, and then the commit can wait. 0 or −errno; what is not kept after an
-    /// error is in memory alone.
+    /// Commits for a caller that waits. A disk without room for a new version may have room for a working copy, and
+    /// then the commit can wait. 0 or −errno; after an error, what is not kept is in memory alone.
     /// </summary>
     internal int CommitOrKeep(Committer committer)
     {
         int result = content.Commit(committer, yields: false);
-        // A killed daemon loses nothing. The queue sees to the rest.
+        // The new version has the name, so a killed daemon loses nothing. The queue does the rest.
         if (content is { Unsynced: not null, IsDirty: false })
             return 0;
         bool mayWait = result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT || result < 0 && content.Unsynced is not null;
@@ -27,7 +29,8 @@ internal sealed class ContentKeeping(ContentServices services, FileContent conte
     }
 
     /// <summary>
-    /// The last writer has closed it, or the mount ends. −errno where it was not written whole, or finds no place outside of memory: its writer was told, and it is to be reverted.
+    /// Called after the last writer has closed the file, and at the end of the mount. −errno where the content was
+    /// not written whole, or finds no place outside of memory: its writer was told, and the caller reverts it.
     /// </summary>
     internal int Keep()
     {
@@ -37,13 +40,15 @@ internal sealed class ContentKeeping(ContentServices services, FileContent conte
         // A source without working copies has the commit instead, which may have failed.
         if (result == -(int)Errno.EOPNOTSUPP)
             result = content.Outcome.Error;
-        // It may be that the record could not be written again, and says enough already.
+        // Perhaps the record could not be written again. The one on disk may say enough.
         return result < 0 && !IsKept ? result : 0;
     }
 
-    /// <summary>Takes the old version back. False where somebody writes to the file again: the last close will do it.</summary>
+    /// <summary>
+    /// Takes the old version back. False where the file is open for writing again: the last close will do it.
+    /// </summary>
     /// <param name="reason">Why what was written cannot be kept, as −errno.</param>
-    /// <param name="isLast">The mount ends, and nobody goes on writing, whatever handles there are.</param>
+    /// <param name="isLast">The mount ends: no program goes on writing, even where handles are still counted.</param>
     internal bool TryRevert(int reason, bool isLast = false)
     {
         using ContentLock.Scope locked = gate.Writing();
@@ -52,12 +57,14 @@ internal sealed class ContentKeeping(ContentServices services, FileContent conte
         if (IsKept)
             return true;
         content.Revert();
-        services.Log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: not all of its new content could be written ({(Errno)(-reason)}); the old version stays");
+        services.Log.Error(
+            $"{content.Node.AnyLink?.NativeName.ToString()}: not all of its new content could be written ({(Errno)(-reason)}); the old version stays");
         return true;
     }
 
     /// <summary>
-    /// Content that a power cut must not take, because another file's goes for it: on disk when it returns 0. −EOPNOTSUPP where that takes a commit.
+    /// Puts content on disk that is about to replace another file's: a power cut must not take both. 0 when it is on
+    /// disk. −EOPNOTSUPP where that takes a commit.
     /// </summary>
     internal int Settle()
     {

@@ -1,8 +1,8 @@
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Readers together, or one writer, or one committer beside readers. The committer keeps writers out while it builds the next base and
-/// becomes exclusive only to put it in place. Does not allocate.
+/// Admits several readers, or one writer, or one committer beside readers. The committer keeps writers out while it
+/// builds the next base. It becomes exclusive only to put that base in place. Does not allocate.
 /// </summary>
 internal sealed class ContentLock
 {
@@ -35,7 +35,7 @@ internal sealed class ContentLock
         return new Scope(this, Mode.Commit);
     }
 
-    /// <summary>The same where nobody writes or commits at this moment; else nothing is held.</summary>
+    /// <summary>The same where no other thread writes or commits at this moment; else nothing is held.</summary>
     internal Scope TryCommitting(out bool isFree)
     {
         lock (this)
@@ -46,7 +46,10 @@ internal sealed class ContentLock
         return isFree ? new Scope(this, Mode.Commit) : default;
     }
 
-    /// <summary>Lets writers in until <see cref="ResumeCommit"/>, but no other commit, which would do all of it again. The holder of the commit mode only.</summary>
+    /// <summary>
+    /// Lets writers in until <see cref="ResumeCommit"/>, but no other commit, which would do all of the work again.
+    /// Only the holder of the commit mode may call this.
+    /// </summary>
     internal void PauseCommit()
     {
         lock (this)
@@ -116,12 +119,14 @@ internal sealed class ContentLock
         }
     }
 
-    /// <summary>Waits for the readers and keeps new ones out. The holder of the commit mode only.</summary>
+    /// <summary>
+    /// Waits for the readers and keeps new ones out. Only the holder of the commit mode may call this.
+    /// </summary>
     internal void BecomeExclusive()
     {
         lock (this)
         {
-            // Once a commit is under way nobody else can be.
+            // While a commit is under way, only the commit itself can be exclusive.
             if (_exclusive)
                 return;
             _exclusive = true;
@@ -130,7 +135,7 @@ internal sealed class ContentLock
         }
     }
 
-    /// <summary>Lets readers in again. The holder of the commit mode only.</summary>
+    /// <summary>Lets readers in again. Only the holder of the commit mode may call this.</summary>
     internal void BecomeShared()
     {
         lock (this)
@@ -156,7 +161,7 @@ internal sealed class ContentLock
         Commit,
     }
 
-    /// <summary>The lock is held until this is disposed of; the default one holds none.</summary>
+    /// <summary>The lock is held until this is disposed of. The default scope holds none.</summary>
     internal readonly ref struct Scope
     {
         private readonly ContentLock _lock;

@@ -4,8 +4,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// How one content gets to the disk, what becomes of what a failing disk does not take, and where what cannot be committed any more is kept. The content's lock is the
-/// <paramref name="gate"/>; who calls holds it for committing unless it says otherwise.
+/// Brings one content to the disk, writes again what a failing disk refused, and keeps as a lost file what cannot be
+/// committed. The content's lock is the <paramref name="gate"/>. The caller holds it for committing unless a method
+/// says otherwise.
 /// </summary>
 internal sealed class ContentOnDisk(ContentServices services, FileContent content, ContentLock gate)
 {
@@ -15,20 +16,25 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
     private StoredBase? _base;
     private DurableFile? _durableBase;
 
-    /// <summary>What was persisted is on disk when it returns 0. The lock is the callee's to take.</summary>
+    /// <summary>When this returns 0, what was persisted is on disk. Takes the lock itself.</summary>
     internal int Synchronize()
     {
         using ContentLock.Scope locked = gate.Committing();
-        int result = content.IsDirty && content.Overlay.Working is not null ? SynchronizeUncommitted() : SynchronizeBase();
+        int result = content.IsDirty && content.Overlay.Working is not null
+            ? SynchronizeUncommitted()
+            : SynchronizeBase();
         if (result >= 0)
             content.Overlay.NoteSynchronized();
         return result;
     }
 
-    /// <summary>A power cut does not take what is in the working copy when it returns 0. That takes a sync of it once.</summary>
+    /// <summary>
+    /// When this returns 0, a next mount finds the working copy even after a power cut. A copy that was synchronised
+    /// once needs no further sync for that. Takes the lock itself.
+    /// </summary>
     internal int Secure() => content.Overlay.Working is { IsDurable: true } ? 0 : Synchronize();
 
-    /// <summary>What is not committed, and what it lies over, is on disk when it returns 0.</summary>
+    /// <summary>When this returns 0, the uncommitted content and the version below it are on disk.</summary>
     internal int SynchronizeUncommitted()
     {
         int result = KeepWhole();
@@ -36,22 +42,23 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
             result = SecureBase();
         if (result >= 0)
             result = content.Overlay.Synchronize();
-        // At once, while it is in memory.
+        // Write it again at once, while it is in memory.
         if (result < 0)
             _ = KeepWhole();
         return result == -(int)Errno.ESTALE ? -(int)Errno.EIO : result;
     }
 
     /// <summary>
-    /// The beginning may be in the stored file alone. And a next mount that finds another version than the working copy lies over,
-    /// or one that a power cut has emptied, takes that for a change in the source.
+    /// Puts the version below the working copy on disk. It may hold content that the copy does not. And after a power
+    /// cut a next mount could find another version there, or an empty one, and would take that for a change in the
+    /// source.
     /// </summary>
     private int SecureBase()
     {
         StoredBase lower = content.Base;
         if (lower.IsFresh || lower.IsRedo || lower.IsOnDisk)
             return 0;
-        // Its record too, which says that it is no longer empty: fdatasync(2) leaves attributes out.
+        // The record must be on disk too: it says that the file is not empty. fdatasync(2) leaves attributes out.
         int result = SynchronizeBase();
         lower.IsOnDisk = result >= 0;
         return result;
@@ -60,20 +67,24 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
     private int SynchronizeBase()
     {
         if (_base != content.Base)
-            (_base, _durableBase) = (content.Base, new DurableFile(content.Base.Stored, isWritable: content.Base.IsWritable));
+            (_base, _durableBase) =
+                (content.Base, new DurableFile(content.Base.Stored, isWritable: content.Base.IsWritable));
         int result = _durableBase!.Synchronize();
         if (result < 0)
         {
             gate.BecomeExclusive();
             _durableBase.Repeat();
-            // Writing it again moved the time by which the version is known.
+            // Writing it again moved the modification time, by which the version is known.
             _ = SystemCallsFile.SetTimes(content.Base.Stored, Timestamp.Omit, content.Base.Identity.ModifyTime);
             gate.BecomeShared();
         }
         return result;
     }
 
-    /// <summary>What the disk refused of what was written is written again, while it is in memory: for content that nobody commits or synchronises at this moment.</summary>
+    /// <summary>
+    /// Writes again, while it is in memory, what the disk refused. Does nothing while another thread writes, commits or
+    /// synchronises the content. Takes the lock itself.
+    /// </summary>
     internal void KeepWholeIfIdle()
     {
         using ContentLock.Scope locked = gate.TryCommitting(out bool isFree);
@@ -82,9 +93,10 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
     }
 
     /// <summary>
-    /// The same for the thread that commits. −ESTALE where some of it is gone. INVARIANT: what a check has been told of
-    /// is written again before this returns. The kernel tells an error once: the next mount would not hear of it, and
-    /// would take pages for good that are on no disk.
+    /// The same for the thread that commits. −ESTALE where some of the content is gone. INVARIANT: when a check has
+    /// reported an error, this writes the content again, where it can, before it returns; only a lent copy must wait.
+    /// The kernel reports an error once. The next mount would not hear of it, and would trust pages that are on no
+    /// disk.
     /// </summary>
     internal int KeepWhole()
     {
@@ -92,7 +104,8 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
         {
             if (content.Overlay.Check() >= 0)
                 return 0;
-            // Written again beside the kernel it could take the place of what is newer: it fails until the kernel is through.
+            // The kernel may write newer content at the same time, which a repeated write would overwrite. So this
+            // fails until the copy is taken back.
             if (content.Overlay.IsLent)
                 return -(int)Errno.EIO;
             gate.BecomeExclusive();
@@ -106,11 +119,17 @@ internal sealed class ContentOnDisk(ContentServices services, FileContent conten
 
     private int Abandon()
     {
-        services.Log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: the disk did not take all of what was written, and some of it is gone; the old version stays", "refused by the disk", content.Published.Version);
+        services.Log.Error(
+            $"{content.Node.AnyLink?.NativeName.ToString()}: the disk did not take all of what was written, and some of it is gone; the old version stays",
+            "refused by the disk",
+            content.Published.Version);
         return -(int)Errno.ESTALE;
     }
 
-    /// <summary>The source has another version by now, which stays. What was written is kept as a plain file, and who has it open may go on reading it.</summary>
+    /// <summary>
+    /// The version in the source stays. What was written is kept as a plain file, and programs that have it open can go
+    /// on reading it.
+    /// </summary>
     internal void MoveToLost()
     {
         gate.BecomeExclusive();

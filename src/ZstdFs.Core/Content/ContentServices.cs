@@ -8,7 +8,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>What every open file's content shares: codecs, caches, the working folder, budgets.</summary>
-internal sealed class ContentServices(SourceTree source, StateFolder? state, FileSystemOptions options, BoundedLog log) : IDisposable
+internal sealed class ContentServices(
+    SourceTree source, StateFolder? state, FileSystemOptions options, BoundedLog log) : IDisposable
 {
     private const int PublicationCounters = 256;
 
@@ -27,11 +28,11 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     /// <summary>What is known of the mounts before this one; null where that is nothing.</summary>
     internal EarlierMounts? Earlier { get; } = state?.Earlier ?? EarlierMounts.Read(source);
 
-    /// <summary>Longest logical name, in bytes: the longest of all need an attribute beside them.</summary>
+    /// <summary>Longest logical name, in bytes. The longest names need an attribute beside them.</summary>
     internal int LongestName => State is { KeepsRecords: false } ? StoredName.MaxLogicalBytes
         : StoredName.MaxStoredBytes;
 
-    /// <summary>Kept free while the kernel writes by itself.</summary>
+    /// <summary>Room on the disk that is kept free for the files that the kernel writes by itself.</summary>
     internal DiskReserve Reserve { get; } = new(source, state);
     internal FileSystemOptions Options { get; } = options;
     internal BoundedLog Log { get; } = log;
@@ -45,11 +46,12 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     /// <summary>How soon a file may be committed again.</summary>
     internal RewritePace Pace { get; } = new();
 
-    /// <summary>For compressing in a commit that nobody waits for.</summary>
+    /// <summary>Threads for compressing in a background commit.</summary>
     internal LowPriorityThreads Background { get; } = new(options.Jobs);
 
-    internal CodecPool Codecs { get; } =
-        new(Math.Max(4, options.Jobs * 2), new StreamBudget(new WindowLimit(Codec.Of(options.Codec), options.MaxWindowBytes)));
+    internal CodecPool Codecs { get; } = new(
+        Math.Max(4, options.Jobs * 2),
+        new StreamBudget(new WindowLimit(Codec.Of(options.Codec), options.MaxWindowBytes)));
 
     /// <summary>What the window of a streamed frame may take.</summary>
     internal WindowLimit Windows => Codecs.Streams.Windows;
@@ -71,12 +73,12 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal FrameCache Cache { get; } = new(options.FrameCacheBytes);
 
     /// <summary>
-    /// Commits of a file, and of those that share its counter, published so far. Attributes gathered while it changed may
-    /// be half of the version before and half of the one after.
+    /// Counts the published commits of a file and of the files that share its counter. Attributes that were gathered
+    /// while the count changed may mix two versions.
     /// </summary>
     internal long PublicationsOf(ulong nodeId) => Volatile.Read(ref _publications[nodeId % PublicationCounters]);
 
-    /// <summary>Commits of all files.</summary>
+    /// <summary>Counts the published commits of all files.</summary>
     internal long Publications => Volatile.Read(ref _allPublications);
 
     internal void NotePublication(ulong nodeId)
@@ -86,10 +88,14 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     }
 
     /// <summary>The level for what is written to a file now.</summary>
-    internal int LevelOf(Node node, long logicalBytes) =>
-        Rules is { } rules ? rules.LevelFor(node.LogicalPath().AsSpan().TrimStart((byte)'/'), logicalBytes, Options.Level) : Options.Level;
+    internal int LevelOf(Node node, long logicalBytes) => Rules is { } rules
+        ? rules.LevelFor(node.LogicalPath().AsSpan().TrimStart((byte)'/'), logicalBytes, Options.Level)
+        : Options.Level;
 
-    /// <summary>Whether a finished stored file has whole frames of zeros. Other tiny frames are looked into and told from those.</summary>
+    /// <summary>
+    /// Whether a finished stored file has whole frames of zeros. Only tiny frames can be such, so only they are read
+    /// and compared.
+    /// </summary>
     internal bool HasHoles(FileDescriptor file, FrameMap map)
     {
         using var holes = new StoredHoles(file, map, ZeroFrames);
@@ -114,8 +120,8 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
     internal void ReleaseBuffer(int bytes) => Interlocked.Add(ref _bufferBytesLeft, bytes);
 
     /// <summary>
-    /// Room for the decoded content of a giant foreign frame: a file without a name beside the working copies, or in memory
-    /// where the source cannot be written.
+    /// Room for the decoded content of a giant foreign frame: a file without a name beside the working copies, or in
+    /// /tmp where the source cannot be written.
     /// </summary>
     internal FileDescriptor OpenSpillFile()
     {
@@ -124,16 +130,22 @@ internal sealed class ContentServices(SourceTree source, StateFolder? state, Fil
         if (State is not null)
             result = Source.CreateUnnamedFile(State.Working, 0b110_000_000, out file);
         else
-            result = SystemCallsAt.Open(new NativeName("/tmp\0"u8), OpenFlags.PathOnly | OpenFlags.Directory, out FileDescriptor folder) is < 0 and var failed
-                ? Fail(failed, out file)
-                : CreateIn(folder, out file);
-        return result >= 0 ? file : throw new StorageException("no room for the decoded content of a large frame", -result);
+            result = SystemCallsAt.Open(
+                new NativeName("/tmp\0"u8), OpenFlags.PathOnly | OpenFlags.Directory,
+                out FileDescriptor folder) is < 0 and var failed
+                    ? Fail(failed, out file)
+                    : CreateIn(folder, out file);
+        return result >= 0
+            ? file
+            : throw new StorageException("no room for the decoded content of a large frame", -result);
     }
 
     private static int CreateIn(FileDescriptor folder, out FileDescriptor file)
     {
         using (folder)
-            return SystemCallsAt.Open(folder, new NativeName(".\0"u8), OpenFlags.ReadWrite | OpenFlags.TemporaryFile, 0b110_000_000, out file);
+            return SystemCallsAt.Open(
+                folder, new NativeName(".\0"u8), OpenFlags.ReadWrite | OpenFlags.TemporaryFile, 0b110_000_000,
+                out file);
     }
 
     private static int Fail(int result, out FileDescriptor file)

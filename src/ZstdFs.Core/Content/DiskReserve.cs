@@ -4,12 +4,13 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Room on the disk that nobody else gets, while the kernel writes to working copies by itself: it may fill the disk with what fits compressed, and to compress it there takes some room to begin with.
-/// Without a name, so it is gone with the process.
+/// Reserves room on the disk from the first time that a working copy is lent to the kernel, until a commit needs the
+/// room. The kernel may fill the disk with content that would fit compressed, and compressing it there takes some room
+/// to begin with. The file has no name, so it is gone with the process.
 /// </summary>
 internal sealed class DiskReserve(SourceTree source, StateFolder? state) : IDisposable
 {
-    /// <summary>What does not compress at all, too, is moved in steps of that.</summary>
+    /// <summary>Enough for one step of content that does not compress at all.</summary>
     private const long Bytes = EarlyPace.StepBytes + 2 * 1024 * 1024;
 
     private const uint OwnerOnly = 0b110_000_000;
@@ -34,7 +35,7 @@ internal sealed class DiskReserve(SourceTree source, StateFolder? state) : IDisp
         }
     }
 
-    /// <summary>Gives it to who needs it now. False where there was none.</summary>
+    /// <summary>Gives the room to a caller that needs it. False where none was held.</summary>
     internal bool Release()
     {
         lock (_gate)

@@ -3,8 +3,8 @@ using ZstdFs.Core.Source;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Which part of an overlay is in early frames: the beginning of a long new file, moved there from the working copy, or frames taken over from another file
-/// that is copied. Not synchronised: the content's lock is.
+/// Keeps the beginning of an overlay in early frames: the beginning of a long new file, moved there from the working
+/// copy, or frames taken over from another file that is copied. The content's lock guards it.
 /// </summary>
 internal sealed class EarlyCompression(ContentServices services, Overlay overlay, EarlyFrames? left) : IDisposable
 {
@@ -15,20 +15,32 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
     /// <summary>What they hold, to read; null where there are none.</summary>
     internal StoredBase? Content => _frames?.Content;
 
-    /// <summary>Early frames that can become the next version as they are, with the rest behind them; null where there are none.</summary>
+    /// <summary>
+    /// Early frames that can become the next version as they are, with the rest behind them; null where there are none.
+    /// </summary>
     internal EarlyFrames? Complete =>
-        _frames is { Name.Role: WorkingRole.Early } frames && frames.LogicalBytes == overlay.BaseLimit && IsCutAsOurs && IsUntouched(overlay.Working!) ? frames : null;
+        _frames is { Name.Role: WorkingRole.Early } frames && frames.LogicalBytes == overlay.BaseLimit
+        && IsCutAsOurs && IsUntouched(overlay.Working!)
+            ? frames
+            : null;
 
     private bool IsCutAsOurs => overlay.BaseLimit % _frameBytes == 0 || overlay.BaseLimit == overlay.LogicalBytes;
 
-    private bool IsUntouched(WorkingCopy working) =>
-        working.Zeros.IsEmpty && !working.Blocks.Any(0, (overlay.BaseLimit + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes);
+    private bool IsUntouched(WorkingCopy working) => working.Zeros.IsEmpty
+        && !working.Blocks.Any(0, (overlay.BaseLimit + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes);
 
-    /// <summary>Everything below is early frames, or nothing is, and the next frame can follow.</summary>
-    private bool CanGrow =>
-        !overlay.IsLent && (_frames is null ? overlay.BaseLimit == 0 && !overlay.IsUnnamed : _frames.LogicalBytes == overlay.BaseLimit && overlay.BaseLimit % _frameBytes == 0);
+    /// <summary>
+    /// All that shows through from below is in early frames, or nothing shows through; and the next frame can follow.
+    /// </summary>
+    private bool CanGrow => !overlay.IsLent
+        && (_frames is null
+            ? overlay.BaseLimit == 0 && !overlay.IsUnnamed
+            : _frames.LogicalBytes == overlay.BaseLimit && overlay.BaseLimit % _frameBytes == 0);
 
-    /// <summary>After a write: moves some of the content, in the writer's own time, which so is slowed to what the disk has room for.</summary>
+    /// <summary>
+    /// Called after a write. Moves some of the content on the writer's own thread, and so slows the writer to what the
+    /// disk has room for.
+    /// </summary>
     internal void KeepPace()
     {
         if (overlay.Working is { } working && _pace.IsDue(working, overlay.LogicalBytes, services.Options.BacklogBytes))
@@ -36,8 +48,8 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
     }
 
     /// <summary>
-    /// Moves the beginning of a new file that is written in order from the working copy to early frames. Returns how much, or −errno; what is not moved stays
-    /// where it is.
+    /// Moves the beginning of a new file that is written in order from the working copy to early frames. Returns how
+    /// much, or −errno; what is not moved stays where it is.
     /// </summary>
     internal long Move()
     {
@@ -45,7 +57,8 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
             return 0;
         long start = overlay.BaseLimit, end = start;
         BlockMap blocks = overlay.Working!.Blocks;
-        while (end - start < EarlyPace.StepBytes && end + _frameBytes <= overlay.LogicalBytes && blocks.All(end / BlockMap.BlockBytes, (end + _frameBytes) / BlockMap.BlockBytes))
+        while (end - start < EarlyPace.StepBytes && end + _frameBytes <= overlay.LogicalBytes
+            && blocks.All(end / BlockMap.BlockBytes, (end + _frameBytes) / BlockMap.BlockBytes))
             end += _frameBytes;
         if (end == start)
             return 0;
@@ -60,8 +73,8 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
     }
 
     /// <summary>
-    /// Appends frames of another file as they are. The overlay's end must be where the frames end that are there already. Returns how many bytes they hold, or
-    /// −errno; 0 where that cannot be done.
+    /// Appends frames of another file as they are. The early frames that are there must end where the overlay ends.
+    /// Returns how many bytes the new frames hold, 0 where they cannot be appended, or −errno.
     /// </summary>
     internal long Take(StoredBase from, int first, int end)
     {
@@ -76,11 +89,13 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
         return result < 0 ? result : _frames!.LogicalBytes - start;
     }
 
-    private int MakeFile() => _frames is null ? EarlyFrames.Create(services, services.State!, overlay.Working!.Id, out _frames) : 0;
+    private int MakeFile() => _frames is null
+        ? EarlyFrames.Create(services, services.State!, overlay.Working!.Id, out _frames)
+        : 0;
 
     private int GiveUp(long start, long end)
     {
-        // What fsync put on disk must be there in its new place before it leaves the old one.
+        // What fsync put on disk must be on disk in its new place before it leaves the old one.
         int result = overlay.Working!.IsDurable ? _frames!.Synchronize() : 0;
         if (result >= 0)
             result = overlay.Working.GiveUp(start, end);
@@ -95,7 +110,7 @@ internal sealed class EarlyCompression(ContentServices services, Overlay overlay
 
     internal void ForgetName() => _frames?.ForgetName();
 
-    /// <summary>A next mount may look for them.</summary>
+    /// <summary>Closes the early frames. A next mount may look for them under their name.</summary>
     internal void Leave()
     {
         _frames?.Dispose();

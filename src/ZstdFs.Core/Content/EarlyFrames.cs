@@ -5,9 +5,10 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// The beginning of a long new file, compressed while the rest is still being written: frames in a file of their own in <c>.zstdfs/working</c>, below the
-/// working copy as a base is, which gives up the space of what they hold. So a file larger than the free space can be written. Not synchronised: the
-/// content's lock is.
+/// The beginning of a long new file, compressed while the rest is still being written. The frames are in a file of
+/// their own in <c>.zstdfs/working</c>. They lie below the working copy as a base does, and the working copy gives up
+/// the space of what they hold. So a program can write a file that is larger than the free space. The content's lock
+/// guards it.
 /// </summary>
 internal sealed class EarlyFrames : IDisposable
 {
@@ -42,16 +43,20 @@ internal sealed class EarlyFrames : IDisposable
         int result = state.CreateWorkingFile(name, out FileDescriptor file);
         if (result < 0)
             return result;
-        early = new EarlyFrames(services, state, name, new StoredBase(services, file, default, isFresh: false, new FrameMapBuilder().Build(0)));
+        early = new EarlyFrames(
+            services, state, name,
+            new StoredBase(services, file, default, isFresh: false, new FrameMapBuilder().Build(0)));
         return 0;
     }
 
     /// <summary>Opens what an earlier mount left, up to this logical offset. −EBADMSG where it holds less.</summary>
-    internal static int Open(ContentServices services, StateFolder state, WorkingName owner, long limit, out EarlyFrames early)
+    internal static int Open(
+        ContentServices services, StateFolder state, WorkingName owner, long limit, out EarlyFrames early)
     {
         early = null!;
         WorkingName name = owner.OfEarlyFrames();
-        int result = services.Source.OpenWrite(state.Working, new NativeName(name.Terminated()), out FileDescriptor file);
+        int result = services.Source.OpenWrite(
+            state.Working, new NativeName(name.Terminated()), out FileDescriptor file);
         Statx stat = default;
         if (result >= 0)
             result = SystemCallsAt.Stat(file, out stat);
@@ -60,14 +65,18 @@ internal sealed class EarlyFrames : IDisposable
             file?.Dispose();
             return result;
         }
-        early = new EarlyFrames(services, state, name, new StoredBase(services, file, stat, isFresh: false, new FrameMapBuilder().Build(0)));
+        early = new EarlyFrames(
+            services, state, name,
+            new StoredBase(services, file, stat, isFresh: false, new FrameMapBuilder().Build(0)));
         using (var window = new StoredWindow(file, stat.Size))
         {
-            // What lies behind the limit was written when the mount ended, and nobody said yet that it counts.
+            // Frames behind the limit were written when the mount ended: the working copy's record does not count them
+            // yet.
             var walker = new FrameWalker(window, stat.Size);
             for (long at = 0, stored = 0; at < limit;)
             {
-                if (!walker.Next(out WalkedFrame frame) || frame.ContentBytes is not (> 0 and <= FileSystemOptions.MaxFrameBytes and { } bytes))
+                if (!walker.Next(out WalkedFrame frame)
+                    || frame.ContentBytes is not (> 0 and <= FileSystemOptions.MaxFrameBytes and { } bytes))
                 {
                     early.Dispose();
                     return -(int)Errno.EBADMSG;
@@ -96,7 +105,9 @@ internal sealed class EarlyFrames : IDisposable
         return result < 0 ? GiveUpRest(result) : TakeOver(writer);
     }
 
-    /// <summary>Adds frames of another file as they are: inside the kernel, by reference where the file system shares extents.</summary>
+    /// <summary>
+    /// Adds frames of another file as they are: inside the kernel, by reference where the file system shares extents.
+    /// </summary>
     internal int Append(StoredBase from, int first, int end)
     {
         StoredFileWriter writer = Continue();
@@ -104,7 +115,7 @@ internal sealed class EarlyFrames : IDisposable
         return result < 0 ? GiveUpRest(result) : TakeOver(writer);
     }
 
-    /// <summary>Where the disk is full, what was written in vain must not fill it.</summary>
+    /// <summary>After an error, cuts off what was written in vain: it must not fill a full disk.</summary>
     private int GiveUpRest(int result)
     {
         _ = SystemCallsFile.Truncate(File, Content.Map.StoredBytes);
@@ -119,10 +130,13 @@ internal sealed class EarlyFrames : IDisposable
         return 0;
     }
 
-    /// <summary>A writer that goes on behind these frames, in the same file. What it writes counts only where it becomes a version.</summary>
+    /// <summary>
+    /// A writer that goes on behind these frames, in the same file. What it writes counts only once it is taken over,
+    /// or becomes a version.
+    /// </summary>
     internal StoredFileWriter Continue() => new(_services, File, _frames);
 
-    /// <summary>They are on disk when it returns 0, under their name.</summary>
+    /// <summary>When this returns 0, the frames are on disk under their name.</summary>
     internal int Synchronize()
     {
         int result = _durable.Synchronize();
@@ -143,7 +157,7 @@ internal sealed class EarlyFrames : IDisposable
         return File;
     }
 
-    /// <summary>Nobody will look for them after this mount.</summary>
+    /// <summary>Removes the name: no mount will look for these frames.</summary>
     internal void ForgetName()
     {
         if (Name is { } name)

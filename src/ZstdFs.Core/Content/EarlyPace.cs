@@ -2,10 +2,13 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>When a long write is to be compressed behind the writer: where its working copy takes up much, of the disk's room or altogether.</summary>
+/// <summary>
+/// Tells when the beginning of a long write is to be compressed behind its writer: where the working copy takes up much
+/// of the disk's room, or much altogether.
+/// </summary>
 internal struct EarlyPace
 {
-    /// <summary>Compressed in one go: twice what is written between two.</summary>
+    /// <summary>Compressed in one go: twice what is written between two looks.</summary>
     internal const long StepBytes = 2 * LookBytes;
 
     private const long LookBytes = 8 * 1024 * 1024;
@@ -20,7 +23,8 @@ internal struct EarlyPace
         if (logicalBytes < _nextLook + LookBytes)
             return false;
         _nextLook = logicalBytes;
-        if (SystemCallsAt.Stat(working.File, out Statx stat) < 0 || SystemCallsFile.StatFileSystem(working.File, out StatFs room) < 0)
+        if (SystemCallsAt.Stat(working.File, out Statx stat) < 0
+            || SystemCallsFile.StatFileSystem(working.File, out StatFs room) < 0)
             return false;
         ulong free = room.BlocksAvailable * (ulong)room.FragmentSize;
         return stat.Blocks * SectorBytes > Math.Min((ulong)mostBytes, free / LargestShare);

@@ -7,22 +7,22 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// What one open logical file holds: its overlay under a lock, who has it open, and its way to the next version. All handles on the file share it, so that
-/// each sees the others' writes at once.
+/// The content of one open logical file: its overlay under a lock, its open handles, and its way to the next version.
+/// All handles on the file share it, so that each sees the others' writes at once.
 /// </summary>
 internal sealed class FileContent : IDisposable
 {
     private const long CheapBytes = 2 * 1024 * 1024;
 
-    /// <summary>A shorter copy is decoded and compressed in less time than files are made for it.</summary>
+    /// <summary>A shorter copy is decoded and compressed in less time than it takes to make files for it.</summary>
     private const long LeastTakenBytes = 2 * 1024 * 1024;
 
     private readonly ContentServices _services;
     private readonly ContentLock _lock = new();
-    // Cut to nothing, and neither closed nor synchronised since. Guarded by the lock.
+    // Truncated to nothing, and neither closed nor synchronised since. Guarded by the lock.
     private bool _isEmptied;
     private int _refusal;
-    // Where what could not be written belongs; its writer may try again.
+    // The range of the content that could not be written. Its writer may try again.
     private long _refusedFrom, _refusedEnd;
 
     internal FileContent(ContentServices services, Node node, StoredBase @base)
@@ -31,7 +31,8 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>What an earlier mount left uncommitted.</summary>
-    internal FileContent(ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
+    internal FileContent(
+        ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
         : this(services, node, new Overlay(services, node, @base, left, early, logicalBytes))
     {
     }
@@ -46,23 +47,25 @@ internal sealed class FileContent : IDisposable
 
     internal Node Node { get; }
 
-    /// <summary>The base and what was written over it. For who holds the lock, and the commit.</summary>
+    /// <summary>The base and what was written over it. For a holder of the lock, and for the commit.</summary>
     internal Overlay Overlay { get; }
 
     /// <summary>The committed version. Changes only while the lock is held exclusively.</summary>
     internal StoredBase Base => Overlay.Base;
 
-    /// <summary>The version that the file's name leads to. Guarded by the node's <see cref="Node.LinksGate"/>.</summary>
+    /// <summary>
+    /// The version that the file's name leads to. Guarded by the node's <see cref="Node.LinksGate"/>.
+    /// </summary>
     internal StoredIdentity Published { get; private set; }
 
     /// <summary>
-    /// A step of ours changed the published file's length or time, and a fault kept it from being looked at after that.
+    /// A step of this mount changed the published file's length or time, and the stat after it failed.
     /// </summary>
     internal bool IsPublishedUnseen { get; set; }
 
     /// <summary>
-    /// Whether a stored file is the version that was published last. Until that can be looked at, the same inode
-    /// counts.
+    /// Whether a stored file is the version that was published last. Until a stat of that works, the same inode is
+    /// enough.
     /// </summary>
     internal bool IsPublished(in Statx stored) => IsPublishedUnseen
         ? stored.InodeNumber == Published.InodeNumber
@@ -72,7 +75,9 @@ internal sealed class FileContent : IDisposable
     internal long LogicalBytes => Overlay.LogicalBytes;
 
     /// <summary>How much of it waits to be committed, at most.</summary>
-    internal long UncommittedBytes => Overlay.ReplacesBase || IsLent ? LogicalBytes : Math.Min(LogicalBytes, Overlay.Changes.WrittenBytes);
+    internal long UncommittedBytes => Overlay.ReplacesBase || IsLent
+        ? LogicalBytes
+        : Math.Min(LogicalBytes, Overlay.Changes.WrittenBytes);
 
     /// <summary>The kernel reads and writes the content by itself.</summary>
     internal bool IsLent => Overlay.IsLent;
@@ -122,7 +127,9 @@ internal sealed class FileContent : IDisposable
     /// <summary>Guarded by the queue of commits.</summary>
     internal bool IsQueued { get; set; }
 
-    /// <summary>It was to be replaced, and not all of the new content could be written. 0, or why not as −errno.</summary>
+    /// <summary>
+    /// 0, or the −errno for which some of the new content could not be written while the file was being replaced.
+    /// </summary>
     internal int CutShort => Overlay.ReplacesBase ? _refusal : 0;
 
     /// <summary>The file may have set-id bits, which writing takes away.</summary>
@@ -132,8 +139,8 @@ internal sealed class FileContent : IDisposable
     internal bool MayHaveCapabilities { get; set; } = true;
 
     /// <summary>
-    /// chattr +i: descriptors that were open for writing before write no more. Writers look at it under the lock, so that a commit that begins after it was set
-    /// has all that was written.
+    /// chattr +i is set: descriptors that were opened for writing before may not write any more. Writers check it under
+    /// the lock. So a commit that begins after it was set has all that was written.
     /// </summary>
     internal bool IsImmutable
     {
@@ -142,7 +149,9 @@ internal sealed class FileContent : IDisposable
     }
     private bool _isImmutable;
 
-    /// <summary>chattr +a, as the last open found it or a user has set it since: nothing is written over.</summary>
+    /// <summary>
+    /// chattr +a is set, as the last open found it or a user has set it since: no write may replace existing content.
+    /// </summary>
     internal bool IsAppendOnly
     {
         get => Volatile.Read(ref _isAppendOnly);
@@ -151,34 +160,39 @@ internal sealed class FileContent : IDisposable
     private bool _isAppendOnly;
 
     /// <summary>
-    /// A commit costs a close little: the content is small, or little of it was written over a small base. Not again and again, where each writes all of it anew.
+    /// A commit costs a close little: the content is in memory, or it and its base are small. The last commit must not
+    /// be too recent, because each commit writes the whole file anew.
     /// </summary>
     internal bool CommitsCheaply => !IsLent
         && (Overlay.IsBuffered || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes)
         && _services.Pace.Left(this) <= TimeSpan.Zero;
 
-    /// <summary>How long a commit that nobody waits for is to be put off.</summary>
+    /// <summary>How long a background commit is to be put off.</summary>
     internal TimeSpan CommitDelay => IsLent ? TimeSpan.Zero : _services.Pace.Left(this);
 
-    /// <summary>The file's name leads to another version, which this one will not replace: it is only there for those who have it open.</summary>
+    /// <summary>
+    /// The file's name leads to another version, which this content will not replace. It is only there for the programs
+    /// that have it open.
+    /// </summary>
     internal bool IsOutdated { get; private set; }
 
-    /// <summary>Somebody waits to write: a commit that nobody waits for gives way.</summary>
+    /// <summary>A writer waits: a background commit gives way.</summary>
     internal bool HasWaitingWriters => _lock.HasWaitingWriters;
 
     /// <summary>Returns the count of bytes read, or −errno.</summary>
     internal int Read(long offset, Span<byte> destination)
     {
-        // What the kernel keeps of it is not for who opens the file from now on.
+        // A program that opens the file from here on must not see the pages that the kernel keeps of this content.
         if (IsOutdated)
             Node.NoteStalePages();
         using ContentLock.Scope locked = _lock.Reading();
         Overlay.Load();
         int count = (int)Math.Clamp(LogicalBytes - offset, 0, destination.Length);
-        // The kernel may still believe in a length that was noted before the damage: answered with "end of file", it would show zeros up to there.
+        // The kernel may still know a length from before the damage. After "end of file" it would show zeros up to
+        // there.
         if (count < destination.Length && Overlay.EndDamage is { } damage)
             throw damage.ToException();
-        // The kernel asks by the length that it knows: another process may have cut the file off since.
+        // The kernel asks for bytes up to the length that it knows. Another process may have truncated the file since.
         if (count == 0)
             return 0;
         int result = Overlay.Read(offset, destination[..count]);
@@ -193,8 +207,9 @@ internal sealed class FileContent : IDisposable
             Base.Prefetch(offset);
     }
 
-    /// <summary>A thread that nobody waits for met an exception that nothing was prepared for.</summary>
-    internal void NoteUnexpected(string work, Exception exception) => _services.Log.Unexpected($"{Encoding.UTF8.GetString(Node.LogicalPath())}: {work}", exception);
+    /// <summary>Logs an exception that a background thread was not prepared for.</summary>
+    internal void NoteUnexpected(string work, Exception exception) =>
+        _services.Log.Unexpected($"{Encoding.UTF8.GetString(Node.LogicalPath())}: {work}", exception);
 
     /// <summary>The length, finding it out where need be.</summary>
     internal long LoadedBytes()
@@ -204,7 +219,10 @@ internal sealed class FileContent : IDisposable
         return LogicalBytes;
     }
 
-    /// <summary>The length that users are shown: <see cref="StoredFacts.UnknownBytes"/> where it cannot be found out, which is for who reads to be told.</summary>
+    /// <summary>
+    /// The length that users are shown; <see cref="StoredFacts.UnknownBytes"/> where it cannot be found out. A program
+    /// that reads the file is told why.
+    /// </summary>
     internal long ShownBytes()
     {
         try
@@ -238,14 +256,16 @@ internal sealed class FileContent : IDisposable
         if (result < 0)
             return result;
         _isEmptied |= size == 0;
-        // The writer gives up what could not be written behind the new end.
+        // By truncating, the writer gives up what could not be written behind the new end.
         _refusedEnd = Math.Min(_refusedEnd, size);
         if (_refusedFrom >= _refusedEnd)
             _refusal = 0;
         return result;
     }
 
-    /// <summary>Makes the file this long where it is shorter. The length is looked at under the lock: it is never cut off.</summary>
+    /// <summary>
+    /// Makes the file this long where it is shorter. The length is read under the lock, so the file is never cut off.
+    /// </summary>
     internal int Extend(long size)
     {
         using ContentLock.Scope locked = _lock.Writing();
@@ -253,7 +273,9 @@ internal sealed class FileContent : IDisposable
         return size > LogicalBytes ? Overlay.Resize(size) : 0;
     }
 
-    /// <summary>Makes a range read as zeros without changing the length (fallocate's PUNCH_HOLE and ZERO_RANGE).</summary>
+    /// <summary>
+    /// Makes a range read as zeros without changing the length (fallocate's PUNCH_HOLE and ZERO_RANGE).
+    /// </summary>
     internal int Zero(long offset, long length)
     {
         using ContentLock.Scope locked = _lock.Writing();
@@ -261,15 +283,18 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>
-    /// Appends what it can of another file's range to this one as whole stored frames, without decoding them: where both are cut at the same places and
-    /// nobody wrote to those of the other. Returns how many bytes, 0 where there is nothing of the kind, or −errno.
+    /// Appends what it can of another file's range to this one as whole stored frames, without decoding them. It can
+    /// take frames that are cut at the same places in both files, and that no write to the other file has changed.
+    /// Returns how many bytes it took, 0 where it can take no frame, or −errno.
     /// </summary>
     internal long TakeFrames(FileContent from, long offsetIn, long offsetOut, long length)
     {
         int frameBytes = _services.Options.FrameBytes;
-        if (from == this || IsImmutable || length < LeastTakenBytes || offsetIn % frameBytes != 0 || offsetOut % frameBytes != 0)
+        if (from == this || IsImmutable || length < LeastTakenBytes
+            || offsetIn % frameBytes != 0 || offsetOut % frameBytes != 0)
             return 0;
-        // Two copies in opposite directions must not wait for each other. The reader's lock keeps the frames from being rewritten in place.
+        // Two copies in opposite directions must not wait for each other. The reader's lock keeps a commit from
+        // rewriting the frames in place.
         bool isFirst = from.Node.Id < Node.Id;
         using ContentLock.Scope first = isFirst ? from._lock.Reading() : _lock.Writing();
         using ContentLock.Scope second = isFirst ? _lock.Writing() : from._lock.Reading();
@@ -278,8 +303,9 @@ internal sealed class FileContent : IDisposable
         if (!extents.HasReusableFrames(frameBytes) || _services.State is null)
             return 0;
         long end = Math.Min(offsetIn + length, from.LogicalBytes);
-        int firstFrame = (int)(offsetIn / frameBytes), count = extents.CountUntouchedFrames(offsetIn, from.LogicalBytes, frameBytes, int.MaxValue);
-        // A range that ends within a frame takes those before it.
+        int firstFrame = (int)(offsetIn / frameBytes),
+            count = extents.CountUntouchedFrames(offsetIn, from.LogicalBytes, frameBytes, int.MaxValue);
+        // Of a range that ends within a frame, take the frames before that one.
         if (end < from.LogicalBytes)
             count = (int)Math.Min(count, (end - offsetIn) / frameBytes);
         if (count * (long)frameBytes < LeastTakenBytes)
@@ -291,7 +317,9 @@ internal sealed class FileContent : IDisposable
         return taken < 0 ? NoteRefusal((int)taken, offsetOut, offsetOut + length) : taken;
     }
 
-    /// <summary>lseek(2) for data or a hole: whole frames of zeros count as holes. Returns the offset, or −ENXIO.</summary>
+    /// <summary>
+    /// lseek(2) for data or a hole: whole frames of zeros count as holes. Returns the offset, or −ENXIO.
+    /// </summary>
     internal long Seek(long offset, bool forData)
     {
         using ContentLock.Scope locked = _lock.Reading();
@@ -304,19 +332,21 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>
-    /// Content was refused, so that what is there is not whole. A refused length, or a place behind the longest one
+    /// Notes that content was refused, so the file is not whole. A refused length, or a place behind the longest one
     /// (EFBIG), leaves it whole.
     /// </summary>
     private int NoteRefusal(int result, long from, long end)
     {
         if (result >= 0 || result == -(int)Errno.EFBIG)
             return result;
-        (_refusedFrom, _refusedEnd) = _refusal < 0 ? (Math.Min(_refusedFrom, from), Math.Max(_refusedEnd, end)) : (from, end);
+        (_refusedFrom, _refusedEnd) = _refusal < 0
+            ? (Math.Min(_refusedFrom, from), Math.Max(_refusedEnd, end))
+            : (from, end);
         _refusal = result;
         return result;
     }
 
-    /// <summary>Somebody made room, and what was refused is written again, from its beginning.</summary>
+    /// <summary>Notes that a writer has written the refused range again, from its beginning.</summary>
     private void NoteWritten(long from, long end)
     {
         if (from <= _refusedFrom)
@@ -325,16 +355,27 @@ internal sealed class FileContent : IDisposable
             _refusal = 0;
     }
 
-    /// <summary>Keeps commits and writers out while it is lent to the kernel. Nothing is held where one of them is under way.</summary>
+    /// <summary>
+    /// Keeps commits and writers out while the caller lends the content to the kernel. Nothing is held where a commit
+    /// or a writer is under way.
+    /// </summary>
     internal ContentLock.Scope TryLending(out bool isFree) => _lock.TryCommitting(out isFree);
 
-    /// <summary>Keeps everybody out while the working copy is taken back from the kernel.</summary>
+    /// <summary>
+    /// Keeps readers, writers and commits out while the caller takes the working copy back from the kernel.
+    /// </summary>
     internal ContentLock.Scope TakingBack() => _lock.Writing();
 
-    /// <summary>Keeps commits and writers out while the modification time is set, which is done under the node's gate: the content's lock comes first.</summary>
+    /// <summary>
+    /// Keeps readers, writers and commits out while the caller sets the modification time under the node's gate. The
+    /// content's lock must be taken before that gate.
+    /// </summary>
     internal ContentLock.Scope ChangingTimes() => _lock.Writing();
 
-    /// <summary>A commit keeps the time, and the base with another time is the same base. The caller holds the node's gate too.</summary>
+    /// <summary>
+    /// Notes a new modification time. A commit keeps it, and the base with another time is the same base. The caller
+    /// holds the node's gate too.
+    /// </summary>
     internal void NoteTimes(Timestamp modify, in Statx stored)
     {
         StoredIdentity same = StoredIdentity.Of(stored);
@@ -344,15 +385,17 @@ internal sealed class FileContent : IDisposable
         Overlay.NoteTimes(same, modify);
     }
 
-    /// <summary>What is not committed is where a next mount would look for it. For who holds the lock.</summary>
+    /// <summary>The uncommitted content is where a next mount looks for it. For a holder of the lock.</summary>
     internal bool HasWorkingCopy => Overlay is { IsDirty: true, Working: not null };
 
-    /// <summary>Sets the time that the commit will set. For who holds the lock for <see cref="ChangingTimes"/>.</summary>
+    /// <summary>
+    /// Sets the time that the commit will set. The caller holds the lock for <see cref="ChangingTimes"/>.
+    /// </summary>
     internal int SetUncommittedTime(Timestamp modify) => Overlay.SetUncommittedTime(modify);
 
     /// <summary>
-    /// When it returns 0, what was written survives this process: the next mount commits it. −EOPNOTSUPP where the source cannot keep it but in a
-    /// stored file.
+    /// When this returns 0, what was written survives this process: the next mount commits it. −EOPNOTSUPP where the
+    /// source can keep it only in a stored file.
     /// </summary>
     internal int Persist()
     {
@@ -360,10 +403,11 @@ internal sealed class FileContent : IDisposable
         // A redo is on disk.
         if (!Overlay.IsDirty)
             return 0;
-        // Half of a new content is not for the next mount.
+        // The next mount must not commit half of a new content.
         if (CutShort < 0)
             return CutShort;
-        // A power cut may leave either of two versions. Its record on disk fits both, and a new one would fit one.
+        // A power cut may leave either of two versions. The copy's record on disk fits both of them, and a new record
+        // would fit only one.
         if (Unsynced is { Copy: null, Error: var unsynced })
             return unsynced;
         int result = _services.State is { WorkingCopiesSurvive: true } ? Overlay.Persist() : -(int)Errno.EOPNOTSUPP;
@@ -371,7 +415,9 @@ internal sealed class FileContent : IDisposable
         return result;
     }
 
-    /// <summary>What was written cannot be kept: the old version is the file again. For who holds the lock for writing.</summary>
+    /// <summary>
+    /// What was written cannot be kept: the old version becomes the file again. The caller holds the lock for writing.
+    /// </summary>
     internal void Revert()
     {
         Overlay.Revert();
@@ -387,21 +433,21 @@ internal sealed class FileContent : IDisposable
         return Overlay.NoteNamed();
     }
 
-    /// <summary>It did not get the name, and may be given another.</summary>
+    /// <summary>The file did not get the name, and may be given another.</summary>
     internal void NoteUnnamed()
     {
         using ContentLock.Scope locked = _lock.Writing();
         Overlay.NoteUnnamed();
     }
 
-    /// <summary>Another version has the name for good.</summary>
+    /// <summary>Another version has the file's name for good.</summary>
     internal void NoteOutdated()
     {
         IsOutdated = true;
         Node.NoteStalePages();
     }
 
-    /// <summary>The last name is gone: nobody will look for what was written.</summary>
+    /// <summary>The last name is gone: no mount will look for what was written.</summary>
     internal void ForgetName()
     {
         using ContentLock.Scope locked = _lock.Writing();
@@ -410,7 +456,7 @@ internal sealed class FileContent : IDisposable
         EndUnsynced();
     }
 
-    /// <summary>The name is another now. A hint for the next mount, so an error does not matter.</summary>
+    /// <summary>The file has this path. It is a hint for the next mount, so an error does not matter.</summary>
     internal void NotePath(ReadOnlySpan<byte> path)
     {
         using ContentLock.Scope locked = _lock.Writing();
@@ -419,12 +465,15 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>
-    /// Runs a commit: the committer makes the next base while readers go on; then it takes the place of the old one. Returns 0 or −errno; after an error
-    /// the content stays dirty and as it was.
+    /// Runs a commit. The committer makes the next base while readers go on. Then that base takes the place of the old
+    /// one. Returns 0 or −errno. After an error the content stays dirty and as it was, except that −ESTALE moves it
+    /// to the lost files, and that the error of <see cref="Unsynced"/> tells of a commit that is done.
     /// </summary>
     /// <param name="committer">Makes the next base.</param>
-    /// <param name="yields">−EAGAIN as soon as somebody wants to write.</param>
-    /// <param name="isBackground">Nobody waits for it: whoever closes or synchronises the file next is told of an error.</param>
+    /// <param name="yields">Ends with −EAGAIN as soon as a writer waits.</param>
+    /// <param name="isBackground">
+    /// No caller waits for it: an error is reported to the next close or fsync of the file.
+    /// </param>
     internal int Commit(Committer committer, bool yields, bool isBackground = false)
     {
         using ContentLock.Scope locked = _lock.Committing();
@@ -435,10 +484,11 @@ internal sealed class FileContent : IDisposable
             // Half of a new content must not take the place of the old one.
             if (CutShort < 0)
                 return CutShort;
-            // It was opened again since the queue looked, and writes to it would not be noticed.
+            // A program has opened the file again since the queue looked. The commit would not notice its writes.
             if (isBackground && IsLent)
                 return -(int)Errno.EAGAIN;
-            // Of the content closed before nothing is left, and the new one has only begun: committed now, an empty file would take the place of the old version.
+            // The content that was closed before is gone, and the new content has only begun. A commit at this moment
+            // would put an empty file in the place of the old version.
             if (isBackground && _isEmptied && Handles.Writable > 0)
                 return -(int)Errno.EAGAIN;
             Outcome.NoteBegin();
@@ -466,9 +516,10 @@ internal sealed class FileContent : IDisposable
         catch (Exception e)
         {
             Change.Abandon();
-            // Whatever it is: the content stays dirty, and the queue tries again.
+            // Whatever has failed, the content stays dirty, and the queue tries again.
             int result = ContentFault.Report(e, this, _services.Log);
-            // The source's word to a read. Only the committer says by it that the content is kept elsewhere.
+            // Here ESTALE is the source's answer to a read. As this method's result it would mean that the content was
+            // moved away.
             if (result == -(int)Errno.ESTALE)
                 result = -(int)Errno.EIO;
             Outcome.NoteEnd(result, isBackground, isStored: false);
@@ -476,7 +527,7 @@ internal sealed class FileContent : IDisposable
         }
     }
 
-    /// <summary>What the kernel wrote by itself was not compressed behind its writer.</summary>
+    /// <summary>Compresses what the kernel wrote by itself: it was not compressed behind its writer.</summary>
     private bool TryMakeRoom()
     {
         if (!Overlay.Lending.WasUnderWay || IsLent)
@@ -484,7 +535,7 @@ internal sealed class FileContent : IDisposable
         bool isMade = _services.Reserve.Release(), isMoved = true;
         while (isMoved)
         {
-            // Readers come in between.
+            // Readers get in between two steps.
             _lock.BecomeExclusive();
             isMoved = Overlay.TryMakeRoom();
             _lock.BecomeShared();
@@ -494,13 +545,15 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>
-    /// Puts a commit's new version on disk. That takes as long as the version is large, so a commit that gives way lets writers in meanwhile.
+    /// Puts a commit's new version on disk. That takes long for a large version, so a commit that gives way lets
+    /// writers in meanwhile.
     /// </summary>
     internal int SynchronizeVersion(FileDescriptor version, bool yields) =>
         yields ? LetWritersIn(version, SystemCallsFile.SynchronizeData) : SystemCallsFile.SynchronizeData(version);
 
     /// <summary>
-    /// A part of a commit that reads nothing of what writers change. −EAGAIN where they changed what the version was made of.
+    /// Runs a part of a commit that reads nothing of what writers change, and lets writers in meanwhile. −EAGAIN
+    /// where they changed what the version was made of.
     /// </summary>
     internal int LetWritersIn<T>(T state, Func<T, int> part)
     {
@@ -521,12 +574,12 @@ internal sealed class FileContent : IDisposable
     /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>
     internal void LockOutReaders() => _lock.BecomeExclusive();
 
-    /// <summary>The base is one that does not change any more.</summary>
+    /// <summary>The base does not change any more: readers may go on.</summary>
     internal void LetReadersIn() => _lock.BecomeShared();
 
     /// <summary>
-    /// A rewrite of the stored file failed on its way: from here on the redo is what is read, until the next commit has
-    /// finished it. The commit holds the lock alone.
+    /// A rewrite of the stored file failed on its way. From here on readers read the redo, until a next commit has
+    /// finished the rewrite. The commit holds the lock alone.
     /// </summary>
     internal void BeginRedo(StoredBase redo, FrameMap map)
     {
@@ -535,9 +588,10 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>The redo holds all of the content.</summary>
-    internal bool IsInRedo => Unfinished is { } unfinished && (!Overlay.IsDirty || Overlay.Changes.Count == unfinished.Changes);
+    internal bool IsInRedo => Unfinished is { } unfinished
+        && (!Overlay.IsDirty || Overlay.Changes.Count == unfinished.Changes);
 
-    /// <summary>No mount is to do the rewrite any more.</summary>
+    /// <summary>Removes the redo: no mount will do the rewrite any more.</summary>
     internal void EndRewrite()
     {
         if (Unfinished is null)
@@ -548,13 +602,13 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>
-    /// The commit's new version has the name, and the folder could not be synchronised. That is tried again. A source
-    /// may answer ESTALE to it, which is no conflict.
+    /// The commit's new version has the name, but the folder could not be synchronised. The next commit tries that
+    /// again. The source may answer ESTALE to it, which is no conflict.
     /// </summary>
     internal void BeginUnsynced(int error) =>
         Volatile.Write(ref _unsynced, new UnsyncedName(error == -(int)Errno.ESTALE ? -(int)Errno.EIO : error));
 
-    /// <summary>The name is on disk, or the file lost it, and no mount will look for it.</summary>
+    /// <summary>The name is on disk, or the file has lost it and no mount will look for it.</summary>
     internal void EndUnsynced()
     {
         Unsynced?.Discard(_services.State!);
@@ -573,7 +627,8 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>
-    /// The stored file that the name leads to, as an open file. False where a commit is just replacing it, or somebody did in the source: then the name knows.
+    /// The stored file that the name leads to, as an open file. False where a commit is just replacing it, or another
+    /// program has replaced it in the source: then the caller must go by the name.
     /// </summary>
     internal bool TryRentStored(bool hasName, out DescriptorLease lease)
     {
@@ -587,8 +642,8 @@ internal sealed class FileContent : IDisposable
     }
 
     /// <summary>
-    /// The committed version as an open file, for a caller that does not hold the content's lock: a commit that ends meanwhile closes the version before it.
-    /// False where the last handle is closed already.
+    /// The committed version as an open file, for a caller that does not hold the content's lock: a commit that ends
+    /// meanwhile closes the version before it. False where the last handle is closed already.
     /// </summary>
     internal bool TryRentBase(out DescriptorLease lease)
     {
@@ -603,10 +658,13 @@ internal sealed class FileContent : IDisposable
         return false;
     }
 
-    /// <summary>Attributes of the stored file without walking to its name, where this content has all the rest that stat(2) shows.</summary>
+    /// <summary>
+    /// Attributes of the stored file without walking to its name. False where this content does not have all the rest
+    /// that stat(2) shows, or the stored file is not this content.
+    /// </summary>
     internal bool TryStat(out Statx stat, out ShownContent shown)
     {
-        // A writer that never stops changes length and times together all the same.
+        // A writer that never stops must not keep this from ending. It changes length and times together all the same.
         const int Attempts = 100;
         bool isOurs = false;
         long changeLook = 0;
@@ -619,7 +677,7 @@ internal sealed class FileContent : IDisposable
             shown = Show();
             if (!shown.IsLoaded || !current.TryStat(out stat))
                 return false;
-            // What somebody wrote into the stored file itself is not this content.
+            // What another program wrote into the stored file itself is not this content.
             isOurs = shown.IsDirty || StoredIdentity.Of(stat) == current.Identity;
             if (!Overlay.Shown.HasChanged(look))
                 break;
@@ -631,19 +689,26 @@ internal sealed class FileContent : IDisposable
         return true;
     }
 
-    /// <summary>The change time that users see. False where the stored file is not this content, or was replaced just now: then its name knows.</summary>
+    /// <summary>
+    /// The change time that users see. False where the stored file is not this content, or was just replaced: then the
+    /// caller must go by the name.
+    /// </summary>
     internal bool TryShowChange(out Timestamp shown)
     {
         shown = default;
         StoredBase current = Base;
         long look = Change.Look();
-        if (!current.TryStat(hasName: Node.HasName, out Statx stat) || !IsDirty && StoredIdentity.Of(stat) != current.Identity)
+        if (!current.TryStat(hasName: Node.HasName, out Statx stat)
+            || !IsDirty && StoredIdentity.Of(stat) != current.Identity)
             return false;
         shown = ChangeTimeOf(look, stat);
         return true;
     }
 
-    /// <summary>What a commit keeps, and users see, where the stored file shows <paramref name="stat"/>, which was asked for after <see cref="ShownChange.Look"/>.</summary>
+    /// <summary>
+    /// The change time that users see and a commit keeps, where the stored file shows <paramref name="stat"/>. The
+    /// caller asked for that after <see cref="ShownChange.Look"/>.
+    /// </summary>
     internal Timestamp ChangeTimeOf(long look, in Statx stat)
     {
         Timestamp stored = Change.Of(look, stat.ChangeTime.ToTimestamp());
@@ -653,7 +718,7 @@ internal sealed class FileContent : IDisposable
     /// <summary>What stat(2) shows of it besides the stored file's attributes, all of one moment.</summary>
     internal ShownContent Show() => Overlay.Show();
 
-    /// <summary>Nobody has it open.</summary>
+    /// <summary>No handle has the content open.</summary>
     public void Dispose()
     {
         Unsynced?.Copy?.Dispose();

@@ -7,7 +7,8 @@ namespace ZstdFs.Core.Content;
 internal static class FirstContent
 {
     /// <summary>
-    /// Not an errno: a write would take something of the stored file away, so its content needs a version of its own.
+    /// Not an errno: a write would take set-id bits or capabilities off the stored file, so the content needs a new
+    /// version.
     /// </summary>
     internal const int NeedsVersion = 1;
 
@@ -15,7 +16,9 @@ internal static class FirstContent
     /// <param name="content">What is written.</param>
     /// <param name="stored">The stored file.</param>
     /// <param name="oldBytes">Its length.</param>
-    /// <param name="gate">The node's: nothing is set on the stored file between the look at it and the write.</param>
+    /// <param name="gate">
+    /// The node's gate: no user sets set-id bits or capabilities between the check and the write.
+    /// </param>
     /// <param name="map">Its one frame.</param>
     internal static int Write(
         ContentServices services, Overlay content, FileDescriptor stored, long oldBytes, object gate, out FrameMap map)
@@ -42,11 +45,14 @@ internal static class FirstContent
         return 0;
     }
 
-    /// <summary>The disk had no room for all of it: the empty frame is put back. Where that fails too the record still calls the file empty.</summary>
+    /// <summary>
+    /// Puts the empty frame back after the first content could not be committed. Where that fails too, the record still
+    /// calls the file empty.
+    /// </summary>
     internal static void TakeBack(ContentServices services, FileDescriptor stored, in Statx old)
     {
         ReadOnlySpan<byte> empty = services.EmptyFrame.Span;
-        // Btrfs needs the room of what is cut off to write anything.
+        // Truncate first: on a full disk, Btrfs needs the room that this frees to write anything.
         if (SystemCallsFile.Truncate(stored, empty.Length) >= 0)
             _ = SystemCallsFile.Write(stored, 0, empty);
         _ = SystemCallsFile.SetTimes(stored, Timestamp.Omit, old.ModifyTime.ToTimestamp());

@@ -4,9 +4,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Copies stored bytes of one version into the next: by reference where the file system shares extents. It shares whole
-/// blocks that begin at the same place within a block in both files. Behind a frame that was compressed anew that is
-/// not so, and there <see cref="PaddingFor"/> says how far the copy has to be moved on.
+/// Copies stored bytes of one version into the next, by reference where the file system shares extents. It shares whole
+/// blocks that begin at the same place within a block in both files. Behind a newly compressed frame the places differ,
+/// and <see cref="PaddingFor"/> says how far the copy must be moved on.
 /// </summary>
 internal sealed class FrameCopier(FileDescriptor output)
 {
@@ -25,7 +25,8 @@ internal sealed class FrameCopier(FileDescriptor output)
     /// </summary>
     internal int PaddingFor(FileDescriptor input, long inputOffset, long outputOffset, long length)
     {
-        int padding = (int)((inputOffset - outputOffset) % FileClone.BlockBytes + FileClone.BlockBytes) % FileClone.BlockBytes;
+        int padding = (int)((inputOffset - outputOffset) % FileClone.BlockBytes + FileClone.BlockBytes)
+            % FileClone.BlockBytes;
         if (padding == 0 || length < LeastClonedBytes || !Clones(input, inputOffset, outputOffset))
             return 0;
         return padding < FrameHeader.SkippableHeaderBytes ? padding + FileClone.BlockBytes : padding;
@@ -34,13 +35,16 @@ internal sealed class FrameCopier(FileDescriptor output)
     /// <summary>Copies. 0 or −errno.</summary>
     internal int Copy(FileDescriptor input, long inputOffset, long outputOffset, long length)
     {
-        if (length < LeastClonedBytes || (inputOffset - outputOffset) % FileClone.BlockBytes != 0 || !Clones(input, inputOffset, outputOffset))
+        if (length < LeastClonedBytes || (inputOffset - outputOffset) % FileClone.BlockBytes != 0
+            || !Clones(input, inputOffset, outputOffset))
             return SystemCallsFile.CopyRange(input, inputOffset, output, outputOffset, length);
-        long head = RoundUp(inputOffset) - inputOffset, middle = (length - head) / FileClone.BlockBytes * FileClone.BlockBytes;
+        long head = RoundUp(inputOffset) - inputOffset,
+            middle = (length - head) / FileClone.BlockBytes * FileClone.BlockBytes;
         int result = head > 0 ? SystemCallsFile.CopyRange(input, inputOffset, output, outputOffset, head) : 0;
         if (result < 0)
             return result;
-        // A file without copy on write, or what else keeps this pair of files apart: the kernel copies.
+        // This pair of files may refuse clones, for instance because one of them has no copy on write. Then the kernel
+        // copies.
         if (FileClone.Range(input, inputOffset + head, output, outputOffset + head, middle) >= 0)
             ClonedBytes += middle;
         else
@@ -51,10 +55,12 @@ internal sealed class FrameCopier(FileDescriptor output)
     }
 
     /// <summary>
-    /// Clones one block to a place behind the output's end. What is written next comes before it, and over it.
+    /// Finds out whether clones work: clones one block to a place behind the output's end. The next write begins before
+    /// that block and goes over it.
     /// </summary>
     private bool Clones(FileDescriptor input, long inputOffset, long outputOffset) => _clones ??=
         FileClone.Range(input, RoundUp(inputOffset), output, RoundUp(outputOffset), FileClone.BlockBytes) >= 0;
 
-    private static long RoundUp(long offset) => (offset + FileClone.BlockBytes - 1) / FileClone.BlockBytes * FileClone.BlockBytes;
+    private static long RoundUp(long offset) =>
+        (offset + FileClone.BlockBytes - 1) / FileClone.BlockBytes * FileClone.BlockBytes;
 }

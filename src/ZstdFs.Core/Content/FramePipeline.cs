@@ -5,24 +5,26 @@ using ZstdFs.Core.Compression;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Frames that are read from a content, compressed and verified side by side, and written in order. Whoever commits compresses too, and nobody waits for the slowest
-/// of a group: while the oldest is still at work somewhere, the next one is begun. One thread adds; the content must not change until this is disposed of.
+/// Reads frames of a content, compresses and verifies them side by side, and writes them in order. The committing
+/// thread compresses too. No thread waits for the slowest of a group: while the oldest frame is still in work, the next
+/// one is begun. One thread adds frames. The content must not change until this is disposed of.
 /// </summary>
 internal sealed class FramePipeline(ContentServices services, Overlay content, TaskScheduler threads) : IDisposable
 {
     private const long WindowBytes = 8 * 1024 * 1024;
     private const int FramesPerJob = 4;
 
-    // In order; the committing thread's own.
+    // In order. Only the committing thread uses it.
     private readonly Queue<PendingFrame> _frames = new();
 
-    // The same frames, until somebody begins with them.
+    // The same frames, until a thread begins to compress them.
     private readonly ConcurrentQueue<PendingFrame> _waiting = new();
 
-    // For whoever waits for a frame that somebody else works on; guards IsDone.
+    // The committing thread waits here for a frame that another thread compresses; guards IsDone.
     private readonly object _gate = new();
     private readonly int _level = content.Level;
-    private readonly int _most = Math.Max(1, (int)Math.Min(WindowBytes / services.Options.FrameBytes, (long)services.Options.Jobs * FramesPerJob));
+    private readonly int _most = Math.Max(
+        1, (int)Math.Min(WindowBytes / services.Options.FrameBytes, (long)services.Options.Jobs * FramesPerJob));
     private int _helpers;
 
     private sealed class PendingFrame(long offset, int logicalBytes)
@@ -36,7 +38,9 @@ internal sealed class FramePipeline(ContentServices services, Overlay content, T
         internal bool IsDone;
     }
 
-    /// <summary>Takes this part of the content as one frame, and writes the oldest ones where there are enough under way.</summary>
+    /// <summary>
+    /// Adds this part of the content as one frame. Writes the oldest frames where enough are under way.
+    /// </summary>
     internal int Add(long offset, int bytes, StoredFileWriter writer)
     {
         var frame = new PendingFrame(offset, bytes);
@@ -47,7 +51,7 @@ internal sealed class FramePipeline(ContentServices services, Overlay content, T
         return Write(writer, _most - 1);
     }
 
-    /// <summary>Writes all that was taken.</summary>
+    /// <summary>Writes all frames that were added.</summary>
     internal int Flush(StoredFileWriter writer) => Write(writer, 0);
 
     private int Write(StoredFileWriter writer, int remaining)
@@ -124,7 +128,9 @@ internal sealed class FramePipeline(ContentServices services, Overlay content, T
         }
     }
 
-    /// <summary>Gives up what is not written yet, and waits for those who are still at work on it.</summary>
+    /// <summary>
+    /// Gives up the frames that are not written yet. Waits for the threads that still compress some of them.
+    /// </summary>
     public void Dispose()
     {
         while (_waiting.TryDequeue(out PendingFrame? frame))

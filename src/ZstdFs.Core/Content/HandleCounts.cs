@@ -1,15 +1,15 @@
 namespace ZstdFs.Core.Content;
 
-/// <summary>Who has a content open, and how. Guarded by the table of contents.</summary>
+/// <summary>Counts the handles on a content by what they may do. Guarded by the table of contents.</summary>
 internal sealed class HandleCounts
 {
-    /// <summary>Open handles, and commits that wait.</summary>
+    /// <summary>Open handles, and other users that keep the content open, such as commits that wait.</summary>
     internal int Holds { get; set; }
 
     /// <summary>Open handles.</summary>
     internal int Open { get; set; }
 
-    /// <summary>Another version is the one that is opened by now.</summary>
+    /// <summary>The file's name opens another version.</summary>
     internal bool AreOfAnEarlierVersion { get; set; }
 
     /// <summary>Handles that may write.</summary>
@@ -19,16 +19,19 @@ internal sealed class HandleCounts
     internal int Readable { get; set; }
 
     /// <summary>
-    /// Handles that a program may have mapped to write. The kernel keeps what it stores there until it writes the pages.
+    /// Handles through which a program may have mapped the file for writing. What the program stores there stays in the
+    /// kernel until the kernel writes the pages.
     /// </summary>
     internal int Mappable { get; set; }
 
-    /// <summary>Handles of which the kernel keeps pages.</summary>
+    /// <summary>Handles whose pages the kernel caches.</summary>
     internal int Cached { get; set; }
 
-    /// <summary>Handles that may write, past the kernel's pages.</summary>
+    /// <summary>Handles that write past the kernel's pages.</summary>
     internal int DirectWriters { get; set; }
 
-    /// <summary>The kernel's number of the working copy that it serves all of them from; 0 where it does not.</summary>
+    /// <summary>
+    /// The kernel's number of the working copy from which it serves all handles; 0 where it does not.
+    /// </summary>
     internal int BackingId { get; set; }
 }

@@ -5,18 +5,31 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// A stored file with several names gets new content in place: all of a finished version's bytes, whatever is there. It can be repeated until it has
-/// worked, by a later mount too, so what it needs is kept in attributes of the version.
+/// Gives a stored file that a rename must not replace, such as one with several names, new content in place: all bytes
+/// of a finished version, whatever the file holds. The rewrite can be repeated until it has worked, by a later mount
+/// too. So attributes of the version keep what it needs.
 /// </summary>
-internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber, long logicalBytes, Timestamp modifyTime, Timestamp changeTime, Timestamp birth)
+internal sealed class InPlaceRewrite(
+    ContentServices services, ulong inodeNumber, long logicalBytes, Timestamp modifyTime, Timestamp changeTime,
+    Timestamp birth)
 {
     /// <summary>End of the window of the record that was written last.</summary>
     internal long WindowEnd { get; private set; }
 
-    /// <summary>Writes down on the finished version which stored file it is for. The working copy's record serves: its base is the target.</summary>
+    /// <summary>
+    /// Notes on the finished version which stored file it is for. The note has the form of a working copy's record,
+    /// whose base is the target.
+    /// </summary>
     internal int Describe(FileDescriptor version, in Statx target, ReadOnlySpan<byte> path)
     {
-        var record = new WorkingCopyRecord { InodeNumber = inodeNumber, Base = StoredIdentity.Of(target), BaseLimit = logicalBytes, ModifyTime = modifyTime, ChangeTime = changeTime };
+        var record = new WorkingCopyRecord
+        {
+            InodeNumber = inodeNumber,
+            Base = StoredIdentity.Of(target),
+            BaseLimit = logicalBytes,
+            ModifyTime = modifyTime,
+            ChangeTime = changeTime
+        };
         Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
         record.Write(bytes);
         int result = ExtendedAttributes.Set(version, WorkingCopyRecord.AttributeName, bytes, 0);
@@ -27,8 +40,9 @@ internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber
     }
 
     /// <summary>
-    /// Takes the space that the target will need: running out of it half-way would leave neither version. Where the file system shares extents, or cannot reserve, the copy
-    /// needs none or must do without. The modification time stays as it was.
+    /// Reserves the space that the target will need: to run out of it half-way would leave neither version. A file
+    /// system that shares extents needs none for the copy, and one that cannot reserve does without. The modification
+    /// time stays as it was.
     /// </summary>
     internal static int Reserve(FileDescriptor version, FileDescriptor target, in Statx old)
     {
@@ -41,18 +55,19 @@ internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber
         return result == -(int)Errno.EOPNOTSUPP ? 0 : result;
     }
 
-    /// <summary>In the record's place the file itself says that it was written here.</summary>
+    /// <summary>Where the file has no record, marks the file itself as written by this program.</summary>
     private static int Mark(FileDescriptor version, FileDescriptor target, in Statx stat)
     {
         int result = OwnMark.Add(target, stat.InodeNumber);
-        // Writing took them away.
+        // The write took set-id bits and capabilities away.
         if (result >= 0)
             result = StoredAttributes.PutBackPrivileges(version, target);
         return result < 0 ? result : SystemCallsFile.SetTimes(target, Timestamp.Omit, stat.ModifyTime.ToTimestamp());
     }
 
     /// <summary>
-    /// Copies the version into the target, gives back what its writes take away, and makes it durable. <paramref name="stat"/> is the target then, but for its change time.
+    /// Copies the version into the target, gives back the set-id bits and capabilities that the writes took away, and
+    /// makes the target durable. <paramref name="stat"/> then shows the target.
     /// </summary>
     internal int Run(FileDescriptor version, FileDescriptor target, out Statx stat)
     {
@@ -72,12 +87,12 @@ internal sealed class InPlaceRewrite(ContentServices services, ulong inodeNumber
             return result;
         SizeRecord record = services.Source.Devices.RecordFor(stat, inodeNumber, logicalBytes, birth);
         long windowEnd = 0;
-        // No record holds a number that the source gave.
+        // A number that the source gave goes into no record.
         result = StateFolder.IsAllocated(inodeNumber)
             ? SourceTree.WriteRecord(target, record with { ChangeTime = changeTime }, out windowEnd)
             : -(int)Errno.EOPNOTSUPP;
         WindowEnd = windowEnd;
-        // It may have found no room beside the users' attributes. The content is what counts: it is there by now.
+        // The record may have found no room beside the users' attributes. What counts is the content, which is there.
         if (result == -(int)Errno.EOPNOTSUPP || RecordRoom.IsFull(result))
         {
             services.Source.Numbers.NoteReplaced(stat, stat, inodeNumber);

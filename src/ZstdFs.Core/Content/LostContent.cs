@@ -9,8 +9,9 @@ internal static class LostContent
     private const int PageBytes = 4096;
 
     /// <summary>
-    /// Whether content seems to have been lost rather than damaged: the file is shorter or longer than its record says, or a page of it is nothing but
-    /// zeros, which no frame of ours has. Damage of another kind is none of a crash's and must stay to be seen.
+    /// Whether content seems to have been lost rather than damaged: the file is shorter or longer than its record says,
+    /// or a page of it is nothing but zeros, which no frame of ours has. A crash causes no other damage, so other
+    /// damage must stay visible.
     /// </summary>
     internal static bool IsIn(FileDescriptor file, in Statx stat, in SizeRecord record)
     {
@@ -20,7 +21,7 @@ internal static class LostContent
         for (long at = 0; at < stat.Size; at += PageBytes)
         {
             int count = SystemCallsFile.Read(file, at, page);
-            // A disk that refuses to tell has lost nothing yet.
+            // A disk that fails to read has lost nothing yet.
             if (count < 0)
                 return false;
             if (count == 0 || !page[..count].ContainsAnyExcept((byte)0))
@@ -30,8 +31,8 @@ internal static class LostContent
     }
 
     /// <summary>
-    /// Makes of what is left an empty file that stock zstd takes. False where it may not be written, or has been written
-    /// since it was looked at: then it stays as it is.
+    /// Makes the remains an empty file that stock zstd takes. False where the daemon may not write the file, or where
+    /// it was written since the caller looked at it: then it stays as it is.
     /// </summary>
     internal static bool MakeEmpty(FileDescriptor file, ReadOnlySpan<byte> emptyFrame, ref Statx stat)
     {

@@ -3,7 +3,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>Threads for what nobody waits for: they give way to everybody else's work. Started with the first of it.</summary>
+/// <summary>Threads for background work: they give way to all other work. They start with the first task.</summary>
 internal sealed class LowPriorityThreads(int threads) : TaskScheduler, IDisposable
 {
     private readonly BlockingCollection<Task> _tasks = [];
@@ -20,7 +20,8 @@ internal sealed class LowPriorityThreads(int threads) : TaskScheduler, IDisposab
             new Thread(Run) { IsBackground = true, Name = "compress" }.Start();
     }
 
-    // Whoever waits for a task may do it itself: that is the thread that commits, which has low priority too.
+    // A thread that waits for a task may run the task itself: only the committing thread does, and it has low priority
+    // too.
     protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => TryExecuteTask(task);
 
     protected override IEnumerable<Task> GetScheduledTasks() => _tasks;

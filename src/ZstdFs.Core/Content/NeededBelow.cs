@@ -3,17 +3,17 @@ using ZstdFs.Core.Compression;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// What a commit will have to decode of what is below. A change that needs something of it that cannot be decoded is
-/// refused as reading is: no commit could make a version of it, and what is below would be lost or the change be
-/// queued for ever. The caller holds the content's lock for writing.
+/// Finds what a commit will have to decode of the version below. A change is refused with the error that reading gives,
+/// where the commit would need a frame that cannot be decoded: no commit could succeed, so the version below would be
+/// lost, or the change would stay queued for ever. The caller holds the content's lock for writing.
 /// </summary>
 internal sealed class NeededBelow(ContentServices services, Overlay overlay)
 {
     private readonly int _frameBytes = services.Options.FrameBytes;
 
     /// <summary>
-    /// The file is to be this long, and what is written or dropped is between these offsets. Throws where that is to be
-    /// refused.
+    /// The change gives the file this length, and writes or drops what is between these offsets. Throws where it must
+    /// be refused.
     /// </summary>
     internal void Require(long size, long from, long end)
     {
@@ -21,7 +21,7 @@ internal sealed class NeededBelow(ContentServices services, Overlay overlay)
         if (kept == 0)
             return;
         FrameMap map = overlay.Lower.Map;
-        // The limit is a guess then.
+        // Where the end of the version below is damaged, the limit is a guess.
         if (kept > map.LogicalBytes && map.Damage is { } damage)
             throw damage.ToException();
         if (kept <= _frameBytes || !map.IsUniform(_frameBytes))
@@ -31,12 +31,14 @@ internal sealed class NeededBelow(ContentServices services, Overlay overlay)
         }
         RequireFrame(from, from, end, kept);
         RequireFrame(end - 1, from, end, kept);
-        // It may be a short one, and get longer.
+        // The last kept frame may be a short one, and grow with the file.
         if (size > overlay.LogicalBytes)
             RequireFrame(kept - 1, from, end, kept);
     }
 
-    /// <summary>A frame that no write covers as a whole is completed from below.</summary>
+    /// <summary>
+    /// Unless writes cover all of the frame, the commit completes it from below, and must be able to decode it.
+    /// </summary>
     private void RequireFrame(long at, long from, long end, long kept)
     {
         long start = at / _frameBytes * _frameBytes, frameEnd = Math.Min(start + _frameBytes, kept);

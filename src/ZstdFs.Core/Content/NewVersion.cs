@@ -5,7 +5,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>A stored file under construction in the working folder. Gone when disposed of, unless it got its place.</summary>
+/// <summary>
+/// A stored file under construction, in the working folder or without a name. Dispose removes it, unless it has got its
+/// place, is kept for a redo, or consists of early frames, which are the content's.
+/// </summary>
 internal sealed class NewVersion : IDisposable
 {
     private readonly ContentServices _services;
@@ -24,13 +27,14 @@ internal sealed class NewVersion : IDisposable
 
     internal FileDescriptor File => _file!;
 
-    /// <summary>What the disk has to write of it.</summary>
+    /// <summary>How much of it the disk has to write.</summary>
     internal long WrittenBytes { get; private set; }
 
     /// <summary>Writes the content as frames. −EAGAIN where it gave way to a writer.</summary>
     /// <param name="content">The content.</param>
     /// <param name="yields">Gives way to writers.</param>
-    /// <param name="folder">The folder of a file on another file system than the root's: no rename leads there from the working folder. Else null.</param>
+    /// <param name="folder">The file's folder, where that is on another file system than the root: no rename leads
+    /// there from the working folder. Else null.</param>
     /// <param name="map">Its frames.</param>
     internal int Write(FileContent content, bool yields, FileDescriptor? folder, out FrameMap map)
     {
@@ -40,11 +44,12 @@ internal sealed class NewVersion : IDisposable
             StoredFileWriter rest = early.Continue();
             int added = new VersionWriter(_services, content, yields).Write(rest, out map);
             WrittenBytes = rest.WrittenBytes;
-            // An earlier attempt may have got further than this one.
+            // An earlier attempt may have written more than this one.
             return added < 0 ? added : SystemCallsFile.Truncate(File, map.StoredBytes);
         }
         map = null!;
-        // Without a name it is gone after a crash, wherever it lies. Where the file system has no such files the version is made here, and copied in the end.
+        // A crash removes a file without a name, wherever it lies. Where the file system has no such files, the version
+        // is made in the working folder, and copied in the end.
         if (folder is not null && CreateUnnamed(folder) >= 0)
             return WriteAnew(content, yields, out map);
         var name = new WorkingName(WorkingRole.Version, _inodeNumber, _state.Epoch, _services.NextTemporary());
@@ -69,7 +74,7 @@ internal sealed class NewVersion : IDisposable
         int result = _services.Source.CreateUnnamedFile(folder, OwnerOnly, out FileDescriptor file);
         if (result < 0)
             return result;
-        // What the folder gives to whatever is made in it.
+        // The folder's default ACL gives every new file an ACL.
         _ = ExtendedAttributes.Remove(file, new NativeName("system.posix_acl_access\0"u8));
         result = SystemCallsFile.ChangeMode(file, OwnerOnly);
         if (result < 0)
@@ -79,11 +84,15 @@ internal sealed class NewVersion : IDisposable
         return result;
     }
 
-    /// <summary>It was synchronised, or could not be. Then a next attempt begins it anew, but for frames that were made early.</summary>
+    /// <summary>
+    /// Notes the result of the version's sync, and returns it. After a failure the next attempt begins a new file. Only
+    /// early frames stay, and must be written to the disk again.
+    /// </summary>
     internal int Conclude(int result) => _adopted?.Durable.Conclude(result) ?? result;
 
-    /// <summary>Whether a rename leads to the place of what <paramref name="stat"/> shows.</summary>
-    internal bool CanReplace(in Statx stat) => SystemCallsAt.Stat(File, out Statx own) >= 0 && own.Device == stat.Device;
+    /// <summary>Whether a rename can put it in the place of the file that <paramref name="stat"/> shows.</summary>
+    internal bool CanReplace(in Statx stat) =>
+        SystemCallsAt.Stat(File, out Statx own) >= 0 && own.Device == stat.Device;
 
     /// <summary>Whether it can become a redo.</summary>
     internal bool CanBeKept => !_isUnnamed;
@@ -92,13 +101,17 @@ internal sealed class NewVersion : IDisposable
     {
         if (_isUnnamed)
             return LinkTo(parent, name);
-        int result = SystemCallsAt.Rename(_state.Working, new NativeName(_name!.Value.Terminated()), parent, name, 0);
+        int result = SystemCallsAt.Rename(
+            _state.Working, new NativeName(_name!.Value.Terminated()), parent, name, 0);
         if (result >= 0)
             Rename(null);
         return result;
     }
 
-    /// <summary>A link never replaces anything, so it takes another name first; one that a crash left is of no use.</summary>
+    /// <summary>
+    /// A link never replaces a name, so the file gets another name first, and is then renamed. A file that a crash left
+    /// under that other name is of no use.
+    /// </summary>
     private int LinkTo(FileDescriptor parent, NativeName name)
     {
         byte[] text = [.. StoredName.PassingPrefix, .. Encoding.ASCII.GetBytes($"{_inodeNumber:x}\0")];
@@ -127,21 +140,23 @@ internal sealed class NewVersion : IDisposable
     }
 
     /// <summary>
-    /// Puts it on disk under a redo name, with what the next mount must know to do the rewrite again. A file has one such name: that of an earlier rewrite, which failed,
-    /// must not be done again after this one.
+    /// Puts it on disk under a redo name, with what the next mount must know to repeat the rewrite. A file has one such
+    /// name, so this redo replaces that of an earlier rewrite which failed: the next mount must not repeat that one
+    /// after this one.
     /// </summary>
     internal int KeepForRedo(in Statx target, ReadOnlySpan<byte> path, InPlaceRewrite rewrite)
     {
         int result = rewrite.Describe(File, target, path);
         var name = new WorkingName(WorkingRole.Redo, _inodeNumber, 0, 0);
-        // The removal of an earlier one that is outstanding must not meet this one.
+        // The removal of an earlier redo may be outstanding: it must not hit this one.
         _state.KeepWorkingFile(name.Terminated());
         if (result >= 0)
-            result = SystemCallsAt.Rename(_state.Working, new NativeName(_name!.Value.Terminated()), _state.Working, new NativeName(name.Terminated()), 0);
+            result = SystemCallsAt.Rename(_state.Working, new NativeName(_name!.Value.Terminated()),
+                _state.Working, new NativeName(name.Terminated()), 0);
         if (result < 0)
             return result;
         Rename(name);
-        // From here on the name is the next mount's, whatever becomes of the content.
+        // From here on the name is for the next mount: the content must not remove it with its early frames.
         if (_adopted is not null)
             _adopted.Name = null;
         result = SystemCallsFile.Synchronize(File);
@@ -151,7 +166,10 @@ internal sealed class NewVersion : IDisposable
     /// <summary>The rewrite is on disk.</summary>
     internal void DropRedo() => RemoveName();
 
-    /// <summary>The target was not touched: no mount is to do the rewrite. Early frames are the working copy's again, under the name where a next mount looks for them.</summary>
+    /// <summary>
+    /// The target has its old content still, so no mount must do the rewrite. Early frames go back to the working copy,
+    /// under the name where the next mount looks for them.
+    /// </summary>
     internal void GiveUpRedo()
     {
         if (_adopted is null)
@@ -162,7 +180,8 @@ internal sealed class NewVersion : IDisposable
         if (_name is not { Role: WorkingRole.Redo } redo)
             return;
         WorkingName early = _earlyName!.Value;
-        if (SystemCallsAt.Rename(_state.Working, new NativeName(redo.Terminated()), _state.Working, new NativeName(early.Terminated()), 0) >= 0)
+        if (SystemCallsAt.Rename(_state.Working, new NativeName(redo.Terminated()),
+            _state.Working, new NativeName(early.Terminated()), 0) >= 0)
             Rename(early);
     }
 
@@ -181,7 +200,10 @@ internal sealed class NewVersion : IDisposable
         Rename(null);
     }
 
-    /// <summary>A redo that did not end keeps its name: the target may hold half of it. Early frames are the content's, and it may need them still.</summary>
+    /// <summary>
+    /// An unfinished redo keeps its name: the target may hold half of it. Early frames belong to the content, which may
+    /// still need them.
+    /// </summary>
     public void Dispose()
     {
         if (_adopted is not null)

@@ -6,8 +6,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// A committed base under what was written since. Small content is edited in memory, larger in a working copy; the beginning of a long new file moves on
-/// to early frames. Not synchronised: the content's lock is.
+/// A committed base, and over it what was written since. Small content is edited in memory, larger content in a working
+/// copy; the beginning of a long new file moves on to early frames. Not synchronised: the caller holds the content's
+/// lock.
 /// </summary>
 internal sealed class Overlay : IDisposable
 {
@@ -43,14 +44,15 @@ internal sealed class Overlay : IDisposable
     }
 
     /// <summary>What an earlier mount left uncommitted.</summary>
-    internal Overlay(ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
+    internal Overlay(
+        ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
         : this(services, node, @base, early)
     {
         (Working, LogicalBytes, _isLoaded) = (left, logicalBytes, true);
         BaseLimit = Math.Min(left.Record.BaseLimit, logicalBytes);
         MayHaveHoles = left.HasHoles(BaseLimit, logicalBytes)
             || early is not null && services.HasHoles(early.File, early.Content.Map);
-        // The crash came when the length was to follow the limit, or the other way round.
+        // The last mount ended after it had changed the length or the limit, and before it changed the other one.
         if (BaseLimit < left.Record.BaseLimit)
             left.Limit(BaseLimit);
         Changes.NoteLeft(left.Record.ModifyTime, left.LeftChangeTime);
@@ -62,8 +64,8 @@ internal sealed class Overlay : IDisposable
     internal StoredBase Base { get; private set; }
 
     /// <summary>
-    /// Up to where the base, or what early frames hold, shows through where nothing was written. Where the
-    /// base has no end that can be decoded (<see cref="EndDamage"/>) it is a guess, and writes over it are refused.
+    /// Up to this offset the base, or early frames, show through where nothing was written. Where the base's end cannot
+    /// be decoded (<see cref="EndDamage"/>) the limit is a guess, and a change that keeps the end is refused.
     /// </summary>
     internal long BaseLimit { get; set; }
 
@@ -79,10 +81,12 @@ internal sealed class Overlay : IDisposable
 
     internal UncommittedChanges Changes { get; } = new();
 
-    /// <summary>Around every change of what <see cref="Show"/> tells.</summary>
+    /// <summary>Encloses every change of what <see cref="Show"/> returns.</summary>
     internal ShownSequence Shown { get; } = new();
 
-    /// <summary>What stat(2) shows of it, all of one moment. Without a lock, beside writers and commits.</summary>
+    /// <summary>
+    /// What stat(2) shows of it, all of one moment. It takes no lock: writers and commits may run beside it.
+    /// </summary>
     internal ShownContent Show()
     {
         while (true)
@@ -91,7 +95,8 @@ internal sealed class Overlay : IDisposable
             bool hasHoles = MayHaveHoles || Base.HasHoles && (BaseLimit > 0 || !IsDirty);
             ShownContent shown = IsLent && _lending.TryShow(hasHoles, out ShownContent lent)
                 ? lent
-                : new(IsLoaded, IsDirty || Base.IsRedo, _logicalBytes, hasHoles, Changes.ModifyTime, Changes.ChangeTime);
+                : new(
+                    IsLoaded, IsDirty || Base.IsRedo, _logicalBytes, hasHoles, Changes.ModifyTime, Changes.ChangeTime);
             if (!Shown.HasChanged(look))
                 return shown;
         }
@@ -106,27 +111,32 @@ internal sealed class Overlay : IDisposable
     /// <summary>There is something to commit.</summary>
     internal bool IsDirty => Changes.Exist;
 
-    /// <summary>Emptied to be written anew, and neither closed nor synchronised since: until then the old version is the one that counts.</summary>
+    /// <summary>
+    /// The file was emptied to be written anew, and has neither been closed nor synchronised since. Until then the old
+    /// version counts.
+    /// </summary>
     internal bool ReplacesBase { get; private set; }
 
     /// <summary>Opened with O_TMPFILE, and not linked yet: it has no name, and may get one.</summary>
     internal bool IsUnnamed { get; set; }
 
-    // From then on it is no file of O_TMPFILE, and has its name a moment later.
+    // From NoteNamed to NotePath: the file counts as named, and gets its name a moment later.
     private bool _isBeingNamed;
 
-    /// <summary>Something was left out when it grew, or punched out.</summary>
+    /// <summary>A range was left out when the file grew, or was punched out.</summary>
     internal bool MayHaveHoles { get; private set; }
 
     internal WorkingCopy? Working { get; private set; }
 
-    /// <summary>All of it is in a working copy that tells the next mount so.</summary>
+    /// <summary>A working copy holds all that was written, and tells the next mount so.</summary>
     internal bool IsInWorkingCopy => Working is not null && !ReplacesBase;
 
     /// <summary>What shows through where nothing was written, up to <see cref="BaseLimit"/>.</summary>
     internal StoredBase Lower => _early.Content ?? Base;
 
-    /// <summary>Early frames that can become the next version as they are, with the rest behind them; null where there are none.</summary>
+    /// <summary>
+    /// Early frames that can become the next version as they are, with the rest behind them; null where there are none.
+    /// </summary>
     internal EarlyFrames? CompleteEarlyFrames => _early.Complete;
 
     /// <summary>The zstd level for what is written now.</summary>
@@ -139,7 +149,7 @@ internal sealed class Overlay : IDisposable
 
     internal Lending Lending => _lending;
 
-    /// <summary>A write failed in part, and nobody can vouch for what is in the working copy.</summary>
+    /// <summary>A write failed in part, and the working copy may hold any part of it.</summary>
     internal bool HasFailed => _failure < 0;
 
     internal bool HasEarlyFrames => _early.Content is not null;
@@ -147,7 +157,7 @@ internal sealed class Overlay : IDisposable
     /// <summary>The whole content of a buffered file, for the commit.</summary>
     internal ReadOnlySpan<byte> BufferedContent => _buffer.Content[..(int)LogicalBytes];
 
-    /// <summary>Makes the length known. Beside other readers too.</summary>
+    /// <summary>Finds out the length. Several readers may call it at the same time.</summary>
     internal void Load()
     {
         if (IsLoaded)
@@ -161,13 +171,16 @@ internal sealed class Overlay : IDisposable
         }
     }
 
-    /// <summary>Why nobody knows where the content ends; null where it is known.</summary>
+    /// <summary>Why the end of the content is not known; null where it is.</summary>
     internal FrameDamage? EndDamage => IsDirty ? null : Base.EndDamage;
 
     /// <summary>Fills a destination that lies within the file. 0 or −errno.</summary>
     internal int Read(long offset, Span<byte> destination) => _reader.Read(offset, destination);
 
-    /// <summary>Writes, and grows where need be. 0 or −errno; nothing is changed after an error.</summary>
+    /// <summary>
+    /// Writes, and grows the file where need be. 0 or −errno. After an error the length is as it was, and a part of
+    /// the range may be written.
+    /// </summary>
     internal int Write(long offset, ReadOnlySpan<byte> data)
     {
         Load();
@@ -201,7 +214,9 @@ internal sealed class Overlay : IDisposable
         return 0;
     }
 
-    /// <summary>Makes a range within the file read as zeros. 0 or −errno. A long range costs no more than a short one.</summary>
+    /// <summary>
+    /// Makes a range within the file read as zeros. 0 or −errno. A long range costs no more than a short one.
+    /// </summary>
     internal int Zero(long offset, long end)
     {
         Load();
@@ -217,9 +232,11 @@ internal sealed class Overlay : IDisposable
             Changes.Note();
             return 0;
         }
-        // Up to the end of the file the last block counts as whole.
+        // A range that reaches the end of the file covers all of its last block.
         long first = (offset + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes * BlockMap.BlockBytes;
-        long last = end == LogicalBytes ? (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes * BlockMap.BlockBytes : end / BlockMap.BlockBytes * BlockMap.BlockBytes;
+        long last = end == LogicalBytes
+            ? (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes * BlockMap.BlockBytes
+            : end / BlockMap.BlockBytes * BlockMap.BlockBytes;
         if (last - first < PunchedBytes || !Working!.TryPunch(first, last, BaseLimit))
             return WriteZeros(offset, end);
         using (Shown.Change())
@@ -251,21 +268,21 @@ internal sealed class Overlay : IDisposable
         // Nothing of the base is needed for an empty file: it may even be damaged.
         if (!_isLoaded)
             (LogicalBytes, BaseLimit, _isLoaded) = (0, 0, true);
-        // Where a close came before, and its commit still waits, the base is not the old version.
+        // If the file was closed, and its commit still waits, the base is not the old version.
         bool replaces = ReplacesBase || size == 0 && !Base.IsFresh && !IsDirty;
         if (_buffer.IsUsed)
             _buffer.Resize((int)LogicalBytes, (int)size);
         else
         {
-            // A next mount must not take a file that was only emptied yet for what its writer wanted.
+            // The next mount must not take a file that was only emptied for the content that its writer wanted.
             if (replaces != Working!.Record.IsIncomplete)
                 result = Working.WriteRecord(Working.Record with { IsIncomplete = replaces });
             if (result >= 0)
                 result = Working.Resize(LogicalBytes, size);
             if (result < 0)
                 return Fail(result);
-            // Until that is on disk, the working copy's length hides what the limit will. The blocks behind are gone by
-            // now: to refuse the change would be to show what is below them.
+            // Until the limit is on disk, the working copy's length hides what is below. The blocks behind the new end
+            // are gone: an error here must not refuse the change, for that would show what is below them.
             if (size < BaseLimit)
                 Working.Limit(size);
         }
@@ -282,14 +299,15 @@ internal sealed class Overlay : IDisposable
     }
 
     /// <summary>
-    /// Makes a place for a file of this length to be written to between these offsets: memory while it is small and the
-    /// budget lasts, else a working copy. Throws as reading does where the rest of it cannot be read.
+    /// Makes room for a change between these offsets of a file that gets this length: in memory while it is small and
+    /// the budget lasts, else in a working copy. Throws as reading does where the commit will need something from below
+    /// that cannot be read.
     /// </summary>
     private int Prepare(long size, long from, long end)
     {
         if (_failure < 0)
             return _failure;
-        // More frames could not be read back.
+        // A file of more frames could not be read back.
         if (size > (long)FrameMap.MaxFrames * _services.Options.FrameBytes)
             return -(int)Errno.EFBIG;
         if (Working is null && TryBuffer(size))
@@ -307,7 +325,7 @@ internal sealed class Overlay : IDisposable
 
     private int MoveToWorkingCopy(bool isForLost = false)
     {
-        // Its last name is gone: no mount shall find what is written to it.
+        // The file's last name is gone: no mount must find what is written to it.
         bool isDeleted = !IsUnnamed && !_isBeingNamed && !isForLost && !_node.HasName
             && SystemCallsAt.Stat(Base.Stored, out Statx stat) >= 0 && stat.LinkCount == 0;
         var record = new WorkingCopyRecord
@@ -325,7 +343,8 @@ internal sealed class Overlay : IDisposable
         if (LogicalBytes > 0)
             result = working.Resize(0, LogicalBytes);
         if (result >= 0 && _buffer.IsUsed)
-            result = working.Write(0, _buffer.Content[..(int)LogicalBytes], LogicalBytes, static (_, rest) => rest.Clear());
+            result = working.Write(
+                0, _buffer.Content[..(int)LogicalBytes], LogicalBytes, static (_, rest) => rest.Clear());
         if (result >= 0)
             result = working.Describe(_node.LogicalPath());
         if (result < 0)
@@ -342,8 +361,8 @@ internal sealed class Overlay : IDisposable
     }
 
     /// <summary>
-    /// Appends frames of another file as they are, without decoding them: a long copy. They must not be changed meanwhile. Returns how many bytes they hold,
-    /// 0 where they cannot be taken, or −errno.
+    /// Appends frames of another file as they are, without decoding them, for a long copy. They must not change
+    /// meanwhile. Returns how many bytes they hold, 0 where they cannot be taken, or −errno.
     /// </summary>
     internal long TakeFrames(StoredBase from, int first, int end)
     {
@@ -354,7 +373,7 @@ internal sealed class Overlay : IDisposable
         long taken = _early.Take(from, first, end);
         if (taken <= 0)
             return taken;
-        // The length comes last: a next mount must not find a file that is longer than its content.
+        // The length comes last: the next mount must not find a file that is longer than its content.
         result = Working!.Resize(LogicalBytes, BaseLimit);
         if (result < 0)
             return Fail(result);
@@ -366,7 +385,10 @@ internal sealed class Overlay : IDisposable
         return taken;
     }
 
-    /// <summary>A write that failed in part leaves a working copy nobody can vouch for: a full disk may be retried, anything else not.</summary>
+    /// <summary>
+    /// A write failed in part, and the working copy may hold any part of it. After "disk full" the writer may try
+    /// again, after any other error not.
+    /// </summary>
     private int Fail(int result)
     {
         if (result is not (-(int)Errno.ENOSPC or -(int)Errno.EDQUOT))
@@ -374,7 +396,7 @@ internal sealed class Overlay : IDisposable
         return result;
     }
 
-    /// <summary>Somebody set the modification time: the base with another time is the same base.</summary>
+    /// <summary>A user set the modification time: the base is the same version, with another time.</summary>
     internal void NoteTimes(in StoredIdentity same, Timestamp modify)
     {
         using (Shown.Change())
@@ -387,7 +409,7 @@ internal sealed class Overlay : IDisposable
             _ = Working.WriteRecord(Working.Record with { Base = same, ModifyTime = modify });
     }
 
-    /// <summary>Somebody set the modification time of what is in the working copy.</summary>
+    /// <summary>A user set the modification time of what is in the working copy.</summary>
     internal int SetUncommittedTime(Timestamp modify)
     {
         int result = Working!.WriteRecord(Working.Record with { ModifyTime = modify });
@@ -404,9 +426,10 @@ internal sealed class Overlay : IDisposable
     {
         int result = _buffer.IsUsed ? MoveToWorkingCopy() : 0;
         if (result >= 0)
-            result = Working!.WriteRecord(Working.Record with { ModifyTime = ModifyTime, ChangeTime = ChangeTime, IsIncomplete = false });
+            result = Working!.WriteRecord(
+                Working.Record with { ModifyTime = ModifyTime, ChangeTime = ChangeTime, IsIncomplete = false });
         ReplacesBase &= result < 0;
-        // Writers whose requests came out of order have filled it meanwhile.
+        // Requests that came out of order left a hole, which the later ones have filled.
         if (result >= 0 && MayHaveHoles && !IsLent && !HasEarlyFrames)
             MayHaveHoles = Working!.HasHoles(BaseLimit, LogicalBytes);
         return result;
@@ -426,7 +449,7 @@ internal sealed class Overlay : IDisposable
             Changes.NoteLent();
     }
 
-    /// <summary>The kernel wrote, and is through. What it left out is found by <see cref="FindBlocks"/>.</summary>
+    /// <summary>The kernel has finished writing. <see cref="FindBlocks"/> finds what it left out.</summary>
     internal void NoteReturned(long logicalBytes) => LogicalBytes = logicalBytes;
 
     /// <summary>Finds what the kernel wrote.</summary>
@@ -439,7 +462,10 @@ internal sealed class Overlay : IDisposable
     /// <summary>−EIO where the disk refused some of what was written.</summary>
     internal int Check() => Math.Min(_early.Durable?.Check() ?? 0, Working?.Durable.Check() ?? 0);
 
-    /// <summary>Writes again what the disk refused. False where that is gone; where it could not be written yet, <see cref="Check"/> goes on saying so. Nobody may read meanwhile.</summary>
+    /// <summary>
+    /// Writes again what the disk refused. False where that is gone. Where it cannot be written yet,
+    /// <see cref="Check"/> keeps failing. The caller keeps readers out.
+    /// </summary>
     internal bool TryRepeat()
     {
         _early.Durable?.Repeat();
@@ -456,14 +482,17 @@ internal sealed class Overlay : IDisposable
         return result;
     }
 
-    /// <summary>It has this path by now.</summary>
+    /// <summary>The file has this path.</summary>
     internal void NotePath(ReadOnlySpan<byte> path)
     {
         _isBeingNamed = false;
         Working?.WritePath(path);
     }
 
-    /// <summary>It did not get the name. A next mount need not look for it; where the disk refuses that, too, it looks in vain.</summary>
+    /// <summary>
+    /// The file did not get the name, so the next mount need not look for it. Where the disk refuses that note too, the
+    /// mount looks in vain.
+    /// </summary>
     internal void NoteUnnamed()
     {
         _ = Working?.NoteUnnamed();
@@ -471,14 +500,17 @@ internal sealed class Overlay : IDisposable
         _isBeingNamed = false;
     }
 
-    /// <summary>The last name is gone: nobody will look for what was written.</summary>
+    /// <summary>The last name is gone: no mount will look for what was written.</summary>
     internal void ForgetName()
     {
         Working?.ForgetName();
         _early.ForgetName();
     }
 
-    /// <summary>Keeps all of the content as a plain file in <c>.zstdfs/lost</c>, completed from what it was written over.</summary>
+    /// <summary>
+    /// Keeps the content as a plain file in <c>.zstdfs/lost</c>, completed from what it was written over, as far as
+    /// that can be read.
+    /// </summary>
     internal int MoveToLost()
     {
         int result = Working is null ? MoveToWorkingCopy(isForLost: true) : 0;
@@ -487,15 +519,15 @@ internal sealed class Overlay : IDisposable
         if (result < 0)
             return result;
         _early.ForgetName();
-        // It is nobody's content any more that could be committed.
+        // No commit may take this content from here on.
         NoteClean();
         _failure = -(int)Errno.ESTALE;
         return 0;
     }
 
     /// <summary>
-    /// What was written became the next version. Where <paramref name="keepsCopy"/> is true, and the kernel does not go
-    /// on with the working copy, that is returned.
+    /// What was written became the next version. Returns the working copy where <paramref name="keepsCopy"/> is true
+    /// and the copy is not lent to the kernel.
     /// </summary>
     internal WorkingCopy? Rebase(StoredBase next, bool keepsCopy)
     {
@@ -508,7 +540,8 @@ internal sealed class Overlay : IDisposable
         }
         if (old.Stored != next.Stored)
             old.Dispose();
-        // The kernel goes on with the working copy, which holds more by now, or will. Where this is not noted, the next mount tells by what the commit noted before.
+        // The kernel goes on writing to the working copy, which holds more than the new version, or will. Where this
+        // note fails, the next mount recognises the version by what the commit noted before.
         if (IsLent)
         {
             if (keepsCopy)
@@ -528,18 +561,19 @@ internal sealed class Overlay : IDisposable
     }
 
     /// <summary>
-    /// A commit wrote a part of the next version into the stored file itself, and failed. All of it is in a redo, which
-    /// is what is below from now on; what was written since the version before lies over it as it did, and is in it.
+    /// A commit failed after it had written a part of the next version into the stored file itself. The redo holds all
+    /// of that version, and is the base from here on. What was written since the version before still lies over it, and
+    /// is in the redo too.
     /// </summary>
     internal void ReadFromRedo(StoredBase redo)
     {
         Working?.NoteRedo();
-        // They are in the redo, or are the redo.
+        // The redo holds the early frames, or is their file.
         _early.Discard();
         ReplaceBase(redo);
     }
 
-    /// <summary>The same version under what was written, in another place.</summary>
+    /// <summary>Puts another base under what was written. The content of the file stays the same.</summary>
     internal void ReplaceBase(StoredBase same)
     {
         StoredBase old = Base;
@@ -550,8 +584,8 @@ internal sealed class Overlay : IDisposable
     }
 
     /// <summary>
-    /// The rewrite that had failed is done, and its redo is about to go: what was written since lies over the stored
-    /// file now, and a next mount must not take that for another one. 0 or −errno.
+    /// The rewrite that had failed is done, and its redo is about to go. What was written since lies over the stored
+    /// file: the next mount must not take that for another file. 0 or −errno.
     /// </summary>
     internal int NoteRewritten(in StoredIdentity stored) =>
         Working?.WriteRecord(Working.Record with { Base = stored, CommittedInode = 0 }) ?? 0;
@@ -563,7 +597,10 @@ internal sealed class Overlay : IDisposable
         Clear();
     }
 
-    /// <summary>Compresses a part within the working copy's own room, where the disk has none for the next version. False where nothing came of it.</summary>
+    /// <summary>
+    /// The disk has no room for the next version: compresses a part of the working copy, which gives up the space.
+    /// False where no part was compressed.
+    /// </summary>
     internal bool TryMakeRoom() => _early.Move() > 0;
 
     /// <summary>Forgets what was written: the base is the file again.</summary>
@@ -577,14 +614,14 @@ internal sealed class Overlay : IDisposable
         Clear();
         _buffer.Release();
         _failure = 0;
-        // Its length is not to be asked of the stored file.
+        // The length must come from the redo, and not from the stored file.
         if (Base.IsRedo)
             Load();
     }
 
     private void Clear()
     {
-        // What is shown comes first: the rest may take its time.
+        // What stat(2) shows comes first: the rest may take its time.
         using (Shown.Change())
             NoteClean();
         Working?.Discard();
@@ -598,7 +635,10 @@ internal sealed class Overlay : IDisposable
         Changes.NoteClean();
     }
 
-    /// <summary>An uncommitted working copy of a file that still has a name stays for the next mount; of a deleted one it goes.</summary>
+    /// <summary>
+    /// The uncommitted working copy of a file that still has a name stays for the next mount. That of a deleted file is
+    /// removed.
+    /// </summary>
     public void Dispose()
     {
         if (!IsDirty || !_node.HasName)

@@ -3,13 +3,16 @@ using ZstdFs.Core.Compression;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// What an overlay and its base hold, range by range: data, holes, frames that nobody touched. For who holds the content's lock; the length must be known.
+/// What an overlay and its base hold, range by range: data, holes, untouched frames. The caller holds the content's
+/// lock, and has found out the length.
 /// </summary>
 internal readonly struct OverlayExtents(Overlay overlay)
 {
     private long Size => overlay.LogicalBytes;
 
-    /// <summary>The first offset from this one on that may hold something else than zeros; −1 where only a hole follows.</summary>
+    /// <summary>
+    /// The first offset from this one on that may hold something else than zeros; −1 where only a hole follows.
+    /// </summary>
     internal long FindData(long offset)
     {
         while (offset < Size && IsHole(offset, out long end))
@@ -35,7 +38,10 @@ internal readonly struct OverlayExtents(Overlay overlay)
         if (overlay.Working is { } working)
         {
             long block = offset / BlockMap.BlockBytes;
-            end = Math.Min(end, working.Blocks.RunEnd(block, (Size + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes) * BlockMap.BlockBytes);
+            end = Math.Min(
+                end,
+                working.Blocks.RunEnd(block, (Size + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes)
+                    * BlockMap.BlockBytes);
             if (working.Blocks[block])
                 return false;
             bool isPunched = working.Zeros.Find(offset, out long zerosEnd);
@@ -61,19 +67,20 @@ internal readonly struct OverlayExtents(Overlay overlay)
             bool isPunched = working.Zeros.Find(at, out long zerosEnd);
             if (!isPunched && at < overlay.BaseLimit)
                 break;
-            long end = working.Blocks.RunEnd(at / BlockMap.BlockBytes, (Size + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes) * BlockMap.BlockBytes;
+            long end = working.Blocks.RunEnd(
+                at / BlockMap.BlockBytes, (Size + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes) * BlockMap.BlockBytes;
             at = Math.Min(Math.Min(end, Size), isPunched ? zerosEnd : Size);
         }
         return at - offset;
     }
 
-    /// <summary>Frames of what is below can be taken over: they are cut as ours are.</summary>
+    /// <summary>Frames of the version below can be taken over: they are cut at the same places as ours.</summary>
     internal bool HasReusableFrames(int frameBytes) =>
         !overlay.IsBuffered && overlay.BaseLimit > 0 && overlay.Lower.Map.IsUniform(frameBytes);
 
     /// <summary>
-    /// How many frames from this offset on are the lower version's own, whole and not written to. A last, shorter one counts only where it ends at
-    /// <paramref name="fileEnd"/>.
+    /// How many frames from this offset on are the lower version's own, whole and not written to. A last, shorter one
+    /// counts only where it ends at <paramref name="fileEnd"/>.
     /// </summary>
     internal int CountUntouchedFrames(long offset, long fileEnd, int frameBytes, int most)
     {
@@ -84,12 +91,15 @@ internal readonly struct OverlayExtents(Overlay overlay)
             FrameExtent frame = map[i];
             long end = frame.LogicalOffset + frame.LogicalBytes;
             bool isLastShort = frame.LogicalBytes < frameBytes;
-            if (end > overlay.BaseLimit || isLastShort && end != fileEnd || overlay.Working is { } working && IsTouched(working, frame.LogicalOffset, end))
+            if (end > overlay.BaseLimit
+                || isLastShort && end != fileEnd
+                || overlay.Working is { } working && IsTouched(working, frame.LogicalOffset, end))
                 break;
         }
         return count;
     }
 
     private static bool IsTouched(WorkingCopy working, long start, long end) =>
-        working.Blocks.Any(start / BlockMap.BlockBytes, (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes) || working.Zeros.Any(start, end);
+        working.Blocks.Any(start / BlockMap.BlockBytes, (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes)
+            || working.Zeros.Any(start, end);
 }

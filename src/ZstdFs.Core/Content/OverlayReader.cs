@@ -1,6 +1,6 @@
 namespace ZstdFs.Core.Content;
 
-/// <summary>Reads what an overlay and its base hold together. For who holds the content's lock.</summary>
+/// <summary>Reads what an overlay and its base hold together. The caller holds the content's lock.</summary>
 internal sealed class OverlayReader(Overlay overlay)
 {
     /// <summary>Fills a destination that lies within the file. 0 or −errno.</summary>

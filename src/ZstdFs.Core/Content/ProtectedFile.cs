@@ -4,8 +4,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Stored files that are immutable or append-only. The source does not see our writes, which go to a working copy, so what it would refuse is refused here; and
-/// a commit must get past a mark that stands for the content and not for the stored form.
+/// Stored files that are immutable or append-only. Our writes go to a working copy, where the source cannot refuse
+/// them: so they are refused here. A commit must replace an append-only file all the same: the mark is about the
+/// content, and not about the stored form.
 /// </summary>
 internal static class ProtectedFile
 {
@@ -19,7 +20,8 @@ internal static class ProtectedFile
     internal static bool IsAppendOnly(in Statx stored) => (stored.Attributes & AppendAttribute) != 0;
 
     /// <summary>Whether the open file may get another length.</summary>
-    internal static int CheckTruncate(FileContent content) => TryStat(content, out Statx stat) ? CheckWrite(stat, appends: false) : 0;
+    internal static int CheckTruncate(FileContent content) =>
+        TryStat(content, out Statx stat) ? CheckWrite(stat, appends: false) : 0;
 
     /// <summary>Whether fallocate(2) may do this to the open file.</summary>
     internal static int CheckAllocate(FileContent content, uint mode) =>
@@ -36,16 +38,23 @@ internal static class ProtectedFile
     /// <summary>The flags of a stored file that is about to be replaced.</summary>
     internal readonly record struct Mark(int Result, uint Flags, bool AppendsOnly);
 
-    /// <summary>Before the stored file is replaced. One that is append-only cannot be: its mark goes for that moment.</summary>
+    /// <summary>
+    /// Called before the stored file is replaced. The source lets no append-only file be replaced, so its mark is taken
+    /// off for that moment.
+    /// </summary>
     internal static Mark Lift(FileDescriptor old, in Statx oldStat)
     {
         if (InodeFlags.Get(old, out uint flags) < 0)
             return default;
         bool appendsOnly = IsAppendOnly(oldStat);
-        return new Mark(appendsOnly ? InodeFlags.Set(old, flags & ~InodeFlags.AppendOnly) : 0, flags & Kept, appendsOnly);
+        return new Mark(
+            appendsOnly ? InodeFlags.Set(old, flags & ~InodeFlags.AppendOnly) : 0, flags & Kept, appendsOnly);
     }
 
-    /// <summary>After it: the next version has the old one's flags, as far as they say something of the file and not of how it is stored.</summary>
+    /// <summary>
+    /// Called after that. The next version gets those flags of the old one that are about the file, and not about how
+    /// it is stored. A file that was not replaced gets its append-only mark back.
+    /// </summary>
     internal static void PutBack(in Mark mark, FileDescriptor old, FileDescriptor next, bool isReplaced)
     {
         if (mark.Flags == 0 || !isReplaced && !mark.AppendsOnly)

@@ -3,19 +3,25 @@ using System.Diagnostics;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// How soon a file may be committed again. A commit writes the whole stored file, however little of it changed; the working copy keeps what was written meanwhile.
-/// So a file that is changed a little at a time waits after each commit for as long as that commit's bytes last at <see cref="BytesPerSecond"/>, and while
-/// programs go on writing to it.
+/// How soon a file may be committed again. A commit writes the whole stored file, however little of it changed;
+/// meanwhile the working copy keeps what was written. So a file that is changed a little at a time waits after each
+/// commit for as long as that commit's bytes last at <see cref="BytesPerSecond"/>, and while programs go on writing to
+/// it.
 /// </summary>
 internal sealed class RewritePace
 {
-    /// <summary>What commits of one file may cost the disk, where little of it was written.</summary>
+    /// <summary>
+    /// How much the commits of one file may write to the disk in a second, where little of it changed.
+    /// </summary>
     internal const long BytesPerSecond = 1024 * 1024;
 
-    /// <summary>A change of this part of the stored file is worth a commit at once.</summary>
+    /// <summary>A change of one part in so many of the stored file is worth a commit at once.</summary>
     private const int WorthwhilePart = 8;
 
-    /// <summary>What a commit does in a second, at least: in a shorter pause between two writes it would have to give way.</summary>
+    /// <summary>
+    /// A commit writes at least this much in a second. If the pause between two writes is shorter than a commit takes,
+    /// the commit has to give way.
+    /// </summary>
     private const double CommitBytesPerSecond = 96 * 1024 * 1024;
 
     /// <summary>Smaller commits are over before a program can close the file again.</summary>
@@ -23,16 +29,19 @@ internal sealed class RewritePace
 
     private const int LeastSweep = 1024;
 
-    /// <summary>The stored form of a file is no older than this, and what its last commit took.</summary>
+    /// <summary>
+    /// The stored form of a file lags behind by no more than this and the time that its last commit took.
+    /// </summary>
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
-    // Guards the commits that others must wait for, by inode number, and when to look for those that are over.
+    // Guards the two fields below: the last commits of files that must wait, by inode number, and how many there may be
+    // before those that are over are removed.
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, (long EndedAt, long Bytes)> _commits = [];
     private int _sweepAt = LeastSweep;
 
-    /// <summary>A commit ended that wrote this much: what it cloned costs nothing.</summary>
+    /// <summary>A commit ended that wrote this much. What it cloned cost nothing, and does not count.</summary>
     internal void Note(ulong inodeNumber, long writtenBytes)
     {
         lock (_gate)
@@ -59,7 +68,8 @@ internal sealed class RewritePace
     internal TimeSpan Left(FileContent content)
     {
         UncommittedChanges changes = content.Overlay.Changes;
-        if (content.Overlay.ReplacesBase || content.Base.IsFresh || changes.WrittenBytes * WorthwhilePart >= content.Base.Identity.Size)
+        if (content.Overlay.ReplacesBase || content.Base.IsFresh
+            || changes.WrittenBytes * WorthwhilePart >= content.Base.Identity.Size)
             return TimeSpan.Zero;
         TimeSpan left = TimeSpan.Zero;
         lock (_gate)
@@ -69,14 +79,16 @@ internal sealed class RewritePace
         }
         if (IsOverdue(content))
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
-        // The commit would give way to the next writer, and have to begin anew.
-        TimeSpan pause = TimeSpan.FromSeconds(Math.Min(content.Base.Identity.Size / CommitBytesPerSecond, LongestPause.TotalSeconds));
+        // Without a pause the commit would give way to the next writer, and have to begin anew.
+        TimeSpan pause = TimeSpan.FromSeconds(
+            Math.Min(content.Base.Identity.Size / CommitBytesPerSecond, LongestPause.TotalSeconds));
         TimeSpan quiet = pause.TotalMilliseconds < 100 ? TimeSpan.Zero : pause - changes.SinceLast;
         return left > quiet ? left : quiet > TimeSpan.Zero ? quiet : TimeSpan.Zero;
     }
 
-    /// <summary>What was written has waited for a pause of its writers for long enough.</summary>
+    /// <summary>What was written has waited long enough for a pause of its writers.</summary>
     internal static bool IsOverdue(FileContent content) => content.Overlay.Changes.Since > Longest;
 
-    private static TimeSpan Wait(long bytes) => TimeSpan.FromSeconds(Math.Min((double)bytes / BytesPerSecond, Longest.TotalSeconds));
+    private static TimeSpan Wait(long bytes) =>
+        TimeSpan.FromSeconds(Math.Min((double)bytes / BytesPerSecond, Longest.TotalSeconds));
 }

@@ -6,8 +6,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// What a file goes through, once, in memory, while nobody waits: written as frames, read, changed in the middle, written again. It tells a machine that must not be given
-/// files before it is given any, and whoever comes first finds everything loaded: the first look at a big file takes a third of the time.
+/// Takes small files in memory, once, the way that every file goes: they are written as frames, read, changed in the
+/// middle and written again. No user waits for it. It finds out early that a machine must not be trusted with files.
+/// And it loads all code before the first user needs it: the first look at a big file takes a third of the time.
 /// </summary>
 internal sealed class SelfCheck(ContentServices services)
 {
@@ -21,13 +22,16 @@ internal sealed class SelfCheck(ContentServices services)
 
     private static ReadOnlySpan<byte> Change => "changed"u8;
 
-    /// <summary>Null where all is well; what is not, else.</summary>
+    /// <summary>Null where all is well, else what is wrong.</summary>
     internal string? Run()
     {
         try
         {
-            byte[] expected = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, PieceBytes).Select(static i => $"{(long)i * i} ")))[..(2 * PieceBytes)];
-            using FileContent several = Open(NewFile(), expected[..PieceBytes], expected[PieceBytes..]), one = Open(NewFile(), expected);
+            byte[] expected = Encoding.ASCII.GetBytes(
+                string.Concat(
+                    Enumerable.Range(0, PieceBytes).Select(static i => $"{(long)i * i} ")))[..(2 * PieceBytes)];
+            using FileContent several = Open(NewFile(), expected[..PieceBytes], expected[PieceBytes..]),
+                one = Open(NewFile(), expected);
             if (!Holds(several, expected) || !Holds(one, expected))
                 return "what was compressed does not read back";
             using FileContent giant = Open(NewGiant(), map: null);
@@ -39,7 +43,8 @@ internal sealed class SelfCheck(ContentServices services)
             if (one.Write(ChangeAt, Change) < 0)
                 return null;
             FileDescriptor version = NewFile();
-            if (new VersionWriter(services, one, yields: true).Write(new StoredFileWriter(services, version), out FrameMap map) < 0)
+            if (new VersionWriter(services, one, yields: true)
+                .Write(new StoredFileWriter(services, version), out FrameMap map) < 0)
             {
                 version.Dispose();
                 return null;
@@ -53,7 +58,7 @@ internal sealed class SelfCheck(ContentServices services)
         }
         catch (StorageException)
         {
-            return null; // no memory for files of a few kilobytes: whoever needs some will say so
+            return null; // no memory for a few kilobytes: the next request that needs some reports it
         }
     }
 
@@ -69,7 +74,8 @@ internal sealed class SelfCheck(ContentServices services)
     private FileContent Open(FileDescriptor file, FrameMap? map)
     {
         Require(SystemCallsAt.Stat(file, out Statx stat));
-        return new FileContent(services, new Node(0, NodeKind.Stored), new StoredBase(services, file, stat, isFresh: false, map));
+        return new FileContent(
+            services, new Node(0, NodeKind.Stored), new StoredBase(services, file, stat, isFresh: false, map));
     }
 
     private static bool Holds(FileContent content, byte[] expected)
@@ -84,7 +90,7 @@ internal sealed class SelfCheck(ContentServices services)
         return file;
     }
 
-    /// <summary>One frame that has to be decoded as a stream, in few bytes.</summary>
+    /// <summary>One frame in few bytes, so long that it has to be decoded as a stream.</summary>
     private FileDescriptor NewGiant()
     {
         int blocks = services.Cache.MaxFrameBytes / BlockBytes + 1;

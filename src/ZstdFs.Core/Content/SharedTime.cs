@@ -3,13 +3,15 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>A time of any year, written under a lock and read beside it. A reader finds a whole one.</summary>
+/// <summary>
+/// A time of any year, written under a lock and read without one. A reader never sees half of a time.
+/// </summary>
 internal struct SharedTime
 {
     private const long Far = -1; // packed; no time has so many nanoseconds
 
     private long _packed;
-    private object? _far; // a Timestamp; written before the field above says so, and never taken away
+    private object? _far; // a Timestamp; written before the field above becomes Far, and never cleared
 
     internal Timestamp Value
     {

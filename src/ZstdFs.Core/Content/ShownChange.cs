@@ -5,12 +5,15 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// The change time that users see of an open file's stored file, and by which of that file's own change times a change by another hand is told from a step of ours. Exact, where the record's
-/// window (<see cref="ChangeWindow"/>) is not: a step of ours says when it begins and what it left. What was written since the last commit is not in it.
+/// The change time that users see of an open file's stored file. It knows which of the stored file's own change times a
+/// step of ours left: another one means that a user or another program changed the file. It is exact, and the record's
+/// window (<see cref="ChangeWindow"/>) is not: a step of ours says when it begins and what it left. What was written
+/// since the last commit does not count.
 /// </summary>
 internal sealed class ShownChange
 {
-    private const long StepBack = 1L << 30; // a second, packed: so much earlier is no look that came late, but a clock that was set back
+    // A second, packed. A change time that is earlier by less may have been read late; by more, the clock was set back.
+    private const long StepBack = 1L << 30;
 
     private readonly Lock _gate = new(); // guards all below; no I/O under it
     private readonly Node _node;
@@ -25,31 +28,37 @@ internal sealed class ShownChange
         (_node, _own, _shown, _windowEnd, _origin) = (node, PackedTime.Pack(stored), shown, windowEnd, origin);
     }
 
-    /// <summary>Of a file that was just opened, or made.</summary>
+    /// <summary>For a file that was just opened, or made.</summary>
     internal static ShownChange Of(Node node, StoredBase opened)
     {
         Timestamp stored = opened.FoundChange;
-        // Its creation has looked at it, and then written its record.
+        // CREATE has looked at the file first, and then written its record.
         if (opened is { IsFresh: true, IsWritable: true })
             return new ShownChange(node, stored, stored, ChangeWindow.Next(), ChangeOrigin.Ours);
         ushort own = node.OwnChange;
-        bool isOurs = opened.Change.Time != default && (own == 0 || opened.Change.IsNew || own == Node.MarkOf(PackedTime.Pack(stored)));
-        return new ShownChange(node, stored, isOurs ? opened.Change.Time : stored, opened.Change.WindowEnd, ChangeOrigin.Known);
+        bool isOurs = opened.Change.Time != default
+            && (own == 0 || opened.Change.IsNew || own == Node.MarkOf(PackedTime.Pack(stored)));
+        return new ShownChange(
+            node, stored, isOurs ? opened.Change.Time : stored, opened.Change.WindowEnd, ChangeOrigin.Known);
     }
 
-    /// <summary>To be asked for before the stored file's attributes are, for <see cref="Of(long, Timestamp)"/>.</summary>
+    /// <summary>
+    /// To be called before the stored file's attributes are read, for <see cref="Of(long, Timestamp)"/>.
+    /// </summary>
     internal long Look()
     {
         lock (_gate)
             return _steps;
     }
 
-    /// <summary>What users see where the stored file shows <paramref name="stored"/>, which was asked for after <see cref="Look"/>.</summary>
+    /// <summary>
+    /// What users see where the stored file shows <paramref name="stored"/>, which was read after <see cref="Look"/>.
+    /// </summary>
     internal Timestamp Of(long look, Timestamp stored)
     {
         lock (_gate)
         {
-            // A step of ours came between: what was seen says nothing.
+            // A step of ours came between: what was read says nothing.
             if (look != _steps || _origin == ChangeOrigin.UnderWay)
                 return _shown;
             long seen = PackedTime.Pack(stored);
@@ -74,7 +83,7 @@ internal sealed class ShownChange
         }
     }
 
-    /// <summary>Steps of ours begin: until they end, whatever the stored file shows, users see the same.</summary>
+    /// <summary>Steps of ours begin. Until they end users see the same time, whatever the stored file shows.</summary>
     internal void Begin()
     {
         lock (_gate)
@@ -86,7 +95,7 @@ internal sealed class ShownChange
         }
     }
 
-    /// <summary>Steps of ours have ended, if they had begun, and nothing came of them.</summary>
+    /// <summary>Steps of ours have ended without success. Does nothing where none had begun.</summary>
     internal void Abandon()
     {
         lock (_gate)
@@ -109,7 +118,10 @@ internal sealed class ShownChange
         }
     }
 
-    /// <summary>A user is about to change attributes of the stored file. Returns what <see cref="TakeBack"/> needs where that fails.</summary>
+    /// <summary>
+    /// A user is about to change attributes of the stored file. Returns what <see cref="TakeBack"/> needs where that
+    /// fails.
+    /// </summary>
     internal ChangeOrigin NoteUsers()
     {
         lock (_gate)
@@ -135,7 +147,7 @@ internal sealed class ShownChange
     }
 
     /// <summary>
-    /// The record's window has this change time in it. A next mount would take it for that of a step of ours.
+    /// The record's window covers this change time: the next mount would take it for that of a step of ours.
     /// </summary>
     internal bool Hides(Timestamp stored)
     {
@@ -143,7 +155,7 @@ internal sealed class ShownChange
             return ChangeWindow.Covers(_windowEnd, stored);
     }
 
-    /// <summary>The record has a window still, which a change by a user is in.</summary>
+    /// <summary>The record's window is not over: a user's change would fall into it.</summary>
     internal bool IsInWindow
     {
         get
@@ -154,10 +166,10 @@ internal sealed class ShownChange
     }
 }
 
-/// <summary>Whose a stored file's change time is.</summary>
+/// <summary>Where a stored file's change time comes from.</summary>
 internal enum ChangeOrigin : byte
 {
-    /// <summary>Known: a step of ours left it.</summary>
+    /// <summary>Known: a step of ours has reported it, or a look has learned it.</summary>
     Known,
     /// <summary>A step of ours left it, and the next look learns it.</summary>
     Ours,

@@ -1,8 +1,9 @@
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Lets attributes be read without a lock, all of one moment, beside the one thread that changes them: the number is
-/// odd while several of them change together. A change holds no more than the fields: the reader spins.
+/// Lets readers take several attributes, all of one moment, without a lock, beside the one thread that changes them.
+/// The number is odd while that thread changes several together. A change does nothing but set the fields: readers spin
+/// meanwhile.
 /// </summary>
 internal sealed class ShownSequence
 {

@@ -4,7 +4,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>Owner, mode, project, extended attributes and ACLs of a stored file, which its next version takes over.</summary>
+/// <summary>
+/// Owner, mode, project, extended attributes and ACLs of a stored file, which its next version takes over.
+/// </summary>
 internal static class StoredAttributes
 {
     private const int LongestListBytes = 65536; // the kernel's limit for a list and for a value
@@ -13,11 +15,14 @@ internal static class StoredAttributes
 
     internal static NativeName Capabilities => new("security.capability\0"u8);
 
-    /// <summary>Copies everything but our own record, for which room is taken first. Capabilities may be later than the content; who may not set them leaves them behind.</summary>
+    /// <summary>
+    /// Copies everything but our own record, for which it takes room first. Capabilities may have been set after the
+    /// content was written, so they are copied too. A daemon that may not set them leaves them behind.
+    /// </summary>
     internal static int Copy(FileDescriptor from, FileDescriptor to, in Statx old)
     {
         int result = SystemCallsFile.ChangeOwner(to, old.UserId, old.GroupId);
-        // Who may not set it (in a user namespace) rewrites the file in place, where no rename needs it.
+        // In a user namespace the daemon may not set it. Then it rewrites the file in place, which needs no rename.
         _ = InodeFlags.CopyProject(from, to);
         if (result >= 0)
             result = RecordRoom.Take(to);
@@ -37,8 +42,8 @@ internal static class StoredAttributes
         || !Credentials.IsRoot && SystemCallsAt.Stat(stored, out Statx stat) >= 0 && (stat.Mode & SetIdBits) != 0;
 
     /// <summary>
-    /// Keeps on a version what writes to the stored file take away, before the first of them:
-    /// <see cref="PutBackPrivileges"/> gives it back, of this mount or the next.
+    /// Keeps on the version what the kernel takes away when the stored file is written to. Called before the first
+    /// write; <see cref="PutBackPrivileges"/> gives it back, in this mount or the next.
     /// </summary>
     internal static int CopyPrivileges(FileDescriptor stored, FileDescriptor version)
     {
@@ -48,7 +53,7 @@ internal static class StoredAttributes
         return result < 0 ? result : CopyCapabilities(stored, version);
     }
 
-    /// <summary>After the writes. Bits are only added: the version of an earlier program has none.</summary>
+    /// <summary>Called after the writes. It only adds bits: the version of an earlier program keeps none.</summary>
     internal static int PutBackPrivileges(FileDescriptor version, FileDescriptor stored)
     {
         int result = SystemCallsAt.Stat(version, out Statx kept);
@@ -69,13 +74,14 @@ internal static class StoredAttributes
         if (bytes <= 0)
             return PassingFault.Is(bytes) ? bytes : 0;
         int result = ExtendedAttributes.Set(to, Capabilities, value[..bytes], 0);
-        // Who may not set them leaves them behind.
+        // A daemon that may not set them leaves them behind.
         return result == -(int)Errno.EPERM ? 0 : result;
     }
 
     private static int CopyExtended(FileDescriptor from, FileDescriptor to)
     {
-        byte[] names = ArrayPool<byte>.Shared.Rent(LongestListBytes), value = ArrayPool<byte>.Shared.Rent(LongestListBytes);
+        byte[] names = ArrayPool<byte>.Shared.Rent(LongestListBytes),
+            value = ArrayPool<byte>.Shared.Rent(LongestListBytes);
         try
         {
             int length = ExtendedAttributes.List(from, names.AsSpan(0, LongestListBytes));
@@ -87,7 +93,8 @@ internal static class StoredAttributes
                 int end = Array.IndexOf(names, (byte)0, at) + 1;
                 var name = new NativeName(names.AsSpan(at, end - at));
                 at = end;
-                if (name.Bytes.SequenceEqual(SizeRecord.AttributeName.Bytes) || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes))
+                if (name.Bytes.SequenceEqual(SizeRecord.AttributeName.Bytes)
+                    || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes))
                     continue;
                 int bytes = ExtendedAttributes.Get(from, name, value.AsSpan(0, LongestListBytes));
                 result = bytes < 0 ? bytes : ExtendedAttributes.Set(to, name, value.AsSpan(0, bytes), 0);

@@ -5,27 +5,31 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
 
-/// <summary>One committed version of a stored file, open: never modified while anybody reads it through here. The frame index is built at first need.</summary>
+/// <summary>
+/// One committed version of a stored file, open. The file is never modified while a reader uses it through this object.
+/// The frame index is built at first need.
+/// </summary>
 internal sealed class StoredBase : IDisposable
 {
     private const int IndexBytes = 16 * 1024, FirstBytes = 192 * 1024;
 
-    /// <summary>Decoding as much takes milliseconds.</summary>
+    /// <summary>Decoding this much takes milliseconds.</summary>
     private const long MostProvenBytes = 16 * 1024 * 1024;
     private const int MostAskedHeaders = 1024;
 
-    // Guards the building of the reader; held while the file is scanned, so that two first readers scan once. It is this file's own.
+    // Guards the building of the reader. It is held during the scan, so that two first readers scan once. It is this
+    // file's own.
     private readonly Lock _gate = new();
     private readonly ContentServices _services;
     private readonly bool _isFresh;
     private readonly ulong _cacheId;
     private StoredFileReader? _reader;
-    // What can be decoded, as far as writers had to know. Guarded by the content's lock.
+    // What is known to be decodable, because a writer had to know. Guarded by the content's lock.
     private readonly HashSet<int> _provenFrames = [];
     private long _provenEnd;
-    // Of a stored file that a rewrite in place left half done: the redo, which holds the whole version.
+    // The redo, where a rewrite in place left the stored file half done: it holds the whole version.
     private readonly FileDescriptor? _redo;
-    // What its record said, which users were shown as its length; null where the frames were asked.
+    // The length that the record said and users were shown; null where the frames were asked.
     private long? Noted { get; init; }
 
     /// <param name="services">Shared services.</param>
@@ -49,7 +53,10 @@ internal sealed class StoredBase : IDisposable
             _reader = NewReader(map);
     }
 
-    /// <summary>The version that was inspected. What its first reader will need, the index at its end and the first frame, is on its way from the disk.</summary>
+    /// <summary>
+    /// The version that was inspected. It has the disk read ahead what the first reader will need: the index at the
+    /// file's end, and the first frame.
+    /// </summary>
     internal static StoredBase Of(ContentServices services, FileDescriptor file, in Statx stat, in StoredFacts facts)
     {
         if (stat.Size > IndexBytes + FirstBytes)
@@ -57,7 +64,14 @@ internal sealed class StoredBase : IDisposable
             FileAdvice.WillNeed(file, stat.Size - IndexBytes, IndexBytes);
             FileAdvice.WillNeed(file, 0, FirstBytes);
         }
-        return new(services, file, stat, facts.IsFresh, facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null) { HasHoles = facts.HasHoles, Noted = facts.IsFromRecord ? facts.LogicalBytes : null, IsOnDisk = facts.IsOnDisk, Change = facts.Change };
+        return new(services, file, stat, facts.IsFresh,
+            facts is { IsOneFrame: true, IsFresh: false } ? FrameMap.OfOneFrame(stat.Size, facts.LogicalBytes) : null)
+        {
+            HasHoles = facts.HasHoles,
+            Noted = facts.IsFromRecord ? facts.LogicalBytes : null,
+            IsOnDisk = facts.IsOnDisk,
+            Change = facts.Change
+        };
     }
 
     internal FileDescriptor Stored { get; }
@@ -65,7 +79,7 @@ internal sealed class StoredBase : IDisposable
     /// <summary>The file that holds the frames.</summary>
     internal FileDescriptor Frames => _redo ?? Stored;
 
-    /// <summary>The frames are in a redo: the stored file holds any part of them.</summary>
+    /// <summary>The frames are in a redo: the stored file may hold any part of them.</summary>
     internal bool IsRedo => _redo is not null;
 
     internal StoredIdentity Identity { get; private set; }
@@ -79,7 +93,7 @@ internal sealed class StoredBase : IDisposable
     /// <summary>The stored file's change time when it was opened.</summary>
     internal Timestamp FoundChange { get; }
 
-    /// <summary>What its record said then of the change time that users see.</summary>
+    /// <summary>What the record said at that time of the change time that users see.</summary>
     internal RecordedChange Change { get; init; }
 
     /// <summary>The stored file was opened for writing too: its creation made it.</summary>
@@ -97,7 +111,10 @@ internal sealed class StoredBase : IDisposable
     /// <summary>Why the frames end before the file does; null where they do not.</summary>
     internal FrameDamage? EndDamage => _isFresh ? null : Reader.Map.Damage;
 
-    /// <summary>What a file with a damaged end shows: at least one byte more than can be read, so that reading on meets the damage and not an end of file.</summary>
+    /// <summary>
+    /// The length that users see. A file with a damaged end shows one byte more than can be read, so that a reader
+    /// meets the damage and not an end of file.
+    /// </summary>
     internal static long SizeOf(FrameMap map) => map.Damage is null ? map.LogicalBytes : map.LogicalBytes + 1;
 
     /// <summary>Fills the destination, which must lie within <see cref="LogicalBytes"/>.</summary>
@@ -109,8 +126,8 @@ internal sealed class StoredBase : IDisposable
     }
 
     /// <summary>
-    /// Throws as reading does where not all before this offset can be decoded. Of a long file the beginning is decoded,
-    /// and of the frames behind it the headers are asked.
+    /// Throws as reading does where something before this offset cannot be decoded. Of a long file it decodes the
+    /// beginning, and looks at the headers of the frames behind that.
     /// </summary>
     internal void Prove(long end)
     {
@@ -120,7 +137,7 @@ internal sealed class StoredBase : IDisposable
         for (int i = 0; end > _provenEnd && i < map.FrameCount && map[i] is var frame && frame.LogicalOffset < end; i++)
         {
             long frameEnd = Math.Min(frame.LogicalOffset + frame.LogicalBytes, end);
-            // What lies behind so many is for the commit to find.
+            // The commit finds out what lies behind so many headers.
             if (frame.LogicalOffset >= MostProvenBytes && ++asked > MostAskedHeaders)
                 break;
             if (frame.LogicalOffset >= MostProvenBytes)
@@ -148,7 +165,10 @@ internal sealed class StoredBase : IDisposable
             Reader.Prefetch(offset);
     }
 
-    /// <summary>Whether whole frames of zeros are at this offset, and where they, or what is none, end; at most <paramref name="limit"/>.</summary>
+    /// <summary>
+    /// Whether this offset lies in whole frames of zeros. <paramref name="end"/> is where they end, or where the data
+    /// here ends; at most <paramref name="limit"/>.
+    /// </summary>
     internal bool IsHole(long offset, long limit, out long end)
     {
         using var holes = new StoredHoles(Frames, Map, _services.ZeroFrames);
@@ -163,8 +183,10 @@ internal sealed class StoredBase : IDisposable
                 return reader;
             lock (_gate)
             {
-                StoredFileReader built = _reader ?? NewReader(FrameScanner.ScanIntact(Stored, Identity.Size, _services.Windows).Map);
-                // Perhaps the disk gives it at the next read. What is known of the frames before serves until the file is opened anew.
+                StoredFileReader built = _reader
+                    ?? NewReader(FrameScanner.ScanIntact(Stored, Identity.Size, _services.Windows).Map);
+                // The fault may pass, so the next read scans again. Where the scan found frames before the fault, they
+                // serve until the file is opened anew.
                 if (built.Map is { FrameCount: 0, Damage.Cause: { MayPass: true } passing })
                 {
                     built.Dispose();
@@ -179,24 +201,32 @@ internal sealed class StoredBase : IDisposable
     }
 
     /// <summary>
-    /// The record is of another content. Of the length that it says the kernel would cut a read off, or fill it up with zeros: so every read fails until the file is opened anew, and by then
-    /// the record says nothing of a length. The number in it stays the file's.
+    /// The record is of another content. The kernel believes the length that it says, and would cut reads off there, or
+    /// fill them up with zeros. So every read fails until the file is opened anew; by then the record says no length,
+    /// where it can be written. It keeps the file's number.
     /// </summary>
     private void Disown(long noted, StoredFileReader built)
     {
         if (_services.State is not null && SourceTree.TryReadRecord(Stored, out SizeRecord record))
-            _ = SourceTree.WriteRecord(Stored, record.WithoutSize() with { ChangeTime = SystemCallsAt.Stat(Stored, out Statx stat) >= 0 ? record.ChangeTimeOf(stat) : default });
+            _ = SourceTree.WriteRecord(Stored, record.WithoutSize() with
+            {
+                ChangeTime = SystemCallsAt.Stat(Stored, out Statx stat) >= 0 ? record.ChangeTimeOf(stat) : default
+            });
         long found = built.Map.LogicalBytes;
         built.Dispose();
         throw new DamagedFrameException($"the record says {noted} bytes, and the frames hold {found}");
     }
 
-    private StoredFileReader NewReader(FrameMap map) => new(Frames, map, _cacheId, _services.Cache, _services.Codecs, _services.OpenSpillFile);
+    private StoredFileReader NewReader(FrameMap map) =>
+        new(Frames, map, _cacheId, _services.Cache, _services.Codecs, _services.OpenSpillFile);
 
-    /// <summary>Its modification time was set: it is the same version all the same.</summary>
+    /// <summary>The stored file's modification time was set: it is the same version all the same.</summary>
     internal void NoteTimes(StoredIdentity same) => Identity = same;
 
-    /// <summary>The same open file with other content: it was written in place. This object gives up the file and must not be used any more.</summary>
+    /// <summary>
+    /// The same open file with other content: it was written in place. This object gives up the file and must not be
+    /// used any more.
+    /// </summary>
     internal StoredBase Rewritten(in Statx stat, FrameMap map, bool hasHoles = false)
     {
         CloseReader();
@@ -214,7 +244,7 @@ internal sealed class StoredBase : IDisposable
         return new StoredBase(_services, Stored, stat, isFresh: false, map) { HasHoles = HasHoles };
     }
 
-    /// <summary>The open file is somebody else's now. This object must not be used any more.</summary>
+    /// <summary>The open file is another object's. This object must not be used any more.</summary>
     internal void GiveUpFile() => CloseReader();
 
     private void CloseReader()
@@ -223,7 +253,9 @@ internal sealed class StoredBase : IDisposable
         _services.Cache.Invalidate(_cacheId);
     }
 
-    /// <summary>The stored file, kept open until the lease is disposed of. False where this version is closed already.</summary>
+    /// <summary>
+    /// The stored file, kept open until the lease is disposed of. False where this version is closed already.
+    /// </summary>
     internal bool TryRent(out DescriptorLease lease)
     {
         lease = default;
@@ -238,10 +270,12 @@ internal sealed class StoredBase : IDisposable
         }
     }
 
-    /// <summary>Attributes of the stored file. False where it has no name any more, or this version is closed already.</summary>
+    /// <summary>
+    /// Attributes of the stored file. False where it has no name any more, or this version is closed already.
+    /// </summary>
     internal bool TryStat(out Statx stat) => TryStat(hasName: true, out stat);
 
-    /// <summary>The same of one that has a name, or of one without.</summary>
+    /// <summary>The same for a stored file that has a name, or for one that has none.</summary>
     internal bool TryStat(bool hasName, out Statx stat)
     {
         stat = default;

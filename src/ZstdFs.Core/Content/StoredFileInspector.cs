@@ -13,7 +13,8 @@ namespace ZstdFs.Core.Content;
 /// <param name="IsFresh">Created, and no content committed yet: it is empty, whatever is in it.</param>
 /// <param name="IsOneFrame">The stored file is one frame from its first byte to its last.</param>
 /// <param name="Birth">When the logical file was made.</param>
-internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes, bool IsFresh, bool IsOneFrame, Timestamp Birth)
+internal readonly record struct StoredFacts(
+    ulong InodeNumber, long LogicalBytes, bool IsFresh, bool IsOneFrame, Timestamp Birth)
 {
     /// <summary>It is known to have whole frames of zeros.</summary>
     internal bool HasHoles { get; init; }
@@ -21,31 +22,36 @@ internal readonly record struct StoredFacts(ulong InodeNumber, long LogicalBytes
     /// <summary>The record said so, and the frames were not asked.</summary>
     internal bool IsFromRecord { get; init; }
 
-    /// <summary>This mount has not written it without a sync, and nobody else has as far as is known.</summary>
+    /// <summary>Neither this mount nor, as far as is known, another program has written it without a sync.</summary>
     internal bool IsOnDisk { get; init; }
 
-    /// <summary>Of a file that cannot be opened the length is not known at all.</summary>
+    /// <summary>The length of a file that cannot be opened: it is not known at all.</summary>
     internal const long UnknownBytes = -1;
 
     /// <summary>What the record says of the change time that users see.</summary>
     internal RecordedChange Change { get; init; }
 }
 
-/// <summary>The change time that users see of a stored file, by its record, where that covers the stored file's own (<see cref="SizeRecord.CoversChange"/>).</summary>
+/// <summary>
+/// What a record says of the change time that users see, where it covers the stored file's own
+/// (<see cref="SizeRecord.CoversChange"/>).
+/// </summary>
 /// <param name="Time">Zero where it does not: then the stored file's own counts.</param>
 /// <param name="WindowEnd">End of the record's window.</param>
-/// <param name="IsNew">The record was written just now, and the stored file's own is of that moment.</param>
+/// <param name="IsNew">The record was written just now, and the stored file's own change time is of that
+/// moment.</param>
 internal readonly record struct RecordedChange(Timestamp Time, long WindowEnd, bool IsNew = false)
 {
-    /// <summary>What a user does now is within the window.</summary>
+    /// <summary>A change that a user makes now falls into the window.</summary>
     internal bool IsOpen => Time != default && !ChangeWindow.IsOver(WindowEnd);
 
-    internal static RecordedChange Of(in SizeRecord record, in Statx stat) => record.CoversChange(stat) ? new(record.ChangeTime, record.WindowEnd) : default;
+    internal static RecordedChange Of(in SizeRecord record, in Statx stat) =>
+        record.CoversChange(stat) ? new(record.ChangeTime, record.WindowEnd) : default;
 }
 
 /// <summary>
-/// Finds a stored file's size and inode number: from its record where that is to be trusted, else from its frames, and then writes a new record where the file
-/// system keeps one.
+/// Finds a stored file's size and inode number: from its record where that can be trusted, else from its frames. Then
+/// it writes a new record, where the file system keeps one.
 /// </summary>
 internal sealed class StoredFileInspector(ContentServices services)
 {
@@ -59,16 +65,17 @@ internal sealed class StoredFileInspector(ContentServices services)
     // Two first lookups of one file must not give it two numbers; files that share a gate wait for each other's scan.
     private readonly Lock[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
-    // Numbers of files of which an earlier mount left something uncommitted, by their stored files' inodes. Filled before this one serves.
+    // Files of which an earlier mount left something uncommitted, and their numbers, by their stored files' inodes.
+    // Filled before this mount serves.
     private readonly Dictionary<ulong, (StoredIdentity Stored, ulong Number)> _left = [];
 
     // Inode numbers, in the source, of stored files that a commit is writing into, or has left half written.
     private readonly ConcurrentDictionary<ulong, int> _rewritten = new();
 
     /// <summary>
-    /// A commit is about to write into the stored file itself. Until <see cref="EndRewrite"/> no lookup asks its frames:
-    /// they are partly those of the version before. The file is open meanwhile, and so users are told its content's
-    /// length.
+    /// A commit is about to write into the stored file itself. Until <see cref="EndRewrite"/> no lookup asks its
+    /// frames: they are partly those of the version before. The file is open meanwhile, so users see the length of its
+    /// open content.
     /// </summary>
     internal void BeginRewrite(in Statx stored)
     {
@@ -86,18 +93,21 @@ internal sealed class StoredFileInspector(ContentServices services)
     internal void EndRewrite(ulong storedInode) => _rewritten.TryRemove(storedInode, out _);
 
     /// <summary>
-    /// 0 for any stored file that is there, whatever keeps its content from being had: a file that cannot be opened or decoded has a name, an owner and a mode
-    /// all the same. −ENOENT or −ESTALE where it is gone meanwhile; another error where its record could not be read at this moment.
+    /// 0 for any stored file that is there: one that cannot be opened or decoded has a name, an owner and a mode all
+    /// the same. −ENOENT or −ESTALE where it is gone meanwhile, −ELOOP or −ENOTDIR where the name leads to
+    /// another kind of file by now; another error where its record could not be read at this moment.
     /// </summary>
     /// <param name="parent">Folder.</param>
     /// <param name="stored">Name in it.</param>
-    /// <param name="stat">What was found there; what is there now, where a crash had left something that had to be mended.</param>
+    /// <param name="stat">What was found there; replaced by what is there after a record was written, or after a file
+    /// was mended that a crash had cut off.</param>
     /// <param name="facts">What is known of it.</param>
     internal int Inspect(FileDescriptor parent, NativeName stored, ref Statx stat, out StoredFacts facts)
     {
         facts = default;
         int recorded = SourceTree.ReadRecord(parent, stored, out SizeRecord record);
-        // A record that cannot be read at this moment is not to be made anew: with another number the file would be another one.
+        // A record that cannot be read at this moment must not be made anew: with another number the file would be
+        // another file.
         if (recorded < 0)
             return recorded;
         if (recorded > 0 && IsTrusted(record, stat, out facts))
@@ -119,14 +129,20 @@ internal sealed class StoredFileInspector(ContentServices services)
         return recorded > 0 && IsTrusted(record, stat, out facts) ? 0 : InspectFrames(file, name, ref stat, out facts);
     }
 
-    /// <summary>A file that cannot be opened: opening it through the mount will fail in the same way, and tell why.</summary>
-    private int DescribeClosed(FileDescriptor parent, NativeName stored, in Statx stat, int error, in SizeRecord record, out StoredFacts facts)
+    /// <summary>
+    /// A file that cannot be opened: opening it through the mount will fail in the same way, and say why.
+    /// </summary>
+    private int DescribeClosed(
+        FileDescriptor parent, NativeName stored, in Statx stat, int error, in SizeRecord record, out StoredFacts facts)
     {
         facts = default;
-        // Gone, or another kind of thing by now.
+        // The file is gone, or another kind of file has its name.
         if ((Errno)error is Errno.ENOENT or Errno.ESTALE or Errno.ELOOP or Errno.ENOTDIR)
             return -error;
-        services.Log.Error($"{SourcePath.Of(parent, stored)}: its length is not known, because it cannot be opened ({(Errno)error})", $"open: {error}", StoredIdentity.Of(stat).Version);
+        services.Log.Error(
+            $"{SourcePath.Of(parent, stored)}: its length is not known, because it cannot be opened ({(Errno)error})",
+            $"open: {error}",
+            StoredIdentity.Of(stat).Version);
         bool isNumbered = record.InodeNumber != 0 && _devices.IsOf(record, stat);
         ulong number = isNumbered ? record.InodeNumber : NumberWithoutRecord(stat);
         Timestamp birth = isNumbered && record.Birth != default ? record.Birth : _numbers.BirthOf(stat);
@@ -137,13 +153,22 @@ internal sealed class StoredFileInspector(ContentServices services)
     private bool IsTrusted(in SizeRecord record, in Statx stat, out StoredFacts facts)
     {
         Timestamp birth = record.Birth == default ? stat.Birth.ToTimestamp() : record.Birth;
-        facts = new StoredFacts(record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth) { HasHoles = record.HasHoles, IsFromRecord = true, IsOnDisk = services.State is { } state && record.Epoch != state.Epoch, Change = RecordedChange.Of(record, stat) };
-        // What is longer than an empty file's frame holds something although its record says fresh: the frames tell what.
+        facts = new StoredFacts(
+            record.InodeNumber, record.IsFresh ? 0 : record.LogicalBytes, record.IsFresh, record.IsOneFrame, birth)
+        {
+            HasHoles = record.HasHoles,
+            IsFromRecord = true,
+            IsOnDisk = services.State is { } state && record.Epoch != state.Epoch,
+            Change = RecordedChange.Of(record, stat)
+        };
+        // A fresh file whose length is not that of an empty file's frame holds something: its frames tell what.
         bool isAsItWasMade = !record.IsFresh || stat.Size == services.EmptyFrame.Length;
-        return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat) && !(services.State is not null && IsSuspect(record));
+        return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat)
+            && !(services.State is not null && IsSuspect(record));
     }
 
-    private int InspectFrames(FileDescriptor file, NativeName name, ref Statx known, out StoredFacts facts, int attempt = 0)
+    private int InspectFrames(
+        FileDescriptor file, NativeName name, ref Statx known, out StoredFacts facts, int attempt = 0)
     {
         facts = default;
         int result = SystemCallsAt.Stat(file, out Statx stat);
@@ -164,7 +189,8 @@ internal sealed class StoredFileInspector(ContentServices services)
             }
             ulong number = hasRecord ? record.InodeNumber : NumberFor(stat);
             Timestamp birth = hasRecord && record.Birth != default ? record.Birth : _numbers.BirthOf(stat);
-            bool isInUse = false, isFresh = hasRecord && MayBeLost(file, stat, record, out isInUse) && IsLost(file, stat);
+            bool isInUse = false,
+                isFresh = hasRecord && MayBeLost(file, stat, record, out isInUse) && IsLost(file, stat);
             LogicalSize size = default;
             FrameDamage? damage = null;
             bool isFinal = true;
@@ -175,34 +201,39 @@ internal sealed class StoredFileInspector(ContentServices services)
                 return InspectFrames(file, name, ref known, out facts, attempt + 1);
             if (damage is not null)
                 Report(file, name, stat, damage);
-            // What was written by the mount of the record is as durable as before, where this is still that. A suspect
-            // file that was looked at is one no more.
+            // What the recorded mount wrote is as durable as it was, so the new record keeps the epoch while the
+            // content is the same. A suspect file that was looked at is not suspect any more.
             bool isSameContent = hasRecord && record.StoredBytes == stat.Size;
             uint epoch = isSameContent && (isInUse || !IsSuspect(record)) ? record.Epoch : 0;
             if (isFresh)
             {
                 services.Log.Warning($"{name.ToString()}: its first content was never completed; it is empty");
-                bool isMade = services.State is not null && LostContent.MakeEmpty(file, services.EmptyFrame.Span, ref stat);
+                bool isMade = services.State is not null
+                    && LostContent.MakeEmpty(file, services.EmptyFrame.Span, ref stat);
                 epoch = isMade ? services.State!.Epoch : record.Epoch;
                 known = stat;
             }
-            // What was found, and not written by us, keeps a record without a birth: it is not ours to turn into a
-            // plain file (FoundFiles).
+            // A file that was found, and that we have not written, keeps a record without a birth: we must not turn it
+            // into a plain file (FoundFiles).
             Timestamp noted = isRecorded && record.Birth != default ? birth : default;
-            // A number that cannot be written down would be another one at the next look.
-            SizeRecord next = isFinal ? _devices.RecordFor(stat, number, size.Bytes, noted) with { IsFresh = isFresh, IsOneFrame = size.IsOneFrame, Epoch = epoch } : _devices.NumberRecordFor(stat, number, noted);
+            // A number that is not written down would be another one at the next look. So it is recorded alone where
+            // the size is not certain.
+            SizeRecord next = isFinal
+                ? _devices.RecordFor(stat, number, size.Bytes, noted)
+                    with { IsFresh = isFresh, IsOneFrame = size.IsOneFrame, Epoch = epoch }
+                : _devices.NumberRecordFor(stat, number, noted);
             RecordedChange change = hasRecord ? RecordedChange.Of(record, stat) : default;
-            // No record holds a number that the source gave.
+            // A record never holds a number that the source gave.
             bool isRecordable = hasRecord || StateFolder.IsAllocated(number);
             if (record.IsNewer)
                 ReportNewer(file, name, stat);
             if (services.State is not null && isRecordable && (isFinal || !hasRecord))
             {
-                // Users have seen nothing happen to the file.
+                // To users nothing has happened to the file: its change time stays.
                 next = next with { ChangeTime = hasRecord ? record.ChangeTimeOf(stat) : stat.ChangeTime.ToTimestamp() };
                 int written = isRecorded ? SourceTree.WriteRecord(file, next, out long windowEnd)
                     : SourceTree.WriteFirstRecord(file, next, out windowEnd);
-                // Its creation under way has given it a number.
+                // The CREATE that is under way has written a record, with its number.
                 if (written == -(int)Errno.EEXIST)
                     return InspectFrames(file, name, ref known, out facts);
                 if (written < 0)
@@ -218,14 +249,20 @@ internal sealed class StoredFileInspector(ContentServices services)
     private void DescribeRewritten(in Statx stat, in SizeRecord record, bool hasRecord, out StoredFacts facts)
     {
         ulong number = hasRecord ? record.InodeNumber : NumberWithoutRecord(stat);
-        facts = new StoredFacts(number, record.LogicalBytes, IsFresh: false, IsOneFrame: false, record.Birth != default ? record.Birth : stat.Birth.ToTimestamp())
+        facts = new StoredFacts(
+            number,
+            record.LogicalBytes,
+            IsFresh: false,
+            IsOneFrame: false,
+            record.Birth != default ? record.Birth : stat.Birth.ToTimestamp())
         {
             Change = hasRecord ? RecordedChange.Of(record, stat) : default,
         };
     }
 
     /// <summary>
-    /// A number for a file found in the source. Not the source's own: that is freed when a rewrite replaces the stored file, and a folder made then could get it.
+    /// A number for a file found in the source. It is not the source's own, where records are kept: a commit that
+    /// replaces the stored file frees that, and the source could give it to a new folder.
     /// </summary>
     private ulong NumberFor(in Statx stat)
     {
@@ -234,7 +271,7 @@ internal sealed class StoredFileInspector(ContentServices services)
         return services.State is { KeepsRecords: true } state ? state.AllocateInodeNumber() : NumberWithoutRecord(stat);
     }
 
-    /// <summary>The number of what has no record, whatever it is.</summary>
+    /// <summary>The number of a file, folder or special file that has no record.</summary>
     internal ulong NumberWithoutRecord(in Statx stat) =>
         NotedNumber(stat) is > 0 and var number ? number : _numbers.Of(stat, services.State);
 
@@ -242,7 +279,7 @@ internal sealed class StoredFileInspector(ContentServices services)
 
     /// <summary>
     /// No record could be written. Where that may pass (the disk is full, the file is immutable), the number that users
-    /// see now lasts as long as the mount.
+    /// see lasts as long as the mount.
     /// </summary>
     private ulong NoteUnrecorded(in Statx stat, int error)
     {
@@ -255,16 +292,23 @@ internal sealed class StoredFileInspector(ContentServices services)
     /// <summary>An earlier mount left something that belongs to this version of a file.</summary>
     internal void NoteLeft(in StoredIdentity stored, ulong number) => _left[stored.InodeNumber] = (stored, number);
 
-    /// <summary>The number that a file without a record had when an earlier mount left something of it; 0 where that was none, or another version.</summary>
+    /// <summary>
+    /// The number that a file without a record had when an earlier mount left something of it. 0 where no mount did, or
+    /// the stored file is another version.
+    /// </summary>
     internal ulong LeftNumber(in Statx stat) =>
-        _left.TryGetValue(stat.InodeNumber, out (StoredIdentity Stored, ulong Number) left) && left.Stored == StoredIdentity.Of(stat)
-            ? left.Number : 0;
+        _left.TryGetValue(stat.InodeNumber, out (StoredIdentity Stored, ulong Number) left)
+            && left.Stored == StoredIdentity.Of(stat)
+            ? left.Number
+            : 0;
 
     /// <summary>
-    /// The inode number, and the change time, of a plain file: those in its record, which it keeps when it is converted. Where plain files are to be converted it gets a record now.
-    /// Returns 0, −ENOENT where it is gone meanwhile, or another error.
+    /// Finds the inode number and the change time of a plain file: those in its record, which it keeps when it is
+    /// converted. Where plain files are to be converted, a file without a record gets one here. Returns 0, −ENOENT
+    /// where it is gone meanwhile, or another error.
     /// </summary>
-    internal int PlainNumber(FileDescriptor parent, NativeName name, ref Statx stat, out ulong number, out RecordedChange change)
+    internal int PlainNumber(
+        FileDescriptor parent, NativeName name, ref Statx stat, out ulong number, out RecordedChange change)
     {
         number = NumberWithoutRecord(stat);
         change = default;
@@ -276,7 +320,9 @@ internal sealed class StoredFileInspector(ContentServices services)
             (number, change) = (record.InodeNumber, RecordedChange.Of(record, stat));
             return 0;
         }
-        if (services.Options.PlainFiles != PlainFiles.Convert || services.State is not { KeepsRecords: true } state || stat.Device != services.Source.RootStat.Device)
+        if (services.Options.PlainFiles != PlainFiles.Convert
+            || services.State is not { KeepsRecords: true } state
+            || stat.Device != services.Source.RootStat.Device)
             return 0;
         lock (_gates[stat.InodeNumber % (ulong)_gates.Length])
         {
@@ -288,17 +334,22 @@ internal sealed class StoredFileInspector(ContentServices services)
                 return 0;
             if (result > 0 && _devices.IsOf(record, stat))
             {
-                // The change time that was seen may be from before the record.
+                // The caller may have read the change time before the record was written.
                 _ = SystemCallsAt.Stat(parent, name, out stat);
                 (number, change) = (record.InodeNumber, RecordedChange.Of(record, stat));
                 return 0;
             }
             ulong given = state.AllocateInodeNumber();
             Timestamp shown = stat.ChangeTime.ToTimestamp();
-            result = SourceTree.WriteRecord(parent, name, _devices.NumberRecordFor(stat, given, stat.Birth.ToTimestamp()) with { ChangeTime = shown }, out long windowEnd);
+            result = SourceTree.WriteRecord(
+                parent,
+                name,
+                _devices.NumberRecordFor(stat, given, stat.Birth.ToTimestamp()) with { ChangeTime = shown },
+                out long windowEnd);
             if (result >= 0)
                 number = given;
-            if (result >= 0 && SystemCallsAt.Stat(parent, name, out Statx written) >= 0 && written.InodeNumber == stat.InodeNumber)
+            if (result >= 0 && SystemCallsAt.Stat(parent, name, out Statx written) >= 0
+                && written.InodeNumber == stat.InodeNumber)
                 (stat, change) = (written, new RecordedChange(shown, windowEnd, IsNew: true));
             return result == -(int)Errno.ENOENT ? result : 0;
         }
@@ -310,7 +361,8 @@ internal sealed class StoredFileInspector(ContentServices services)
         if (FrameScanner.QuickSize(file, stat.Size, services.Windows) is { } quick)
             return quick;
         Span<byte> foreign = stackalloc byte[sizeof(long)];
-        if (ExtendedAttributes.Get(file, SizeRecord.ForeignAttributeName, foreign) == sizeof(long) && BinaryPrimitives.ReadInt64BigEndian(foreign) is >= 0 and var said)
+        if (ExtendedAttributes.Get(file, SizeRecord.ForeignAttributeName, foreign) == sizeof(long)
+            && BinaryPrimitives.ReadInt64BigEndian(foreign) is >= 0 and var said)
         {
             // Good enough for a listing. Opening the file finds the truth.
             isFinal = false;
@@ -352,9 +404,9 @@ internal sealed class StoredFileInspector(ContentServices services)
     }
 
     /// <summary>
-    /// Whether a crash may have cut a new file's first content off: the mount that wrote the record did not end well,
-    /// nothing has written to the file since, and nothing is about to. What another program has put in the file's place
-    /// is damaged where it cannot be decoded, and stays as it is.
+    /// Whether a crash may have cut off a new file's first content: the mount that wrote the record did not end well,
+    /// no program has written to the file since, and none has it open for writing. A file that another program has put
+    /// in its place stays as it is: if it cannot be decoded, it is damaged.
     /// </summary>
     private bool MayBeLost(FileDescriptor file, in Statx stat, in SizeRecord record, out bool isInUse)
     {
@@ -362,7 +414,9 @@ internal sealed class StoredFileInspector(ContentServices services)
         if (services.Earlier is not { } earlier || stat.Size > FrameEncoder.BoundBytes(FileSystemOptions.MaxFrameBytes))
             return false;
         Timestamp written = stat.ModifyTime.ToTimestamp();
-        if (!(record.IsOfTime(stat) ? earlier.MayHaveCutOff(record.Epoch) : earlier.MayHaveCutOff(record.Epoch, written)))
+        if (!(record.IsOfTime(stat)
+            ? earlier.MayHaveCutOff(record.Epoch)
+            : earlier.MayHaveCutOff(record.Epoch, written)))
             return false;
         if (!record.IsFresh && !(IsSuspect(record) && LostContent.IsIn(file, stat, record)))
             return false;
@@ -376,8 +430,8 @@ internal sealed class StoredFileInspector(ContentServices services)
     private bool IsSuspect(in SizeRecord record) => services.Earlier?.IsSuspect(record.Epoch) == true;
 
     /// <summary>
-    /// Whether some frame does not decode to what its checksum says. What cannot be decoded for another reason, such as a disk that refuses to read, is not lost: nothing
-    /// may be put in its place.
+    /// Whether some frame does not decode to what its checksum says. A file that cannot be decoded for another reason,
+    /// such as a disk that refuses to read, is not lost: nothing may be put in its place.
     /// </summary>
     private bool IsLost(FileDescriptor file, in Statx stat)
     {
@@ -385,7 +439,8 @@ internal sealed class StoredFileInspector(ContentServices services)
         if (map.Damage is not null || map.FrameCount == 0)
             return map.Damage is null or { Cause: DamagedFrameException };
         ulong cacheId = services.NextCacheId();
-        using var reader = new StoredFileReader(file, map, cacheId, services.Cache, services.Codecs, services.OpenSpillFile);
+        using var reader = new StoredFileReader(
+            file, map, cacheId, services.Cache, services.Codecs, services.OpenSpillFile);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(ProofBytes);
         try
         {

@@ -5,12 +5,15 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Writes a stored file: frames in order, then the seek table. Every frame is decoded again and compared before it is written, so that what replaces
-/// the old version is known to read back.
+/// Writes a stored file: frames in order, then the seek table. Every new frame is decoded again and compared before it
+/// is written, so that what replaces the old version is known to read back.
 /// </summary>
 internal sealed class StoredFileWriter
 {
-    /// <summary>How much the disk is given to write while the next frames are made: a sync at the end then waits for little.</summary>
+    /// <summary>
+    /// After so many bytes the disk begins to write them, while the next frames are made: the sync at the end then
+    /// waits for little.
+    /// </summary>
     private const long WriteBehindBytes = 8 * 1024 * 1024;
 
     private readonly ContentServices _services;
@@ -23,7 +26,8 @@ internal sealed class StoredFileWriter
     /// <param name="services">Shared services.</param>
     /// <param name="output">The file.</param>
     /// <param name="before">Frames that it begins with already.</param>
-    internal StoredFileWriter(ContentServices services, FileDescriptor output, IEnumerable<SeekTableEntry>? before = null)
+    internal StoredFileWriter(
+        ContentServices services, FileDescriptor output, IEnumerable<SeekTableEntry>? before = null)
     {
         (_services, _output, _copier) = (services, output, new FrameCopier(output));
         foreach (SeekTableEntry frame in before ?? [])
@@ -36,7 +40,7 @@ internal sealed class StoredFileWriter
         _givenToDisk = StoredEnd;
     }
 
-    /// <summary>What the disk has to write of it.</summary>
+    /// <summary>How much of it the disk has to write.</summary>
     internal long WrittenBytes => StoredEnd - _copier.ClonedBytes;
 
     /// <summary>The frames written so far.</summary>
@@ -55,7 +59,7 @@ internal sealed class StoredFileWriter
         return AppendFrame(frame.AsSpan(length), content.Length);
     }
 
-    /// <summary>Compresses and verifies; the length of the frame.</summary>
+    /// <summary>Compresses and verifies. Returns the length of the frame.</summary>
     internal static int Compress(ContentServices services, int level, ReadOnlySpan<byte> content, Span<byte> frame)
     {
         FrameEncoder encoder = services.Codecs.RentEncoder(FirstLook.Level(services.Codecs, level, content));
@@ -70,7 +74,8 @@ internal sealed class StoredFileWriter
         }
         return services.Codecs.Matches(frame[..length], content)
             ? length
-            : throw new DamagedFrameException("a new frame does not decode to what went into it: the old version is kept (check this machine's memory)");
+            : throw new DamagedFrameException("a new frame does not decode to what went into it: "
+                + "the old version is kept (check this machine's memory)");
     }
 
     /// <summary>Appends a finished frame.</summary>
@@ -83,7 +88,10 @@ internal sealed class StoredFileWriter
         return result;
     }
 
-    /// <summary>Appends frames of zeros, all of this length. The same frame again and again: it was compressed and compared once.</summary>
+    /// <summary>
+    /// Appends frames of zeros, all of this length. It is the same frame each time: it was compressed and compared
+    /// once.
+    /// </summary>
     internal int AppendZeros(long frames, int frameBytes)
     {
         const int ChunkBytes = 64 * 1024;
@@ -111,7 +119,10 @@ internal sealed class StoredFileWriter
         }
     }
 
-    /// <summary>Appends frames of the old version as they are: inside the kernel, by reference where the file system shares extents.</summary>
+    /// <summary>
+    /// Appends frames of another stored file as they are: inside the kernel, by reference where the file system shares
+    /// extents.
+    /// </summary>
     internal int CopyFrames(StoredBase from, int first, int end)
     {
         FrameExtent start = from.Map[first], last = from.Map[end - 1];
@@ -134,7 +145,7 @@ internal sealed class StoredFileWriter
         return result;
     }
 
-    /// <summary>A skippable frame of zeros. The seek table has an entry for it, of a frame without content.</summary>
+    /// <summary>Appends a skippable frame of zeros. The seek table lists it as a frame without content.</summary>
     private int AppendPadding(int bytes)
     {
         Span<byte> frame = stackalloc byte[bytes];
@@ -152,7 +163,7 @@ internal sealed class StoredFileWriter
         StoredEnd += bytes;
     }
 
-    // An error is the sync's to tell, at the end.
+    // The sync at the end reports an error.
     private void GiveToDisk()
     {
         if (StoredEnd - _givenToDisk < WriteBehindBytes)
@@ -161,7 +172,9 @@ internal sealed class StoredFileWriter
         _givenToDisk = StoredEnd;
     }
 
-    /// <summary>Ends the file: a seek table where there are several frames. Returns its frames, or null and an error.</summary>
+    /// <summary>
+    /// Ends the file, with a seek table where there are several frames. 0 and the frames, or −errno.
+    /// </summary>
     internal int Finish(out FrameMap map)
     {
         bool hasTable = _entries.Count > 1;

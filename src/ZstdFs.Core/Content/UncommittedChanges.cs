@@ -4,8 +4,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Whether and when content was changed since its base. Changed under the content's lock; attributes are read beside
-/// writers.
+/// Whether and when content was changed since its base. Changes are made under the content's lock; stat(2) reads the
+/// attributes without it.
 /// </summary>
 internal sealed class UncommittedChanges
 {
@@ -15,7 +15,7 @@ internal sealed class UncommittedChanges
     /// <summary>There is something to commit.</summary>
     internal bool Exist { get; private set; }
 
-    /// <summary>Counts changes, and what ends them.</summary>
+    /// <summary>Counts changes, and the commits and reverts that end them.</summary>
     internal long Count { get; private set; }
 
     /// <summary>Since when there is something that is not on disk, by Stopwatch; 0 where there is nothing.</summary>
@@ -45,7 +45,7 @@ internal sealed class UncommittedChanges
         private set => _changeTime.Value = value;
     }
 
-    /// <summary>Something was changed, in which so many bytes were written.</summary>
+    /// <summary>A change was made, which wrote so many bytes.</summary>
     internal void Note(int bytes = 0)
     {
         _lastTicks = Environment.TickCount64;
@@ -60,15 +60,18 @@ internal sealed class UncommittedChanges
     }
 
     /// <summary>An earlier mount left them, and they are on disk.</summary>
-    internal void NoteLeft(Timestamp modify, Timestamp change) => (Exist, ModifyTime, ChangeTime) = (true, modify, change);
+    internal void NoteLeft(Timestamp modify, Timestamp change) =>
+        (Exist, ModifyTime, ChangeTime) = (true, modify, change);
 
     /// <summary>All of it is on disk.</summary>
     internal void NoteSynchronized() => UnsafeSince = 0;
 
-    /// <summary>From now on nobody hears of writes: at any time there may be something that is not on disk.</summary>
+    /// <summary>
+    /// From here on the kernel writes without telling the daemon: at any time something may not be on disk.
+    /// </summary>
     internal void NoteLent() => UnsafeSince = Stopwatch.GetTimestamp();
 
-    /// <summary>What was written meanwhile is known.</summary>
+    /// <summary>The kernel has finished writing: the times of what it wrote are known.</summary>
     internal void NoteReturned(Timestamp modify, Timestamp change)
     {
         (ModifyTime, ChangeTime) = (modify, change);

@@ -10,5 +10,6 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 /// <param name="Map">Frames of the redo.</param>
 /// <param name="ModifyTime">Modification time of what it holds.</param>
-/// <param name="Changes">Count of the overlay's changes when the redo was made: one more, and it does not hold all.</param>
+/// <param name="Changes">The overlay's count of changes when the redo was made: if the count is higher, the redo does
+/// not hold all.</param>
 internal sealed record UnfinishedRewrite(FrameMap Map, Timestamp ModifyTime, long Changes);

@@ -11,7 +11,7 @@ namespace ZstdFs.Core.Content;
 /// <param name="Error">Why it could not be synchronised, as −errno.</param>
 internal sealed record UnsyncedName(int Error)
 {
-    /// <summary>Null where the content goes on with it, because it is lent to the kernel.</summary>
+    /// <summary>The working copy. Null where it is lent to the kernel, and the content goes on with it.</summary>
     internal WorkingCopy? Copy { get; init; }
 
     /// <summary>The name is on disk, or the file lost it, and no mount will look for it.</summary>

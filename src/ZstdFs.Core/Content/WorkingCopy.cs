@@ -7,9 +7,10 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// The overlay of one file on disk: a sparse file in <c>.zstdfs/working</c> that holds the written blocks at their logical offsets and is as long as
-/// the logical file. With its attribute (which file it belongs to, which base it lies over, up to where the base counts) it is its own
-/// redo journal. Not synchronised: the content's lock is.
+/// The overlay of one file on disk: a sparse file in <c>.zstdfs/working</c> that holds the written blocks at their
+/// logical offsets and is as long as the logical file. With its attribute (which file it belongs to, which base it lies
+/// over, up to where the base counts) it is its own redo journal. Not synchronised: the caller holds the content's
+/// lock.
 /// </summary>
 internal sealed class WorkingCopy : IDisposable
 {
@@ -39,16 +40,18 @@ internal sealed class WorkingCopy : IDisposable
 
     internal BlockMap Blocks => _blocks;
 
-    /// <summary>Where the base does not show through although nothing was written. All of them lie below the base limit.</summary>
+    /// <summary>
+    /// Ranges where the base does not show through although nothing was written. All of them lie below the base limit.
+    /// </summary>
     internal ZeroRanges Zeros => _zeros;
 
-    /// <summary>Which file it belongs to, as the next mount is to find it.</summary>
+    /// <summary>What the next mount is to know: which file the copy belongs to, and what it lies over.</summary>
     internal WorkingCopyRecord Record =>
         _dueLimit < _record.BaseLimit ? _record with { BaseLimit = _dueLimit } : _record;
 
     internal FileDescriptor File => _file;
 
-    /// <summary>The kernel writes to it without a word: see <see cref="Lending"/>.</summary>
+    /// <summary>The kernel writes to it without telling the daemon: see <see cref="Lending"/>.</summary>
     internal bool IsLent => _record.IsLent;
 
     internal WorkingName Id => _name;
@@ -57,8 +60,9 @@ internal sealed class WorkingCopy : IDisposable
     private Timestamp LeftModifyTime { get; init; }
 
     /// <summary>
-    /// When the content that an earlier mount left was changed last, as its users saw it. What was written after the record
-    /// is told by the file's own modification time. Where that is the content's, the daemon has set it to lend the copy.
+    /// When the content that an earlier mount left was changed last, as its users saw it. The file's own modification
+    /// time tells of writes after the record. Where it is equal to the content's, the daemon has set it to lend the
+    /// copy, and the record counts.
     /// </summary>
     internal Timestamp LeftChangeTime =>
         _record.ChangeTime > LeftModifyTime || _record.ChangeTime != default && LeftModifyTime == _record.ModifyTime
@@ -69,13 +73,20 @@ internal sealed class WorkingCopy : IDisposable
 
     private static string Text(WorkingName name) => Encoding.ASCII.GetString(name.Terminated().AsSpan()[..^1]);
 
-    /// <summary>Makes an empty working copy, which a mount that dies now leaves for nobody until <see cref="Describe"/>. Returns 0 or −errno.</summary>
-    internal static int Create(ContentServices services, in WorkingCopyRecord record, bool isUnnamed, out WorkingCopy copy)
+    /// <summary>
+    /// Makes an empty working copy. No mount takes it up before <see cref="Describe"/>. Returns 0 or −errno.
+    /// </summary>
+    internal static int Create(
+        ContentServices services, in WorkingCopyRecord record, bool isUnnamed, out WorkingCopy copy)
     {
         copy = null!;
         if (services.State is not { } state)
             return -(int)Errno.EROFS;
-        var name = new WorkingName(isUnnamed ? WorkingRole.UnnamedCopy : WorkingRole.Copy, record.InodeNumber, state.Epoch, services.NextTemporary());
+        var name = new WorkingName(
+            isUnnamed ? WorkingRole.UnnamedCopy : WorkingRole.Copy,
+            record.InodeNumber,
+            state.Epoch,
+            services.NextTemporary());
         int result = state.CreateWorkingFile(name, out FileDescriptor file);
         if (result < 0)
             return result;
@@ -84,7 +95,8 @@ internal sealed class WorkingCopy : IDisposable
     }
 
     /// <summary>
-    /// Says which file it belongs to, and so makes it one that the next mount takes up: only when everything written so far is in it.
+    /// Records which file it belongs to, so that the next mount takes it up. Called when everything written so far is
+    /// in it.
     /// </summary>
     internal int Describe(ReadOnlySpan<byte> path)
     {
@@ -95,12 +107,20 @@ internal sealed class WorkingCopy : IDisposable
     }
 
     /// <summary>
-    /// Not an errno: the disk did not take all of it. What there is of it is in <c>.zstdfs/lost</c>, as the log tells.
+    /// Not an errno: the disk did not take all of it. What there is of it is in <c>.zstdfs/lost</c>, as the log says.
     /// </summary>
     internal const int IsLost = 1;
 
-    /// <summary>Opens what an earlier mount left. −ENODATA where it says nothing about what it belongs to, −EBADMSG where that makes no sense, <see cref="IsLost"/>, or another error.</summary>
-    internal static int Open(ContentServices services, StateFolder state, ReadOnlySpan<byte> terminatedName, out WorkingCopy copy, out long logicalBytes)
+    /// <summary>
+    /// Opens a copy that an earlier mount left. −ENODATA where it has no record, −EBADMSG where the record or the
+    /// name makes no sense, <see cref="IsLost"/>, or another error.
+    /// </summary>
+    internal static int Open(
+        ContentServices services,
+        StateFolder state,
+        ReadOnlySpan<byte> terminatedName,
+        out WorkingCopy copy,
+        out long logicalBytes)
     {
         copy = null!;
         logicalBytes = 0;
@@ -121,7 +141,7 @@ internal sealed class WorkingCopy : IDisposable
         }
         logicalBytes = stat.Size;
         copy = new WorkingCopy(state, name, file, record) { LeftModifyTime = stat.ModifyTime.ToTimestamp() };
-        // What a failing disk did not take counts as a hole already.
+        // Blocks that a failing disk did not take count as holes already.
         result = SystemCallsFile.SynchronizeData(file);
         if (result < 0 && copy.MoveAsItIsToLost() >= 0)
         {
@@ -131,7 +151,8 @@ internal sealed class WorkingCopy : IDisposable
                 + $"what there is of it is kept as .zstdfs/lost/{Text(name)}{beginning}");
             result = IsLost;
         }
-        // No mount discards a copy that an earlier one than the last has made.
+        // After a crash the next mount discards copies of this mount only. This one is of an earlier mount, so it
+        // stays.
         copy._nameIsDurable = result == 0;
         if (result == 0)
             result = copy.LoadZeros();
@@ -142,8 +163,14 @@ internal sealed class WorkingCopy : IDisposable
         return result;
     }
 
-    /// <summary>Only what an earlier mount left says about itself. False where that is nothing, or cannot be read.</summary>
-    internal static bool TryReadRecord(ContentServices services, StateFolder state, ReadOnlySpan<byte> terminatedName, out WorkingCopyRecord record)
+    /// <summary>
+    /// Reads only the record of a copy that an earlier mount left. False where there is none, or it cannot be read.
+    /// </summary>
+    internal static bool TryReadRecord(
+        ContentServices services,
+        StateFolder state,
+        ReadOnlySpan<byte> terminatedName,
+        out WorkingCopyRecord record)
     {
         record = default;
         if (services.Source.OpenRead(state.Working, new NativeName(terminatedName), out FileDescriptor file) < 0)
@@ -159,8 +186,8 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>The file's own hole map is the record of what was written.</summary>
     private int LoadBlocks(long size)
     {
-        // Space that was allocated when the machine stopped, and not written, counts as a hole only while nobody has it in the page cache: a backup that read
-        // this file since would make zeros of it.
+        // When the machine stopped, space may have been allocated and not written. It counts as a hole only while it is
+        // not in the page cache: if a backup has read this file since, the space looks like written zeros.
         FileAdvice.DontNeed(_file);
         return SetBlocks(size);
     }
@@ -181,7 +208,7 @@ internal sealed class WorkingCopy : IDisposable
         return 0;
     }
 
-    /// <summary>The kernel wrote to it by itself and is through: what is no hole was written.</summary>
+    /// <summary>The kernel has finished writing to it: what is no hole was written.</summary>
     internal void FindBlocks(long size)
     {
         _blocks.ClearFrom(0);
@@ -191,14 +218,18 @@ internal sealed class WorkingCopy : IDisposable
     }
 
     /// <summary>
-    /// It is lent no more. On disk the record goes on saying so until it is written next, with what it lies over by now: a next mount would ask who has it open.
+    /// The copy is not lent any more. The record on disk says that it is until it is written next, with the current
+    /// base: after a crash the next mount would check who has the copy open.
     /// </summary>
     internal void NoteReturned(in StoredIdentity @base, Timestamp modify, Timestamp change) =>
-        _record = _record with { IsLent = false, Base = @base, CommittedInode = 0, ModifyTime = modify, ChangeTime = change };
+        _record = _record with
+        {
+            IsLent = false, Base = @base, CommittedInode = 0, ModifyTime = modify, ChangeTime = change
+        };
 
     /// <summary>
-    /// A redo holds all that was written so far, and lies below. The record in memory says so whatever the disk
-    /// answers: until it is on disk, a next mount takes the copy for committed, and nothing written since counts as
+    /// A redo holds all that was written so far, and is the base. The record in memory says so even where the disk
+    /// refuses it. Until it is on disk, the next mount takes the copy for committed, so nothing written since counts as
     /// kept.
     /// </summary>
     internal void NoteRedo()
@@ -207,23 +238,29 @@ internal sealed class WorkingCopy : IDisposable
         _ = WriteRecord(_record);
     }
 
-    /// <summary>Whether a block between what is the base's and the end was left out, or one of the base's punched out.</summary>
+    /// <summary>
+    /// Whether a block between the base limit and the end was left out, or a range of the base punched out.
+    /// </summary>
     internal bool HasHoles(long baseLimit, long size) =>
         !_zeros.IsEmpty
         || !_blocks.All((baseLimit + BlockBytes - 1) / BlockBytes, (size + BlockBytes - 1) / BlockBytes);
 
-    /// <summary>Whether its file has a hole here, and where that ends, or what is no hole does.</summary>
+    /// <summary>
+    /// Whether its file has a hole here. <paramref name="end"/> is where that hole ends, or else the data.
+    /// </summary>
     internal bool IsHole(long offset, out long end)
     {
         long data = SystemCallsFile.Seek(_file, offset, SeekWhence.Data);
         bool isHole = data > offset || data == -(int)Errno.ENXIO;
-        end = data > offset ? data : isHole ? long.MaxValue : Math.Max(SystemCallsFile.Seek(_file, offset, SeekWhence.Hole), offset + 1);
+        end = data > offset ? data
+            : isHole ? long.MaxValue
+            : Math.Max(SystemCallsFile.Seek(_file, offset, SeekWhence.Hole), offset + 1);
         return isHole;
     }
 
     /// <summary>
-    /// Changes what the next mount would find; after an error it is what it was. A source that keeps no records has no
-    /// next mount that would look.
+    /// Changes what the next mount would find. After an error that is as it was. Where working copies do not survive
+    /// the mount, no next mount looks, and nothing is written.
     /// </summary>
     internal int WriteRecord(in WorkingCopyRecord record)
     {
@@ -244,7 +281,7 @@ internal sealed class WorkingCopy : IDisposable
     {
         if (path.IsEmpty || path.Length > LongestPathHint)
             _ = ExtendedAttributes.Remove(_file, WorkingCopyRecord.PathAttributeName);
-        // An old one may say that the file has no name.
+        // An old hint may say that the file has no name.
         else if (ExtendedAttributes.Set(_file, WorkingCopyRecord.PathAttributeName, path, 0) < 0)
             _ = ExtendedAttributes.Remove(_file, WorkingCopyRecord.PathAttributeName);
     }
@@ -260,8 +297,8 @@ internal sealed class WorkingCopy : IDisposable
     }
 
     /// <summary>
-    /// Writes content. A block that is written in part for the first time is completed from what was there before (<paramref name="readBelow"/>), so that
-    /// the file's hole map says exactly what has been written.
+    /// Writes content. A block that is written in part for the first time is completed from what was there before
+    /// (<paramref name="readBelow"/>), so that the file's hole map says exactly what has been written.
     /// </summary>
     internal int Write(long offset, ReadOnlySpan<byte> data, long size, ReadBelow readBelow)
     {
@@ -279,13 +316,15 @@ internal sealed class WorkingCopy : IDisposable
             long block = offset / BlockBytes;
             int within = (int)(offset % BlockBytes);
             bool partial = within != 0 || end - offset < BlockBytes;
-            int count = partial ? (int)Math.Min(BlockBytes - within, end - offset) : (int)((end - offset) / BlockBytes * BlockBytes);
+            int count = partial
+                ? (int)Math.Min(BlockBytes - within, end - offset)
+                : (int)((end - offset) / BlockBytes * BlockBytes);
             result = partial && !_blocks[block]
                 ? WriteCompletedBlock(block, within, data[..count], newSize, readBelow)
                 : SystemCallsFile.Write(_file, offset, data[..count]);
             if (result < 0)
             {
-                // The file's length is the logical size: what came of the write behind that must not be taken for content.
+                // The file's length is the logical size: what this write left behind that must not count as content.
                 if (end > size && SystemCallsFile.Truncate(_file, size) >= 0)
                     _blocks.ClearFrom((size + BlockBytes - 1) / BlockBytes);
                 return TakeBack(block, Math.Min(offset + count, size)) < 0 ? -(int)Errno.EIO : result;
@@ -298,18 +337,22 @@ internal sealed class WorkingCopy : IDisposable
     }
 
     /// <summary>
-    /// Of a write that the disk had no room for the kernel may leave zeros in blocks that it got. To a next mount they would be content.
+    /// When the disk has no room for a write, the kernel may leave zeros in blocks that it got. The next mount would
+    /// take them for content.
     /// </summary>
     private int TakeBack(long block, long end)
     {
-        // No mount would take up this copy.
+        // No mount takes up this copy.
         if (!_state.WorkingCopiesSurvive)
             return 0;
         int result = 0;
         for (; block * BlockBytes < end && result >= 0; block++)
         {
-            if (!_blocks[block] && SystemCallsFile.Seek(_file, block * BlockBytes, SeekWhence.Data) is var data and >= 0 && data < (block + 1) * BlockBytes)
-                result = SystemCallsFile.Allocate(_file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, block * BlockBytes, BlockBytes);
+            if (!_blocks[block]
+                && SystemCallsFile.Seek(_file, block * BlockBytes, SeekWhence.Data) is var data and >= 0
+                && data < (block + 1) * BlockBytes)
+                result = SystemCallsFile.Allocate(
+                    _file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, block * BlockBytes, BlockBytes);
         }
         return result;
     }
@@ -331,7 +374,7 @@ internal sealed class WorkingCopy : IDisposable
         }
     }
 
-    /// <summary>Fills every block below <paramref name="limit"/> that was not written from what is below.</summary>
+    /// <summary>Fills every unwritten block below <paramref name="limit"/> with what shows through there.</summary>
     internal int Complete(long limit, long size, ReadBelow readBelow)
     {
         byte[] rented = ArrayPool<byte>.Shared.Rent(BlockBytes);
@@ -364,7 +407,10 @@ internal sealed class WorkingCopy : IDisposable
         return Math.Min(count, 0);
     }
 
-    /// <summary>Says that early frames hold everything up to this offset, and gives up the space of it from <paramref name="from"/> on.</summary>
+    /// <summary>
+    /// Records that early frames hold everything up to <paramref name="limit"/>, and gives up the space from
+    /// <paramref name="from"/> to there.
+    /// </summary>
     internal int GiveUp(long from, long limit)
     {
         int result = _durable.Complete();
@@ -375,19 +421,20 @@ internal sealed class WorkingCopy : IDisposable
         if (result < 0)
             return result;
         _blocks.Clear(from / BlockBytes, limit / BlockBytes);
-        // Where that is refused the same content is in both.
+        // Where the disk refuses that, the same content is in both.
         _ = SystemCallsFile.Allocate(_file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, from, limit - from);
         return 0;
     }
 
     /// <summary>
-    /// Makes whole blocks read as zeros without writing them. False where that cannot be kept: then they are as they were, and zeros must be written.
+    /// Makes whole blocks read as zeros without writing them. False where that fails: the caller must write zeros,
+    /// because some of the range may read as zeros already.
     /// </summary>
     internal bool TryPunch(long first, long end, long baseLimit)
     {
         if (_durable.Complete() < 0)
             return false;
-        // Before the content goes, so that the base is never taken for it.
+        // The range is recorded before the content goes, so that the base never shows in its place.
         if (first < baseLimit && (!_zeros.TryAdd(first, Math.Min(end, baseLimit)) || WriteZeroRanges() < 0))
             return false;
         if (SystemCallsFile.Allocate(_file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, first, end - first) < 0)
@@ -397,12 +444,12 @@ internal sealed class WorkingCopy : IDisposable
     }
 
     /// <summary>
-    /// The base counts up to here only. The copy was cut off there before, so its length says the same: where the
-    /// record finds no room, it is written before the copy grows again.
+    /// The base counts up to here only. The copy was cut off there before, so its length says the same. Where there is
+    /// no room for the record, it is written before the copy grows again.
     /// </summary>
     internal void Limit(long baseLimit)
     {
-        // Early frames may be put there later.
+        // The copy on disk must forget the zero ranges behind the limit too: early frames may be put there later.
         _mustWriteZeros |= _zeros.Clip(baseLimit);
         _dueLimit = Math.Min(baseLimit, _dueLimit);
         _ = CompleteLimit();
@@ -438,7 +485,7 @@ internal sealed class WorkingCopy : IDisposable
             return 0;
         if (length < 0 || !_zeros.TryRead(bytes[..length]))
             return length < 0 && length != -(int)Errno.ERANGE ? length : -(int)Errno.EBADMSG;
-        // A crash may have come between the record and this.
+        // A crash may have come after the record was written, and before the ranges were.
         _zeros.Clip(_record.BaseLimit);
         return 0;
     }
@@ -463,7 +510,8 @@ internal sealed class WorkingCopy : IDisposable
         int result = _durable.Synchronize();
         if (result < 0 || _nameIsDurable || !_hasName)
             return result;
-        // Under its first name a power cut could have left any part of it. This one it gets when all of it is on disk.
+        // The first name says that a power cut may have left any part of the copy. It gets this one when all of it is
+        // on disk.
         result = Rename(_name with { IsSynchronized = true });
         if (result >= 0)
             result = SystemCallsFile.Synchronize(_state.Working);
@@ -474,12 +522,12 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>What the disk refused of it.</summary>
     internal DurableFile Durable => _durable;
 
-    // In the place of a path, none of which begins so.
+    // It stands in the place of a path. No path begins with a slash.
     private static ReadOnlySpan<byte> NoPathYet => "/"u8;
 
     /// <summary>
-    /// Its file was about to get its first name when the mount ended. Where no file in the source is this one, it did
-    /// not, and nobody misses the copy.
+    /// Its file was about to get its first name when the mount ended. Where the source has no such file, it did not get
+    /// the name, and nothing is lost with the copy.
     /// </summary>
     internal bool MayBeOfNone => ReadHint().AsSpan().SequenceEqual(NoPathYet);
 
@@ -497,7 +545,8 @@ internal sealed class WorkingCopy : IDisposable
 
     private int Rename(WorkingName next)
     {
-        int result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Terminated()), _state.Working, new NativeName(next.Terminated()), 0);
+        int result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Terminated()),
+            _state.Working, new NativeName(next.Terminated()), 0);
         if (result >= 0)
             _name = next;
         return result;
@@ -506,7 +555,7 @@ internal sealed class WorkingCopy : IDisposable
     /// <summary>It was synchronised: a power cut does not take it.</summary>
     internal bool IsDurable => _nameIsDurable;
 
-    /// <summary>Nobody will look for it after this mount: its file was deleted, or has its content.</summary>
+    /// <summary>No later mount looks for it: its file was deleted, or has its content.</summary>
     internal void ForgetName()
     {
         if (_hasName)
@@ -514,7 +563,7 @@ internal sealed class WorkingCopy : IDisposable
         _hasName = false;
     }
 
-    /// <summary>Keeps it where no mount touches it: it cannot be committed, and somebody may want it.</summary>
+    /// <summary>Keeps it where no mount touches it: it cannot be committed, and a user may want it.</summary>
     internal int MoveToLost() => MoveToLost(WorkingRemains.Move);
 
     /// <summary>
@@ -534,7 +583,10 @@ internal sealed class WorkingCopy : IDisposable
         return result;
     }
 
-    /// <summary>The same, with what it was written over put into it as far as that can still be read: where somebody wrote into that there are holes.</summary>
+    /// <summary>
+    /// The same, with what it was written over put into it, block by block up to the first that cannot be decoded: from
+    /// there on unwritten blocks are holes.
+    /// </summary>
     internal int CompleteAndMoveToLost(long baseLimit, long logicalBytes, ReadBelow below)
     {
         int result = 0;
@@ -548,12 +600,13 @@ internal sealed class WorkingCopy : IDisposable
         return result < 0 ? result : MoveToLost();
     }
 
-    /// <summary>Its content is in the stored file now, or nobody wants it any more.</summary>
+    /// <summary>Removes the copy: its content is in the stored file, or was given up.</summary>
     internal void Discard()
     {
         ForgetName();
-        // ext4 takes a file that was emptied for one that is being replaced in place, and writes all of it to the disk at close (auto_da_alloc), even where it
-        // was removed. To empty one that was not, before it is removed for good, would be to say that its content is nothing.
+        // ext4 takes an emptied file for one that is being replaced in place, and writes all of it to the disk at close
+        // (auto_da_alloc), even where it was removed. So a removed copy is emptied first. A copy that could not be
+        // removed must not be: its length would say that the content is empty.
         if (_wasEmptied && _isUnlinked && !IsLent)
             _ = SystemCallsFile.Truncate(_file, 0);
         Dispose();

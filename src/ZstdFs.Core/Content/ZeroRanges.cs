@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ZstdFs.Core.Content;
 
 /// <summary>
-/// Ranges of a working copy that read as zeros although the base below holds something else there: what fallocate punched out. Kept in order and apart from
-/// each other. Written blocks come before them.
+/// Ranges of a working copy that read as zeros although the base below holds something else there: fallocate punched
+/// them out. They are kept in order, and no two of them touch. A written block hides them.
 /// </summary>
 internal sealed class ZeroRanges
 {
@@ -19,7 +19,9 @@ internal sealed class ZeroRanges
 
     internal int Bytes => _ranges.Count * 2 * sizeof(long);
 
-    /// <summary>Adds a range, merged with those that it touches. False where there would be too many; then nothing is changed.</summary>
+    /// <summary>
+    /// Adds a range, merged with those that it touches. False where there would be too many; then nothing is changed.
+    /// </summary>
     internal bool TryAdd(long start, long end)
     {
         int first = _ranges.FindIndex(r => r.End >= start);
@@ -46,7 +48,10 @@ internal sealed class ZeroRanges
         return true;
     }
 
-    /// <summary>Whether this offset lies in a range, and where that ends; or where the next one begins, long.MaxValue where there is none.</summary>
+    /// <summary>
+    /// Whether this offset lies in a range. <paramref name="end"/> is where that range ends, or else where the next one
+    /// begins; long.MaxValue where there is none.
+    /// </summary>
     internal bool Find(long offset, out long end)
     {
         foreach ((long start, long rangeEnd) in _ranges)
@@ -82,7 +87,8 @@ internal sealed class ZeroRanges
         long last = -1;
         for (; !bytes.IsEmpty; bytes = bytes[(2 * sizeof(long))..])
         {
-            long start = BinaryPrimitives.ReadInt64LittleEndian(bytes), end = BinaryPrimitives.ReadInt64LittleEndian(bytes[sizeof(long)..]);
+            long start = BinaryPrimitives.ReadInt64LittleEndian(bytes),
+                end = BinaryPrimitives.ReadInt64LittleEndian(bytes[sizeof(long)..]);
             if (start <= last || end <= start || start % BlockMap.BlockBytes != 0)
                 return false;
             _ranges.Add((start, end));

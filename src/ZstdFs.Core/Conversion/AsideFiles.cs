@@ -7,9 +7,9 @@ namespace ZstdFs.Core.Conversion;
 
 /// <summary>
 /// Old forms on their way out. Between the last look at an old form and its removal another program may rename a file
-/// over it, and unlink(2) takes a name, whatever is under it. So the name goes into <c>.zstdfs/working</c> first, where
-/// no other program comes: what is found there is either the old form, and is removed, or another file, and gets its
-/// name back.
+/// over it, and unlink(2) takes a name, whatever is under it. So the conversion first moves the name into
+/// <c>.zstdfs/working</c>, where no other program comes. There it looks again: it removes the old form, and gives
+/// another file its name back.
 /// </summary>
 internal static class AsideFiles
 {
@@ -37,10 +37,15 @@ internal static class AsideFiles
     }
 
     private static byte[] NameOf(ulong originalInode, int index) =>
-        [.. Prefix, .. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{originalInode:x}-{index:x}\0"))];
+        [
+            .. Prefix,
+            .. Encoding.ASCII.GetBytes(
+                string.Create(CultureInfo.InvariantCulture, $"{originalInode:x}-{index:x}\0"))
+        ];
 
     /// <summary>
-    /// Removes the old form under one of its names. −ESTALE where something else has the name by now: it keeps it.
+    /// Removes the old form under one of its names. −ESTALE where another file has the name by now: that file keeps
+    /// it.
     /// </summary>
     /// <param name="state">The state folder.</param>
     /// <param name="folder">Where the name is.</param>
@@ -48,14 +53,14 @@ internal static class AsideFiles
     /// <param name="original">The old form.</param>
     /// <param name="leased">The same, open with a lease; null where there are none.</param>
     /// <param name="index">Which of its names it is.</param>
-    /// <param name="isAside">After an error: it has not got its name back, and the next run has to see to it.</param>
+    /// <param name="isAside">After an error: the file did not get its name back, and the next run must give it.</param>
     internal static int Remove(StateFolder state, FileDescriptor folder, NativeName name, in Statx original,
         FileDescriptor? leased, int index, out bool isAside)
     {
         isAside = false;
         byte[] aside = NameOf(original.InodeNumber, index);
         int result = SystemCallsAt.Rename(folder, name, state.Working, new NativeName(aside), RenameFlags.NoReplace);
-        // Another file system, or another project's folder: no name leads from here to there.
+        // rename(2) does not move a name to another file system, or out of another project's folder.
         if (result is -(int)Errno.EXDEV or -(int)Errno.EINVAL)
             return RemoveInPlace(folder, name, original, leased);
         if (result < 0)
@@ -81,8 +86,8 @@ internal static class AsideFiles
     }
 
     /// <summary>
-    /// Whether it may go. −ETXTBSY where a program that found it under its name waits for the lease, to write to it: that
-    /// would write to a file without a name.
+    /// Whether the file may go. −ETXTBSY where a program opened it by its name to write, and waits for the lease: the
+    /// program would write to a file without a name.
     /// </summary>
     private static int Judge(in Statx found, in Statx original, FileDescriptor? leased)
     {
@@ -93,12 +98,15 @@ internal static class AsideFiles
     }
 
     /// <summary>
-    /// A program may have made a third file under the name meanwhile. Then this one is kept in <c>.zstdfs/lost</c>.
+    /// Gives a file its name back. Where another program has made a new file under the name meanwhile, or the folder is
+    /// gone, this file goes to <c>.zstdfs/lost</c>.
     /// </summary>
     private static int PutBack(StateFolder state, NativeName aside, FileDescriptor folder, NativeName name)
     {
         int result = SystemCallsAt.Rename(state.Working, aside, folder, name, RenameFlags.NoReplace);
-        return result is -(int)Errno.EEXIST or -(int)Errno.ENOENT or -(int)Errno.ENOTDIR ? MoveToLost(state, aside) : result;
+        return result is -(int)Errno.EEXIST or -(int)Errno.ENOENT or -(int)Errno.ENOTDIR
+            ? MoveToLost(state, aside)
+            : result;
     }
 
     private static int MoveToLost(StateFolder state, NativeName aside)
@@ -111,8 +119,9 @@ internal static class AsideFiles
     }
 
     /// <summary>
-    /// What a run that was killed in between left: an old form whose new one has its name goes, everything else gets
-    /// its name back. 0, or −errno where a fault kept it from that.
+    /// Puts in order what a killed run left aside. Removes an old form whose new form has its name, and gives every
+    /// other file its name back, or moves it to <c>.zstdfs/lost</c>. Returns 0, or −errno where a fault prevented
+    /// that.
     /// </summary>
     /// <param name="source">The source.</param>
     /// <param name="state">Its state folder.</param>
@@ -134,7 +143,8 @@ internal static class AsideFiles
         return result;
     }
 
-    private static int Restore(SourceTree source, StateFolder state, IReadOnlyList<ConversionJournal> journals, byte[] aside)
+    private static int Restore(
+        SourceTree source, StateFolder state, IReadOnlyList<ConversionJournal> journals, byte[] aside)
     {
         foreach (ConversionJournal journal in journals)
         {

@@ -23,7 +23,7 @@ internal sealed class Batch(int number)
 
     internal IReadOnlyList<SwapJob> Remaining => [.. Jobs.Where(j => !j.IsLeft)];
 
-    /// <summary>Folders look as if nothing had happened in them: converting a file is no change of its folder.</summary>
+    /// <summary>Gives folders their times back: to users, converting a file does not change its folder.</summary>
     internal void RestoreFolderTimes(FolderTimes times)
     {
         foreach (SourceFolder folder in Jobs.SelectMany(j => j.Names).Select(n => n.Folder).Distinct())

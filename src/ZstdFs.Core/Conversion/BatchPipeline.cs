@@ -5,12 +5,13 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// Takes batches through the steps whose order keeps every file whole at every instant, power cuts included. One synchronisation of the file system
-/// serves three batches: it makes the data and the journal of the one durable, the new names of the one before, and the removals of the one before that.
+/// Takes batches through steps whose order keeps every file whole at every instant, power cuts included. One
+/// synchronisation of the file system serves three batches. It makes the data and the journal of the latest batch
+/// durable, the new names of the batch before, and the removals of the batch before that.
 /// <code>
 /// written → [sync] → read back and compared → new names → [sync] → old names removed → [sync] → journal forgotten
 /// </code>
-/// A thread of its own waits for the disk while the next batch is being written.
+/// A thread of its own waits for the disk while other threads write the next batch.
 /// </summary>
 internal sealed class BatchPipeline : IDisposable
 {
@@ -29,23 +30,28 @@ internal sealed class BatchPipeline : IDisposable
     private bool _completed;
     private ExceptionDispatchInfo? _failure;
 
-    // A folder of every other file system that was met below: each has to be synchronised by itself. The thread's own.
+    // One folder of every other file system below: each has to be synchronised by itself. Only the thread uses it.
     private readonly Dictionary<ulong, SourceFolder> _others = [];
 
     private readonly FolderTimes _folderTimes;
 
-    // The thread's own: the batch that it works on, and the one whose new names wait for the next synchronisation.
+    // Only the thread uses them: its batch, and the batch whose new names wait for the next synchronisation.
     private Batch? _current, _named;
 
-    internal BatchPipeline(SourceTree source, StateFolder state, SwapContent content, SwapPublisher publisher, PieceWork pieces, WorkerPool pool, JobOutcomes outcomes, FolderTimes folderTimes)
+    internal BatchPipeline(
+        SourceTree source, StateFolder state, SwapContent content, SwapPublisher publisher, PieceWork pieces,
+        WorkerPool pool, JobOutcomes outcomes, FolderTimes folderTimes)
     {
-        (_source, _state, _content, _publisher, _pieces, _pool, _outcomes) = (source, state, content, publisher, pieces, pool, outcomes);
+        (_source, _state, _content, _publisher, _pieces, _pool, _outcomes) =
+            (source, state, content, publisher, pieces, pool, outcomes);
         _folderTimes = folderTimes;
         _thread = new Thread(Run) { IsBackground = true, Name = "convert-sync" };
         _thread.Start();
     }
 
-    /// <summary>Hands a batch over, waiting until the one before has been taken. Throws what has ended the pipeline.</summary>
+    /// <summary>
+    /// Hands a batch over when the thread has taken the one before. Throws the exception that ended the pipeline.
+    /// </summary>
     internal void Submit(Batch batch)
     {
         lock (_gate)
@@ -95,7 +101,7 @@ internal sealed class BatchPipeline : IDisposable
                 _failure = ExceptionDispatchInfo.Capture(e);
                 Monitor.PulseAll(_gate);
             }
-            // Names that were made stay with those that they were made from: the journal tells the next run.
+            // New names stay beside the old ones: the journal tells the next run what to do with them.
             GiveUp(_current);
             if (_named != _current)
                 GiveUp(_named);
@@ -132,7 +138,10 @@ internal sealed class BatchPipeline : IDisposable
     {
         batch.Writing.Wait();
         NoteFileSystems(batch);
-        Require(ConversionJournal.Of(batch.Remaining).Write(_state.Folder, batch.Number % ConversionJournal.Slots, saysUntouched: true), "writing the journal");
+        Require(
+            ConversionJournal.Of(batch.Remaining)
+                .Write(_state.Folder, batch.Number % ConversionJournal.Slots, saysUntouched: true),
+            "writing the journal");
         NoteTouched();
         Synchronize();
         RetireNamed();
@@ -142,11 +151,13 @@ internal sealed class BatchPipeline : IDisposable
         Require(_publisher.Unfinished, "taking new names back");
     }
 
-    /// <summary>After the next sync the first old name of the batch goes.</summary>
+    /// <summary>After the next sync the thread takes the first old name of the named batch away.</summary>
     private void NoteTouched()
     {
         if (_named is { } batch)
-            Require(ConversionJournal.NoteTouched(_state.Folder, batch.Number % ConversionJournal.Slots), "writing the journal");
+            Require(
+                ConversionJournal.NoteTouched(_state.Folder, batch.Number % ConversionJournal.Slots),
+                "writing the journal");
     }
 
     private void Flush()
@@ -160,7 +171,10 @@ internal sealed class BatchPipeline : IDisposable
         Require(JournalRecovery.RemoveJournals(_state), "removing the journal");
     }
 
-    /// <summary>The results as the disk has them: their clean pages are dropped first, and all are asked for before the first is waited for.</summary>
+    /// <summary>
+    /// Compares the results as the disk has them. Drops their clean pages first, and asks for all results before it
+    /// waits for the first.
+    /// </summary>
     private void Compare(Batch batch)
     {
         IReadOnlyList<SwapJob> jobs = [.. batch.Remaining.Where(j => j.Result is not null)];
@@ -168,7 +182,9 @@ internal sealed class BatchPipeline : IDisposable
             FileAdvice.DontNeed(job.Result!);
         foreach (SwapJob job in jobs)
             FileAdvice.WillNeed(job.Result!);
-        _pool.ForEach([.. jobs.Where(j => !_pieces.IsLarge(j))], (worker, job) => _outcomes.Try(job, () => _pieces.Compare(worker, job)));
+        _pool.ForEach(
+            [.. jobs.Where(j => !_pieces.IsLarge(j))],
+            (worker, job) => _outcomes.Try(job, () => _pieces.Compare(worker, job)));
         foreach (SwapJob job in jobs.Where(_pieces.IsLarge))
             _outcomes.Try(job, () => _pieces.CompareLarge(job));
     }
@@ -177,7 +193,7 @@ internal sealed class BatchPipeline : IDisposable
     {
         if (job.KeepsTarget)
             return;
-        // Renaming over is the removal of the old form too.
+        // The rename also removes the target, so the original is looked at first.
         if (job.ReplacesTarget)
             _content.RequireUnchanged(job);
         _publisher.Publish(job);
@@ -206,7 +222,7 @@ internal sealed class BatchPipeline : IDisposable
             }
             catch (FileLeftException)
             {
-                // What was replaced on request is gone already; the newer form is the original, which stays.
+                // A form that was replaced on request is gone already. The original is newer, and stays.
                 _publisher.Withdraw(job);
                 throw;
             }
@@ -228,12 +244,15 @@ internal sealed class BatchPipeline : IDisposable
     {
         Require(SystemCallsFile.SynchronizeFileSystem(_source.Root), "synchronising the source");
         foreach (SourceFolder other in _others.Values)
-            Require(SystemCallsFile.SynchronizeFileSystem(other.Descriptor), "synchronising a file system mounted below");
+            Require(
+                SystemCallsFile.SynchronizeFileSystem(other.Descriptor),
+                "synchronising a file system mounted below");
     }
 
     private static void Require(int result, string doing)
     {
         if (result < 0)
-            throw new ConversionException($"{doing} failed ({(Errno)(-result)}): nothing is lost; run it again when that is mended");
+            throw new ConversionException(
+                $"{doing} failed ({(Errno)(-result)}): nothing is lost; run it again when that is mended");
     }
 }

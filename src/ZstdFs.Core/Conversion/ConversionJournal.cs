@@ -6,7 +6,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>One name in a journal.</summary>
-/// <param name="Folder">Path below the source's root.</param>
+/// <param name="Folder">Index of its folder in the journal.</param>
 /// <param name="Job">Names with the same number are one file.</param>
 /// <param name="Original">Name of the old form, with its NUL.</param>
 /// <param name="Target">Name of the new form, with its NUL.</param>
@@ -15,18 +15,23 @@ namespace ZstdFs.Core.Conversion;
 /// <param name="ResultBytes">Length of the new form.</param>
 /// <param name="ModifyTime">Modification time of both.</param>
 internal readonly record struct JournalName(
-    int Folder, int Job, byte[] Original, byte[] Target, ulong OriginalInode, ulong ResultInode, long ResultBytes, Timestamp ModifyTime);
+    int Folder, int Job, byte[] Original, byte[] Target, ulong OriginalInode, ulong ResultInode, long ResultBytes,
+    Timestamp ModifyTime);
 
 /// <summary>A folder in a journal: where it is, and the times that it had.</summary>
 internal readonly record struct JournalFolder(byte[] Path, Timestamp AccessTime, Timestamp ModifyTime);
 
 /// <summary>
-/// What a batch is about to do: on disk before the first new name is made, forgotten when the last old one is gone for good. With it a later run
-/// tells its own half-done work from a conflict. A torn journal is one of a batch that had made no name yet. The layout is in HOW_IT_WORKS.md.
+/// What a batch is about to do. It is on disk before the batch makes its first new name, and is forgotten when the last
+/// old name is gone for good. With it a later run tells its own half-done work from a conflict. A torn journal belongs
+/// to a batch that had made no name yet. The layout is in HOW_IT_WORKS.md.
 /// </summary>
 internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, IReadOnlyList<JournalName> Names)
 {
-    /// <summary>As many as batches can be under way: one whose new names are not made yet, one whose new names and one whose removals are not durable yet.</summary>
+    /// <summary>
+    /// As many as batches can be under way. The first has not made its new names yet, the new names of the second are
+    /// not durable yet, and the removals of the third are not durable yet.
+    /// </summary>
     internal const int Slots = 3;
 
     private const uint Magic = NewerFormat.ConversionJournal;
@@ -35,14 +40,19 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
 
     internal static byte[] SlotName(int slot) => System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}\0");
 
-    // Beside a slot, with the beginning of its journal: no old form has been touched yet. Programs from before it leave it alone.
-    private static byte[] UntouchedName(int slot) => System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}-untouched\0");
+    // A file beside the slot, which holds the beginning of the slot's journal. While it is there, no old form has been
+    // touched. Older versions of the program leave it alone.
+    private static byte[] UntouchedName(int slot) =>
+        System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}-untouched\0");
 
-    /// <summary>The run that wrote it had taken no old form's name away. What has another content by now got that from somebody else, and later.</summary>
+    /// <summary>
+    /// The run that wrote it had taken no old form's name away. So an old form whose content differs got that content
+    /// later, from another program.
+    /// </summary>
     internal bool IsUntouched { get; init; }
 
     /// <param name="jobs">The batch.</param>
-    /// <param name="keepsFolderTimes">Nobody else changes the folders: their times may be put back later.</param>
+    /// <param name="keepsFolderTimes">No other program changes the folders: their times may be put back later.</param>
     internal static ConversionJournal Of(IReadOnlyList<SwapJob> jobs, bool keepsFolderTimes = true)
     {
         var folders = new List<JournalFolder>();
@@ -57,12 +67,18 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
                 {
                     folder = numbers[name.Folder] = folders.Count;
                     folders.Add(keepsFolderTimes
-                        ? new JournalFolder(name.Folder.Path, name.Folder.Stat.AccessTime.ToTimestamp(), name.Folder.Stat.ModifyTime.ToTimestamp())
+                        ? new JournalFolder(
+                            name.Folder.Path,
+                            name.Folder.Stat.AccessTime.ToTimestamp(),
+                            name.Folder.Stat.ModifyTime.ToTimestamp())
                         : new JournalFolder(name.Folder.Path, Timestamp.Omit, Timestamp.Omit));
                 }
-                // Renaming over, and removing what gives way, are single steps: nothing of them can be half done.
+                // Renaming over the old form, and removing the form that gives way, are single steps: neither can be
+                // half done.
                 if (job is { KeepsTarget: false } && !name.Original.AsSpan().SequenceEqual(name.Target))
-                    names.Add(new JournalName(folder, i, name.Original, name.Target, job.Stat.InodeNumber, job.ResultInode, job.ResultBytes, job.Stat.ModifyTime.ToTimestamp()));
+                    names.Add(new JournalName(
+                        folder, i, name.Original, name.Target, job.Stat.InodeNumber, job.ResultInode, job.ResultBytes,
+                        job.Stat.ModifyTime.ToTimestamp()));
             }
         }
         return new ConversionJournal(folders, names);
@@ -71,7 +87,9 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
     /// <summary>Writes it into a slot. The caller synchronises.</summary>
     /// <param name="stateFolder">The state folder.</param>
     /// <param name="slot">Which one.</param>
-    /// <param name="saysUntouched">The caller will say when it begins to take old names away (<see cref="NoteTouched"/>).</param>
+    /// <param name="saysUntouched">
+    /// The caller will say when it begins to take old names away (<see cref="NoteTouched"/>).
+    /// </param>
     internal int Write(FileDescriptor stateFolder, int slot, bool saysUntouched = false)
     {
         var writer = new System.Buffers.ArrayBufferWriter<byte>(64 * 1024);
@@ -101,19 +119,22 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(8), bytes.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(4), Checksum(bytes));
         int result = Write(stateFolder, SlotName(slot), bytes);
-        return result >= 0 && saysUntouched ? Write(stateFolder, UntouchedName(slot), bytes.AsSpan(0, HeaderBytes)) : result;
+        return result >= 0 && saysUntouched
+            ? Write(stateFolder, UntouchedName(slot), bytes.AsSpan(0, HeaderBytes))
+            : result;
     }
 
     private static int Write(FileDescriptor stateFolder, byte[] name, ReadOnlySpan<byte> bytes)
     {
-        int result = Open(stateFolder, name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate, out FileDescriptor file);
+        int result = Open(
+            stateFolder, name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate, out FileDescriptor file);
         if (result < 0)
             return result;
         using (file)
             return SystemCallsFile.Write(file, 0, bytes);
     }
 
-    /// <summary>Old names are about to be taken away: the caller synchronises before the first.</summary>
+    /// <summary>The caller is about to take old names away. It synchronises before the first.</summary>
     internal static int NoteTouched(FileDescriptor stateFolder, int slot)
     {
         int result = SystemCallsAt.Unlink(stateFolder, new NativeName(UntouchedName(slot)));
@@ -138,10 +159,11 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
         }
     }
 
-    /// <summary>Reads a slot; null where there is none, or a torn one.</summary>
-    internal static ConversionJournal? TryRead(FileDescriptor stateFolder, int slot) => Read(stateFolder, slot, out ConversionJournal? journal) < 0 ? null : journal;
+    /// <summary>Reads a slot; null where it holds no journal, or a torn one.</summary>
+    internal static ConversionJournal? TryRead(FileDescriptor stateFolder, int slot) =>
+        Read(stateFolder, slot, out ConversionJournal? journal) < 0 ? null : journal;
 
-    /// <summary>The same, and −errno where a fault kept it from being read: it may say what has to be done.</summary>
+    /// <summary>The same. −errno where a fault hides the journal, which may say what has to be done.</summary>
     internal static int Read(FileDescriptor stateFolder, int slot, out ConversionJournal? journal)
     {
         journal = null;
@@ -158,9 +180,11 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
             if (result < 0)
                 return result;
             bool isWhole = result == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic
-                && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8)) == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4)) == Checksum(bytes);
+                && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8)) == bytes.Length
+                && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4)) == Checksum(bytes);
             if (isWhole)
-                journal = Parse(bytes.AsSpan(HeaderBytes)) with { IsUntouched = SaysUntouched(stateFolder, slot, bytes.AsSpan(0, HeaderBytes)) };
+                journal = Parse(bytes.AsSpan(HeaderBytes))
+                    with { IsUntouched = SaysUntouched(stateFolder, slot, bytes.AsSpan(0, HeaderBytes)) };
             return 0;
         }
     }
@@ -173,8 +197,9 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
         var names = new JournalName[TakeInt(ref bytes)];
         for (int i = 0; i < names.Length; i++)
         {
-            names[i] = new JournalName(TakeInt(ref bytes), TakeInt(ref bytes), TakeBytes(ref bytes), TakeBytes(ref bytes), (ulong)TakeLong(ref bytes),
-                (ulong)TakeLong(ref bytes), TakeLong(ref bytes), TakeTime(ref bytes));
+            names[i] = new JournalName(
+                TakeInt(ref bytes), TakeInt(ref bytes), TakeBytes(ref bytes), TakeBytes(ref bytes),
+                (ulong)TakeLong(ref bytes), (ulong)TakeLong(ref bytes), TakeLong(ref bytes), TakeTime(ref bytes));
         }
         return new ConversionJournal(folders, names);
     }

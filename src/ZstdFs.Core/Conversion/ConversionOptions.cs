@@ -44,7 +44,7 @@ public enum LeftReason
     Misread,
     /// <summary>It, or its folder, cannot be read or changed by this user.</summary>
     NotPermitted,
-    /// <summary>Somebody has it open for writing.</summary>
+    /// <summary>A program has it open for writing.</summary>
     OpenForWriting,
     /// <summary>The kernel cannot tell whether a program has it open for writing.</summary>
     WritersUnknown,
@@ -58,9 +58,12 @@ public enum LeftReason
     Incompressible,
     /// <summary>The stored file is damaged.</summary>
     Damaged,
-    /// <summary>The stored file may be intact, and cannot be decoded here: a window larger than the machine's memory, a dictionary, another format.</summary>
+    /// <summary>
+    /// The stored file may be intact, and cannot be decoded here: a window larger than the machine's memory, a
+    /// dictionary, another format.
+    /// </summary>
     NotDecodable,
-    /// <summary>Its record was written by a newer zstdfs, which alone knows what it says.</summary>
+    /// <summary>A newer zstdfs wrote its record, which this one cannot read.</summary>
     Newer,
     /// <summary>Its name is too long for the suffix.</summary>
     NameTooLong,
@@ -92,7 +95,10 @@ public sealed record ConversionOptions
     /// <summary>Threads that compress and compare.</summary>
     public int Jobs { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>Only files that match one of these patterns; all where empty. Shell patterns over bytes; with a slash in it one is matched against the path, otherwise against the name.</summary>
+    /// <summary>
+    /// Only files that match one of these patterns; all where empty. Shell patterns over bytes. A pattern with a slash
+    /// is matched against the path, any other against the name.
+    /// </summary>
     public IReadOnlyList<byte[]> Include { get; init; } = [];
 
     /// <summary>Neither files nor folders that match one of these.</summary>
@@ -116,14 +122,14 @@ public sealed record ConversionOptions
     /// <summary>What is done with the .zst files that nothing of ours wrote.</summary>
     public ExistingChoice Existing { get; init; }
 
-    /// <summary>Recompress: only files that nobody has read for so long.</summary>
+    /// <summary>Recompress: only files that no program has read for so long.</summary>
     public TimeSpan ColdFor { get; init; }
 
     /// <summary>Recompress: the new version must be smaller by this part, 0 to 1, or the old one stays.</summary>
     public double IfSaves { get; init; }
 }
 
-/// <summary>Who is told of what is left as it is. Called from any thread.</summary>
+/// <summary>Is told which files are left as they are. Called from any thread.</summary>
 public interface IConversionObserver
 {
     /// <summary>A file was left.</summary>

@@ -39,7 +39,7 @@ public sealed class ConversionProgress
         Interlocked.Increment(ref _files);
     }
 
-    /// <summary>A large file has come so far, or is over with.</summary>
+    /// <summary>A large file has come so far; zeros when the work on it ends.</summary>
     internal void NoteUnderWay(SwapJob job, long plainBytes, long storedBytes)
     {
         Interlocked.Add(ref _plainUnderWay, plainBytes - job.PlainBytesUnderWay);
@@ -47,7 +47,8 @@ public sealed class ConversionProgress
         (job.PlainBytesUnderWay, job.StoredBytesUnderWay) = (plainBytes, storedBytes);
     }
 
-    internal void NoteLeft(LeftReason reason) => Interlocked.Increment(ref reason == LeftReason.Incompressible ? ref _asked : ref _left);
+    internal void NoteLeft(LeftReason reason) =>
+        Interlocked.Increment(ref reason == LeftReason.Incompressible ? ref _asked : ref _left);
 
     internal void NoteKept() => Interlocked.Increment(ref _kept);
 

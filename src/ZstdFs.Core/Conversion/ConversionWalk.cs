@@ -4,7 +4,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>Who gets the names that are to be converted. A job's folders are retained for it.</summary>
+/// <summary>Takes the names that are to be converted. The walk retains a job's folders for it.</summary>
 internal interface IConversionCandidates
 {
     /// <summary>A file with one name.</summary>
@@ -23,9 +23,10 @@ internal interface IConversionCandidates
     void Unreadable(byte[] path, Errno error);
 }
 
-/// <summary>Says of every name that the walk comes upon whether it is to be converted, and into what.</summary>
+/// <summary>Decides for every name that the walk meets whether to convert it, and into what.</summary>
 internal sealed class ConversionWalk(
-    SourceTree source, SourceFolder start, ConversionOptions options, IConversionCandidates candidates, CancellationToken cancellation) : ITreeVisitor
+    SourceTree source, SourceFolder start, ConversionOptions options, IConversionCandidates candidates,
+    CancellationToken cancellation) : ITreeVisitor
 {
     private readonly bool _tellsFound = FoundFiles.CanTell(source);
 
@@ -43,22 +44,23 @@ internal sealed class ConversionWalk(
         return false;
     }
 
-    /// <summary>Convert: .zst files that were found are wrapped, and no others.</summary>
+    /// <summary>Convert: the walk takes the .zst files that were found, and no others.</summary>
     internal bool Wraps { get; init; }
 
     /// <summary>Paths (Latin-1) of the files to be considered; null for all.</summary>
     internal HashSet<string>? Only { get; init; }
 
-    /// <summary>Files whose new name is that of another one that this run takes away may wait until it has.</summary>
+    /// <summary>A file may wait where another file has its new name, and this run will take that name away.</summary>
     internal bool MayDefer { get; init; } = true;
 
     /// <summary>Paths (Latin-1) of the files that wait.</summary>
     internal HashSet<string> Deferred { get; } = [];
 
-    /// <summary>Where a fault keeps that from being seen, the folder is not touched either.</summary>
+    /// <summary>True also where a fault hides the answer: then the folder must not be touched either.</summary>
     internal static bool IsOtherSource(SourceFolder parent, NativeName name)
     {
-        int result = SystemCallsAt.Stat(parent.Descriptor, new NativeName([.. name.Bytes, .. "/.zstdfs/lock\0"u8]), out Statx inner);
+        int result = SystemCallsAt.Stat(
+            parent.Descriptor, new NativeName([.. name.Bytes, .. "/.zstdfs/lock\0"u8]), out Statx inner);
         return PassingFault.Is(result) || result >= 0 && inner.IsRegular;
     }
 
@@ -89,7 +91,8 @@ internal sealed class ConversionWalk(
         Statx stat = file.Stat;
         if (Only?.Contains(KeyOf(file.Folder.PathOf(file.Name.Bytes))) == false)
             return true;
-        if (stat.IsRegular && (!options.OneFileSystem || stat.Device == source.RootStat.Device) && TryName(file, out byte[]? target) && IsWanted(file))
+        if (stat.IsRegular && (!options.OneFileSystem || stat.Device == source.RootStat.Device)
+            && TryName(file, out byte[]? target) && IsWanted(file))
             Consider(file, target!);
         return true;
     }
@@ -125,16 +128,18 @@ internal sealed class ConversionWalk(
 
     private bool IsWanted(in WalkedFile file)
     {
-        // Of a stored file only the stored size is known without opening it.
-        if (file.Stat.Size < options.MinBytes && options.Kind == ConversionKind.Convert || options.ColdFor > TimeSpan.Zero && file.Stat.AccessTime.ToTimestamp() > _coldBefore)
+        // MinBytes is about logical sizes, and a stored file must be opened to learn its logical size.
+        if (file.Stat.Size < options.MinBytes && options.Kind == ConversionKind.Convert
+            || options.ColdFor > TimeSpan.Zero && file.Stat.AccessTime.ToTimestamp() > _coldBefore)
             return false;
         if (_include.Length == 0 && _exclude.Length == 0)
             return true;
         ReadOnlySpan<byte> path = Relative(file.Folder.PathOf(file.Name.Bytes));
-        // Patterns speak of files as users see them.
+        // Patterns are about names as users see them.
         if (options.Kind != ConversionKind.Convert)
             path = path[..^4];
-        return (_include.Length == 0 || NamePattern.AnyMatches(_include, path)) && !NamePattern.AnyMatches(_exclude, path);
+        return (_include.Length == 0 || NamePattern.AnyMatches(_include, path))
+            && !NamePattern.AnyMatches(_exclude, path);
     }
 
     private void Consider(in WalkedFile file, byte[] target)
@@ -151,7 +156,8 @@ internal sealed class ConversionWalk(
             Deferred.Add(KeyOf(path));
             return;
         }
-        if (isTaken && (options.OnConflict == ConflictChoice.Skip || !other.IsRegular || other.LinkCount > 1 || stat.LinkCount > 1))
+        if (isTaken && (options.OnConflict == ConflictChoice.Skip || !other.IsRegular
+            || other.LinkCount > 1 || stat.LinkCount > 1))
         {
             candidates.Leave(path, LeftReason.Conflict, Show(target));
             return;
@@ -159,7 +165,7 @@ internal sealed class ConversionWalk(
         NativeName node = StoredName.OfNode(file.Name.Bytes, stackalloc byte[StoredName.BufferBytes]);
         if (Wraps && SystemCallsAt.Stat(file.Folder.Descriptor, node, out other) >= 0 && !other.IsRegular)
         {
-            // The mount shows that one under this very name.
+            // The mount shows the other file under this very name.
             candidates.Leave(path, LeftReason.Conflict, Show(node.Terminated.ToArray()));
             return;
         }
@@ -168,7 +174,8 @@ internal sealed class ConversionWalk(
             candidates.TakeLink(file, original, target);
             return;
         }
-        bool originalWins = options.OnConflict == (options.Kind == ConversionKind.Convert ? ConflictChoice.KeepPlain : ConflictChoice.KeepCompressed);
+        bool originalWins = options.OnConflict
+            == (options.Kind == ConversionKind.Convert ? ConflictChoice.KeepPlain : ConflictChoice.KeepCompressed);
         candidates.Take(new SwapJob([new SwapName(file.Folder.Retain(), original, target)], stat)
         {
             ReplacesTarget = isInPlace || isTaken && originalWins,
@@ -176,11 +183,11 @@ internal sealed class ConversionWalk(
         });
     }
 
-    // 1 or 0, or −errno: what cannot be told at this moment is neither left alone in silence nor decoded.
+    // 1 or 0, or −errno where the source cannot tell at this moment: then the walk reports the file and leaves it.
     private int IsFound(SourceFolder folder, NativeName name, in Statx stat) =>
         _tellsFound ? FoundFiles.Contain(folder.Descriptor, name, stat) : 0;
 
-    /// <summary>Whether what has a name is a .zst file that gets another one in this run.</summary>
+    /// <summary>Whether the file under a name is a .zst file that gets another name in this run.</summary>
     private bool IsTakenAway(SourceFolder folder, NativeName name, in Statx stat)
     {
         if (!stat.IsRegular || !StoredName.TryToLogical(name.Bytes, out _))
@@ -195,7 +202,8 @@ internal sealed class ConversionWalk(
 
     private static string KeyOf(byte[] path) => System.Text.Encoding.Latin1.GetString(path);
 
-    private ReadOnlySpan<byte> Relative(ReadOnlySpan<byte> path) => start.IsRoot ? path : path[(start.Path.Length + 1)..];
+    private ReadOnlySpan<byte> Relative(ReadOnlySpan<byte> path) =>
+        start.IsRoot ? path : path[(start.Path.Length + 1)..];
 
     private static string Show(byte[] terminated) => $"'{new NativeName(terminated).ToString()}' is there too";
 }

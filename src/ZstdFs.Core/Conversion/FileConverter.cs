@@ -5,8 +5,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// Makes stored files of single plain files, beside a mount that serves them. The steps are those of a <see cref="TreeConversion"/>; the caller takes them in the order
-/// of the methods here and sees to it that nobody looks while names change. A step that fails leaves the file plain: see <see cref="SwapJob.IsLeft"/>.
+/// Makes stored files of single plain files, beside a mount that serves them. The steps are those of a
+/// <see cref="TreeConversion"/>. The caller takes them in the order of the methods here, and keeps the mount's users
+/// from seeing names change. A step that fails leaves the file plain: see <see cref="SwapJob.IsLeft"/>.
 /// </summary>
 internal sealed class FileConverter : IDisposable
 {
@@ -19,11 +20,12 @@ internal sealed class FileConverter : IDisposable
     private readonly JobOutcomes _outcomes;
     private bool _hasJournal;
 
-    // Where the next batch's journal goes. One sync serves two batches, the data of this one and the removals of the
-    // one before, whose journal is not written over until then.
+    // Where the next batch's journal goes. One sync serves two batches: it makes the data of this batch durable, and
+    // the removals of the batch before. Until then the journal of the batch before stays.
     private int _slot;
 
-    internal FileConverter(SourceTree source, StateFolder state, ConversionOptions options, IConversionObserver observer)
+    internal FileConverter(
+        SourceTree source, StateFolder state, ConversionOptions options, IConversionObserver observer)
     {
         (_source, _state) = (source, state);
         int threads = TreeConversion.ThreadsFor(options);
@@ -46,7 +48,7 @@ internal sealed class FileConverter : IDisposable
         return result;
     }
 
-    /// <summary>Opens the original; refused where somebody has it open for writing.</summary>
+    /// <summary>Opens the original; refuses where a program has it open for writing.</summary>
     internal bool Open(SwapJob job) => _outcomes.Try(job, () => _content.Open(job));
 
     /// <summary>Writes the stored forms, without names yet.</summary>
@@ -54,14 +56,16 @@ internal sealed class FileConverter : IDisposable
     {
         foreach (SwapJob job in jobs)
             _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file"));
-        _pool.ForEach([.. Remaining(jobs).Where(j => !_pieces.IsLarge(j))], (worker, job) => _outcomes.Try(job, () => _pieces.Write(worker, job)));
+        _pool.ForEach(
+            [.. Remaining(jobs).Where(j => !_pieces.IsLarge(j))],
+            (worker, job) => _outcomes.Try(job, () => _pieces.Write(worker, job)));
         foreach (SwapJob job in Remaining(jobs).Where(_pieces.IsLarge))
             _outcomes.Try(job, () => WriteLarge(job, cancellation));
         foreach (SwapJob job in Remaining(jobs))
             _outcomes.Try(job, () => NoteResult(job));
     }
 
-    /// <summary>Content, and what is about to happen to the names, are on disk when it returns 0.</summary>
+    /// <summary>When it returns 0, the content and the journal of the coming name changes are on disk.</summary>
     internal int MakeDurable(IReadOnlyList<SwapJob> jobs)
     {
         if (_publisher.Unfinished is < 0 and var unfinished)
@@ -75,7 +79,9 @@ internal sealed class FileConverter : IDisposable
         return result;
     }
 
-    /// <summary>Those that are mounted below, too: no order of metadata holds between them and the journal.</summary>
+    /// <summary>
+    /// Synchronises the file systems mounted below too: no order of metadata holds between them and the journal.
+    /// </summary>
     private int Synchronize()
     {
         int result = SystemCallsFile.SynchronizeFileSystem(_source.Root);
@@ -87,12 +93,17 @@ internal sealed class FileConverter : IDisposable
     {
         foreach (SwapJob job in Remaining(jobs))
             FileAdvice.DontNeed(job.Result!);
-        _pool.ForEach([.. Remaining(jobs).Where(j => !_pieces.IsLarge(j))], (worker, job) => _outcomes.Try(job, () => _pieces.Compare(worker, job)));
+        _pool.ForEach(
+            [.. Remaining(jobs).Where(j => !_pieces.IsLarge(j))],
+            (worker, job) => _outcomes.Try(job, () => _pieces.Compare(worker, job)));
         foreach (SwapJob job in Remaining(jobs).Where(_pieces.IsLarge))
             _outcomes.Try(job, () => _pieces.CompareLarge(job));
     }
 
-    /// <summary>The original is what was converted, and stays so until the job's files are closed. Then the stored form gets its name.</summary>
+    /// <summary>
+    /// Checks that the original is still what was converted: its lease keeps it so until the job's files are closed.
+    /// Then gives the stored form its name.
+    /// </summary>
     internal bool Publish(SwapJob job) => _outcomes.Try(job, () =>
     {
         _content.RequireUnchanged(job);
@@ -100,14 +111,14 @@ internal sealed class FileConverter : IDisposable
     });
 
     /// <summary>
-    /// Takes the plain name away, once the stored form's name is on disk. Where the plain file was changed since
-    /// <see cref="Publish"/>, the stored form's name goes instead.
+    /// Takes the plain name away, once the stored form's name is on disk. Where another program changed the plain file
+    /// since <see cref="Publish"/>, takes the stored form's name away instead.
     /// </summary>
     internal bool Retire(SwapJob job) => _outcomes.Try(job, () =>
     {
         try
         {
-            // While the folder was synchronised its mode, attributes or links may have been changed in the source.
+            // While the folder was synchronised, another program may have changed the file's mode, attributes or links.
             _content.RequireUnchanged(job);
         }
         catch (FileLeftException)
@@ -125,7 +136,7 @@ internal sealed class FileConverter : IDisposable
         throw FileLeftException.Of(error, "synchronising its folder");
     });
 
-    /// <summary>Closes what is still open of a job that is not gone through.</summary>
+    /// <summary>Ends a job that does not go on: removes its working name and closes its files.</summary>
     internal void Abandon(SwapJob job)
     {
         _publisher.RemoveWorkingName(job);
@@ -153,8 +164,8 @@ internal sealed class FileConverter : IDisposable
     }
 
     /// <summary>
-    /// Forgets the journals, once what they tell of is on disk. False where they have to stay: no other converter may
-    /// write over them.
+    /// Makes the work of the journals durable and forgets them. False where they have to stay: then no other converter
+    /// may write over them.
     /// </summary>
     internal bool TryForgetJournals()
     {

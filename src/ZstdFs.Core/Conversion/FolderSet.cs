@@ -3,13 +3,16 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>Folders opened again by path, each once, so that the times they had are known from before anything was changed in them.</summary>
+/// <summary>
+/// Opens folders again by path, each once, and so knows the times that they had before the first change in them.
+/// </summary>
 internal sealed class FolderSet(SourceTree source)
 {
     private readonly Dictionary<string, SourceFolder> _folders = [];
 
     /// <summary>
-    /// All names of a file with their folders, retained for a job; false where one is gone or leads to another file, or where there are others by now.
+    /// All names of a file with their folders, retained for a job. False where a name is gone or leads to another file,
+    /// or where the file has other names by now.
     /// </summary>
     internal bool TryNames(HardLinks.Group group, out SwapName[] names, out Statx stat)
     {
@@ -21,7 +24,8 @@ internal sealed class FolderSet(SourceTree source)
         }
         names = [.. found];
         stat = default;
-        if (found.Count == group.Names.Count && SystemCallsAt.Stat(names[0].Folder.Descriptor, names[0].OriginalName, out stat) >= 0
+        if (found.Count == group.Names.Count
+            && SystemCallsAt.Stat(names[0].Folder.Descriptor, names[0].OriginalName, out stat) >= 0
             && stat.LinkCount == group.LinkCount && LeadTo(stat, names))
             return true;
         foreach (SwapName name in names)
@@ -33,7 +37,8 @@ internal sealed class FolderSet(SourceTree source)
     {
         foreach (SwapName name in names)
         {
-            if (SystemCallsAt.Stat(name.Folder.Descriptor, name.OriginalName, out Statx stat) < 0 || stat.InodeNumber != file.InodeNumber || stat.Device != file.Device)
+            if (SystemCallsAt.Stat(name.Folder.Descriptor, name.OriginalName, out Statx stat) < 0
+                || stat.InodeNumber != file.InodeNumber || stat.Device != file.Device)
                 return false;
         }
         return true;

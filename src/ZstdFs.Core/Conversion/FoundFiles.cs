@@ -6,9 +6,10 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// The .zst files of a folder that nothing of ours wrote: they were there before it became a source, or were put there
-/// since. What a mount or a tool writes has a record with its time of birth; what a mount only looked at has a record
-/// without one, or none. Where attributes leave no room for a record, a mark in the file stands for it.
+/// The .zst files of a folder that nothing of ours wrote: they were there before it became a source, or another program
+/// put them there since. A file that a mount or a tool wrote has a record with its time of birth. A file that a mount
+/// only looked at has a record without one, or none. Where attributes leave no room for a record, a mark in the file
+/// stands for it.
 /// </summary>
 public sealed class FoundFiles
 {
@@ -23,7 +24,8 @@ public sealed class FoundFiles
     public IReadOnlyList<byte[]> FirstPaths => _paths;
 
     /// <summary>
-    /// Paths of folders, symlinks and special files that the mount of a source takes for others: its escapes end so.
+    /// Paths of folders, symlinks and special files that the mount of a source shows under another name, because their
+    /// names look like its escapes.
     /// </summary>
     public IReadOnlyList<byte[]> MisreadPaths => _misread;
 
@@ -51,21 +53,22 @@ public sealed class FoundFiles
     }
 
     /// <summary>
-    /// Whether records can be kept. Where they cannot, nothing tells what was written from what was found.
+    /// Whether records can be kept. Without records nothing tells a file that we wrote from one that was found.
     /// </summary>
     internal static bool CanTell(SourceTree source) =>
         ExtendedAttributes.Get(source.Root, SizeRecord.AttributeName, default) != -(int)Errno.EOPNOTSUPP;
 
     /// <summary>
-    /// Whether a stored file is one of them: 1 or 0, or −errno where the source could not tell at this moment. Where the
-    /// file system tells no times of birth, one that a mount has looked at counts as written.
+    /// Whether a stored file is one of them: 1 or 0, or −errno where the source could not tell at this moment. Where
+    /// the file system tells no times of birth, a file that a mount has looked at counts as written by us.
     /// </summary>
     internal static int Contain(FileDescriptor folder, NativeName name, in Statx stat)
     {
         int result = SourceTree.ReadRecord(folder, name, out SizeRecord record);
         if (result != 0)
             return result < 0 ? result : record.Birth == default && stat.Birth.ToTimestamp() != default ? 1 : 0;
-        // Whether a newer zstdfs wrote the file or looked at it, this one cannot tell: it is named and left.
+        // Whether a newer zstdfs wrote the file or only looked at it, this one cannot tell. The conversion then reports
+        // the file and leaves it.
         if (record.IsNewer)
             return 0;
         // fuse-zstd wrote it, or we did and found no room for a record.
@@ -79,7 +82,7 @@ public sealed class FoundFiles
     private static int IsMarked(FileDescriptor folder, NativeName name)
     {
         const int Flags = OpenFlags.ReadOnly | OpenFlags.NoFollow;
-        // A look moves no access time, where the file's owner is the one who looks.
+        // The look moves no access time where this user owns the file.
         int result = SystemCallsAt.Open(folder, name, Flags | OpenFlags.NoAccessTime, 0, out FileDescriptor file);
         if (result == -(int)Errno.EPERM)
             result = SystemCallsAt.Open(folder, name, Flags, 0, out file);

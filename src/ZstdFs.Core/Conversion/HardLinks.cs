@@ -1,7 +1,8 @@
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// Files with several names, collected until the walk has seen all of them: they are converted once, under all names. Takes about 150 bytes a name.
+/// Files with several names, collected until the walk has seen all of them: each is converted once, under all its
+/// names. Takes about 150 bytes a name.
 /// </summary>
 internal sealed class HardLinks
 {

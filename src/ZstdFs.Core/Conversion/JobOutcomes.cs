@@ -7,9 +7,10 @@ namespace ZstdFs.Core.Conversion;
 public sealed class ConversionException(string message) : Exception(message);
 
 /// <summary>Counts what is done and tells of what is left. Thread-safe.</summary>
-internal sealed class JobOutcomes(ConversionKind kind, ConversionProgress progress, IConversionObserver observer, SwapPublisher publisher)
+internal sealed class JobOutcomes(
+    ConversionKind kind, ConversionProgress progress, IConversionObserver observer, SwapPublisher publisher)
 {
-    /// <summary>Does one step of a job. A failure ends the job: its result goes, the file stays as it is.</summary>
+    /// <summary>Does one step of a job. A failure ends the job: the result goes, and the file stays as it is.</summary>
     internal bool Try(SwapJob job, Action step)
     {
         if (job.IsLeft)
@@ -53,5 +54,8 @@ internal sealed class JobOutcomes(ConversionKind kind, ConversionProgress progre
     }
 
     internal void Unreadable(ReadOnlySpan<byte> path, Errno error) =>
-        Leave(path, error is Errno.EACCES or Errno.EPERM ? LeftReason.NotPermitted : LeftReason.Failed, error.ToString());
+        Leave(
+            path,
+            error is Errno.EACCES or Errno.EPERM ? LeftReason.NotPermitted : LeftReason.Failed,
+            error.ToString());
 }

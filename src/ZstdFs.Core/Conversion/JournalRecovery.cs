@@ -4,13 +4,17 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// Puts in order what an interrupted run left: where every old name of a file is still there, the new ones go; where one old name is gone, all new
-/// ones were durable, and the other old names go. What somebody has written to or replaced since stays, and the new form, which is older than that, goes where
-/// no old name had been touched; where that is not known both stay.
+/// Puts in order what an interrupted run left. Where every old name of a file is still there, the new names go. Where
+/// an old name is gone, all new names were durable, and the other old names go. Another program may have written to the
+/// old form or replaced it since: that newer content stays. The new form beside it goes where the run had touched no
+/// old name. Where that is not known both stay.
 /// </summary>
 internal sealed class JournalRecovery(SourceTree source, StateFolder state, ConversionProgress progress)
 {
-    /// <summary>Works through all journals and removes them. Returns 0, or −errno where a fault kept it from that: the journals stay.</summary>
+    /// <summary>
+    /// Works through all journals and removes them. Returns 0, or −errno where a fault prevented that: the journals
+    /// stay.
+    /// </summary>
     internal int Run()
     {
         var journals = new List<ConversionJournal>();
@@ -21,12 +25,12 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
             if (journal is not null)
                 journals.Add(journal);
         }
-        // First, so that each name leads to what had it.
+        // First, so that each name leads to the file that had it.
         if (result >= 0)
             result = AsideFiles.Restore(source, state, journals);
         for (int i = 0; i < journals.Count && result >= 0; i++)
             result = Recover(journals[i]);
-        // What was put in order is durable before the knowledge of it goes.
+        // The names in order are durable before the journals go.
         if (result >= 0 && journals.Count > 0)
             result = SystemCallsFile.SynchronizeFileSystem(source.Root);
         return result < 0 ? result : RemoveJournals(state);
@@ -72,13 +76,17 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
         }
     }
 
-    /// <summary>One file. All of its names are looked at before the first goes: what cannot be seen at this moment must not be taken for gone.</summary>
+    /// <summary>
+    /// Puts one file in order. Looks at all its names before the first goes: a name that a fault hides must not be
+    /// taken for gone.
+    /// </summary>
     private int Recover(FileDescriptor?[] folders, JournalName[] names, bool isUntouched)
     {
         bool[] areOriginal = new bool[names.Length], areResult = new bool[names.Length];
         for (int i = 0; i < names.Length; i++)
         {
-            int original = IsOriginal(folders[names[i].Folder]!, names[i]), made = IsResult(folders[names[i].Folder]!, names[i]);
+            int original = IsOriginal(folders[names[i].Folder]!, names[i]),
+                made = IsResult(folders[names[i].Folder]!, names[i]);
             if (original < 0 || made < 0)
                 return Math.Min(original, made);
             (areOriginal[i], areResult[i]) = (original > 0, made > 0);
@@ -86,11 +94,15 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
         bool allOld = Array.TrueForAll(areOriginal, static isThere => isThere), changed = false;
         for (int i = 0; i < names.Length; i++)
         {
-            // A name that somebody has removed stays removed, and who did may have gone by the new form.
-            bool isNewer = isUntouched && !areOriginal[i] && SystemCallsAt.Stat(folders[names[i].Folder]!, new NativeName(names[i].Original), out Statx other) >= 0 && other.IsRegular;
+            // Where another program removed the old name, the new form stays: the program may have relied on it.
+            bool isNewer = isUntouched && !areOriginal[i]
+                && SystemCallsAt.Stat(
+                    folders[names[i].Folder]!, new NativeName(names[i].Original), out Statx other) >= 0
+                && other.IsRegular;
             if (!areResult[i] || !areOriginal[i] && !isNewer)
                 continue;
-            int result = SystemCallsAt.Unlink(folders[names[i].Folder]!, new NativeName(allOld || isNewer ? names[i].Target : names[i].Original));
+            int result = SystemCallsAt.Unlink(
+                folders[names[i].Folder]!, new NativeName(allOld || isNewer ? names[i].Target : names[i].Original));
             if (PassingFault.Is(result) || result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT)
                 return result;
             changed |= result >= 0;
@@ -101,8 +113,9 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
     }
 
     /// <summary>
-    /// 1 or 0, or −errno where a fault kept it from being seen. What was written to since has content that the new form has
-    /// not; and the source gives the inode number of a file that is gone to another.
+    /// Whether the old form is under its name: 1 or 0, or −errno where a fault hides that. The modification time
+    /// counts too. A file that was written to since has content that the new form has not, and the source reuses inode
+    /// numbers.
     /// </summary>
     private static int IsOriginal(FileDescriptor folder, JournalName name)
     {
@@ -119,19 +132,22 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
         int result = SystemCallsAt.Stat(folder, new NativeName(name.Target), out Statx stat);
         if (result < 0)
             return NotThere(result);
-        return stat.InodeNumber == name.ResultInode && stat.IsRegular && stat.Size == name.ResultBytes && stat.ModifyTime.ToTimestamp() == name.ModifyTime ? 1 : 0;
+        return stat.InodeNumber == name.ResultInode && stat.IsRegular && stat.Size == name.ResultBytes
+            && stat.ModifyTime.ToTimestamp() == name.ModifyTime ? 1 : 0;
     }
 
     private static int NotThere(int result) => PassingFault.Is(result) ? result : 0;
 
-    /// <summary>Component by component: a path below a source may be longer than the kernel takes at once.</summary>
+    /// <summary>
+    /// Opens it component by component: a path below a source may be longer than the kernel takes at once.
+    /// </summary>
     internal static FileDescriptor? OpenFolder(SourceTree source, ReadOnlySpan<byte> path)
     {
         _ = TryOpenFolder(source, path, out FileDescriptor? folder);
         return folder;
     }
 
-    /// <summary>The same. A folder that is gone is null; −errno where a fault kept it from being opened.</summary>
+    /// <summary>The same. Null for a folder that is gone or not accessible; −errno for a passing fault.</summary>
     internal static int TryOpenFolder(SourceTree source, ReadOnlySpan<byte> path, out FileDescriptor? opened)
     {
         opened = null;

@@ -3,19 +3,23 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>Of two forms of a file the one that was chosen to stay is looked at before the other one goes.</summary>
+/// <summary>Where a file has two forms: looks at the form that was chosen to stay, before the other one goes.</summary>
 internal static class KeptTarget
 {
-    /// <summary>Throws <see cref="FileLeftException"/> unless it can be read to its end.</summary>
+    /// <summary>Throws <see cref="FileLeftException"/> where a stored file cannot be read to its end.</summary>
     internal static void RequireIntact(SourceTree source, StoredOriginals originals, ConversionKind kind, SwapJob job)
     {
         job.LogicalBytes = job.Stat.Size;
         SwapName name = job.Names[0];
-        FileLeftException.Require(SystemCallsAt.Stat(name.Folder.Descriptor, name.TargetName, out Statx target), "looking at the form that stays");
+        FileLeftException.Require(
+            SystemCallsAt.Stat(name.Folder.Descriptor, name.TargetName, out Statx target),
+            "looking at the form that stays");
         job.Kept = StoredIdentity.Of(target);
         if (kind == ConversionKind.Revert)
             return; // a plain file has nothing that could be checked
-        FileLeftException.Require(source.OpenRead(name.Folder.Descriptor, name.TargetName, out FileDescriptor file), "opening the stored file");
+        FileLeftException.Require(
+            source.OpenRead(name.Folder.Descriptor, name.TargetName, out FileDescriptor file),
+            "opening the stored file");
         var kept = new SwapJob(job.Names, job.Stat) { Original = file };
         try
         {
@@ -33,14 +37,18 @@ internal static class KeptTarget
         }
     }
 
-    /// <summary>The last look before the other form goes: the one that stays is still what was looked at.</summary>
+    /// <summary>
+    /// The last look before the other form goes. Throws where the form that stays is not the one that was read.
+    /// </summary>
     internal static void RequireSame(SwapJob job)
     {
         if (job.Kept is not { } kept)
             return;
         foreach (SwapName name in job.Names)
         {
-            FileLeftException.Require(SystemCallsAt.Stat(name.Folder.Descriptor, name.TargetName, out Statx stat), "looking at the form that stays");
+            FileLeftException.Require(
+                SystemCallsAt.Stat(name.Folder.Descriptor, name.TargetName, out Statx stat),
+                "looking at the form that stays");
             if (!stat.IsRegular || name == job.Names[0] && StoredIdentity.Of(stat) != kept)
                 throw new FileLeftException(LeftReason.Changed, "the form that was to stay was changed");
         }
@@ -50,6 +58,7 @@ internal static class KeptTarget
     {
         byte[] content = new byte[1024 * 1024];
         for (long offset = 0; offset < kept.LogicalBytes; offset += content.Length)
-            StoredOriginals.Read(kept, offset, content.AsSpan(0, (int)Math.Min(content.Length, kept.LogicalBytes - offset)));
+            StoredOriginals.Read(
+                kept, offset, content.AsSpan(0, (int)Math.Min(content.Length, kept.LogicalBytes - offset)));
     }
 }

@@ -1,12 +1,12 @@
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// Takes a file through its pieces: a small one in one thread, while others work on other files; a large one by all threads at once, with a bounded number of
-/// pieces in memory.
+/// Takes a file through its pieces. One thread takes a small file, while other threads take other files. All threads
+/// take a large file together, with a bounded number of pieces in memory.
 /// </summary>
 internal sealed class PieceWork(SwapContent content, WorkerPool pool, int slots, ConversionProgress progress)
 {
-    /// <summary>From so many bytes on a file is worth all threads.</summary>
+    /// <summary>A file of so many bytes or more is worth all threads.</summary>
     private const long LargeBytes = 4 * 1024 * 1024;
 
     private sealed class Slot(int room)
@@ -64,7 +64,9 @@ internal sealed class PieceWork(SwapContent content, WorkerPool pool, int slots,
         FileLeftException? failure = null;
         for (int piece = 0; piece < pieces || piece < posted; piece++)
         {
-            for (; posted < Math.Min(pieces, piece + slots) && failure is null && !cancellation.IsCancellationRequested; posted++)
+            for (;
+                posted < Math.Min(pieces, piece + slots) && failure is null && !cancellation.IsCancellationRequested;
+                posted++)
                 Post(job, posted, _slots[posted % slots] ??= new Slot(content.PieceRoom));
             if (piece >= posted)
                 break;
@@ -90,9 +92,14 @@ internal sealed class PieceWork(SwapContent content, WorkerPool pool, int slots,
         RunInPool(worker => content.Finish(worker, job));
     }
 
-    /// <summary>A plain result grows with the pieces, a stored one by what was appended.</summary>
+    /// <summary>
+    /// The stored bytes are those appended to a stored result, or the part of the original that is read.
+    /// </summary>
     private void NoteProgress(SwapJob job, double part) =>
-        progress.NoteUnderWay(job, (long)(job.LogicalBytes * part), job.ResultBytes > 0 ? job.ResultBytes : (long)(job.Stat.Size * part));
+        progress.NoteUnderWay(
+            job,
+            (long)(job.LogicalBytes * part),
+            job.ResultBytes > 0 ? job.ResultBytes : (long)(job.Stat.Size * part));
 
     /// <summary>Compares the result with all threads.</summary>
     internal void CompareLarge(SwapJob job)
@@ -103,12 +110,14 @@ internal sealed class PieceWork(SwapContent content, WorkerPool pool, int slots,
         {
             try
             {
-                for (int piece; Volatile.Read(ref failure) is null && (piece = Interlocked.Increment(ref next)) < pieces;)
+                for (int piece;
+                    Volatile.Read(ref failure) is null && (piece = Interlocked.Increment(ref next)) < pieces;)
                     content.Compare(worker, job, piece);
             }
             catch (Exception e)
             {
-                Volatile.Write(ref failure, e as FileLeftException ?? new FileLeftException(LeftReason.Failed, e.Message));
+                Volatile.Write(
+                    ref failure, e as FileLeftException ?? new FileLeftException(LeftReason.Failed, e.Message));
             }
         });
         if (failure is not null)

@@ -3,8 +3,11 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>A stored file becomes a plain one. Blocks of zeros become holes, so that a sparse file is sparse again.</summary>
-internal sealed class PlainContent(SourceTree source, StoredOriginals originals, RateLimit rate) : SwapContent(source, rate)
+/// <summary>
+/// A stored file becomes a plain one. Blocks of zeros become holes, so that a sparse file is sparse again.
+/// </summary>
+internal sealed class PlainContent(SourceTree source, StoredOriginals originals, RateLimit rate)
+    : SwapContent(source, rate)
 {
     private const int SequentialBytes = 1024 * 1024;
     private const int BlockBytes = 4096;
@@ -19,7 +22,9 @@ internal sealed class PlainContent(SourceTree source, StoredOriginals originals,
     {
         if (job.LogicalBytes == 0)
             return 0;
-        return IsSequential(job) ? checked((int)((job.LogicalBytes + SequentialBytes - 1) / SequentialBytes)) : job.Map!.FrameCount;
+        return IsSequential(job)
+            ? checked((int)((job.LogicalBytes + SequentialBytes - 1) / SequentialBytes))
+            : job.Map!.FrameCount;
     }
 
     internal override int Make(Worker worker, SwapJob job, int piece, Span<byte> room)
@@ -30,9 +35,12 @@ internal sealed class PlainContent(SourceTree source, StoredOriginals originals,
         StoredOriginals.Read(job, offset, content);
         for (int at = 0; at < length;)
         {
-            int zeros = CountBlocks(content[at..], zero: true), data = CountBlocks(content[(at + zeros)..], zero: false);
+            int zeros = CountBlocks(content[at..], zero: true),
+                data = CountBlocks(content[(at + zeros)..], zero: false);
             if (data > 0)
-                FileLeftException.Require(SystemCallsFile.Write(job.Result!, offset + at + zeros, content.Slice(at + zeros, data)), "writing the plain file");
+                FileLeftException.Require(
+                    SystemCallsFile.Write(job.Result!, offset + at + zeros, content.Slice(at + zeros, data)),
+                    "writing the plain file");
             at += zeros + data;
         }
         return 0;
@@ -62,7 +70,7 @@ internal sealed class PlainContent(SourceTree source, StoredOriginals originals,
         return (offset, (int)Math.Min(SequentialBytes, job.LogicalBytes - offset));
     }
 
-    /// <summary>Length of the run of whole blocks at the start that are all zero, or that are not.</summary>
+    /// <summary>Length of the blocks at the start that are all zeros, or of those that are not.</summary>
     private static int CountBlocks(ReadOnlySpan<byte> content, bool zero)
     {
         int at = 0;

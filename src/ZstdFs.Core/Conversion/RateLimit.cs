@@ -1,6 +1,8 @@
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>Lets through so many bytes a second, all threads together, without saving up what was not used. Thread-safe.</summary>
+/// <summary>
+/// Lets all threads together work on so many bytes a second. Unused time is not saved up. Thread-safe.
+/// </summary>
 internal sealed class RateLimit(long bytesPerSecond)
 {
     private readonly Lock _gate = new(); // guards _free

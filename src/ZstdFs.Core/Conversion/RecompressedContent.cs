@@ -3,8 +3,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>A stored file is compressed anew, and stays the same logical file: its inode number goes with it.</summary>
-internal sealed class RecompressedContent(SourceTree source, StateFolder state, StoredOriginals originals, ConversionOptions options, RateLimit rate)
+/// <summary>A stored file is compressed anew, and stays the same logical file: it keeps its inode number.</summary>
+internal sealed class RecompressedContent(
+    SourceTree source, StateFolder state, StoredOriginals originals, ConversionOptions options, RateLimit rate)
     : StoredContent(source, state, options, rate)
 {
     private readonly ConversionOptions _options = options;
@@ -25,7 +26,7 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
         if (job.ResultBytes > job.Stat.Size * (1 - _options.IfSaves))
         {
             TriedLevel.Note(job.Original!, _options, job.Stat.Size, job.Stat.ModifyTime.ToTimestamp());
-            // The note has moved the change time, and users are to see nothing of it.
+            // The note moved the change time, and users must not see that.
             if (job.Record is { } record)
             {
                 SizeRecord kept = RecordOfOriginal(job, record) with { ChangeTime = record.ChangeTime };
@@ -40,7 +41,7 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
     {
         if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord own) || !Devices.IsOf(own, job.Stat))
         {
-            // Without a birth what was found here stays found: it is not ours to turn into a plain file.
+            // A found file gets a record without a birth, and so stays a found one: a revert must not decode it.
             SwapName name = job.Names[0];
             bool isFound = FoundFiles.Contain(name.Folder.Descriptor, name.OriginalName, job.Stat) != 0;
             return Devices.RecordFor(job.Stat, made.InodeNumber, job.LogicalBytes, isFound ? default : made.Birth)
@@ -49,13 +50,14 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
         return own.IsFresh ? own.Of(job.Stat.ModifyTime.ToTimestamp()) : own;
     }
 
-    // Whether it is worth it is known when it is done: it is compared with the old version and not with the content.
+    // Recompression is judged at its end: by the size of the old version, not by that of the content.
     internal override void RequireWorthwhile(Worker worker, SwapJob job) { }
 
     protected override (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job)
     {
         (ulong Number, Timestamp Birth) fresh = base.NumberAndBirth(job);
-        int recorded = FileLeftException.Require(SourceTree.ReadRecord(job.Original!, out SizeRecord record), "reading its record");
+        int recorded = FileLeftException.Require(
+            SourceTree.ReadRecord(job.Original!, out SizeRecord record), "reading its record");
         if (recorded == 0 || !Devices.IsOf(record, job.Stat))
             return fresh;
         return (record.InodeNumber, record.Birth == default ? fresh.Birth : record.Birth);
@@ -63,7 +65,8 @@ internal sealed class RecompressedContent(SourceTree source, StateFolder state, 
 
     protected override int NoteNames(SwapJob job) => FullNames.Copy(job.Original!, job.Result!);
 
-    protected override void Read(SwapJob job, long offset, Span<byte> content) => StoredOriginals.Read(job, offset, content);
+    protected override void Read(SwapJob job, long offset, Span<byte> content) =>
+        StoredOriginals.Read(job, offset, content);
 
     protected override bool IsHole(SwapJob job, long offset, int length) => false;
 }

@@ -4,8 +4,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// The end of a way back: folders, symlinks and special files get their own names again where a stored file had taken
-/// them, and what a mount noted on files that it only looked at goes. Each step can be interrupted and repeated.
+/// The end of a revert. Gives folders, symlinks and special files their own names again where a stored file had taken
+/// them. Removes what a mount noted on files that it only looked at. Each step can be interrupted and repeated.
 /// </summary>
 internal sealed class RevertedNames(bool forgetsRecords, IConversionCandidates candidates,
     CancellationToken cancellation) : ITreeVisitor
@@ -15,7 +15,7 @@ internal sealed class RevertedNames(bool forgetsRecords, IConversionCandidates c
         bool isChanged = false;
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes],
             terminated = stackalloc byte[StoredName.BufferBytes];
-        // In the order of names, x.zs% before x.zs%%, so that each finds its place free.
+        // The names are in order, x.zs% before x.zs%%, so that each finds its place free.
         for (int i = 0; i < listing.Count; i++)
         {
             NativeName name = listing.Name(i);

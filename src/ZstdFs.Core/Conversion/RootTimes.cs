@@ -4,8 +4,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// Keeps the times of the source's root while <c>.zstdfs</c> is made in it or removed from it, which moves them: in an extended attribute of the root
-/// (<c>user.zstdfs.times</c>: seconds and nanoseconds of access and modification, i64 each), so that a kill in between does not lose them either.
+/// Keeps the times of the source's root while <c>.zstdfs</c> is made in it or removed from it, which moves them. They
+/// are in an extended attribute of the root (<c>user.zstdfs.times</c>: seconds and nanoseconds of access and
+/// modification, i64 each), so that a kill in between does not lose them.
 /// </summary>
 internal static class RootTimes
 {
@@ -33,8 +34,12 @@ internal static class RootTimes
         if (ExtendedAttributes.Get(root, AttributeName, noted) != Bytes)
             return;
         _ = SystemCallsFile.SetTimes(root,
-            new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(noted), BinaryPrimitives.ReadInt64LittleEndian(noted[8..])),
-            new Timestamp(BinaryPrimitives.ReadInt64LittleEndian(noted[16..]), BinaryPrimitives.ReadInt64LittleEndian(noted[24..])));
+            new Timestamp(
+                BinaryPrimitives.ReadInt64LittleEndian(noted),
+                BinaryPrimitives.ReadInt64LittleEndian(noted[8..])),
+            new Timestamp(
+                BinaryPrimitives.ReadInt64LittleEndian(noted[16..]),
+                BinaryPrimitives.ReadInt64LittleEndian(noted[24..])));
         _ = ExtendedAttributes.Remove(root, AttributeName);
     }
 }

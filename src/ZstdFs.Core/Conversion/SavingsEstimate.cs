@@ -15,8 +15,8 @@ namespace ZstdFs.Core.Conversion;
 public sealed record TypeSavings(byte[] Extension, long Files, long PlainBytes, long StoredBytes, long SampledBytes);
 
 /// <summary>
-/// Looks at a whole tree and compresses samples of each type of file: a few seconds of work however large the tree is. Every file of a type is as
-/// likely as any other to be sampled, and a large one is sampled in the middle.
+/// Looks at a whole tree and compresses samples of each type of file: a few seconds of compression, however large the
+/// tree is. Each file of a type is chosen with the same probability. A large file is sampled in the middle.
 /// </summary>
 public sealed class SavingsEstimate
 {
@@ -41,13 +41,16 @@ public sealed class SavingsEstimate
     /// <param name="folder">Path of the folder below it.</param>
     /// <param name="options">Which files, and the level.</param>
     /// <param name="cancellation">Ends it early: what is known so far is returned.</param>
-    public static IReadOnlyList<TypeSavings> Make(FileDescriptor root, byte[] folder, ConversionOptions options, CancellationToken cancellation)
+    public static IReadOnlyList<TypeSavings> Make(
+        FileDescriptor root, byte[] folder, ConversionOptions options, CancellationToken cancellation)
     {
-        int result = SystemCallsAt.Open(root, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor own);
+        int result = SystemCallsAt.Open(
+            root, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor own);
         if (result < 0)
             throw new SourceException(SourceProblem.Unusable, $"it cannot be read ({(Errno)(-result)})");
         using var source = new SourceTree(own, readOnly: true);
-        if (JournalRecovery.OpenFolder(source, folder) is not { } start || SystemCallsAt.Stat(start, out Statx stat) < 0)
+        if (JournalRecovery.OpenFolder(source, folder) is not { } start
+            || SystemCallsAt.Stat(start, out Statx stat) < 0)
             throw new SourceException(SourceProblem.Unusable, "it cannot be read");
         var estimate = new SavingsEstimate(source);
         var opened = new SourceFolder(start, folder, stat);
@@ -55,7 +58,9 @@ public sealed class SavingsEstimate
         new TreeWalk(source, walk, options.OneFileSystem).Run(opened);
         opened.Release();
         using var encoder = new FrameEncoder(Codec.Of(options.Codec), options.Level);
-        return [.. estimate._kinds.OrderByDescending(k => k.Value.Bytes).Select(k => estimate.Measure(k.Key, k.Value, encoder, cancellation))];
+        return [.. estimate._kinds
+            .OrderByDescending(k => k.Value.Bytes)
+            .Select(k => estimate.Measure(k.Key, k.Value, encoder, cancellation))];
     }
 
     private sealed class Visitor(SavingsEstimate estimate) : IConversionCandidates
@@ -104,7 +109,7 @@ public sealed class SavingsEstimate
     private TypeSavings Measure(string extension, Kind kind, FrameEncoder encoder, CancellationToken cancellation)
     {
         byte[] content = new byte[BytesOfSample], frame = new byte[FrameEncoder.BoundBytes(BytesOfSample)];
-        // Types share the work by their part of the tree, so that many types take no longer than few.
+        // Types share the work equally, so that many types take no longer than few.
         long budget = Math.Max(BytesOfSample, BytesInAll / Math.Max(1, _kinds.Count));
         double plain = 0, stored = 0;
         long sampled = 0;
@@ -123,7 +128,8 @@ public sealed class SavingsEstimate
             sampled += length;
         }
         double ratio = plain > 0 ? stored / plain : 1;
-        return new TypeSavings(Encoding.Latin1.GetBytes(extension), kind.Files, kind.Bytes, (long)(kind.Bytes * ratio), sampled);
+        return new TypeSavings(
+            Encoding.Latin1.GetBytes(extension), kind.Files, kind.Bytes, (long)(kind.Bytes * ratio), sampled);
     }
 
     private int ReadSample(byte[] folder, byte[] name, long bytes, byte[] content)
@@ -135,7 +141,10 @@ public sealed class SavingsEstimate
             if (_source.OpenRead(directory, new NativeName(name), out FileDescriptor file) < 0)
                 return -1;
             using (file)
-                return SystemCallsFile.Read(file, Math.Max(0, bytes / 2 - content.Length / 2) & ~4095L, content.AsSpan(0, (int)Math.Min(bytes, content.Length)));
+                return SystemCallsFile.Read(
+                    file,
+                    Math.Max(0, bytes / 2 - content.Length / 2) & ~4095L,
+                    content.AsSpan(0, (int)Math.Min(bytes, content.Length)));
         }
     }
 }

@@ -5,8 +5,12 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>A plain file becomes a stored file, such as the mount writes: frames of one length, a seek table where there are several, the record.</summary>
-internal class StoredContent(SourceTree source, StateFolder state, ConversionOptions options, RateLimit rate) : SwapContent(source, rate)
+/// <summary>
+/// A plain file becomes a stored file, such as the mount writes: frames of one length, a seek table where there are
+/// several, the record.
+/// </summary>
+internal class StoredContent(SourceTree source, StateFolder state, ConversionOptions options, RateLimit rate)
+    : SwapContent(source, rate)
 {
     private const double WorthwhileRatio = 0.98;
     private const int SampledFrames = 8;
@@ -16,7 +20,8 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
 
     internal override int PieceRoom { get; } = FrameEncoder.BoundBytes(options.FrameBytes);
 
-    internal override int Pieces(SwapJob job) => (int)Math.Max(1, (job.LogicalBytes + options.FrameBytes - 1) / options.FrameBytes);
+    internal override int Pieces(SwapJob job) =>
+        (int)Math.Max(1, (job.LogicalBytes + options.FrameBytes - 1) / options.FrameBytes);
 
     protected override void OpenContent(SwapJob job)
     {
@@ -58,7 +63,9 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
         {
             byte[] table = new byte[SeekTable.BytesFor(job.Frames.Count)];
             int length = SeekTable.Write(CollectionsMarshal.AsSpan(job.Frames), table);
-            FileLeftException.Require(SystemCallsFile.Write(job.Result!, job.ResultBytes, table.AsSpan(0, length)), "writing the seek table");
+            FileLeftException.Require(
+                SystemCallsFile.Write(job.Result!, job.ResultBytes, table.AsSpan(0, length)),
+                "writing the seek table");
             job.ResultBytes += length;
         }
         CopyAttributes(worker, job, keepsRoom: true);
@@ -66,7 +73,7 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
             throw failed == -(int)Errno.ENAMETOOLONG ? new FileLeftException(LeftReason.NameTooLong)
                 : AreAttributesFull(job, failed) ? new FileLeftException(LeftReason.NoRoomForName)
                 : FileLeftException.Of(failed, "writing its whole name");
-        // Without an epoch: the content is on disk before the file gets its name.
+        // The record needs no epoch: the content is on disk before the file gets its name.
         FileLeftException.Require(SystemCallsAt.Stat(job.Result!, out Statx stat), "looking at the stored file");
         (ulong number, Timestamp birth) = NumberAndBirth(job);
         SizeRecord record = Devices.RecordFor(stat, number, job.LogicalBytes, birth)
@@ -80,35 +87,41 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
         job.Map = MapOf(job);
     }
 
-    /// <summary>A full disk and a full block of attributes are the same error.</summary>
+    /// <summary>
+    /// A full disk and a full block of attributes may give the same error (ENOSPC): free space tells them apart.
+    /// </summary>
     private static bool AreAttributesFull(SwapJob job, int result) => (Errno)(-result) is Errno.E2BIG or Errno.ERANGE
         || result == -(int)Errno.ENOSPC && SystemCallsFile.StatFileSystem(job.Result!, out StatFs room) >= 0
             && room.BlocksAvailable > 0;
 
-    /// <summary>Without a record, this tells the way back that the file was converted.</summary>
+    /// <summary>Where there is no record, the mark tells a revert that the file was converted.</summary>
     private static void Mark(Worker worker, SwapJob job, in Statx stat)
     {
         FileLeftException.Require(OwnMark.Add(job.Result!, stat.InodeNumber), "marking it as converted");
         FileLeftException.Require(SystemCallsAt.Stat(job.Result!, out Statx marked), "looking at the stored file");
         job.ResultBytes = marked.Size;
-        FileLeftException.Require(worker.Attributes.PutBackPrivileges(job.Original!, job.Stat, job.Result!), "setting its privileges");
-        FileLeftException.Require(SystemCallsFile.SetTimes(job.Result!, Timestamp.Omit, stat.ModifyTime.ToTimestamp()), "setting its time");
+        FileLeftException.Require(
+            worker.Attributes.PutBackPrivileges(job.Original!, job.Stat, job.Result!), "setting its privileges");
+        FileLeftException.Require(
+            SystemCallsFile.SetTimes(job.Result!, Timestamp.Omit, stat.ModifyTime.ToTimestamp()), "setting its time");
     }
 
     /// <summary>
-    /// The inode number that users see comes from the allocator, as for any file that comes into being here: the number that the new stored file has in the
-    /// source may be one that another logical file kept when it was rewritten. A mount that shows plain files has given it one already.
+    /// The inode number that users see comes from the allocator, as for every new file. The stored file's own number
+    /// will not do: another logical file may have kept that number when it was rewritten. A mount that shows plain
+    /// files may have given the file a number already, which then stays.
     /// </summary>
     protected virtual (ulong Number, Timestamp Birth) NumberAndBirth(SwapJob job)
     {
-        int recorded = FileLeftException.Require(SourceTree.ReadRecord(job.Original!, out SizeRecord record), "reading its record");
+        int recorded = FileLeftException.Require(
+            SourceTree.ReadRecord(job.Original!, out SizeRecord record), "reading its record");
         ulong number = record.InodeNumber;
         if (recorded == 0 || !Devices.IsOf(record, job.Stat))
             FileLeftException.Require(state.TryAllocateInodeNumber(out number), "reserving inode numbers");
         return (number, job.Stat.Birth.ToTimestamp());
     }
 
-    /// <summary>Whole names, where the stored ones are shortened.</summary>
+    /// <summary>Notes the whole names, where the stored names are shortened.</summary>
     protected virtual int NoteNames(SwapJob job) =>
         FullNames.Set(job.Result!, job.Names.Select(static n => n.OriginalName.Bytes.ToArray()));
 
@@ -128,7 +141,8 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
         }
         catch (DamagedFrameException e)
         {
-            throw new FileLeftException(LeftReason.Failed, "what was written does not decode when it is read back: " + e.Reason);
+            throw new FileLeftException(
+                LeftReason.Failed, "what was written does not decode when it is read back: " + e.Reason);
         }
         Span<byte> content = worker.Content((int)frame.LogicalBytes);
         Read(job, frame.LogicalOffset, content);
@@ -153,7 +167,8 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
     }
 
     /// <summary>The logical content at this offset.</summary>
-    protected virtual void Read(SwapJob job, long offset, Span<byte> content) => ReadExactly(job.Original!, offset, content, LeftReason.Changed);
+    protected virtual void Read(SwapJob job, long offset, Span<byte> content) =>
+        ReadExactly(job.Original!, offset, content, LeftReason.Changed);
 
     protected virtual bool IsHole(SwapJob job, long offset, int length)
     {
@@ -181,7 +196,8 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
             byte[] zeros = new byte[options.FrameBytes], frame = new byte[PieceRoom];
             frame = frame[..worker.Encoder.Compress(zeros, frame)];
             if (!worker.Decoder.Matches(frame, zeros, new byte[zeros.Length]))
-                throw new FileLeftException(LeftReason.Failed, "a frame of zeros does not decode to zeros (check this machine's memory)");
+                throw new FileLeftException(
+                    LeftReason.Failed, "a frame of zeros does not decode to zeros (check this machine's memory)");
             Volatile.Write(ref _zeroFrame, frame);
             return frame;
         }

@@ -14,14 +14,18 @@ internal sealed class StoredOriginals(Codec codec, int threads) : IDisposable
     private readonly CodecPool _codecs = new(threads, new StreamBudget(WindowLimit.OfTools(codec), WindowBytes));
     private long _lastCacheId;
 
-    /// <summary>Held by whoever decodes a frame that is too large for memory: its window may be 2 GiB, so there is one at a time.</summary>
+    /// <summary>
+    /// A thread holds it while it decodes frames that are too large for memory. A window may take 2 GiB, so one thread
+    /// does that at a time.
+    /// </summary>
     internal Lock GiantGate { get; } = new();
 
     internal void Open(SwapJob job)
     {
         FrameMap map;
-        // Created through a mount, and the machine went down before any content was on disk: it is empty.
-        bool isFresh = SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.IsFresh && record.Describes(job.Stat);
+        // A mount created the file, and the machine went down before any content was on disk: the file is empty.
+        bool isFresh = SourceTree.TryReadRecord(job.Original!, out SizeRecord record)
+            && record.IsFresh && record.Describes(job.Stat);
         try
         {
             map = FrameScanner.Scan(job.Original!, job.Stat.Size, _codecs.Streams.Windows);
@@ -36,7 +40,8 @@ internal sealed class StoredOriginals(Codec codec, int threads) : IDisposable
         }
         job.Map = map;
         job.LogicalBytes = map.LogicalBytes;
-        job.Reader = new StoredFileReader(job.Original!, map, (ulong)Interlocked.Increment(ref _lastCacheId), _cache, _codecs, spillFile: null);
+        job.Reader = new StoredFileReader(
+            job.Original!, map, (ulong)Interlocked.Increment(ref _lastCacheId), _cache, _codecs, spillFile: null);
     }
 
     internal static bool HasGiants(FrameMap map)

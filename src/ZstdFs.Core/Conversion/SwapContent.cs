@@ -4,8 +4,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// How the new form of a file is made and compared with the old one, in pieces that different threads may take. Every method throws
-/// <see cref="FileLeftException"/> where the file has to stay as it is.
+/// How the new form of a file is made and compared with the old one, in pieces that different threads may take. Every
+/// method throws <see cref="FileLeftException"/> where the file has to stay as it is.
 /// </summary>
 internal abstract class SwapContent(SourceTree source, RateLimit rate)
 {
@@ -16,22 +16,24 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     protected SourceDevices Devices => source.Devices;
 
     /// <summary>
-    /// A file stays as it is where the kernel cannot tell whether it is open for writing. Beside a mount that
-    /// serves, programs write to plain files as a matter of course.
+    /// A file stays as it is where the kernel cannot tell whether it is open for writing. Set beside a mount that
+    /// serves, because programs write to plain files there as a matter of course.
     /// </summary>
     internal bool NeedsLease { get; init; }
 
-    /// <summary>There was a file of which the kernel could not tell whether it is open for writing.</summary>
+    /// <summary>The kernel could not tell of some file whether it is open for writing.</summary>
     internal bool WentWithoutLease => _wentWithoutLease;
 
     /// <summary>Opens the original and learns what pieces there are.</summary>
     internal void Open(SwapJob job)
     {
         SwapName name = job.Names[0];
-        FileLeftException.Require(source.OpenRead(name.Folder.Descriptor, name.OriginalName, out FileDescriptor file), "opening it");
+        FileLeftException.Require(
+            source.OpenRead(name.Folder.Descriptor, name.OriginalName, out FileDescriptor file), "opening it");
         job.Original = file;
         FileLeftException.Require(SystemCallsAt.Stat(file, out Statx now), "looking at it");
-        if (!now.IsRegular || now.InodeNumber != job.Stat.InodeNumber || now.Device != job.Stat.Device || now.LinkCount != job.Stat.LinkCount)
+        if (!now.IsRegular || now.InodeNumber != job.Stat.InodeNumber || now.Device != job.Stat.Device
+            || now.LinkCount != job.Stat.LinkCount)
             throw new FileLeftException(LeftReason.Changed);
         if ((now.Attributes & now.AttributesMask & (Immutable | AppendOnly)) != 0)
             throw new FileLeftException(LeftReason.NotPermitted, "it is immutable or append-only (chattr)");
@@ -45,14 +47,16 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     }
 
     /// <summary>
-    /// The original is still what was converted, and nobody can write to it until its descriptor is closed: the last look before its name goes. Replacing,
-    /// renaming or unlinking it, chmod and the like move the change time, as writing does.
+    /// The last look at the original before its name goes: it must still be what was converted. Where there are leases,
+    /// no program can write to it from here on until its descriptor is closed. Its change time tells of writes, and
+    /// also of rename, unlink, chmod and the like.
     /// </summary>
     internal void RequireUnchanged(SwapJob job)
     {
         job.IsLeased = TakeLease(job.Original!, job.Stat.UserId);
         FileLeftException.Require(SystemCallsAt.Stat(job.Original!, out Statx now), "looking at it");
-        if (now.Size != job.Stat.Size || now.LinkCount != job.Stat.LinkCount || now.ModifyTime.ToTimestamp() != job.Stat.ModifyTime.ToTimestamp()
+        if (now.Size != job.Stat.Size || now.LinkCount != job.Stat.LinkCount
+            || now.ModifyTime.ToTimestamp() != job.Stat.ModifyTime.ToTimestamp()
             || now.ChangeTime.ToTimestamp() != job.Stat.ChangeTime.ToTimestamp())
         {
             throw new FileLeftException(LeftReason.Changed);
@@ -60,8 +64,8 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     }
 
     /// <summary>
-    /// False where this file system or this user has no leases. Then the comparisons have to do, unless
-    /// <see cref="NeedsLease"/>.
+    /// False where this file system or this user has no leases: then the comparisons have to do. Where
+    /// <see cref="NeedsLease"/> is set, throws instead.
     /// </summary>
     private bool TakeLease(FileDescriptor file, uint owner)
     {
@@ -84,13 +88,17 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     /// <summary>The pieces have to be made, and compared, one after the other by one thread.</summary>
     internal virtual bool IsSequential(SwapJob job) => false;
 
-    /// <summary>Held while such a file is worked on: what its frames need of memory allows one at a time.</summary>
+    /// <summary>
+    /// A thread holds it while it works on such a file: the frames need so much memory that one at a time must do.
+    /// </summary>
     internal virtual Lock? SequentialGate => null;
 
     /// <summary>Room that <see cref="Make"/> needs for a piece.</summary>
     internal virtual int PieceRoom => 0;
 
-    /// <summary>Makes a piece: into <paramref name="room"/>, whose part used is returned, or straight into the result.</summary>
+    /// <summary>
+    /// Makes a piece: into <paramref name="room"/>, or straight into the result. Returns how much of the room is used.
+    /// </summary>
     internal abstract int Make(Worker worker, SwapJob job, int piece, Span<byte> room);
 
     /// <summary>Puts a piece that was made into room at the end of the result. In order.</summary>
@@ -102,7 +110,7 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     /// <summary>Reads a piece of the result back and compares it with the original.</summary>
     internal abstract void Compare(Worker worker, SwapJob job, int piece);
 
-    /// <summary>Throws where the new form would not be worth it, as far as a look at a few pieces tells.</summary>
+    /// <summary>Throws where a look at a few pieces tells that the new form would not be worth it.</summary>
     internal virtual void RequireWorthwhile(Worker worker, SwapJob job) { }
 
     /// <summary>The change time that users see of the original, which the new form takes over.</summary>
@@ -125,12 +133,16 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
     {
         int count = FileLeftException.Require(SystemCallsFile.Read(file, offset, destination), "reading it");
         if (count < destination.Length)
-            throw new FileLeftException(whenShort, whenShort == LeftReason.Failed ? "what was written is not there when it is read back" : "");
+            throw new FileLeftException(
+                whenShort,
+                whenShort == LeftReason.Failed ? "what was written is not there when it is read back" : "");
     }
 
     protected static void RequireEqual(ReadOnlySpan<byte> original, ReadOnlySpan<byte> readBack)
     {
         if (!original.SequenceEqual(readBack))
-            throw new FileLeftException(LeftReason.Failed, "what was read back differs from the original (check this machine's memory and disk)");
+            throw new FileLeftException(
+                LeftReason.Failed,
+                "what was read back differs from the original (check this machine's memory and disk)");
     }
 }

@@ -4,7 +4,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>One name of a file that changes its form: what it is called now, and what the new form will be called.</summary>
+/// <summary>One name of a file that changes its form: the name of the old form, and that of the new one.</summary>
 /// <param name="Folder">Where both are; retained for the job.</param>
 /// <param name="Original">Name of the old form, with its NUL.</param>
 /// <param name="Target">Name of the new form, with its NUL.</param>
@@ -34,8 +34,8 @@ internal sealed class FileLeftException(LeftReason reason, string detail = "") :
 }
 
 /// <summary>
-/// One file, by all its names, on its way from the old form to the new one. Made and ended by the walking thread or the pipeline; in between it belongs to
-/// whichever thread works on it.
+/// One file, by all its names, on its way from the old form to the new one. The walking thread or the pipeline makes
+/// and ends it; in between it belongs to the thread that works on it.
 /// </summary>
 internal sealed class SwapJob(SwapName[] names, in Statx stat)
 {
@@ -47,7 +47,9 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
     internal FileDescriptor? Original { get; set; }
     internal FileDescriptor? Result { get; set; }
 
-    /// <summary>The result's name in the working folder, with its NUL; null where it has none until it is published.</summary>
+    /// <summary>
+    /// The result's name in the working folder, with its NUL; null where it has none until it is published.
+    /// </summary>
     internal byte[]? WorkingName { get; set; }
 
     /// <summary>The target exists and gives way.</summary>
@@ -56,7 +58,10 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
     /// <summary>The target exists, is intact, and the original gives way to it: nothing is written.</summary>
     internal bool KeepsTarget { get; init; }
 
-    /// <summary>Frames of the stored form, which is the original where <see cref="ConversionKind.Revert"/> makes a plain file of it.</summary>
+    /// <summary>
+    /// Frames of the stored form, which is the original where <see cref="ConversionKind.Revert"/> makes a plain file of
+    /// it.
+    /// </summary>
     internal FrameMap? Map { get; set; }
 
     /// <summary>Frames of an original that is a stored file, where <see cref="Map"/> is the result's.</summary>
@@ -82,13 +87,18 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
     /// <summary>How many of the names lead to the result.</summary>
     internal int Published { get; set; }
 
-    /// <summary>The record of a result that is a stored file. Written once more with its name, because the name moves the change time.</summary>
+    /// <summary>
+    /// The record of a result that is a stored file. Written again when the file gets its name, because the name moves
+    /// the change time.
+    /// </summary>
     internal SizeRecord? Record { get; set; }
 
-    /// <summary>The original has a lease: whoever opens it for writing waits until its descriptor is closed.</summary>
+    /// <summary>
+    /// The original has a lease: a program that opens it for writing waits until its descriptor is closed.
+    /// </summary>
     internal bool IsLeased { get; set; }
 
-    /// <summary>Of two forms the one that stays, as it was when it was looked at.</summary>
+    /// <summary>Where the file has two forms: the one that stays, as the first look saw it.</summary>
     internal StoredIdentity? Kept { get; set; }
 
     /// <summary>Set from the first failure on: the file stays as it is.</summary>

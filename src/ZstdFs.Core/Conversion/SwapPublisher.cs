@@ -4,17 +4,20 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>Makes results, gives them their names, and takes the old names away: the steps of which the pipeline keeps the order.</summary>
+/// <summary>
+/// Makes results, gives them their names, and takes the old names away. The pipeline keeps these steps in order.
+/// </summary>
 internal sealed class SwapPublisher(SourceTree source, StateFolder state)
 {
-    /// <summary>How the names of results begin that have not got their own yet.</summary>
+    /// <summary>How the working names of results begin, which they have until they get their own.</summary>
     internal static ReadOnlySpan<byte> Prefix => "convert-"u8;
 
     private long _lastNumber;
     private int _unfinished;
 
     /// <summary>
-    /// 0, or why a file has names of both forms, as −errno: only the journal tells that from a conflict. So it must stay, and with it nothing else may be begun, until a next run has read it.
+    /// 0, or −errno of the step that failed and left a file with names of both forms. Only the journal tells that
+    /// from a conflict. So the journal must stay, and no other batch may begin, until the next run has read it.
     /// </summary>
     internal int Unfinished => Volatile.Read(ref _unfinished);
 
@@ -30,7 +33,10 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
         }
     }
 
-    /// <summary>An empty result: without a name, beside the original, so that a crash leaves nothing; with one where the file system has no such files.</summary>
+    /// <summary>
+    /// Makes an empty result without a name, beside the original, so that a crash leaves nothing. Where the file system
+    /// has no files without names, the result gets a working name.
+    /// </summary>
     internal int Create(SwapJob job)
     {
         int result = source.CreateUnnamedFile(job.Names[0].Folder.Descriptor, 0b110_000_000, out FileDescriptor file);
@@ -46,7 +52,8 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
     /// <summary>Gives the result all its names. Where one is taken, those given before are taken back.</summary>
     internal void Publish(SwapJob job)
     {
-        // A record's window is as long as giving a name takes.
+        // The record's window covers the time that giving a name takes. Where that took longer, the record is written
+        // again.
         long windowEnd = long.MaxValue;
         if (job.Record is { } record)
             _ = SourceTree.WriteRecord(job.Result!, record, out windowEnd);
@@ -65,7 +72,7 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
             _ = SourceTree.WriteRecord(job.Result!, again);
     }
 
-    /// <summary>Takes the new names away again, unless somebody has put something else there.</summary>
+    /// <summary>Takes the new names away again, unless another program has put another file there.</summary>
     internal void Withdraw(SwapJob job)
     {
         foreach (SwapName name in job.Names.AsSpan(0, job.Published))
@@ -84,8 +91,8 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
     }
 
     /// <summary>
-    /// Takes the old names away. Where not even the first one goes (an append-only folder), the new names go again. A
-    /// name under which there is another file by now stays that file's.
+    /// Takes the old names away. Where not even the first one goes (an append-only folder), the new names go again.
+    /// Where another file has an old name by now, it keeps that name.
     /// </summary>
     internal void Retire(SwapJob job)
     {
@@ -93,7 +100,9 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
         for (int i = 0; i < job.Names.Length; i++)
         {
             SwapName name = job.Names[i];
-            int result = AsideFiles.Remove(state, name.Folder.Descriptor, name.OriginalName, job.Stat, job.IsLeased ? job.Original : null, i, out bool isAside);
+            int result = AsideFiles.Remove(
+                state, name.Folder.Descriptor, name.OriginalName, job.Stat, job.IsLeased ? job.Original : null, i,
+                out bool isAside);
             if (result >= 0)
                 continue;
             // The journal stays, and tells the next run.
@@ -102,7 +111,7 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
                 Volatile.Write(ref _unfinished, result);
                 throw FileLeftException.Of(result, "removing the old form");
             }
-            // The older content is not to take the newer one's place, and a name that was removed is not to come back.
+            // The older content must not take the newer one's place, and a name that was removed must not come back.
             if (result is -(int)Errno.ESTALE or -(int)Errno.ETXTBSY or -(int)Errno.ENOENT && i > 0 && !job.KeepsTarget)
             {
                 Withdraw(job, name);
@@ -138,11 +147,13 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
             : SystemCallsAt.Link(job.Result!, state.Working, new NativeName(between));
         if (result < 0)
             return result;
-        result = SystemCallsAt.Rename(state.Working, new NativeName(between), name.Folder.Descriptor, name.TargetName, 0);
+        result = SystemCallsAt.Rename(
+            state.Working, new NativeName(between), name.Folder.Descriptor, name.TargetName, 0);
         if (result < 0)
             state.RemoveWorkingFile(between);
         return result;
     }
 
-    private byte[] NextName() => [.. Prefix, .. Encoding.ASCII.GetBytes($"{Interlocked.Increment(ref _lastNumber):x}\0")];
+    private byte[] NextName() =>
+        [.. Prefix, .. Encoding.ASCII.GetBytes($"{Interlocked.Increment(ref _lastNumber):x}\0")];
 }

@@ -6,8 +6,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// Converts, reverts or recompresses what is below one folder of a source, in place. Whenever it is interrupted, every file is there in one complete
-/// form at least, and the next run goes on. The source's lock is held as long as this exists.
+/// Converts, reverts or recompresses what is below one folder of a source, in place. Whenever it is interrupted, every
+/// file is there in one complete form at least, and the next run goes on. It holds the source's lock until it is
+/// disposed of.
 /// </summary>
 public sealed class TreeConversion : IConversionCandidates, IDisposable
 {
@@ -56,7 +57,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         _folderTimes.NoteRoot();
         _pieces = new PieceWork(_content, _pool, threads * 2, Progress);
         _outcomes = new JobOutcomes(options.Kind, Progress, observer, _publisher);
-        _filesInBatch = (int)Math.Clamp((ResourceLimits.OpenFiles - SpareDescriptors) / DescriptorsPerFile, 16, MostFilesInBatch);
+        _filesInBatch = (int)Math.Clamp(
+            (ResourceLimits.OpenFiles - SpareDescriptors) / DescriptorsPerFile, 16, MostFilesInBatch);
     }
 
     /// <summary>As many as memory allows.</summary>
@@ -64,7 +66,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     {
         if (options.Jobs == 1)
             return 1;
-        long perThread = FramesForThread * options.FrameBytes + FrameEncoder.MemoryBytes(Codec.Of(options.Codec), options.Level, options.FrameBytes);
+        long perThread = FramesForThread * options.FrameBytes
+            + FrameEncoder.MemoryBytes(Codec.Of(options.Codec), options.Level, options.FrameBytes);
         return (int)Math.Clamp(MemoryBytes / perThread, 1, options.Jobs);
     }
 
@@ -72,8 +75,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     public ConversionProgress Progress { get; } = new();
 
     /// <summary>
-    /// There was a file of which the file system does not tell whether a program has it open for writing: it was
-    /// converted.
+    /// The file system did not tell of some file whether a program has it open for writing, and the conversion did not
+    /// leave the file for that.
     /// </summary>
     public bool WentWithoutLease => _content.WentWithoutLease;
 
@@ -83,7 +86,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     /// <param name="options">How.</param>
     /// <param name="observer">Is told what is left.</param>
     /// <exception cref="SourceException">The source is in use, cannot be written, or has unfinished writes.</exception>
-    public static TreeConversion Open(FileDescriptor root, ReadOnlySpan<byte> folder, ConversionOptions options, IConversionObserver observer)
+    public static TreeConversion Open(
+        FileDescriptor root, ReadOnlySpan<byte> folder, ConversionOptions options, IConversionObserver observer)
     {
         var source = new SourceTree(root, readOnly: false);
         StateFolder? state = null;
@@ -91,11 +95,17 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         try
         {
             bool wasSource = IsSource(source);
-            state = TryOpenState(source) ?? throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
-            // What touches only plain files leaves alone what a mount has begun.
-            bool touchesStored = options.Kind != ConversionKind.Convert || options.Existing == ExistingChoice.Wrap || options.OnConflict != ConflictChoice.Skip;
+            state = TryOpenState(source)
+                ?? throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
+            // A conversion that touches only plain files does not disturb the unfinished writes of a mount.
+            bool touchesStored = options.Kind != ConversionKind.Convert
+                || options.Existing == ExistingChoice.Wrap
+                || options.OnConflict != ConflictChoice.Skip;
             if (touchesStored && UnfinishedWrites.Any(state))
-                throw new SourceException(SourceProblem.UnfinishedWrites, "a mount that died has left writes unfinished there; mount it and unmount it, then run this again");
+                throw new SourceException(
+                    SourceProblem.UnfinishedWrites,
+                    "a mount that died has left writes unfinished there; mount it and unmount it, "
+                    + "then run this again");
             start = JournalRecovery.OpenFolder(source, folder);
             if (start is null || SystemCallsAt.Stat(start, out Statx stat) < 0)
                 throw new SourceException(SourceProblem.Unusable, "the folder cannot be read");
@@ -122,7 +132,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     {
         if (source.ReadOnly)
             return null;
-        // Only a source that is about to be one has its root changed.
+        // Only the first opening of a source changes its root: it makes .zstdfs there.
         if (!IsSource(source))
             RootTimes.Hold(source.Root);
         try
@@ -135,25 +145,28 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         }
     }
 
-    /// <summary>Does it. Returns early, with everything that was begun ended or taken back, where it is cancelled.</summary>
+    /// <summary>
+    /// Does it. A cancelled run returns early, and has ended or taken back everything that it had begun.
+    /// </summary>
     /// <exception cref="ConversionException">It could not go on.</exception>
     public void Run(CancellationToken cancellation)
     {
         _cancellation = cancellation;
         if (new JournalRecovery(_source, _state, Progress).Run() < 0)
-            throw new ConversionException("what an earlier run left could not be put in order: the disk reports errors");
+            throw new ConversionException(
+                "what an earlier run left could not be put in order: the disk reports errors");
         _publisher.RemoveLeftovers();
-        // Now that what an interrupted run left is in order, folder times included.
+        // Looks only after the recovery, which also restores folder times.
         if (SystemCallsAt.Stat(_start.Descriptor, out Statx stat) is < 0 and var unseen)
             throw new ConversionException($"the folder cannot be looked at ({(Errno)(-unseen)})");
         var start = new SourceFolder(_start.Descriptor, _start.Path, stat, ownsDescriptor: false);
-        // What is in the way of plain files' new names first.
+        // The first walk wraps found .zst files, which may have the plain files' new names.
         bool whole = (_options.Existing != ExistingChoice.Wrap || RunWalks(start, wraps: true))
             && RunWalks(start, wraps: false);
         if (whole)
             RunLinks();
         bool revertsAll = whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 };
-        // Where nothing was ever stored, names that look escaped are their owner's.
+        // Where nothing was ever stored, names that look escaped are no escapes.
         if (revertsAll && (_wasSource || Progress.Files > 0))
             revertsAll = new TreeWalk(_source,
                 new RevertedNames(_start.IsRoot && Progress is { Left: 0 }, this, cancellation),
@@ -165,8 +178,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     }
 
     /// <summary>
-    /// Walks until no file waits for the name of another one any more: x.zst.zst may become x.zst when that has become
-    /// x.
+    /// Walks until no file waits for another one's name: x.zst.zst can become x.zst only when x.zst has become x.
     /// </summary>
     private bool RunWalks(SourceFolder start, bool wraps)
     {
@@ -198,7 +210,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     /// <summary>Runs what makes jobs, and then the jobs to their end.</summary>
     private bool Through(Func<bool> makeJobs)
     {
-        using (_pipeline = new BatchPipeline(_source, _state, _content, _publisher, _pieces, _pool, _outcomes, _folderTimes))
+        using (_pipeline = new BatchPipeline(
+            _source, _state, _content, _publisher, _pieces, _pool, _outcomes, _folderTimes))
         {
             _batch = new Batch(_batchNumber++);
             bool whole = false;
@@ -217,7 +230,9 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         }
     }
 
-    /// <summary>Hands the batch over. Where the pipeline has ended, it stays here and that is thrown.</summary>
+    /// <summary>
+    /// Hands the batch over. Where an exception has ended the pipeline, throws it, and the batch stays here.
+    /// </summary>
     private void Submit()
     {
         _pipeline!.Submit(_batch);
@@ -234,11 +249,19 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
 
     private void RunLinks()
     {
-        foreach (HardLinks.Group group in _links.Groups.Where(g => !g.IsComplete || _options.Kind == ConversionKind.Recompress))
+        foreach (HardLinks.Group group in _links.Groups
+            .Where(g => !g.IsComplete || _options.Kind == ConversionKind.Recompress))
         {
-            _outcomes.Leave(PathOf(group), LeftReason.LinkedElsewhere, group.IsComplete ? "it has several names" : $"{group.Names.Count} of its {group.LinkCount} names are here");
+            _outcomes.Leave(
+                PathOf(group),
+                LeftReason.LinkedElsewhere,
+                group.IsComplete
+                    ? "it has several names"
+                    : $"{group.Names.Count} of its {group.LinkCount} names are here");
         }
-        foreach (HardLinks.Group[] chunk in _links.Groups.Where(g => g.IsComplete && _options.Kind != ConversionKind.Recompress).Chunk(_filesInBatch / 4))
+        foreach (HardLinks.Group[] chunk in _links.Groups
+            .Where(g => g.IsComplete && _options.Kind != ConversionKind.Recompress)
+            .Chunk(_filesInBatch / 4))
         {
             if (_cancellation.IsCancellationRequested)
                 return;
@@ -281,7 +304,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
 
     void IConversionCandidates.Keep() => Progress.NoteKept();
 
-    void IConversionCandidates.Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail) => _outcomes.Leave(path, reason, detail);
+    void IConversionCandidates.Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail) =>
+        _outcomes.Leave(path, reason, detail);
 
     void IConversionCandidates.Unreadable(byte[] path, Errno error) => _outcomes.Unreadable(path, error);
 
@@ -289,7 +313,8 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     {
         Batch batch = _batch;
         batch.Add(job);
-        bool created = job.KeepsTarget || _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file"));
+        bool created = job.KeepsTarget
+            || _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file"));
         if (created && job.Stat.Size >= OpenInCallerBytes && !job.KeepsTarget)
             TakeLarge(batch, job);
         else if (created)

@@ -3,12 +3,15 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>Counts what there is to do, for whoever wants to know how long it will take. The counts may be read while they grow.</summary>
+/// <summary>
+/// Counts what there is to do, so that a tool can tell how long it will take. The counts may be read while they grow.
+/// </summary>
 /// <param name="root">The source's root; stays the caller's.</param>
 /// <param name="folder">Path of the folder below it.</param>
 /// <param name="options">What is to be done.</param>
 /// <param name="cancellation">Ends the counting.</param>
-public sealed class TreeTotals(FileDescriptor root, byte[] folder, ConversionOptions options, CancellationToken cancellation)
+public sealed class TreeTotals(
+    FileDescriptor root, byte[] folder, ConversionOptions options, CancellationToken cancellation)
 {
     private long _files, _bytes;
     private volatile bool _isWhole;
@@ -28,17 +31,20 @@ public sealed class TreeTotals(FileDescriptor root, byte[] folder, ConversionOpt
     /// <summary>Counts.</summary>
     public void Count()
     {
-        if (SystemCallsAt.Open(root, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor own) < 0)
+        if (SystemCallsAt.Open(
+            root, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor own) < 0)
             return;
         using var source = new SourceTree(own, readOnly: true);
-        if (JournalRecovery.OpenFolder(source, folder) is not { } start || SystemCallsAt.Stat(start, out Statx stat) < 0)
+        if (JournalRecovery.OpenFolder(source, folder) is not { } start
+            || SystemCallsAt.Stat(start, out Statx stat) < 0)
             return;
         var opened = new SourceFolder(start, folder, stat);
         _isWhole = new TreeWalk(source, new Visitor(this, options, cancellation), options.OneFileSystem).Run(opened);
         opened.Release();
     }
 
-    private sealed class Visitor(TreeTotals totals, ConversionOptions options, CancellationToken cancellation) : ITreeVisitor
+    private sealed class Visitor(TreeTotals totals, ConversionOptions options, CancellationToken cancellation)
+        : ITreeVisitor
     {
         public bool Visit(in WalkedFile file)
         {

@@ -4,8 +4,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// The extended attribute <c>user.zstdfs.tried</c> (24 bytes, little-endian: level u32, frame size u32, length of the stored file u64, its modification time in
-/// nanoseconds i64): at this level this version was compressed anew, and it was not worth it or it is the result. So that recompressing never loops.
+/// The extended attribute <c>user.zstdfs.tried</c> (24 bytes, little-endian: level i32, frame size i32, length of the
+/// stored file i64, its modification time in nanoseconds i64). It says that this version was compressed anew at this
+/// level: it is the result, or the result was not worth it. So recompressing never loops.
 /// </summary>
 internal static class TriedLevel
 {
@@ -20,7 +21,7 @@ internal static class TriedLevel
         _ = ExtendedAttributes.Set(file, AttributeName, value, 0);
     }
 
-    /// <summary>It would come to the same again.</summary>
+    /// <summary>Recompressing would give the same again.</summary>
     internal static bool IsNoted(FileDescriptor directory, NativeName name, ConversionOptions options, in Statx stat)
     {
         Span<byte> expected = stackalloc byte[Bytes], value = stackalloc byte[Bytes];
@@ -33,6 +34,7 @@ internal static class TriedLevel
         BinaryPrimitives.WriteInt32LittleEndian(value, options.Level);
         BinaryPrimitives.WriteInt32LittleEndian(value[4..], options.FrameBytes);
         BinaryPrimitives.WriteInt64LittleEndian(value[8..], storedBytes);
-        BinaryPrimitives.WriteInt64LittleEndian(value[16..], unchecked(modifyTime.Seconds * 1_000_000_000 + modifyTime.Nanoseconds));
+        BinaryPrimitives.WriteInt64LittleEndian(
+            value[16..], unchecked(modifyTime.Seconds * 1_000_000_000 + modifyTime.Nanoseconds));
     }
 }

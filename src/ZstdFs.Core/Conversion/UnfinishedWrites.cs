@@ -3,7 +3,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>What a mount left in the working folder when it died: content that is newer than the stored files.</summary>
+/// <summary>
+/// What a mount left in the working folder when it died: content that is newer than the stored files.
+/// </summary>
 internal static class UnfinishedWrites
 {
     internal static bool Any(StateFolder state)
@@ -12,7 +14,7 @@ internal static class UnfinishedWrites
             return true;
         for (int i = 0; i < listing.Count; i++)
         {
-            // What a conversion was taking away is the next conversion's to put in order.
+            // The next conversion puts in order what a conversion was taking away.
             if (!IsLeftover(listing.Name(i).Bytes) && !AsideFiles.IsOne(listing.Name(i).Bytes))
                 return true;
         }
@@ -39,7 +41,7 @@ internal static class UnfinishedWrites
         return files.Count;
     }
 
-    /// <summary>False where it says of nothing what it is to become.</summary>
+    /// <summary>False where no readable record says what the working file is to become.</summary>
     internal static bool TryReadRecord(FileDescriptor working, NativeName name, out WorkingCopyRecord record)
     {
         record = default;
@@ -48,7 +50,10 @@ internal static class UnfinishedWrites
         return length > 0 && WorkingCopyRecord.TryRead(bytes[..length], out record);
     }
 
-    /// <summary>A version under construction, of no use once nobody constructs it.</summary>
+    /// <summary>A file under construction, of no use without the process that was making it.</summary>
     internal static bool IsLeftover(ReadOnlySpan<byte> name) =>
-        WorkingName.TryParse(name, out WorkingName working) && working.Role is WorkingRole.Version or WorkingRole.UnnamedCopy || name.StartsWith(SwapPublisher.Prefix) || name.SequenceEqual(WorkingFolderProbe.Name.Bytes);
+        WorkingName.TryParse(name, out WorkingName working)
+            && working.Role is WorkingRole.Version or WorkingRole.UnnamedCopy
+        || name.StartsWith(SwapPublisher.Prefix)
+        || name.SequenceEqual(WorkingFolderProbe.Name.Bytes);
 }

@@ -2,7 +2,7 @@ using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.Conversion;
 
-/// <summary>Things under way that somebody waits for.</summary>
+/// <summary>Counts work under way, for a thread that waits until all of it is done.</summary>
 internal sealed class WorkGroup
 {
     private readonly object _gate = new(); // guards _open; a monitor, because it is waited on
@@ -33,7 +33,10 @@ internal sealed class WorkGroup
     }
 }
 
-/// <summary>Threads with codecs of their own. What ends a batch goes before what begins the next one: that lets go of descriptors and disk space.</summary>
+/// <summary>
+/// Threads with codecs of their own. Work that ends a batch goes before work that begins the next one, because it frees
+/// descriptors and disk space.
+/// </summary>
 internal sealed class WorkerPool : IDisposable
 {
     private readonly object _gate = new(); // guards the queues and _closed; a monitor, because the threads wait on it

@@ -6,9 +6,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// Access times of files that users read. The daemon reads the source with O_NOATIME, so that its own work moves none. Where a user reads, it reads one byte of
-/// the stored file without: the source's file system then moves the time by its own rule, in memory, and writes it as lazily as ever. utimensat(2) would move
-/// the change time too.
+/// Access times of files that users read. The daemon reads the source with O_NOATIME, so that its own work moves none.
+/// When a user reads a file, the daemon reads one byte of the stored file without O_NOATIME. The source's file system
+/// then moves the time by its own rule, in memory, and writes it lazily. utimensat(2) would move the change time too.
 /// </summary>
 internal sealed class AccessTimes
 {
@@ -18,14 +18,15 @@ internal sealed class AccessTimes
 
     internal AccessTimes(SourceTree source, bool isAsked, bool areStrict)
     {
-        bool isKeptBelow = SystemCallsFile.StatFileSystem(source.Root, out StatFs statistics) < 0 || (statistics.Flags & StatFs.NoAccessTime) == 0;
+        bool isKeptBelow = SystemCallsFile.StatFileSystem(source.Root, out StatFs statistics) < 0
+            || (statistics.Flags & StatFs.NoAccessTime) == 0;
         _areKept = isAsked && isKeptBelow && !source.ReadOnly;
         _areStrict = areStrict;
     }
 
     /// <summary>
-    /// A handle was opened: whether reading through it will move the time, by the kernel's rule for relatime. True where it was
-    /// moved now. The kernel, which forgets the time that it knows after a READ, does not hear of that.
+    /// Notes whether a read through a handle that was just opened may move the time. True where the open itself moved
+    /// it: the kernel drops its cached access time only after a READ, so the caller must tell the kernel.
     /// </summary>
     /// <param name="handle">The handle.</param>
     /// <param name="access">What it may do.</param>
@@ -64,6 +65,7 @@ internal sealed class AccessTimes
     private static bool IsDue(in Statx stat)
     {
         Timestamp read = stat.AccessTime.ToTimestamp();
-        return read <= stat.ModifyTime.ToTimestamp() || read <= stat.ChangeTime.ToTimestamp() || Timestamp.Now().Seconds - read.Seconds >= DaySeconds;
+        return read <= stat.ModifyTime.ToTimestamp() || read <= stat.ChangeTime.ToTimestamp()
+            || Timestamp.Now().Seconds - read.Seconds >= DaySeconds;
     }
 }

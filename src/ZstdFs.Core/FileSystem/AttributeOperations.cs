@@ -35,7 +35,11 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return -(int)Errno.ESTALE;
         int result = 0;
         if ((change.Valid & SetattrValid.Size) != 0)
-            result = files.Truncate(nodeId, (change.Valid & SetattrValid.Handle) != 0 ? change.Handle : FuseFileSystem.NoHandle, (long)change.Size, volume.WriterOf(context, (change.Valid & SetattrValid.KillSuidSgid) != 0));
+            result = files.Truncate(
+                nodeId,
+                (change.Valid & SetattrValid.Handle) != 0 ? change.Handle : FuseFileSystem.NoHandle,
+                (long)change.Size,
+                volume.WriterOf(context, (change.Valid & SetattrValid.KillSuidSgid) != 0));
         if (result >= 0)
             result = SetStored(node, change, new Writer(context, keepsPrivileges: false));
         return result < 0 ? result : volume.GetAttributes(node, isChanging: true, out attributes);
@@ -43,7 +47,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
 
     private int SetStored(Node node, in FuseSetattrIn change, in Writer caller)
     {
-        // Nothing to set at all: a chown to the same owner, which only takes the set-id bits away.
+        // An empty request may be a chown to the same owner, which only takes the set-id bits away.
         bool isEmpty = (change.Valid & (SetattrValid.Size | Changed)) == 0;
         if (!isEmpty && (change.Valid & Changed) == 0)
             return 0;
@@ -69,17 +73,21 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         return result;
     }
 
-    /// <summary>Not an errno: the file was opened since the look at who has it open, who must hear of the change.</summary>
+    /// <summary>
+    /// Not an errno: a program has opened the file since the daemon looked for its open content, which must hear of
+    /// the change. The caller tries again.
+    /// </summary>
     private const int WasOpened = 1;
 
     private FileContent? Hold(Node node) => node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
 
     /// <summary>The caller holds the node's gate, under which files are opened.</summary>
-    private bool IsWhatIsOpen(Node node, FileContent? held) => node.Kind != NodeKind.Stored || volume.Contents.Find(node.Id) == held;
+    private bool IsWhatIsOpen(Node node, FileContent? held) =>
+        node.Kind != NodeKind.Stored || volume.Contents.Find(node.Id) == held;
 
     private int SetStored(Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
     {
-        // One of several steps may fail; those before it stand, as they would after several calls.
+        // One of several steps may fail. The steps before it stand, as they would after several calls.
         lock (node.LinksGate)
         {
             if (!IsWhatIsOpen(node, content))
@@ -97,26 +105,33 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         }
     }
 
-    private int Change(in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
+    private int Change(
+        in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
     {
         if ((change.Valid & Changed) == 0)
             return ChangeAttributes(place, node, content, change, caller);
         ChangeTimes.UsersChange users = ChangeTimes.Begin(node, content);
         int result = ChangeAttributes(place, node, content, change, caller);
-        // Of a file that is not open, the look for the answer tells the record.
+        // Where the file is not open, the daemon writes the record when it looks at the attributes for the answer.
         volume.ChangeTimes.End(users, result, mayBeInWindow: content is not null);
         return result;
     }
 
-    private int ChangeAttributes(in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
+    private int ChangeAttributes(
+        in AttributePlace place, Node node, FileContent? content, in FuseSetattrIn change, in Writer caller)
     {
         int result = 0;
-        if (node.Kind != NodeKind.Directory && (change.Valid & ~(SetattrValid.Uid | SetattrValid.Gid | SetattrValid.Handle | SetattrValid.LockOwner | SetattrValid.Ctime | SetattrValid.KillSuidSgid)) == 0)
+        if (node.Kind != NodeKind.Directory
+            && (change.Valid & ~(SetattrValid.Uid | SetattrValid.Gid | SetattrValid.Handle
+                | SetattrValid.LockOwner | SetattrValid.Ctime | SetattrValid.KillSuidSgid)) == 0)
             result = DropPrivileges(place, caller, (change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) == 0);
         if (result >= 0 && (change.Valid & (SetattrValid.Uid | SetattrValid.Gid)) != 0)
-            result = place.ChangeOwner((change.Valid & SetattrValid.Uid) != 0 ? change.Uid : uint.MaxValue, (change.Valid & SetattrValid.Gid) != 0 ? change.Gid : uint.MaxValue);
-        // Nobody would take them away again at the next write.
-        if (result >= 0 && content is { Overlay.Lending.MayBeWritten: true } && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
+            result = place.ChangeOwner(
+                (change.Valid & SetattrValid.Uid) != 0 ? change.Uid : uint.MaxValue,
+                (change.Valid & SetattrValid.Gid) != 0 ? change.Gid : uint.MaxValue);
+        // The kernel writes a lent file by itself: its next write would not take the set-id bits away again.
+        if (result >= 0 && content is { Overlay.Lending.MayBeWritten: true }
+            && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
             result = -(int)Errno.ETXTBSY;
         if (result >= 0 && (change.Valid & SetattrValid.Mode) != 0)
             result = place.ChangeMode(change.Mode & 0xFFF);
@@ -124,19 +139,22 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             content.MayHavePrivileges = true;
         Timestamp access = (change.Valid & SetattrValid.AtimeNow) != 0 ? Timestamp.UtimeNow
             : (change.Valid & SetattrValid.Atime) != 0 ? new Timestamp(change.Atime, change.AtimeNsec) : Timestamp.Omit;
-        // As two times of now, and no others, Linux takes them for a touch, which an append-only file allows.
+        // Linux takes two times of now, and only those, for a touch, which an append-only file allows.
         bool isTouch = (change.Valid & SetattrValid.AtimeNow) != 0 && (change.Valid & SetattrValid.MtimeNow) != 0;
         Timestamp modify = isTouch ? Timestamp.UtimeNow
             : (change.Valid & SetattrValid.MtimeNow) != 0 ? Timestamp.Now()
             : (change.Valid & SetattrValid.Mtime) != 0 ? new Timestamp(change.Mtime, change.MtimeNsec) : Timestamp.Omit;
         if (result < 0 || access == Timestamp.Omit && modify == Timestamp.Omit)
             return result;
-        return modify == Timestamp.Omit || node.Kind != NodeKind.Stored ? place.SetTimes(access, modify) : SetModifyTime(place, node, content, access, modify);
+        return modify == Timestamp.Omit || node.Kind != NodeKind.Stored
+            ? place.SetTimes(access, modify)
+            : SetModifyTime(place, node, content, access, modify);
     }
 
     /// <summary>
-    /// chown(2) takes the set-id bits away whoever calls it, and whoever the owner is then. The source would go by the daemon's groups. A request that asks for
-    /// nothing may be a chown to the same owner, or the kernel's own when root writes to a file with capabilities: then root's bits stay.
+    /// chown(2) takes the set-id bits away from every caller and for every new owner. The daemon takes them away
+    /// itself, because the source would judge by the daemon's groups. An empty request is a chown to the same owner, or
+    /// the kernel sends it when root writes to a file with capabilities. So an empty request of root leaves the bits.
     /// </summary>
     private static int DropPrivileges(in AttributePlace place, in Writer caller, bool onlyOwn)
     {
@@ -147,16 +165,22 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         return kept != (stat.Mode & 0xFFFu) ? place.ChangeMode(kept) : 0;
     }
 
-    /// <summary>The record holds only beside the modification time that it names. Of a file that is not committed it is written anew soon.</summary>
-    private int SetModifyTime(in AttributePlace place, Node node, FileContent? content, Timestamp access, Timestamp modify)
+    /// <summary>
+    /// A record counts only while the stored file has the modification time that the record names. Where the file has
+    /// uncommitted changes, the next commit writes a new record.
+    /// </summary>
+    private int SetModifyTime(
+        in AttributePlace place, Node node, FileContent? content, Timestamp access, Timestamp modify)
     {
         SizeRecord record = default;
         int result = place.Stat(out Statx before);
         if (result < 0)
             return result;
-        if (content is { HasWorkingCopy: true } && SetUncommittedTime(place, content, before, access, modify, out result))
+        if (content is { HasWorkingCopy: true }
+            && SetUncommittedTime(place, content, before, access, modify, out result))
             return result;
-        bool keepsRecord = content is not { IsDirty: true } && place.TryReadRecord(out record) && record.Describes(before);
+        bool keepsRecord =
+            content is not { IsDirty: true } && place.TryReadRecord(out record) && record.Describes(before);
         result = place.SetTimes(access, modify);
         if (result < 0)
             return result;
@@ -169,26 +193,32 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         }
         if (modify == Timestamp.UtimeNow)
             modify = after.ModifyTime.ToTimestamp();
-        // Not where the file was changed in the source meanwhile: what is open is another version then, whatever its time.
+        // Another program may have changed the file in the source. Then the open content is a different version, which
+        // keeps its time.
         if (content is not null && StoredIdentity.Of(before) == content.Published)
             content.NoteTimes(modify, after);
         if (!keepsRecord)
             return 0;
         node.KeepPages(StoredIdentity.Of(before).Version, StoredIdentity.Of(after).Version);
-        // The time was set by a user, and the record by us.
+        // The user's step set the change time that users see. Writing the record is the daemon's own step.
         Timestamp shown = after.ChangeTime.ToTimestamp();
-        if (place.WriteRecord(record.Of(after.ModifyTime.ToTimestamp()) with { ChangeTime = shown }, out long windowEnd) >= 0 && place.Stat(out after) >= 0)
+        if (place.WriteRecord(
+            record.Of(after.ModifyTime.ToTimestamp()) with { ChangeTime = shown }, out long windowEnd) >= 0
+            && place.Stat(out after) >= 0)
             ChangeTimes.NoteOwn(node, content, shown, after, windowEnd);
         return 0;
     }
 
     /// <summary>
-    /// The commit sets the time. Until then the stored file keeps its own: a next mount takes up the working copy over the
-    /// version that it was begun on, and no other. False where only the stored file can tell whether the time may be set.
+    /// The commit sets the time. Until then the stored file keeps its own time: the next mount takes up a working copy
+    /// only over the version on which it was begun. False where the caller must set the time on the stored file,
+    /// because only the source can tell whether that is allowed.
     /// </summary>
-    private static bool SetUncommittedTime(in AttributePlace place, FileContent content, in Statx stored, Timestamp access, Timestamp modify, out int result)
+    private static bool SetUncommittedTime(
+        in AttributePlace place, FileContent content, in Statx stored, Timestamp access, Timestamp modify,
+        out int result)
     {
-        // Its own time once more, so that the change counts as one, and is refused where it has to be.
+        // Sets the stored file's own time once more: that moves the change time, and the source can refuse it.
         result = place.SetTimes(access, stored.ModifyTime.ToTimestamp());
         if (result == -(int)Errno.EPERM && modify == Timestamp.UtimeNow)
             return false;
@@ -219,7 +249,7 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         if (attribute.Bytes.StartsWith(OurPrefix))
             return -(int)Errno.ENODATA;
         int result = ReadExtended(nodeId, attribute, value);
-        // A plain file that was converted just now has another name.
+        // The background conversion may just have given the file another name.
         return result == -(int)Errno.ENOENT ? ReadExtended(nodeId, attribute, value) : result;
     }
 
@@ -232,13 +262,20 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
             return place.GetExtended(attribute, value);
     }
 
-    internal int SetExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool killSetGroupId) =>
-        attribute.Bytes.StartsWith(OurPrefix) ? -(int)Errno.EPERM : ChangeExtended(nodeId, attribute, value, flags, removes: false, killSetGroupId);
+    internal int SetExtended(
+        ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool killSetGroupId) =>
+        attribute.Bytes.StartsWith(OurPrefix)
+            ? -(int)Errno.EPERM
+            : ChangeExtended(nodeId, attribute, value, flags, removes: false, killSetGroupId);
 
     internal int RemoveExtended(ulong nodeId, NativeName attribute) =>
-        attribute.Bytes.StartsWith(OurPrefix) ? -(int)Errno.ENODATA : ChangeExtended(nodeId, attribute, default, 0, removes: true);
+        attribute.Bytes.StartsWith(OurPrefix)
+            ? -(int)Errno.ENODATA
+            : ChangeExtended(nodeId, attribute, default, 0, removes: true);
 
-    private int ChangeExtended(ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool removes, bool killSetGroupId = false)
+    private int ChangeExtended(
+        ulong nodeId, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool removes,
+        bool killSetGroupId = false)
     {
         if (volume.IsReadOnly)
             return -(int)Errno.EROFS;
@@ -250,12 +287,13 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         return result;
     }
 
-    private int ChangeExtended(Node node, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool removes, bool killSetGroupId)
+    private int ChangeExtended(
+        Node node, NativeName attribute, ReadOnlySpan<byte> value, int flags, bool removes, bool killSetGroupId)
     {
         FileContent? held = Hold(node);
         try
         {
-            // A commit copies the attributes to the next version under the gate: what is set or removed meanwhile would be lost.
+            // A commit copies the attributes to the next version under the gate. A change meanwhile would be lost.
             lock (node.LinksGate)
             {
                 if (!IsWhatIsOpen(node, held))
@@ -272,7 +310,8 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
                         result = place.ChangeMode(stat.Mode & 0xFFFu & ~Privileges.SetGroup);
                     volume.ChangeTimes.End(users, result);
                 }
-                if (result >= 0 && held is not null && attribute.Bytes.SequenceEqual(StoredAttributes.Capabilities.Bytes))
+                if (result >= 0 && held is not null
+                    && attribute.Bytes.SequenceEqual(StoredAttributes.Capabilities.Bytes))
                     held.MayHaveCapabilities = true;
                 return result;
             }
@@ -333,9 +372,12 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
 
     internal int StatFileSystem(ulong nodeId, out FuseKstatfs statistics)
     {
-        // Of the place, as a source may have other file systems mounted in it; of a file that lost its name, the root's.
+        // Other file systems may be mounted in the source, so the answer is about the node's folder. For a file that
+        // lost its name it is about the root.
         Node? node = volume.Nodes.Find(nodeId);
-        Node folder = node is null || node == volume.Nodes.Root ? volume.Nodes.Root : node.Kind == NodeKind.Directory ? node : node.AnyLink?.Parent ?? volume.Nodes.Root;
+        Node folder = node is null || node == volume.Nodes.Root ? volume.Nodes.Root
+            : node.Kind == NodeKind.Directory ? node
+            : node.AnyLink?.Parent ?? volume.Nodes.Root;
         int result = volume.Directories.Rent(folder, out DescriptorLease lease);
         StatFs source = default;
         using (lease)
@@ -366,13 +408,17 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         return result;
     }
 
-    /// <summary>Of a file with something to commit, or without a name, the open file; else the name, so that what others did to it in the source is seen.</summary>
+    /// <summary>
+    /// The open file where it has something to commit, or no name. Otherwise the name, which shows what other programs
+    /// did to the file in the source.
+    /// </summary>
     private int Locate(Node node, FileContent? content, out AttributePlace place)
     {
         place = default;
         Link? link = node.AnyLink;
         bool hasName = link is not null || node == volume.Nodes.Root;
-        if (content is not null && (!hasName || content.IsDirty || content.Base.IsFresh) && content.TryRentStored(hasName, out DescriptorLease open))
+        if (content is not null && (!hasName || content.IsDirty || content.Base.IsFresh)
+            && content.TryRentStored(hasName, out DescriptorLease open))
         {
             place = new AttributePlace(open);
             return 0;
@@ -381,7 +427,9 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
         {
             if (!node.TryRentNameless(out DescriptorLease nameless))
                 return -(int)Errno.ENOENT;
-            place = node.Kind == NodeKind.Directory ? new AttributePlace(nameless, null, node.Kind) : new AttributePlace(nameless);
+            place = node.Kind == NodeKind.Directory
+                ? new AttributePlace(nameless, null, node.Kind)
+                : new AttributePlace(nameless);
             return 0;
         }
         if (node.KnownLinks > 1)
@@ -393,8 +441,9 @@ internal sealed class AttributeOperations(Volume volume, FileOperations files)
     }
 
     /// <summary>
-    /// Of a file with several names, one that still leads to it: another program may have taken some of them in the
-    /// source. Where another file is under one, the caller may mean that: at ESTALE the kernel looks its name up again.
+    /// Finds a name that still leads to a file with several names: another program may have removed some of them in the
+    /// source. Where a name leads to another file, the caller may mean that file. So ESTALE makes the kernel look the
+    /// name up again.
     /// </summary>
     private int LocateName(Node node, FileContent? content, out AttributePlace place)
     {

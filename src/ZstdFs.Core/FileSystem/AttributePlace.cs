@@ -4,7 +4,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Where a file's attributes are in the source: a name in a folder, or an open file. Results are those of the system calls.</summary>
+/// <summary>
+/// Where a file's attributes are in the source: a name in a folder, or an open file. Results are those of the system
+/// calls.
+/// </summary>
 internal readonly struct AttributePlace : IDisposable
 {
     private readonly DescriptorLease _lease;
@@ -29,8 +32,9 @@ internal readonly struct AttributePlace : IDisposable
     private NativeName Name(Span<byte> buffer) =>
         _link is null ? new NativeName(".\0"u8) : _link.Find(Descriptor, _kind, buffer);
 
-    internal int Stat(out Statx stat) =>
-        _isOpenFile ? SystemCallsAt.Stat(Descriptor, out stat) : SystemCallsAt.Stat(Descriptor, Name(stackalloc byte[StoredName.BufferBytes]), out stat);
+    internal int Stat(out Statx stat) => _isOpenFile
+        ? SystemCallsAt.Stat(Descriptor, out stat)
+        : SystemCallsAt.Stat(Descriptor, Name(stackalloc byte[StoredName.BufferBytes]), out stat);
 
     internal int ChangeOwner(uint user, uint group) => _isOpenFile
         ? SystemCallsFile.ChangeOwner(Descriptor, user, group)

@@ -7,15 +7,15 @@ using ZstdFs.Core.Source;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// <c>--plain=convert</c>: plain files that were looked up become stored files, on a thread of its own. A file that is open through the mount, that another
-/// process writes, or whose folder is being listed is tried again later.
+/// <c>--plain=convert</c>: a thread of its own makes stored files of plain files that were looked up or closed. It
+/// tries a file again later where the file is open through the mount, another process writes to it, or it was changed.
 /// </summary>
 internal sealed class BackgroundConversion : IConversionObserver, IDisposable
 {
     private const int MostWaiting = 64 * 1024, FilesInBatch = 64;
     private const long BytesInBatch = 256 * 1024 * 1024;
 
-    // What made somebody look a file up is likely to open it next.
+    // A program that looks a file up is likely to open it next.
     private static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(1), LongestDelay = TimeSpan.FromSeconds(10);
 
     private readonly Volume _volume;
@@ -37,10 +37,12 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
         _swap = new PlainFileSwap(volume);
     }
 
-    /// <summary>A file that was looked up, or closed. Nothing happens where it waits already, or cannot be converted.</summary>
+    /// <summary>
+    /// A program looked a file up, or closed it. Nothing happens where the file waits already, or cannot be converted.
+    /// </summary>
     internal void Consider(Node node)
     {
-        // A file without a number from the allocator would get another one with its new form.
+        // A file whose number is not from the allocator would get another number with its new form.
         if (node.Kind != NodeKind.Plain || node.StaysPlain || !StateFolder.IsAllocated(node.Id))
             return;
         lock (_gate)
@@ -94,7 +96,7 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
         converter?.Dispose();
     }
 
-    /// <summary>Half of the threads: who uses the mount comes first.</summary>
+    /// <summary>Half of the mount's threads, because programs that use the mount come first.</summary>
     private ConversionOptions Options() => new()
     {
         Codec = _volume.Services.Options.Codec,
@@ -103,7 +105,9 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
         Jobs = Math.Max(1, _volume.Services.Options.Jobs / 2),
     };
 
-    /// <summary>What is due; nothing where it is time to stop, or nothing is due and the caller does not wait for it.</summary>
+    /// <summary>
+    /// Takes the files that are due. None where it is time to stop, or where none is due and the caller does not wait.
+    /// </summary>
     private List<Waiting> Take(bool waits)
     {
         var batch = new List<Waiting>();
@@ -112,7 +116,9 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
             while (!_stopping.IsCancellationRequested && batch.Count < FilesInBatch)
             {
                 bool any = _queue.TryPeek(out Waiting waiting, out long due);
-                TimeSpan left = any ? Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due) : Timeout.InfiniteTimeSpan;
+                TimeSpan left = any
+                    ? Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due)
+                    : Timeout.InfiniteTimeSpan;
                 if (any && left <= TimeSpan.Zero)
                     batch.Add(_queue.Dequeue());
                 else if (batch.Count > 0 || !waits)
@@ -168,17 +174,18 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
 
     void IConversionObserver.Left(ReadOnlySpan<byte> path, LeftReason reason, string detail)
     {
-        // That is so of all files of the source, or of a user: the log has one line for them.
+        // This reason holds for all files of the source, or of one user. The text is the same, so the log has one line.
         if (reason == LeftReason.WritersUnknown)
         {
             _volume.Services.Log.Warning(
                 $"plain files stay as they are where it cannot be told who has them open for writing ({detail})");
         }
         else if (!PlainFileSwap.IsPassing(reason))
-            _volume.Services.Log.Warning($"'{Encoding.UTF8.GetString(path)}' stays plain: {reason}{(detail.Length == 0 ? "" : $" ({detail})")}");
+            _volume.Services.Log.Warning(
+                $"'{Encoding.UTF8.GetString(path)}' stays plain: {reason}{(detail.Length == 0 ? "" : $" ({detail})")}");
     }
 
-    /// <summary>Ends what is under way; the files that wait stay plain. Nothing is considered afterwards.</summary>
+    /// <summary>Ends what is under way. The files that wait stay plain, and no more files are taken.</summary>
     public void Dispose()
     {
         lock (_gate)

@@ -4,8 +4,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// The thread that a request comes from, where the request names it and where it does not: then the thread waits for the answer,
-/// and /proc knows whom it acts as.
+/// The thread that a request comes from, and the user as which it acts. Where the request does not name the user, /proc
+/// does: the thread waits for the answer.
 /// </summary>
 internal static class Caller
 {
@@ -31,8 +31,8 @@ internal static class Caller
     }
 
     /// <summary>
-    /// Whose share of the handles an open takes. An owner that a mount maps is not the caller: the root of a container would
-    /// have the machine's root's share.
+    /// The user whose share of the handles an open takes. Where requests name owners only, a mount may have mapped the
+    /// owner, and the owner is not the caller: a container's root would take the share of the machine's root.
     /// </summary>
     internal static uint ShareOf(in RequestContext context, bool namesOwnersOnly)
     {

@@ -4,8 +4,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// While it lives, what this thread creates in the source belongs to the caller of the op and follows its umask, as the source's own file system applies it
-/// (default ACLs, set-group-id folders).
+/// While it lives, what this thread creates in the source belongs to the caller of the op. The source's own file system
+/// applies the caller's umask (default ACLs, set-group-id folders).
 /// </summary>
 internal readonly ref struct CallerIdentity
 {

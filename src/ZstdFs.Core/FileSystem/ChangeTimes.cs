@@ -6,13 +6,17 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// The change time that users see of a file: it moves with what users do, and with what is done in the source, and with no commit and no conversion. The stored file's record holds it, for as long
-/// as the stored file's own change time is that of the step that wrote the record. Which that is, the record knows by a window (<see cref="ChangeWindow"/>), a node exactly; where the two differ,
-/// another hand has changed the file within the window, and the record is written again, for who looks after the node is forgotten.
+/// The change time that users see of a file. Users move it through the mount, and other programs in the source; commits
+/// and conversions do not move it. The stored file's record holds it. The record counts while the stored file's own
+/// change time is the one that the daemon left when it wrote the record. The record knows that time as a window
+/// (<see cref="ChangeWindow"/>), the node knows it exactly. Where the two disagree, a user or another program changed
+/// the file within the window. The daemon then writes the record again, because the node may be forgotten.
 /// </summary>
 internal sealed class ChangeTimes(Volume volume)
 {
-    /// <summary>What users see of a file that was just resolved. For no folder: <see cref="FolderGates"/> has those.</summary>
+    /// <summary>
+    /// The change time that users see of a file that was just resolved. For folders <see cref="FolderGates"/> knows it.
+    /// </summary>
     internal Timestamp Of(Node node, in Resolved resolved)
     {
         Timestamp stored = resolved.Stat.ChangeTime.ToTimestamp();
@@ -22,7 +26,8 @@ internal sealed class ChangeTimes(Volume volume)
             return node.OwnChange == Node.ForeignChange
                 ? KeepHidden(node, volume.Contents.Find(node.Id), stored)
                 : stored;
-        if (node.Kind == NodeKind.Stored && volume.Contents.Find(node.Id) is { } content && content.TryShowChange(out Timestamp shown))
+        if (node.Kind == NodeKind.Stored && volume.Contents.Find(node.Id) is { } content
+            && content.TryShowChange(out Timestamp shown))
             return KeepHidden(node, content, shown);
         if (resolved.Change.Time == default)
             return stored;
@@ -33,18 +38,21 @@ internal sealed class ChangeTimes(Volume volume)
     }
 
     /// <summary>
-    /// Another hand has changed the open file within the window that its record has: without a new record a next mount
-    /// would show the time before.
+    /// Writes a new record where a user or another program changed the open file within its record's window. With the
+    /// old record the next mount would show the earlier time.
     /// </summary>
     private Timestamp KeepHidden(Node node, FileContent? content, Timestamp shown) =>
         node.OwnChange == Node.ForeignChange && content is { IsDirty: false } && content.Change.Hides(shown)
             ? Keep(node, content, shown)
             : shown;
 
-    /// <summary>A user is about to change attributes or names of a file. The caller holds the file's gate until <see cref="End"/>.</summary>
+    /// <summary>
+    /// A user is about to change attributes or names of a file. The caller holds the file's gate until
+    /// <see cref="End"/>.
+    /// </summary>
     internal static UsersChange Begin(Node node, FileContent? content)
     {
-        // Looked at before the change: where it was over by then, the change is outside of it.
+        // Looks before the change: a change that begins after the window's end lies outside of it.
         bool isInWindow = content is null || content.Change.IsInWindow;
         ChangeOrigin origin = content?.Change.NoteUsers() ?? default;
         var change = new UsersChange(node, content, node.OwnChange, origin, isInWindow);
@@ -53,9 +61,12 @@ internal sealed class ChangeTimes(Volume volume)
     }
 
     /// <summary>The same of a file that may be open.</summary>
-    internal UsersChange Begin(Node node) => Begin(node, node.Kind == NodeKind.Stored ? volume.Contents.Find(node.Id) : null);
+    internal UsersChange Begin(Node node) =>
+        Begin(node, node.Kind == NodeKind.Stored ? volume.Contents.Find(node.Id) : null);
 
-    /// <summary>The change was made, or failed with −errno. A record whose window it is in is told of it.</summary>
+    /// <summary>
+    /// The change was made, or failed with −errno. The record is written again where the change may be in its window.
+    /// </summary>
     internal void End(in UsersChange change, int result, bool mayBeInWindow = true)
     {
         (Node node, FileContent? content) = (change.Node, change.Content);
@@ -75,7 +86,10 @@ internal sealed class ChangeTimes(Volume volume)
     internal readonly record struct UsersChange(
         Node Node, FileContent? Content, ushort OwnChange, ChangeOrigin Origin, bool WasInWindow);
 
-    /// <summary>A step of ours has written the record, and left the stored file as <paramref name="own"/> shows. The caller holds the file's gate.</summary>
+    /// <summary>
+    /// A step of ours has written the record, and left the stored file as <paramref name="own"/> shows. The caller
+    /// holds the file's gate.
+    /// </summary>
     internal static void NoteOwn(Node node, FileContent? content, Timestamp shown, in Statx own, long windowEnd)
     {
         Timestamp stored = own.ChangeTime.ToTimestamp();
@@ -83,7 +97,10 @@ internal sealed class ChangeTimes(Volume volume)
         content?.Change.End(shown, stored, windowEnd);
     }
 
-    /// <summary>Returns what users see, where <paramref name="seen"/> was seen of the stored file.</summary>
+    /// <summary>
+    /// Writes the record again where it covers a change that is not ours, and returns the change time that users see.
+    /// Returns <paramref name="seen"/> where no record covers the stored file's change time.
+    /// </summary>
     private Timestamp Keep(Node node, FileContent? content, Timestamp seen)
     {
         if (volume.IsReadOnly)
@@ -99,10 +116,11 @@ internal sealed class ChangeTimes(Volume volume)
 
     private Timestamp Keep(Node node, FileContent? content, in AttributePlace place, Timestamp seen)
     {
-        if (!place.TryReadRecord(out SizeRecord record) || place.Stat(out Statx stat) < 0 || !volume.Source.Devices.IsOf(record, stat) || !record.CoversChange(stat))
+        if (!place.TryReadRecord(out SizeRecord record) || place.Stat(out Statx stat) < 0
+            || !volume.Source.Devices.IsOf(record, stat) || !record.CoversChange(stat))
             return seen;
         Timestamp stored = stat.ChangeTime.ToTimestamp();
-        // A step of ours has come meanwhile, or what a user was about to do has failed.
+        // The daemon has written the record meanwhile, or the user's change has failed.
         if (node.OwnChange == 0 || node.OwnChange == Node.MarkOf(PackedTime.Pack(stored)))
             return record.ChangeTime;
         if (place.WriteRecord(record with { ChangeTime = stored }, out long windowEnd) < 0 || place.Stat(out stat) < 0)

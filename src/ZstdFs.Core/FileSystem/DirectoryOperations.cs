@@ -9,13 +9,15 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// Listings. When one begins, the folder is read whole into an order of its own (<see cref="ListingOrder"/>), and names are looked up when they are given: so a name that is there from
-/// the beginning to the end is given once, whatever becomes of its entry in the source meanwhile. Entries come with their attributes, so that a program that lists a folder and looks at
-/// each of its files needs no request for any of them.
+/// Listings. When one begins, the daemon reads the whole folder into an order of its own (<see cref="ListingOrder"/>).
+/// It looks each name up when it gives the name to the kernel. So a name that is there from the beginning to the end is
+/// given once, whatever becomes of its entry in the source meanwhile. Entries come with their attributes, so that a
+/// program that lists a folder and looks at each of its files needs no request for any of them.
 /// </summary>
 internal sealed class DirectoryOperations(Volume volume) : IDisposable
 {
-    // Each makes a node, of which the kernel may keep as many as it has memory for: who lists a folder of millions may want their names only.
+    // Each makes a node, and the kernel may keep as many nodes as it has memory for. A program that lists a folder of
+    // millions may want the names only.
     private const int MostWithAttributes = 100_000;
 
     // FUSE_UNKNOWN_INO: the number of a name that cannot be looked up.
@@ -50,11 +52,12 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
     {
         var reply = new FuseOpenOut { Handle = _handles.Add(listing) };
         Node folder = listing.Folder;
-        // Who goes on with a listing is given what the kernel has kept meanwhile of another one, begun before a change, as if it were from after it.
+        // The kernel would continue this listing from entries that it cached of another one. That one may have begun
+        // before a change which this listing must show. So only the first open listing of a folder is cached.
         lock (volume.FolderGates[folder])
         {
             bool isFirst = folder.Listings++ == 0;
-            // Where nothing is to be kept at all, it would be for as long as the folder stays open.
+            // With a cache timeout of zero the kernel would still keep the entries while the folder stays open.
             if (!isFirst || volume.CacheTimeout == TimeSpan.Zero)
                 return reply;
             reply.OpenFlags = OpenReplyFlags.CacheDirectory;
@@ -77,7 +80,9 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
             listing.Folder.Listings--;
     }
 
-    internal int Synchronize(ulong handle) => _handles.Find(handle) is { } listing ? SystemCallsFile.Synchronize(listing.Descriptor) : -(int)Errno.EBADF;
+    internal int Synchronize(ulong handle) => _handles.Find(handle) is { } listing
+        ? SystemCallsFile.Synchronize(listing.Descriptor)
+        : -(int)Errno.EBADF;
 
     internal int Read(ulong handle, ulong offset, ref DirectoryWriter writer) =>
         _handles.Find(handle) is { } listing ? Read(listing, offset, ref writer) : -(int)Errno.EBADF;
@@ -106,7 +111,8 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
             ListedNames names = listing.Names;
             for (int i = names.IndexBehind(position); i < names.Count; i++)
             {
-                if (!TryWrite(listing, names.NameOf(i), names.FormOf(i), names.TypeOf(i), names.PositionOf(i), ref writer))
+                if (!TryWrite(
+                    listing, names.NameOf(i), names.FormOf(i), names.TypeOf(i), names.PositionOf(i), ref writer))
                     return 0;
             }
             if (writer.BytesWritten > 0)
@@ -133,7 +139,9 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
     }
 
     /// <summary>
-    /// Further on, or at a position to which seekdir(3) goes, a listing that the kernel kept for a while and dropped, or the kernel's NFS server, which opens the folder anew each time.
+    /// Continues at a position: the listing simply goes on, or seekdir(3) goes there, or the kernel has dropped what it
+    /// cached of the listing. The kernel's NFS server opens the folder anew for each request, and goes on in the
+    /// middle.
     /// </summary>
     private int GoOn(Listing listing, ulong position)
     {
@@ -152,24 +160,32 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
 
     /// <summary>"." and "..", with nodes that the kernel does not look up. False when the reply is full.</summary>
     private bool TryWriteDots(Listing listing, ulong offset, ref DirectoryWriter writer) =>
-        (offset >= ListingOrder.Self || writer.TryAdd("."u8, NumberOf(listing.Folder), FileType.EntryDirectory, ListingOrder.Self))
-        && (offset >= ListingOrder.Parent || writer.TryAdd(".."u8, NumberOf(listing.Folder.AnyLink?.Parent ?? listing.Folder), FileType.EntryDirectory, ListingOrder.Parent));
+        (offset >= ListingOrder.Self
+            || writer.TryAdd("."u8, NumberOf(listing.Folder), FileType.EntryDirectory, ListingOrder.Self))
+        && (offset >= ListingOrder.Parent
+            || writer.TryAdd(
+                ".."u8, NumberOf(listing.Folder.AnyLink?.Parent ?? listing.Folder), FileType.EntryDirectory,
+                ListingOrder.Parent));
 
     private ulong NumberOf(Node folder) => folder == volume.Nodes.Root ? volume.Source.RootStat.InodeNumber : folder.Id;
 
     /// <summary>Writes a name where it is one that the mount shows. False when the reply is full.</summary>
-    private bool TryWrite(Listing listing, ReadOnlySpan<byte> name, ListedForm form, byte type, ulong position, ref DirectoryWriter writer)
+    private bool TryWrite(
+        Listing listing, ReadOnlySpan<byte> name, ListedForm form, byte type, ulong position,
+        ref DirectoryWriter writer)
     {
         if (form == ListedForm.Plain && !volume.PlainFiles.IsShown(listing.Descriptor, name))
             return true;
         if (!writer.HasRoomFor(name.Length))
             return false;
         bool hasNode = writer.IsPlus && listing.WithAttributes < MostWithAttributes;
-        int result = volume.LookUpListed(listing.Folder, listing.Descriptor, name, hasNode, out FuseEntryOut found, out Resolved resolved);
+        int result = volume.LookUpListed(
+            listing.Folder, listing.Descriptor, name, hasNode, out FuseEntryOut found, out Resolved resolved);
         // Gone since it was read, or not shown.
         if (result is -(int)Errno.ENOENT or -(int)Errno.ENAMETOOLONG)
             return true;
-        // A name that cannot be looked at is there all the same: without a node the kernel takes its name and type, and looks it up itself when asked.
+        // A name that cannot be looked at is listed all the same. Without a node the kernel takes the name and type,
+        // and looks the name up when a program asks for it.
         if (result < 0)
             return writer.TryAdd(name, UnknownNumber, type, position);
         (ulong number, uint mode) = hasNode ? (found.Attr.Ino, found.Attr.Mode) : (resolved.Id, resolved.Stat.Mode);

@@ -17,7 +17,8 @@ internal sealed class FileOpener(Volume volume)
     /// <param name="mayLend">The kernel may serve it by itself.</param>
     /// <param name="handle">The open file.</param>
     /// <param name="pages">What the kernel's pages of it are worth.</param>
-    internal int Open(ulong nodeId, OpenAccess access, bool appends, bool mayLend, out OpenHandle handle, out KeptPages pages)
+    internal int Open(
+        ulong nodeId, OpenAccess access, bool appends, bool mayLend, out OpenHandle handle, out KeptPages pages)
     {
         handle = null!;
         pages = KeptPages.None;
@@ -26,10 +27,11 @@ internal sealed class FileOpener(Volume volume)
         if (access != OpenAccess.Read && volume.IsReadOnly)
             return -(int)Errno.EROFS;
         int result = -(int)Errno.ESTALE;
-        // The kernel does not say by which name it comes. Told so, it looks that up again.
+        // The kernel does not say by which name an open comes. After ESTALE it looks that name up again.
         if (node.KnownLinks > 1 && ForgetLostNames(node))
             return result;
-        // A rename may move the node between reading its name and using it: then it has another name by now.
+        // A rename may move the node after its name was read and before the name is used. The node has another name
+        // then.
         for (int attempt = 0; attempt < MostAttempts && node.AnyLink is { } link; attempt++)
         {
             result = node.Kind switch
@@ -44,20 +46,24 @@ internal sealed class FileOpener(Volume volume)
                 volume.Release(lent);
                 result = OpenStored(node, link, access, appends, mayLend, out handle, out pages);
             }
-            // ESTALE: another file has the name by now. Either it is this node's no more, or the kernel must look it up again.
+            // ESTALE: the name leads to another file. Either the name is not this node's any more, or the kernel must
+            // look it up again.
             if (result is not (-(int)Errno.ENOENT or -(int)Errno.ESTALE))
                 return result;
-            // The kernel looks its name up again, and comes back with the file that has it, or with a name that is preferred
-            // from then on. Another name taken here could be that of a file which the caller does not mean.
+            // The kernel looks its name up again. It comes back with the file that has the name, or with a name that is
+            // preferred from then on. Another name must not be tried here: it may belong to a file that the caller does
+            // not mean.
             if (node.AnyLink == link && (node.TryPreferNext(link) || result == -(int)Errno.ESTALE))
                 return -(int)Errno.ESTALE;
         }
-        return OpenNameless(node, access, out handle) is < 0 and var failed ? (result == -(int)Errno.ENOENT ? failed : result) : 0;
+        return OpenNameless(node, access, out handle) is < 0 and var failed
+            ? (result == -(int)Errno.ENOENT ? failed : result)
+            : 0;
     }
 
     /// <summary>
-    /// Another program may have taken some of the file's names in the source, or put other files under them: these are
-    /// forgotten. True where there were any.
+    /// Another program may have taken some of the file's names in the source, or put other files under them. Forgets
+    /// these names. True where there were any.
     /// </summary>
     private bool ForgetLostNames(Node node)
     {
@@ -98,7 +104,7 @@ internal sealed class FileOpener(Volume volume)
         }
     }
 
-    /// <summary>Also where that cannot be found out at this moment.</summary>
+    /// <summary>True also where that cannot be found out at this moment.</summary>
     private bool LeadsTo(Link link, Node node)
     {
         if (volume.Directories.Rent(link.Parent, out DescriptorLease lease) < 0)
@@ -111,7 +117,9 @@ internal sealed class FileOpener(Volume volume)
         }
     }
 
-    /// <summary>Unlinked meanwhile, or still open elsewhere: /proc/PID/fd leads here.</summary>
+    /// <summary>
+    /// Opens a file that was unlinked meanwhile, or that is still open elsewhere: /proc/PID/fd leads here.
+    /// </summary>
     private int OpenNameless(Node node, OpenAccess access, out OpenHandle handle)
     {
         handle = null!;
@@ -144,7 +152,8 @@ internal sealed class FileOpener(Volume volume)
             StoredFacts facts = default;
             result = SystemCallsAt.Stat(stored, out stat);
             if (result >= 0)
-                result = volume.Services.Inspector.Inspect(stored, ref stat, new NativeName("(deleted)\0"u8), out facts);
+                result = volume.Services.Inspector.Inspect(
+                    stored, ref stat, new NativeName("(deleted)\0"u8), out facts);
             if (result < 0)
             {
                 stored.Dispose();
@@ -161,11 +170,13 @@ internal sealed class FileOpener(Volume volume)
         }
     }
 
-    private int OpenStored(Node node, Link link, OpenAccess access, bool appends, bool mayLend, out OpenHandle handle, out KeptPages pages)
+    private int OpenStored(
+        Node node, Link link, OpenAccess access, bool appends, bool mayLend, out OpenHandle handle,
+        out KeptPages pages)
     {
         handle = null!;
         pages = KeptPages.None;
-        // No commit moves the name while its version is compared with the open one.
+        // The gate keeps commits from moving the name while its version is compared with the open one.
         lock (node.LinksGate)
         {
             int result = Find(link, out FileDescriptor stored, out Statx stat);
@@ -181,7 +192,7 @@ internal sealed class FileOpener(Volume volume)
             bool isAppendOnly = ProtectedFile.IsAppendOnly(stat);
             FileContent? lent = volume.Contents.Lend(
                 node, stat, access, mayLend && !isAppendOnly && Privileges.Of(stat) == 0);
-            // Somebody has had it open, or mapped, since before it was append-only.
+            // A program has had the file open or mapped since before it was append-only.
             bool isUnheard = isAppendOnly && access != OpenAccess.Read && volume.Contents.IsLentOn(node);
             OpenFile? shared = isUnheard ? null : volume.Contents.TryShare(node, stat, access);
             if (lent is not null)
@@ -199,13 +210,17 @@ internal sealed class FileOpener(Volume volume)
             else if (volume.Contents.IsServedByKernel(node))
             {
                 stored.Dispose();
-                volume.Services.Log.Error($"{link.NativeName.ToString()}: changed in the source while a program has it open; opens fail until that is closed", "busy", node.Id);
+                volume.Services.Log.Error(
+                    $"{link.NativeName.ToString()}: changed in the source while a program has it open; opens fail until that is closed",
+                    "busy",
+                    node.Id);
                 return -(int)Errno.EBUSY;
             }
             else
             {
                 result = volume.Services.Inspector.Inspect(stored, ref stat, link.NativeName, out StoredFacts facts);
-                // Another file may have taken the name since the kernel looked it up: told so, it looks again.
+                // Another file may have taken the name since the kernel looked it up. After ESTALE the kernel looks
+                // again.
                 if (result >= 0 && facts.InodeNumber != node.Id)
                     result = -(int)Errno.ESTALE;
                 if (result < 0)
@@ -214,7 +229,10 @@ internal sealed class FileOpener(Volume volume)
                     return result;
                 }
                 // Finding the size may have written a record, which moves the change time only.
-                handle = volume.Contents.Add(new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts)) { Birth = facts.Birth }, access);
+                handle = volume.Contents.Add(
+                    new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts))
+                    { Birth = facts.Birth },
+                    access);
             }
             ((OpenFile)handle).Content.IsAppendOnly = isAppendOnly;
             pages = KernelPages.NoteOpened(node, ((OpenFile)handle).Content.Published.Version);
@@ -246,7 +264,7 @@ internal sealed class FileOpener(Volume volume)
     private int OpenPlain(Node node, Link link, OpenAccess access, bool appends, out OpenHandle handle)
     {
         handle = null!;
-        // It is not converted from here until its last handle is closed.
+        // No conversion begins from here until the last handle is closed.
         lock (node.LinksGate)
         {
             if (node.Kind != NodeKind.Plain)
@@ -261,7 +279,8 @@ internal sealed class FileOpener(Volume volume)
                 result = access != OpenAccess.Read
                     ? volume.Source.OpenWrite(lease.Descriptor, link.NativeName, out file)
                     : volume.Source.OpenRead(lease.Descriptor, link.NativeName, out file);
-                // Each write says whether it appends: only a file with the flag of chattr(1) has to be opened so.
+                // Each write request says whether it appends. Only a file with the flag of chattr(1) must be opened
+                // with O_APPEND.
                 isAppendOnly = result == -(int)Errno.EPERM && appends;
                 if (isAppendOnly)
                     result = volume.Source.OpenAppend(lease.Descriptor, link.NativeName, out file);

@@ -10,7 +10,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
 {
     private const int CopyBytes = 1024 * 1024;
 
-    // What one request copies: its caller cannot be interrupted before the answer. Frames are taken over undecoded.
+    // Most that one request copies: its caller cannot be interrupted before the answer. Taking over frames undecoded is
+    // faster than copying.
     private const long MostCopiedBytes = 64L * 1024 * 1024, MostTakenBytes = 1024L * 1024 * 1024;
 
     private readonly HandleTable<OpenHandle> _handles = new();
@@ -19,7 +20,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     internal int Open(ulong nodeId, int flags, in Writer writer, uint sharer, out FuseOpenOut reply)
     {
         reply = default;
-        // Linux empties a file that is opened with O_TRUNC for reading, too.
+        // Linux also empties a file that is opened for reading with O_TRUNC.
         bool truncates = (flags & OpenFlags.Truncate) != 0;
         OpenAccess access = AccessOf(flags);
         if (truncates && access == OpenAccess.Read)
@@ -29,8 +30,9 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         if (result < 0)
             return result;
         bool appends = (flags & OpenFlags.Append) != 0 && !truncates;
-        // What is likely to grow is better written through here, where it is compressed behind its writer should the disk be small.
-        // And of fcntl(F_SETFL), by which O_DIRECT is taken away for the rest of a file, the kernel tells nobody.
+        // A file that is likely to grow is better written through here: it is compressed behind its writer should the
+        // disk be small. A file opened with O_DIRECT is not lent either: fcntl(F_SETFL) may take O_DIRECT away for the
+        // rest of it, and the kernel does not report that.
         bool mayLend = access != OpenAccess.WriteOnly && !truncates && !appends && (flags & OpenFlags.Direct) == 0;
         result = _opener.Open(nodeId, access, appends, mayLend, out OpenHandle handle, out KeptPages pages);
         if (result < 0)
@@ -48,10 +50,11 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
             return result;
         }
         bool isServedByKernel = handle is OpenFile { BackingId: not 0 };
-        // It was lent to read, and may not be synchronised yet. The kernel drops the pages that it has kept by itself, and keeps no others.
+        // A working copy that was lent to read may not be synchronised yet. Its pages need no care: the kernel drops
+        // what it has cached of a file that it serves by itself, and caches nothing more.
         if (isServedByKernel && handle.IsWritable)
         {
-            // Nobody will hear of the first write.
+            // The daemon will not hear of the first write.
             volume.Privileges.Drop(((OpenFile)handle).Content, writer.Unannounced);
             result = ((OpenFile)handle).Content.OnDisk.Secure();
         }
@@ -60,18 +63,21 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
             Close(handle);
             return result;
         }
-        // Before the answer: another open must not find them.
+        // Drop them before the answer: another open must not find them.
         if (pages == KeptPages.Stale && !isServedByKernel)
             volume.Pages.DropFor(((OpenFile)handle).Content);
         reply = Register(handle);
         if (pages == KeptPages.Current && !isServedByKernel)
             reply.OpenFlags |= OpenReplyFlags.KeepCache;
-        if (volume.AccessTimes.NoteOpened(handle, access, flags, mayReadUnseen: pages == KeptPages.Current || isServedByKernel))
+        if (volume.AccessTimes.NoteOpened(
+            handle, access, flags, mayReadUnseen: pages == KeptPages.Current || isServedByKernel))
             volume.InvalidateAttributes(nodeId);
         return 0;
     }
 
-    /// <summary>A handle for a file just made, where <paramref name="result"/> says that it was. Returns the result.</summary>
+    /// <summary>
+    /// A handle for a file just made, where <paramref name="result"/> says that it was. Returns the result.
+    /// </summary>
     internal int Register(int result, OpenFile file, int flags, in HandleShare share, out FuseOpenOut reply)
     {
         reply = default;
@@ -121,7 +127,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         volume.AccessTimes.NoteRead(file);
         int count = Read(file.Content, offset, destination);
         if (count > 0 && file.Content.LogicalBytes > volume.Services.Options.FrameBytes)
-            (file.Ahead ??= new ReadAhead(volume.Contents, file.Content, volume.Services.Options.FrameBytes, volume.Release)).Note(offset, count);
+            (file.Ahead ??= new ReadAhead(
+                volume.Contents, file.Content, volume.Services.Options.FrameBytes, volume.Release)).Note(offset, count);
         return count;
     }
 
@@ -146,10 +153,13 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
                 if (file.Content.IsImmutable || file.Content.IsAppendOnly && Overwrites(file, offset, isFromPageCache))
                     return -(int)Errno.EPERM;
                 volume.Privileges.Drop(file.Content, writer);
-                // Pages that the kernel writes back are true already, and to drop them here would wait for this very write.
-                return file.IsDirect && !isFromPageCache ? WriteDirectly(file.Content, offset, data) : Write(file.Content, offset, data);
+                // Pages that the kernel writes back are true already. Dropping them here would wait for this very
+                // write.
+                return file.IsDirect && !isFromPageCache
+                    ? WriteDirectly(file.Content, offset, data)
+                    : Write(file.Content, offset, data);
             case OpenPlainFile { IsWritable: true } plain:
-                // Pages have their place, whatever descriptor the kernel writes them back through.
+                // Written-back pages go to their offset, whatever descriptor the kernel writes them through.
                 return Write(plain, offset, data, writer, appends && !isFromPageCache);
             default:
                 return -(int)Errno.EBADF;
@@ -157,28 +167,31 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     }
 
     /// <summary>
-    /// A write to an append-only file that the kernel refuses on other file systems: of a mapping's pages, or after
-    /// fcntl(F_SETFL), or by RWF_NOAPPEND. One without O_APPEND is older than the flag, and goes on as on ext4.
+    /// Whether the kernel refuses such a write to an append-only file on other file systems: of a mapping's pages, or
+    /// after fcntl(F_SETFL), or by RWF_NOAPPEND. A handle without O_APPEND is older than the flag, and goes on writing
+    /// as on ext4.
     /// </summary>
     private static bool Overwrites(OpenFile file, long offset, bool isFromPageCache)
     {
-        // Readers see what was stored into the pages until the next open has them dropped.
+        // Readers see what a program stored into the pages, until the next open drops them.
         if (isFromPageCache)
             file.Content.Node.NoteStalePages();
         return isFromPageCache || file.Appends && offset < file.Content.ShownBytes();
     }
 
     /// <summary>
-    /// Others append to a plain file in the source, and the kernel takes for its end what it last heard of. After each
-    /// write it asks for the attributes, and drops the pages of a file that is not as long as it thought
-    /// (AUTO_INVAL_DATA). To have it drop them from here would wait for this very write, which holds the last one.
+    /// Other programs append to a plain file in the source, and the kernel knows only the length that it heard of last.
+    /// After each write the kernel asks for the attributes, and drops the pages of a file that is not as long as it
+    /// thought (AUTO_INVAL_DATA). Dropping them from here would wait for this very write, which holds the last page.
     /// </summary>
     private int Write(OpenPlainFile plain, long offset, ReadOnlySpan<byte> data, in Writer writer, bool appends)
     {
         if (plain.IsAppendOnly && !appends)
             return -(int)Errno.EPERM;
         volume.Privileges.Drop(plain, writer);
-        int result = appends ? SystemCallsFile.Append(plain.File, data) : SystemCallsFile.Write(plain.File, offset, data);
+        int result = appends
+            ? SystemCallsFile.Append(plain.File, data)
+            : SystemCallsFile.Write(plain.File, offset, data);
         return result < 0 ? result : data.Length;
     }
 
@@ -186,7 +199,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     {
         volume.Privileges.DropCapabilities(content);
         int result = Write(content, offset, data);
-        // The kernel dropped the mapped pages before it sent the write; a reader may have faulted the old ones in since.
+        // The kernel dropped the mapped pages before it sent the write. A reader may have faulted the old ones in
+        // since.
         if (result > 0 && content.Handles.Readable > 0)
             volume.InvalidatePages(content.Node.Id, offset, result);
         return result;
@@ -205,8 +219,9 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     }
 
     /// <summary>
-    /// close(2): what was written survives this process when it returns. What costs little is committed; the rest is left to the queue. Where others still
-    /// write, or this descriptor has copies that will be closed too, the last of them commits.
+    /// close(2): what was written survives this process when it returns. A cheap commit is done here; the rest is left
+    /// to the queue. The last close commits where other handles still write, or where copies of this descriptor are
+    /// still to be closed.
     /// </summary>
     internal int Flush(ulong handle)
     {
@@ -215,10 +230,11 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         FileContent content = file.Content;
         bool isLast = !file.WasFlushed && volume.Contents.IsOnlyWriter(file);
         file.WasFlushed = true;
-        // The last close of all takes the old version back.
+        // The last close takes the old version back.
         if (content.CutShort is < 0 and var refusal)
             return refusal;
-        if (isLast && (content.CommitsCheaply || volume.Queue.BacklogBytes > volume.Services.Options.BacklogBytes && !content.IsLent))
+        if (isLast && (content.CommitsCheaply
+            || volume.Queue.BacklogBytes > volume.Services.Options.BacklogBytes && !content.IsLent))
             return content.Keeping.CommitOrKeep(volume.Committer);
         int result = content.Persist();
         if (result == -(int)Errno.EOPNOTSUPP)
@@ -247,7 +263,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         if (volume.Contents.Close(file) && file.Content.IsUnsettled)
         {
             bool hasName;
-            // Not in the middle of a removal, which may leave it names that nobody knows.
+            // The gate keeps this out of a removal, in whose middle the file may have names that are not known here.
             lock (file.Content.Node.LinksGate)
                 hasName = file.Content.Node.HasName;
             if (hasName)
@@ -279,12 +295,15 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     {
         if (_handles.Find(handle) is { } open)
             return open.IsWritable ? Truncate(open, size, writer) : -(int)Errno.EINVAL;
-        int result = _opener.Open(nodeId, OpenAccess.WriteOnly, appends: false, mayLend: false, out OpenHandle own, out _);
+        int result = _opener.Open(
+            nodeId, OpenAccess.WriteOnly, appends: false, mayLend: false, out OpenHandle own, out _);
         if (result < 0)
             return result;
         result = Truncate(own, size, writer);
         if (result >= 0 && own is OpenFile file)
-            result = volume.Contents.IsOnlyWriter(file) && file.Content.CommitsCheaply ? file.Content.Keeping.CommitOrKeep(volume.Committer) : file.Content.Persist();
+            result = volume.Contents.IsOnlyWriter(file) && file.Content.CommitsCheaply
+                ? file.Content.Keeping.CommitOrKeep(volume.Committer)
+                : file.Content.Persist();
         Close(own);
         return result == -(int)Errno.EOPNOTSUPP ? 0 : result;
     }
@@ -352,7 +371,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         {
             volume.Privileges.Drop(content, writer);
             int result = (mode & Zeroing) != 0 ? content.Zero(offset, length) : 0;
-            // Space is not reserved: how much the content takes is known when it is compressed.
+            // Space is not reserved: only compression shows how much the content takes.
             return result >= 0 && !keepsSize ? content.Extend(offset + length) : result;
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
@@ -367,7 +386,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
     /// </summary>
     internal long Copy(ulong handleIn, long offsetIn, ulong handleOut, long offsetOut, long length, in Writer writer)
     {
-        if (_handles.Find(handleIn) is not OpenFile from || _handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
+        if (_handles.Find(handleIn) is not OpenFile from
+            || _handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
             return -(int)Errno.EOPNOTSUPP;
         if (to.Content.IsImmutable || to.Content.IsAppendOnly && Overwrites(to, offsetOut, isFromPageCache: false))
             return -(int)Errno.EPERM;
@@ -385,7 +405,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
             long done = 0;
             while (done < length)
             {
-                int count = Read(from.Content, offsetIn + done, buffer.AsSpan(0, (int)Math.Min(CopyBytes, length - done)));
+                int count = Read(
+                    from.Content, offsetIn + done, buffer.AsSpan(0, (int)Math.Min(CopyBytes, length - done)));
                 if (count > 0)
                     count = Write(to.Content, offsetOut + done, buffer.AsSpan(0, count));
                 if (count < 0)

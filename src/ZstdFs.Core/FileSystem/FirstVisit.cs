@@ -6,19 +6,22 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// Looks at the root folder and opens the first file in it, as a visitor of the mount would, so that the first one finds what it needs loaded: otherwise that takes
-/// longer than the disk does. Nothing is read of the file, and nobody hears of what does not work.
+/// Lists the root folder and opens the first file in it, as a visitor of the mount would. The first visitor then finds
+/// loaded what its ops need; loading takes longer than the disk does. Nothing is read of the file, and failures are not
+/// reported.
 /// </summary>
 internal sealed class FirstVisit(ZstdFileSystem fileSystem)
 {
     private const ulong Root = 1;
     private const int ListedBytes = 4096;
 
-    // struct fuse_dirent: inode number, offset, length of the name, type; then the name, up to a multiple of eight bytes.
+    // struct fuse_dirent: inode number, offset, length of the name, type; then the name, up to a multiple of eight
+    // bytes.
     private const int NameLengthAt = 16, TypeAt = 20, NameAt = 24;
     private const uint RegularType = 8; // DT_REG
 
-    private readonly RequestContext _visitor = new(0, Credentials.UserId, Credentials.GroupId, (uint)Environment.ProcessId);
+    private readonly RequestContext _visitor =
+        new(0, Credentials.UserId, Credentials.GroupId, (uint)Environment.ProcessId);
 
     internal void Run()
     {
@@ -50,8 +53,10 @@ internal sealed class FirstVisit(ZstdFileSystem fileSystem)
         if (fileSystem.Lookup(_visitor, Root, new NativeName(name), out FuseEntryOut entry) < 0 || entry.NodeId == 0)
             return;
         _ = fileSystem.GetAttributes(_visitor, entry.NodeId, FuseFileSystem.NoHandle, out _);
-        // Not even an empty read: it would look into the frames, and what it finds wrong there is for a reader to meet.
-        if (fileSystem.Open(_visitor, entry.NodeId, OpenFlags.ReadOnly | OpenFlags.NoAccessTime, killSuidSgid: false, out FuseOpenOut file) >= 0)
+        // Not even an empty read: it would look into the frames, and a real reader is to meet what is wrong there.
+        if (fileSystem.Open(
+            _visitor, entry.NodeId, OpenFlags.ReadOnly | OpenFlags.NoAccessTime, killSuidSgid: false,
+            out FuseOpenOut file) >= 0)
             fileSystem.Release(_visitor, entry.NodeId, file.Handle, 0);
         fileSystem.Forget(entry.NodeId, 1);
     }

@@ -6,7 +6,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>chattr(1) and lsattr(1): the flags, and the project, are those of what is in the source, which keeps to them itself. Who may set which, the kernel has seen to.</summary>
+/// <summary>
+/// chattr(1) and lsattr(1). The flags and the project are those of the file in the source, whose file system obeys
+/// them. The kernel has already checked permissions.
+/// </summary>
 internal sealed class InodeFlagOperations(Volume volume)
 {
     internal int Get(ulong nodeId, Span<byte> output)
@@ -50,10 +53,14 @@ internal sealed class InodeFlagOperations(Volume volume)
         if (input.Length < InodeFlags.ExtendedBytes)
             return -(int)Errno.EINVAL;
         uint flags = BinaryPrimitives.ReadUInt32LittleEndian(input);
-        return Set(nodeId, (flags & InodeFlags.ExtendedImmutable) != 0, (flags & InodeFlags.ExtendedAppendOnly) != 0, input, InodeFlags.SetExtended);
+        return Set(
+            nodeId, (flags & InodeFlags.ExtendedImmutable) != 0, (flags & InodeFlags.ExtendedAppendOnly) != 0, input,
+            InodeFlags.SetExtended);
     }
 
-    private int Set(ulong nodeId, bool isImmutable, bool appendsOnly, ReadOnlySpan<byte> input, Func<FileDescriptor, ReadOnlySpan<byte>, int> set)
+    private int Set(
+        ulong nodeId, bool isImmutable, bool appendsOnly, ReadOnlySpan<byte> input,
+        Func<FileDescriptor, ReadOnlySpan<byte>, int> set)
     {
         if (volume.IsReadOnly)
             return -(int)Errno.EROFS;
@@ -93,7 +100,7 @@ internal sealed class InodeFlagOperations(Volume volume)
         }
     }
 
-    /// <summary>What was written before is part of a file that cannot be changed any more.</summary>
+    /// <summary>Commits what was written before: it belongs to a file that is about to become unchangeable.</summary>
     private int Settle(FileContent content, bool isImmutable)
     {
         // A program may have stored into a mapping: the kernel writes those pages before it drops them.
@@ -115,7 +122,9 @@ internal sealed class InodeFlagOperations(Volume volume)
             return -(int)Errno.ESTALE;
         if (node.Kind == NodeKind.Special)
             return -(int)Errno.ENOTTY;
-        int result = volume.Directories.Rent(node.Kind == NodeKind.Directory ? node : node.AnyLink?.Parent ?? volume.Nodes.Root, out DescriptorLease lease);
+        int result = volume.Directories.Rent(
+            node.Kind == NodeKind.Directory ? node : node.AnyLink?.Parent ?? volume.Nodes.Root,
+            out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)

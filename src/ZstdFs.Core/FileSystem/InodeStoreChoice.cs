@@ -8,7 +8,7 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>Makes the inode store that was asked for.</summary>
 internal static class InodeStoreChoice
 {
-    /// <exception cref="InodeStoreException">It cannot be had.</exception>
+    /// <exception cref="InodeStoreException">The store cannot be opened.</exception>
     internal static IInodeStore Open(StateFolder? state, FileSystemOptions options, IEventLog log)
     {
         if (options.Inodes == InodeStore.Recent)
@@ -18,9 +18,12 @@ internal static class InodeStoreChoice
             log.Warning("the inode database needs a source that can be written: places are kept in memory");
             return new RecentInodes(options.RecentInodes);
         }
-        int result = options.InodeDatabasePath is { } path ? OpenOrMake(path, out FileDescriptor folder) : state.OpenInodes(out folder);
+        int result = options.InodeDatabasePath is { } path
+            ? OpenOrMake(path, out FileDescriptor folder)
+            : state.OpenInodes(out folder);
         return result < 0
-            ? throw new InodeStoreException($"the folder of the inode database cannot be opened ({(Errno)(-result)}): make it, or give another with inodes=rocksdb:PATH")
+            ? throw new InodeStoreException(
+                $"the folder of the inode database cannot be opened ({(Errno)(-result)}): make it, or give another with inodes=rocksdb:PATH")
             : InodeDatabase.Open(folder, state.SourceId, log);
     }
 
@@ -31,7 +34,8 @@ internal static class InodeStoreChoice
         int result = SystemCallsAt.Open(name, OpenFlags.ReadOnly | OpenFlags.Directory, out folder);
         if (result != -(int)Errno.ENOENT)
             return result;
-        result = SystemCallsAt.Open(new NativeName("/\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor top);
+        result = SystemCallsAt.Open(
+            new NativeName("/\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor top);
         if (result < 0)
             return result;
         using (top)

@@ -5,7 +5,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>What the kernel's pages of a file are worth to who opens it.</summary>
+/// <summary>What the kernel's pages of a file are worth to an open of it.</summary>
 internal enum KeptPages
 {
     /// <summary>There are none, or none that count.</summary>
@@ -17,21 +17,23 @@ internal enum KeptPages
 }
 
 /// <summary>
-/// The pages of files that the kernel keeps. It keeps them over opens, writes through the mount and commits (EXPLICIT_INVAL_DATA), for as long as nobody says otherwise. So a stored file
-/// that was changed behind the mount's back must be noticed here: at each open, and wherever attributes are told, because with them the kernel learns a new length.
+/// The pages of files that the kernel keeps. It keeps them over opens, writes through the mount and commits
+/// (EXPLICIT_INVAL_DATA) until the daemon has it drop them. So the daemon must notice here that a stored file was
+/// changed behind the mount's back: at each open, and before attributes are told, because with them the kernel learns a
+/// new length.
 /// </summary>
 internal sealed class KernelPages(Volume volume)
 {
-    /// <summary>The kernel drops none by itself because a modification time has changed.</summary>
+    /// <summary>The kernel drops no pages by itself when a modification time changes.</summary>
     internal bool AreKept { get; set; }
 
-    /// <summary>A version is about to be opened. The caller holds the node's gate.</summary>
+    /// <summary>An open of a version is about to be answered. The caller holds the node's gate.</summary>
     internal static KeptPages NoteOpened(Node node, ulong version)
     {
         ulong cached = node.CachedVersion;
         if (cached == version)
             return KeptPages.Current;
-        // Until they are gone, whoever else opens the file must not keep them either.
+        // The version stays as it is until the pages are gone: another open must not keep them either.
         if (cached != 0)
             return KeptPages.Stale;
         node.CachedVersion = version;
@@ -39,8 +41,9 @@ internal sealed class KernelPages(Volume volume)
     }
 
     /// <summary>
-    /// The attributes of a file are about to be told. It waits for READ and WRITE requests of the file that are under way: the caller holds no lock that one of them needs, and
-    /// answers no request that keeps the kernel from writing pages (SETATTR, FALLOCATE).
+    /// The attributes of a file are about to be told. This waits for READ and WRITE requests of the file that are under
+    /// way. So the caller holds no lock that one of them needs, and answers no request that keeps the kernel from
+    /// writing pages (SETATTR, FALLOCATE).
     /// </summary>
     internal void NoteShown(Node node, in Statx stat)
     {
@@ -51,23 +54,29 @@ internal sealed class KernelPages(Volume volume)
             Drop(node);
     }
 
-    /// <summary>The kernel must read the whole file again. What it reads then counts only for who opens the file after that: who has it open may read another version.</summary>
+    /// <summary>
+    /// The kernel must read the whole file again. Handles that are open may read another version, so the next open must
+    /// not keep the pages that the kernel reads for them.
+    /// </summary>
     internal void Drop(Node node)
     {
         node.NoteDroppedPages();
         volume.InvalidatePages(node.Id, 0, 0);
     }
 
-    /// <summary>The same for who has just opened a version, whose pages may be kept from now on.</summary>
+    /// <summary>The same after an open of a version, whose pages the kernel may keep from here on.</summary>
     internal void DropFor(FileContent opened)
     {
         Drop(opened.Node);
-        // Not the version from before: a commit may have followed it meanwhile.
+        // Take the version that is published at this moment: a commit may have followed the opened one.
         lock (opened.Node.LinksGate)
             opened.Node.KeepPagesFromNowOn(opened.Published.Version);
     }
 
-    /// <summary>Looked at again where no commit can move the name: one that has just been published is a new version, and no change behind the mount's back.</summary>
+    /// <summary>
+    /// Looks again under the gate, where no commit can move the name: a version that a commit has just published is no
+    /// change behind the mount's back.
+    /// </summary>
     private bool IsStale(Node node)
     {
         lock (node.LinksGate)
@@ -82,8 +91,9 @@ internal sealed class KernelPages(Volume volume)
                     out stat) < 0)
                     return false;
             }
-            // The first content of a new file is written in its place.
-            return StoredIdentity.Of(stat).Version != node.CachedVersion && volume.Contents.Find(node.Id) is not { Base.IsFresh: true };
+            // The first content of a new file is written in place, which changes its version.
+            return StoredIdentity.Of(stat).Version != node.CachedVersion
+                && volume.Contents.Find(node.Id) is not { Base.IsFresh: true };
         }
     }
 }

@@ -11,8 +11,9 @@ internal enum ListedForm : byte
 }
 
 /// <summary>
-/// The logical names of a folder in the order of their positions: all behind one position, or as many as there is room for. What does not fit is read when it is its turn, so that a
-/// folder of millions takes no more memory than one of some hundred thousand. Not thread-safe.
+/// The logical names of a folder in the order of their positions: all behind one position, or as many as there is room
+/// for. Names that do not fit are read when it is their turn, so that a folder of millions takes no more memory than
+/// one of some hundred thousand. Not thread-safe.
 /// </summary>
 internal sealed class ListedNames
 {
@@ -52,7 +53,7 @@ internal sealed class ListedNames
 
     internal ListedForm FormOf(int index) => (ListedForm)(_bytes[_starts[index]] & FormBits);
 
-    /// <summary>DT_* of the entry, or of one of them.</summary>
+    /// <summary>DT_* of the entry, or of one of the entries with this name.</summary>
     internal byte TypeOf(int index) => (byte)(_bytes[_starts[index]] >> TypeShift);
 
     /// <summary>Valid until the next name is added.</summary>
@@ -66,7 +67,7 @@ internal sealed class ListedNames
         (Count, _used, _after, UpTo) = (0, 0, after, ulong.MaxValue);
     }
 
-    /// <summary>A name in the folder, which may have been told before.</summary>
+    /// <summary>A name in the folder. The caller may add it twice.</summary>
     internal void Add(ulong position, ReadOnlySpan<byte> name, ListedForm form, byte type)
     {
         if (position <= _after || position > UpTo)
@@ -89,7 +90,7 @@ internal sealed class ListedNames
         _used += length;
     }
 
-    /// <summary>All were told.</summary>
+    /// <summary>All names were added.</summary>
     internal void Complete()
     {
         if (_used + Count * EntryBytes > _roomBytes)
@@ -121,7 +122,8 @@ internal sealed class ListedNames
     }
 
     /// <summary>
-    /// Puts an entry behind those that are kept. False where one of them is the same name: that one gets this one's form, too. Names whose hashes meet stand in the order of their bytes.
+    /// Adds an entry to those that are kept. False where one of them has the same name: that one gets this entry's
+    /// form, too. Names whose hashes meet stand in the order of their bytes.
     /// </summary>
     private bool TryKeep(int kept, ulong position, int start)
     {
@@ -147,8 +149,9 @@ internal sealed class ListedNames
     {
         Order();
         int fitting = 0, bytes = 0;
-        // One at least, or a listing would not get on.
-        while (fitting < Count && (fitting == 0 || bytes + EntryBytes + HeaderBytes + NameAt(_starts[fitting]).Length <= _roomBytes))
+        // Keep one at least, or a listing would not get on.
+        while (fitting < Count
+            && (fitting == 0 || bytes + EntryBytes + HeaderBytes + NameAt(_starts[fitting]).Length <= _roomBytes))
             bytes += EntryBytes + HeaderBytes + NameAt(_starts[fitting++]).Length;
         byte[] kept = new byte[_bytes.Length];
         _used = 0;

@@ -11,9 +11,14 @@ namespace ZstdFs.Core.FileSystem;
 /// <param name="isRoot">It is the source's root.</param>
 /// <param name="order">Where names stand.</param>
 /// <param name="share">Of its user's open files.</param>
-internal sealed class Listing(FileDescriptor descriptor, Node folder, bool isRoot, ListingOrder order, HandleShare share) : IEntrySink, IAged<Listing>, IDisposable
+internal sealed class Listing(
+    FileDescriptor descriptor, Node folder, bool isRoot, ListingOrder order, HandleShare share)
+    : IEntrySink, IAged<Listing>, IDisposable
 {
-    /// <summary>Guards what is below. Held while the folder is read, and while names are looked up. Order: before the gates of folders, nodes and <see cref="ListingMemory"/>.</summary>
+    /// <summary>
+    /// Guards what is below. Held while the folder is read, and while names are looked up. Order: before the gates of
+    /// folders, nodes and <see cref="ListingMemory"/>.
+    /// </summary>
     internal readonly Lock Gate = new();
     internal readonly FileDescriptor Descriptor = descriptor;
     internal readonly Node Folder = folder;
@@ -23,19 +28,26 @@ internal sealed class Listing(FileDescriptor descriptor, Node folder, bool isRoo
     /// <summary>How many entries came with their attributes since it was begun.</summary>
     internal int WithAttributes;
 
-    /// <summary>The names that are still to be given, and some that were; null where the folder is to be read again. <see cref="ListingMemory"/> sets it.</summary>
+    /// <summary>
+    /// The names that are still to be given, and some that were; null where the folder is to be read again.
+    /// <see cref="ListingMemory"/> sets it.
+    /// </summary>
     internal ListedNames? Names;
 
-    /// <summary>The one of <see cref="Node.ListingsBegun"/> that the names belong to.</summary>
+    /// <summary>The value of <see cref="Node.ListingsBegun"/> that the names belong to.</summary>
     internal long Begun;
 
     /// <summary>Nothing stands behind this position; 0 where that is not known.</summary>
     internal ulong EndsAt;
 
-    /// <summary>Why not all of the folder could be read: the answer behind the last name; 0 where it was.</summary>
+    /// <summary>
+    /// Why not all of the folder could be read: the answer behind the last name. 0 where all was read.
+    /// </summary>
     internal int Error;
 
-    /// <summary>What <see cref="ListingMemory"/> counts for it. Guarded by its gate, as the two below are.</summary>
+    /// <summary>
+    /// Bytes that <see cref="ListingMemory"/> counts for this. Its gate guards this and the two below.
+    /// </summary>
     internal int HeldBytes;
     public Listing? Newer { get; set; }
     public Listing? Older { get; set; }

@@ -4,8 +4,9 @@ using ZstdFs.Core.Inodes;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// What the kernel keeps of a listing goes when it is as old as the cache timeout. Until then it answers unasked whoever opens the folder, or rewinds it; after that, a change in the source
-/// would stay unseen, and the names would stand there without the attributes that came with them: a new listing, a request or two, is cheaper than a LOOKUP for each file.
+/// Has the kernel drop a kept listing that is as old as the cache timeout. Until then the kernel answers programs that
+/// open or rewind the folder by itself. Kept for longer, it would hide changes in the source, and its names would
+/// outlive the attributes that came with them: a new listing, a request or two, is cheaper than a LOOKUP for each file.
 /// </summary>
 internal sealed class ListingExpiry : IDisposable
 {
@@ -14,7 +15,8 @@ internal sealed class ListingExpiry : IDisposable
     private readonly long _deliveryTime = Stopwatch.Frequency / 10;
     private readonly Timer _timer;
 
-    // Guards what is below: the folders whose listings may be kept, when each was begun last, and in which order they are looked at. Each is queued once.
+    // Guards what is below: the folders whose listings the kernel may keep, when each was begun last, and in which
+    // order they are due. Each folder is queued once.
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, long> _begun = [];
     private readonly Queue<(ulong Folder, long Due)> _queue = new();
@@ -24,7 +26,9 @@ internal sealed class ListingExpiry : IDisposable
     {
         _volume = volume;
         _age = (long)(volume.CacheTimeout.TotalSeconds * Stopwatch.Frequency);
-        _timer = new Timer(static expiry => ((ListingExpiry)expiry!).DropOld(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = new Timer(
+            static expiry => ((ListingExpiry)expiry!).DropOld(), this, Timeout.InfiniteTimeSpan,
+            Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>The beginning of a folder's listing is about to be answered.</summary>
@@ -35,7 +39,7 @@ internal sealed class ListingExpiry : IDisposable
         long now = Stopwatch.GetTimestamp();
         lock (_gate)
         {
-            // What the kernel makes of this answer may come after what it kept before was dropped.
+            // The kernel may keep this answer after it has dropped what it kept before.
             bool isQueued = _begun.ContainsKey(folder.Id);
             _begun[folder.Id] = now;
             if (isQueued)
@@ -61,7 +65,9 @@ internal sealed class ListingExpiry : IDisposable
         }
     }
 
-    /// <summary>The next one that is due. Where there is none, the timer goes off again when there will be.</summary>
+    /// <summary>
+    /// Takes the next folder that is due. Where none is due, the timer goes off again when one will be.
+    /// </summary>
     private bool TakeOld(out ulong folder)
     {
         lock (_gate)
@@ -73,11 +79,13 @@ internal sealed class ListingExpiry : IDisposable
             long now = Stopwatch.GetTimestamp();
             if (next.Due > now)
             {
-                _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling((next.Due - now) * 1000.0 / Stopwatch.Frequency)), Timeout.InfiniteTimeSpan);
+                _timer.Change(
+                    TimeSpan.FromMilliseconds(Math.Ceiling((next.Due - now) * 1000.0 / Stopwatch.Frequency)),
+                    Timeout.InfiniteTimeSpan);
                 return false;
             }
             _queue.Dequeue();
-            // The kernel may take a listing that was begun just now into what it keeps after this drop: that goes in its turn.
+            // The kernel may keep a listing that was begun just now after this drop: the folder is queued again.
             if (_begun[folder] + _deliveryTime > now)
                 _queue.Enqueue((folder, now + Math.Max(_age, _deliveryTime)));
             else

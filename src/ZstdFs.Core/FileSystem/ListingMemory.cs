@@ -5,8 +5,9 @@ using ZstdFs.Core.Inodes;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// The names that open listings hold: together no more than a bound, because what a listing lost it reads again. Those of a listing that was closed before its end wait for a while for
-/// an open of the folder that goes on there: the kernel's NFS server opens a folder anew for each request.
+/// The names that open listings hold: together no more than a bound, because a listing can read again what it lost.
+/// When a listing is closed before its end, its names wait a while for an open of the folder that goes on there: the
+/// kernel's NFS server opens a folder anew for each request.
 /// </summary>
 /// <param name="boundBytes">What they may take.</param>
 internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes)
@@ -17,7 +18,7 @@ internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes
 
     private sealed record Left(Node Folder, ListedNames Names, long Begun, long Since);
 
-    // Guards what follows, and what listings say that it does. No listing's gate is waited for under it.
+    // Guards what follows, and what listings say that it guards. No thread waits for a listing's gate under it.
     private readonly Lock _gate = new();
     private readonly AgeList<Listing> _holding = new();
     private readonly List<Left> _left = new(MostLeft);
@@ -25,7 +26,10 @@ internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes
 
     private readonly BoundedStack<ListedNames> _idle = new(MostIdle);
 
-    /// <summary>A listing begins: its names are to be read after this. What was left of earlier ones is of no use to it, nor to one that begins later.</summary>
+    /// <summary>
+    /// A listing begins, and reads its names after this. Names that earlier listings left are of no use to it, nor to
+    /// one that begins later.
+    /// </summary>
     internal void NoteBegun(Listing listing)
     {
         lock (_gate)
@@ -35,7 +39,9 @@ internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes
         }
     }
 
-    /// <summary>Gives a listing the names that another open of its folder has left, where it can go on with them.</summary>
+    /// <summary>
+    /// Gives a listing the names that another open of its folder has left, where it can go on with them.
+    /// </summary>
     internal bool TryTakeLeft(Listing listing, ulong position)
     {
         lock (_gate)
@@ -63,7 +69,10 @@ internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes
         return listing.Names;
     }
 
-    /// <summary>A listing has read its folder. Where all hold too much, those that have read theirs longest ago read it again.</summary>
+    /// <summary>
+    /// A listing has read its folder. Where all listings hold too much, those that read theirs longest ago lose their
+    /// names.
+    /// </summary>
     internal void NoteRead(Listing listing)
     {
         lock (_gate)
@@ -71,7 +80,7 @@ internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes
             Hold(listing);
             while (_bytes > boundBytes && _left.Count > 0)
                 RemoveLeft(0);
-            // One that is being read from is in use.
+            // A listing that is being read from is in use: its names stay.
             while (_bytes > boundBytes && _holding.Oldest is { } oldest && oldest != listing && oldest.Gate.TryEnter())
             {
                 Drop(oldest);
@@ -94,8 +103,10 @@ internal sealed class ListingMemory(long boundBytes = 4L * ListedNames.RoomBytes
         {
             long now = Stopwatch.GetTimestamp();
             RemoveLeft(listing.Folder, now);
-            // An open that took the names of a folder that was not read whole would end without its error.
-            if (listing is { Names: { IsSmall: false } names, Error: 0 } && listing.Begun == listing.Folder.ListingsBegun)
+            // Names of a folder that was not read whole are not left: an open that took them would end without the
+            // error.
+            if (listing is { Names: { IsSmall: false } names, Error: 0 }
+                && listing.Begun == listing.Folder.ListingsBegun)
             {
                 Release(listing);
                 listing.Names = null;

@@ -6,25 +6,30 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>What a mount has still to store, as JSON: what <c>zstdfs status</c> asks the daemon for.</summary>
+/// <summary>What a mount has still to store, as JSON. <c>zstdfs status</c> asks the daemon for it.</summary>
 internal static class MountStatus
 {
-    // Each character may take several bytes, and files must fit in too.
+    // A character may take several bytes, and the files must fit in too.
     private const int LongestOptions = ControlCommands.StatusBytes / 4;
 
-    /// <summary>Fills <paramref name="output"/> with one JSON object and leaves the rest zero. As many files as there is room for are named; the counts are of all.</summary>
+    /// <summary>
+    /// Fills <paramref name="output"/> with one JSON object and leaves the rest zero. The object names as many files as
+    /// fit; its counts are of all files.
+    /// </summary>
     internal static void Write(Volume volume, Span<byte> output)
     {
         FileContent[] held = volume.Contents.HoldUnsettled();
         try
         {
-            // What lost its last name is kept for who has it open, and will not be stored.
+            // A file without a name is kept for the programs that have it open, and is never stored.
             FileContent[] dirty = [.. held.Where(static c => c.Node.HasName)];
             FileContent[] failed = [.. dirty.Where(static c => c.Outcome.Error < 0)];
             FileContent[] named = [.. failed, .. dirty.Except(failed)];
             int count = named.Length;
             byte[] json;
-            for (json = ToJson(volume, dirty, failed.Length, named); json.Length > output.Length; json = ToJson(volume, dirty, failed.Length, named.AsSpan(0, count)))
+            for (json = ToJson(volume, dirty, failed.Length, named);
+                json.Length > output.Length;
+                json = ToJson(volume, dirty, failed.Length, named.AsSpan(0, count)))
                 count /= 2;
             json.CopyTo(output);
         }
@@ -38,12 +43,14 @@ internal static class MountStatus
     private static byte[] ToJson(Volume volume, FileContent[] dirty, int failed, ReadOnlySpan<FileContent> named)
     {
         using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(
+            stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
             json.WriteNumber("daemon", Environment.ProcessId);
             json.WriteBoolean("read_only", volume.IsReadOnly);
-            if (volume.Services.Options.MountedWith is { Length: <= LongestOptions } options && !options.Any(char.IsSurrogate))
+            if (volume.Services.Options.MountedWith is { Length: <= LongestOptions } options
+                && !options.Any(char.IsSurrogate))
                 json.WriteString("options", options);
             json.WriteString("codec", volume.Services.Codecs.Codec.Name);
             json.WriteNumber("pending_files", dirty.Length);

@@ -4,16 +4,22 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>What every op that changes names needs.</summary>
+/// <summary>The steps that all ops that change names share.</summary>
 internal sealed class NameChanges(Volume volume)
 {
-    /// <summary>Not an errno: a plain file became a stored one between the look at its name and the change of it, which is to be done again.</summary>
+    /// <summary>
+    /// Not an errno. The op looked at a name, and before it could change the name, a conversion made a stored file of
+    /// the plain one (or took it back). The caller starts the op again.
+    /// </summary>
     internal const int Converted = 1;
 
-    /// <summary>Looks before an op gives up.</summary>
+    /// <summary>How many times an op starts before it gives up.</summary>
     internal const int Attempts = 3;
 
-    /// <summary>A folder in which a name is about to change. What is ours cannot be named, and longer names than a stored file's cannot be made.</summary>
+    /// <summary>
+    /// Opens a folder in which a name is about to change. Refuses reserved names, and names longer than a stored file
+    /// can have.
+    /// </summary>
     internal int Prepare(ulong parentId, NativeName name, out Node parent, out DescriptorLease lease)
     {
         parent = null!;
@@ -29,7 +35,7 @@ internal sealed class NameChanges(Volume volume)
         return volume.RentFolder(parentId, out parent, out lease);
     }
 
-    /// <summary>The last name of a file is gone: its working copy has no target that the next mount could look for.</summary>
+    /// <summary>The file lost its last name: the next mount must not look for a target of its working copy.</summary>
     internal void ForgetWorkingCopy(Node node)
     {
         if (volume.Contents.Hold(node.Id) is not { } held)
@@ -38,7 +44,7 @@ internal sealed class NameChanges(Volume volume)
         volume.Release(held);
     }
 
-    /// <summary>The name of a file changed: its working copy says so.</summary>
+    /// <summary>Writes the file's new path into its working copy.</summary>
     internal void NoteWorkingPath(Node node)
     {
         if (volume.Contents.Hold(node.Id) is not { } held)
@@ -48,8 +54,9 @@ internal sealed class NameChanges(Volume volume)
     }
 
     /// <summary>
-    /// A file or folder that is about to lose the last name that is known, open: for programs that have it open, and those that looked it up before. The caller
-    /// holds its gate.
+    /// Opens a file or folder before it loses the last name that the mount knows. Programs that have it open, or looked
+    /// it up before, go on using it. The caller holds its gate. Null where the mount knows another name, or cannot open
+    /// it.
     /// </summary>
     internal FileDescriptor? OpenLastName(Node node, Node parent, FileDescriptor directory, NativeName name)
     {
@@ -65,8 +72,8 @@ internal sealed class NameChanges(Volume volume)
     }
 
     /// <summary>
-    /// The last known name is gone. An earlier one may have gone before, and left a descriptor of the version that the file
-    /// had then. The caller holds the node's gate.
+    /// The node lost its last known name, and keeps <paramref name="nameless"/> open. It may have lost its last known
+    /// name before, and still hold a descriptor of the version of that time. The caller holds the node's gate.
     /// </summary>
     internal static void KeepOpen(Node node, FileDescriptor? nameless)
     {
@@ -78,11 +85,11 @@ internal sealed class NameChanges(Volume volume)
     }
 
     /// <summary>
-    /// The file has just lost a name, and may have hard links that nobody looked up: what is written to it from now on is
-    /// not lost with the name. The caller holds its gate.
+    /// The file has just lost a name. It may have hard links that the kernel never looked up: then the mount must keep
+    /// what programs write to it from here on. The caller holds its gate.
     /// </summary>
     /// <param name="node">The file.</param>
-    /// <param name="linkCount">As it was before.</param>
+    /// <param name="linkCount">Its link count before that.</param>
     internal static void NoteOtherNames(Node node, uint linkCount)
     {
         if (node.Kind == NodeKind.Directory || node.AnyLink is not null || linkCount <= 1 && !node.HasUnknownName)
@@ -105,8 +112,8 @@ internal sealed class NameChanges(Volume volume)
     }
 
     /// <summary>
-    /// What commits that a crash interrupted have left in a folder, which its users do not see. No commit is in the
-    /// middle of it: that takes the folder's gate, too. True where something went.
+    /// Removes the files that interrupted commits left in a folder; users do not see them. A commit under way holds the
+    /// folder's gate while it has such a file, so none is removed under it. True where at least one file was removed.
     /// </summary>
     internal bool RemoveLeftovers(Node folder, FileDescriptor descriptor)
     {
@@ -128,7 +135,10 @@ internal sealed class NameChanges(Volume volume)
         return any;
     }
 
-    /// <summary>Under the node's gate this stays so.</summary>
+    /// <summary>
+    /// Whether a conversion has changed the node's kind since its name was resolved. The caller holds the node's gate,
+    /// so the answer stays true.
+    /// </summary>
     internal static bool IsConverted(Node? node, in Resolved resolved) =>
         (node?.Kind, resolved.Kind) is (NodeKind.Stored, NodeKind.Plain) or (NodeKind.Plain, NodeKind.Stored);
 }

@@ -5,31 +5,33 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>A name in a folder of the source, and what is under it.</summary>
-/// <param name="Folder">The folder's path below the root, logical names with slashes between; empty for the
-/// root.</param>
+/// <summary>A name in a folder of the source, and the file or folder that has it.</summary>
+/// <param name="Folder">
+/// The folder's path below the root, logical names with slashes between; empty for the root.
+/// </param>
 /// <param name="Name">The name in the source, with its NUL.</param>
-/// <param name="InodeNumber">Inode number, in the source, of what is to be moved or removed.</param>
+/// <param name="InodeNumber">Inode number, in the source, of the file or folder to move or remove.</param>
 internal readonly record struct JournaledName(byte[] Folder, byte[] Name, ulong InodeNumber);
 
 /// <summary>The two steps of a rename, and the way back from the first.</summary>
-/// <param name="From">Number of the folder, and logical name, of what the first step moves.</param>
-/// <param name="To">The same of its new place.</param>
-/// <param name="First">Moves the one.</param>
-/// <param name="Second">Moves or removes the other.</param>
-/// <param name="Undo">Moves the one back, where the second step failed; called again until it works.</param>
-/// <param name="GiveUp">Closes what an undo that failed has kept open for the next one.</param>
+/// <param name="From">The old place of what the first step moves: number of the folder, and logical name.</param>
+/// <param name="To">Its new place.</param>
+/// <param name="First">Moves it to the new place.</param>
+/// <param name="Second">Moves or removes what had the new place.</param>
+/// <param name="Undo">Moves the first one back, where the second step failed; called again until it works.</param>
+/// <param name="GiveUp">Closes what a failed undo keeps open for the next attempt.</param>
 internal sealed record TwoSteps((ulong Folder, byte[] Name) From, (ulong Folder, byte[] Name) To,
     Func<int> First, Func<int> Second, Func<int> Undo, Action GiveUp)
 {
-    /// <summary>Under this name there is something else while only the first step is done.</summary>
+    /// <summary>While only the first step is done, this name does not lead to what users know under it.</summary>
     internal bool Concern(ulong folder, ReadOnlySpan<byte> name) =>
         folder == From.Folder && name.SequenceEqual(From.Name) || folder == To.Folder && name.SequenceEqual(To.Name);
 }
 
 /// <summary>
-/// A rename between a stored file and what is stored as itself takes two steps in the source, because they are spelt differently. Before the first one, what is to be
-/// done is on disk, so that a next mount does the second one where a crash came between them. The layout is in HOW_IT_WORKS.md.
+/// A rename that puts a stored file in the place of a folder, plain or special file, or the other way round, takes two
+/// steps in the source, because the two have different names there. The journal is on disk before the first step. Where
+/// a crash comes between the steps, the next mount does the second one. The layout is in HOW_IT_WORKS.md.
 /// </summary>
 internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLog log) : IDisposable
 {
@@ -39,22 +41,28 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
     // One journal at a time.
     private readonly Lock _gate = new();
     private int _sequence;
-    // A rename of which the first step is done, the second failed, and so did the way back.
+    // A rename whose first step is done, whose second step failed, and whose undo failed too.
     private TwoSteps? _halfDone;
-    // The journal is there: of that rename, or of one that is over.
+    // A journal may be on disk: of that rename, or of one that has ended.
     private bool _hasJournal;
 
     private static NativeName FileName => new("names\0"u8);
 
-    /// <summary>A rename is under way, or was interrupted. <paramref name="folder"/> is the state folder.</summary>
+    /// <summary>
+    /// Whether there is a journal: a rename is under way, or was interrupted. <paramref name="folder"/> is the state
+    /// folder.
+    /// </summary>
     internal static bool IsThere(FileDescriptor folder) => SystemCallsAt.Stat(folder, FileName, out _) >= 0;
 
-    /// <summary>Odd between the two steps. What was looked up while it changed may be half of each.</summary>
+    /// <summary>
+    /// Odd while a rename changes names. A lookup during which the number changed may have seen a rename half done.
+    /// </summary>
     internal int Sequence => Volatile.Read(ref _sequence);
 
     /// <summary>
-    /// Before a name is looked up or changed. Where a rename is half done, because its second step failed and so did
-    /// the way back from the first, that is tried again. 0, or −errno where the name is one of the rename's still.
+    /// The caller is about to look up or change a name. Where a rename is half done, because its second step failed and
+    /// its undo failed too, this tries the undo again. Returns 0, or −errno where the undo fails and the name is one of
+    /// the rename's.
     /// </summary>
     internal int Settle(ulong folder, ReadOnlySpan<byte> name)
     {
@@ -66,7 +74,9 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         return result < 0 && steps.Concern(folder, name) ? result : 0;
     }
 
-    /// <summary>The same before everything is put on disk, whatever comes of it.</summary>
+    /// <summary>
+    /// The caller is about to put everything on disk: tries the same undo, and removes the journal where it can.
+    /// </summary>
     internal void Settle()
     {
         lock (_gate)
@@ -76,7 +86,7 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         }
     }
 
-    /// <summary>The mount ends. A rename that is still half done is finished by the next one.</summary>
+    /// <summary>The mount ends. Where a rename is still half done, the next mount finishes it.</summary>
     public void Dispose() => _halfDone?.GiveUp();
 
     private int SettleAlone()
@@ -92,7 +102,9 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         return 0;
     }
 
-    /// <summary>What is looked up meanwhile may be half of each.</summary>
+    /// <summary>
+    /// Moves <see cref="Sequence"/> before and after, because a lookup meanwhile may see a rename half done.
+    /// </summary>
     private int Step(Func<int> step)
     {
         Interlocked.Increment(ref _sequence);
@@ -106,7 +118,9 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         }
     }
 
-    /// <summary>Both names are on disk before what tells of them goes: where they are not, it stays.</summary>
+    /// <summary>
+    /// Puts both names on disk and then removes the journal. Where the sync fails, the journal stays.
+    /// </summary>
     private int Forget()
     {
         if (!_hasJournal)
@@ -118,16 +132,20 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         return _hasJournal ? result : 0;
     }
 
-    /// <summary>Runs both steps between writing and removing the journal. Their result, or why the journal could not be written.</summary>
+    /// <summary>
+    /// Writes the journal, runs both steps and removes the journal. Returns the steps' result, or −errno where the
+    /// journal could not be written.
+    /// </summary>
     /// <param name="moved">What the first step moves, at its new place.</param>
-    /// <param name="other">What the second step moves or removes, where it is now.</param>
-    /// <param name="destination">Where the second step moves that; null to remove it.</param>
-    /// <param name="steps">Both steps; after a failure of the second the first is undone, at once or later.</param>
+    /// <param name="other">What the second step moves or removes, at its present place.</param>
+    /// <param name="destination">Where the second step moves it; null to remove it.</param>
+    /// <param name="steps">Both steps; where the second fails, the first is undone, at once or later.</param>
     internal int Run(in JournaledName moved, in JournaledName other, JournaledName? destination, TwoSteps steps)
     {
         lock (_gate)
         {
-            // There is one journal: what it tells of is done, and on disk, before it tells of something else.
+            // There is only one journal. The rename in it must be over, and on disk, before another one is written
+            // there.
             int result = SettleAlone();
             if (result >= 0)
                 result = Forget();
@@ -156,7 +174,8 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
                 return result;
             }
             Volatile.Write(ref _halfDone, steps);
-            log.Error($"{Encoding.UTF8.GetString(moved.Name.AsSpan()[..^1])}: a rename failed half-way ({(Errno)(-result)}), and could not be undone yet: it is tried again, and else the next mount finishes it");
+            log.Error(
+                $"{Encoding.UTF8.GetString(moved.Name.AsSpan()[..^1])}: a rename failed half-way ({(Errno)(-result)}), and could not be undone yet: it is tried again, and else the next mount finishes it");
             return result;
         }
     }
@@ -198,7 +217,10 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         }
     }
 
-    /// <summary>Before a mount serves: finishes what the one before had begun. Returns 0, or −errno where a fault kept it from that: the journal stays.</summary>
+    /// <summary>
+    /// Finishes a rename that the mount before had begun; called before this mount serves. Returns 0, or −errno where a
+    /// fault prevented that: then the journal stays.
+    /// </summary>
     internal int Recover()
     {
         int result = source.OpenRead(state.Folder, FileName, out FileDescriptor file);
@@ -211,12 +233,14 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
             return result;
         record = record[..result];
         result = 0;
-        // Half a journal was never answered for: the first step did not begin.
-        if (record.Length >= HeadBytes && record.Length % 4 == 0 && BinaryPrimitives.ReadUInt32LittleEndian(record) == Magic
+        // The first step begins only when the whole journal is on disk: half a journal has nothing to finish.
+        if (record.Length >= HeadBytes && record.Length % 4 == 0
+            && BinaryPrimitives.ReadUInt32LittleEndian(record) == Magic
             && BinaryPrimitives.ReadUInt32LittleEndian(record.AsSpan(4)) == Checksum.OfRecord(record))
         {
             ReadOnlySpan<byte> left = record.AsSpan(HeadBytes);
-            if (TryTake(ref left, out JournaledName moved) && TryTake(ref left, out JournaledName other) && TryTake(ref left, out JournaledName destination))
+            if (TryTake(ref left, out JournaledName moved) && TryTake(ref left, out JournaledName other)
+                && TryTake(ref left, out JournaledName destination))
                 result = Finish(moved, other, destination);
         }
         if (result >= 0)
@@ -265,21 +289,26 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
                 if (result >= 0)
                 {
                     using (to)
-                        result = SystemCallsAt.Rename(folder, new NativeName(other.Name), to, new NativeName(destination.Name), RenameFlags.NoReplace);
+                        result = SystemCallsAt.Rename(folder, new NativeName(other.Name),
+                            to, new NativeName(destination.Name), RenameFlags.NoReplace);
                 }
             }
             if (PassingFault.Is(result))
                 return result;
             string name = Encoding.UTF8.GetString(other.Name.AsSpan()[..^1]);
             if (result < 0)
-                log.Error($"{name}: a rename that was interrupted could not be finished ({(Errno)(-result)}): two files have one name, and only the stored one is shown");
+                log.Error(
+                    $"{name}: a rename that was interrupted could not be finished ({(Errno)(-result)}): two files have one name, and only the stored one is shown");
             else
                 log.Information("a rename that was interrupted is finished");
             return 0;
         }
     }
 
-    /// <summary>1 where the name still leads to the same; then its folder is open. 0 where it does not, −errno where a fault kept that from being seen.</summary>
+    /// <summary>
+    /// 1 where the name still leads to the inode in the journal; then <paramref name="folder"/> is open. 0 where it
+    /// does not, −errno where a fault prevented the look.
+    /// </summary>
     private int Is(in JournaledName name, out FileDescriptor? folder)
     {
         folder = null;

@@ -8,7 +8,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Ops that find names and give them: lookup, create, link.</summary>
+/// <summary>Ops that look names up and give names: lookup, create, link.</summary>
 internal sealed class NameOperations(Volume volume)
 {
     private readonly NameChanges _changes = new(volume);
@@ -28,8 +28,10 @@ internal sealed class NameOperations(Volume volume)
         return 0;
     }
 
-    /// <summary>Makes a folder, symlink or special file: what is stored as itself.</summary>
-    internal int MakeNative(in RequestContext context, ulong parentId, NativeName name, uint umask, NativeMaker make, out FuseEntryOut entry)
+    /// <summary>Makes a folder, symlink or special file, which is stored as itself.</summary>
+    internal int MakeNative(
+        in RequestContext context, ulong parentId, NativeName name, uint umask, NativeMaker make,
+        out FuseEntryOut entry)
     {
         entry = default;
         int result = _changes.Prepare(parentId, name, out Node parent, out DescriptorLease lease);
@@ -50,19 +52,19 @@ internal sealed class NameOperations(Volume volume)
         }
     }
 
-    /// <summary>Makes a stored file that holds nothing yet, and opens it.</summary>
-    /// <param name="context">Who asks.</param>
+    /// <summary>Makes an empty stored file, and opens it.</summary>
+    /// <param name="context">The caller.</param>
     /// <param name="parentId">The folder.</param>
     /// <param name="name">Logical name.</param>
     /// <param name="mode">Its permissions.</param>
-    /// <param name="umask">The caller's.</param>
+    /// <param name="umask">The caller's umask.</param>
     /// <param name="access">What the handle may do.</param>
-    /// <param name="mustBeNew">O_EXCL, or not asked for by open(2).</param>
-    /// <param name="entry">For the kernel.</param>
+    /// <param name="mustBeNew">The caller asked for O_EXCL, or called mknod(2).</param>
+    /// <param name="entry">The answer for the kernel.</param>
     /// <param name="file">The open file.</param>
     internal int Create(
-        in RequestContext context, ulong parentId, NativeName name, uint mode, uint umask, OpenAccess access, bool mustBeNew,
-        out FuseEntryOut entry, out OpenFile file)
+        in RequestContext context, ulong parentId, NativeName name, uint mode, uint umask, OpenAccess access,
+        bool mustBeNew, out FuseEntryOut entry, out OpenFile file)
     {
         entry = default;
         file = null!;
@@ -91,7 +93,8 @@ internal sealed class NameOperations(Volume volume)
                 return Taken(parent, lease.Descriptor, name, mustBeNew);
             if (result < 0)
                 return result;
-            // Before the file has its name, or content: what has a shortened name is to be listed under its whole one.
+            // The whole name comes before the file's shortened name (where the source has unnamed files) and before any
+            // content, because listings show the file under the whole name.
             result = FullNames.Set(descriptor, name.Bytes);
             Statx stat = default;
             ulong id = 0;
@@ -113,28 +116,30 @@ internal sealed class NameOperations(Volume volume)
             }
             Node node = volume.Nodes.Acquire(id, NodeKind.Stored, parent, name.Bytes, onlyName: true);
             file = OpenFresh(node, descriptor, stat, access, out _);
-            entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
+            entry = volume.Entry(
+                node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
             return 0;
         }
     }
 
     /// <summary>
-    /// The errno for a name that the kernel believes to be free. Who does not insist on a new file wants what is there:
-    /// at ESTALE the kernel forgets what it believes, looks the name up and opens that. Not where it would find nothing
-    /// again, because what has the name in the source is not shown.
+    /// The errno for a name that is taken although the kernel believes it to be free. A caller that does not insist on
+    /// a new file wants to open the one that is there: at ESTALE the kernel drops its belief, looks the name up again
+    /// and opens that. Where the mount does not show what has the name in the source, that lookup would find nothing
+    /// again, so the answer is EEXIST.
     /// </summary>
     private int Taken(Node parent, FileDescriptor directory, NativeName name, bool mustBeNew) =>
         -(int)(!mustBeNew && volume.Find(parent, directory, name.Bytes, out _) >= 0 ? Errno.ESTALE : Errno.EEXIST);
 
     /// <summary>
-    /// Whether the logical name leads to something that the system call would not see, because it has another name in
-    /// the source than what is to be made.
+    /// Whether something already has the logical name under another name in the source than the new file will get. The
+    /// system call that makes the file would not notice it.
     /// </summary>
     private bool IsTaken(Node parent, FileDescriptor directory, NativeName name, NodeKind kind)
     {
         if (StoredName.IsShortened(name.Bytes) || StoredName.IsEscaped(name.Bytes))
             return volume.Resolver.Resolve(directory, parent == volume.Nodes.Root, name.Bytes, out _) >= 0;
-        // A stored file would hide a plain one that is shown.
+        // The new stored file would hide a plain one that the mount shows.
         if (kind == NodeKind.Stored)
             return SystemCallsAt.Stat(directory, name, out Statx native) >= 0
                 && (!native.IsRegular || volume.Services.Options.PlainFiles != PlainFiles.Ignore);
@@ -151,7 +156,8 @@ internal sealed class NameOperations(Volume volume)
     }
 
     /// <summary>
-    /// A file that gets its name when it has its attributes; where the file system has no unnamed files, at once.
+    /// Makes a file without a name; the caller names it once it has its attributes. Where the file system has no
+    /// unnamed files, the file gets its name at once.
     /// </summary>
     private int CreateToBeNamed(in RequestContext context, FileDescriptor directory, NativeName stored, uint mode,
         uint umask, out FileDescriptor file, out bool isNamed)
@@ -163,9 +169,11 @@ internal sealed class NameOperations(Volume volume)
         return isNamed ? CreateFile(context, directory, stored, mode, umask, out file) : result;
     }
 
-    private OpenFile OpenFresh(Node node, FileDescriptor stored, in Statx stat, OpenAccess access, out FileContent content)
+    private OpenFile OpenFresh(
+        Node node, FileDescriptor stored, in Statx stat, OpenAccess access, out FileContent content)
     {
-        content = new FileContent(volume.Services, node, new StoredBase(volume.Services, stored, stat, isFresh: true) { IsWritable = true })
+        content = new FileContent(volume.Services, node,
+            new StoredBase(volume.Services, stored, stat, isFresh: true) { IsWritable = true })
         {
             Birth = stat.Birth.ToTimestamp(),
             MayHaveCapabilities = false,
@@ -174,8 +182,13 @@ internal sealed class NameOperations(Volume volume)
         return volume.Contents.Add(content, access);
     }
 
-    /// <summary>open(2) with O_TMPFILE: a stored file without a name, in the folder whose file system and default ACL it is to have.</summary>
-    internal int CreateUnnamed(in RequestContext context, ulong parentId, uint mode, uint umask, OpenAccess access, out FuseEntryOut entry, out OpenFile file)
+    /// <summary>
+    /// open(2) with O_TMPFILE: makes a stored file without a name. It gets the file system and the default ACL of the
+    /// folder.
+    /// </summary>
+    internal int CreateUnnamed(
+        in RequestContext context, ulong parentId, uint mode, uint umask, OpenAccess access,
+        out FuseEntryOut entry, out OpenFile file)
     {
         entry = default;
         file = null!;
@@ -201,11 +214,14 @@ internal sealed class NameOperations(Volume volume)
         Node node = volume.Nodes.Acquire(id, NodeKind.Stored, volume.Nodes.Root, default, onlyName: true);
         file = OpenFresh(node, descriptor, stat, access, out FileContent content);
         content.Overlay.IsUnnamed = true;
-        entry = volume.Entry(node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
+        entry = volume.Entry(
+            node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
         return 0;
     }
 
-    /// <summary>One empty frame and the record of it, so that stock zstd takes the file from its first moment on.</summary>
+    /// <summary>
+    /// Writes one empty frame, so that stock zstd can read the file from its first moment on, and the file's record.
+    /// </summary>
     private int MakeEmpty(FileDescriptor file, out ulong id, out Statx stat)
     {
         stat = default;
@@ -216,9 +232,10 @@ internal sealed class NameOperations(Volume volume)
             result = SystemCallsAt.Stat(file, out stat);
         if (result < 0)
             return result;
-        SizeRecord record = volume.Source.Devices.RecordFor(stat, id, 0, stat.Birth.ToTimestamp()) with { IsFresh = true, Epoch = volume.Services.State!.Epoch };
+        SizeRecord record = volume.Source.Devices.RecordFor(stat, id, 0, stat.Birth.ToTimestamp())
+            with { IsFresh = true, Epoch = volume.Services.State!.Epoch };
         result = SourceTree.WriteFirstRecord(file, record, out _);
-        // A lookup has seen the name, and given the file a number.
+        // A lookup saw the name first, and gave the file a number: the file keeps that one.
         if (result == -(int)Errno.EEXIST && (result = SourceTree.ReadRecord(file, out SizeRecord given)) > 0)
         {
             id = given.InodeNumber;
@@ -240,7 +257,8 @@ internal sealed class NameOperations(Volume volume)
             return result;
         using (to)
         {
-            // A plain file of that name would count as a stored one: cp and mv make a stored one instead.
+            // A plain file with this name would count as a stored one. At EXDEV the caller copies, and so makes a
+            // stored file.
             if (node.Kind == NodeKind.Plain && StoredName.TryToLogical(newName.Bytes, out _))
                 return -(int)Errno.EXDEV;
             if (IsTaken(newParent, to.Descriptor, newName, node.Kind))
@@ -252,7 +270,8 @@ internal sealed class NameOperations(Volume volume)
                 return result;
             using (from)
             {
-                Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
+                Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes],
+                    newBuffer = stackalloc byte[StoredName.BufferBytes];
                 lock (node.LinksGate)
                     lock (volume.FolderGates[newParent])
                     {
@@ -268,7 +287,7 @@ internal sealed class NameOperations(Volume volume)
                         if (result == -(int)Errno.EEXIST && node.Kind == NodeKind.Stored
                             && SourceNames.MakeRoom(to.Descriptor, newStored))
                             result = SystemCallsAt.Link(from.Descriptor, oldStored, to.Descriptor, newStored);
-                        // The lookup below may fail, and then the file has the name all the same.
+                        // Even if the lookup below fails, the file has the name.
                         if (result >= 0)
                             volume.Nodes.AddLink(node, newParent, newName.Bytes, only: false);
                         volume.ChangeTimes.End(users, result);
@@ -278,7 +297,10 @@ internal sealed class NameOperations(Volume volume)
         }
     }
 
-    /// <summary>linkat(2) of a file made with O_TMPFILE. What was written so far is committed with the name.</summary>
+    /// <summary>
+    /// linkat(2) of a file made with O_TMPFILE. Before the file gets the name, its content is committed, or kept in a
+    /// working copy.
+    /// </summary>
     private int LinkUnnamed(Node node, Node newParent, FileDescriptor to, NativeName newName, out FuseEntryOut entry)
     {
         entry = default;
@@ -289,8 +311,9 @@ internal sealed class NameOperations(Volume volume)
         {
             if (!content.Overlay.IsUnnamed)
                 return -(int)Errno.ENOENT;
-            int result = content.IsDirty && content.Overlay.IsBuffered ? content.Commit(volume.Committer, yields: false) : 0;
-            // Its stored file could not take the content.
+            int result = content.IsDirty && content.Overlay.IsBuffered
+                ? content.Commit(volume.Committer, yields: false) : 0;
+            // The stored file did not take the content, or the content is in a working copy.
             if (result >= 0 && content.IsDirty)
                 result = content.Persist() is < 0 and not -(int)Errno.EOPNOTSUPP and var failed ? failed : 0;
             if (result < 0)
@@ -301,8 +324,8 @@ internal sealed class NameOperations(Volume volume)
             using (stored)
             {
                 result = FullNames.Set(stored.Descriptor, newName.Bytes);
-                // First, so that a daemon which dies in between does not leave what was written to a name where nobody
-                // looks.
+                // The working copy is noted before the link: if the daemon dies in between, the next mount must look
+                // for the file, or it would discard what was written.
                 if (result >= 0 && (result = content.NoteNamed()) < 0)
                     content.NoteUnnamed();
                 if (result < 0)
@@ -316,7 +339,7 @@ internal sealed class NameOperations(Volume volume)
                         if (result == -(int)Errno.EEXIST && SourceNames.MakeRoom(to, inSource))
                             result = SystemCallsAt.Link(stored.Descriptor, to, inSource);
                     }
-                    // The lookup below may fail, and then the file has the name all the same.
+                    // Even if the lookup below fails, the file has the name.
                     if (result >= 0)
                         volume.Nodes.AddLink(node, newParent, newName.Bytes, only: true);
                 }

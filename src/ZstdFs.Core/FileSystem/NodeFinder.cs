@@ -5,19 +5,20 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// Nodes by number, for file handles: where the kernel has forgotten one, the inode store tells where it was, and where that is not so any more a walk through the
-/// source does. The answer is always what the source says now.
+/// Finds nodes by number, for file handles. Where the kernel has forgotten a node, the inode store tells its last
+/// place. Where the file has left that place, a walk through the source finds it. The answer always comes from the
+/// source as it is at this moment.
 /// </summary>
 internal sealed class NodeFinder(Volume volume)
 {
-    /// <summary>Folders above one another; more can only be a store that leads in a circle.</summary>
+    /// <summary>The most folders above one another. A longer way means that the store leads in a circle.</summary>
     private const int DeepestPath = 100_000;
 
     private readonly NumberWalk _walk = new(volume);
 
     private readonly record struct Step(ulong Id, byte[] Name);
 
-    /// <summary>LOOKUP of ".": the node itself. 0, −ESTALE where there is no such file any more, or another error.</summary>
+    /// <summary>LOOKUP of ".": the node itself. 0, −ESTALE where the file is gone, or another error.</summary>
     internal int LookUp(ulong id, out FuseEntryOut entry)
     {
         entry = default;
@@ -35,7 +36,7 @@ internal sealed class NodeFinder(Volume volume)
         return parent is null ? -(int)Errno.ESTALE : Answer(parent, out entry);
     }
 
-    /// <summary>Ends a walk that is under way; none begins any more.</summary>
+    /// <summary>Ends a walk that is under way, and lets no other begin.</summary>
     internal void Stop() => _walk.Stop();
 
     private int Answer(Node node, out FuseEntryOut entry)
@@ -49,7 +50,7 @@ internal sealed class NodeFinder(Volume volume)
         return result;
     }
 
-    /// <summary>The node with a reference, as a lookup gives; null where it cannot be found.</summary>
+    /// <summary>The node, with one reference as a lookup takes it; null where it cannot be found.</summary>
     private Node? Acquire(ulong id) =>
         volume.Nodes.TryAcquire(id) ?? AcquireStored(id) ?? (_walk.Find(id) is { } path ? AcquirePath(path, id) : null);
 
@@ -85,14 +86,18 @@ internal sealed class NodeFinder(Volume volume)
         return null;
     }
 
-    /// <summary>A reference to what is there now under a name, in exchange for the one to its folder; null where it is not the file that is expected.</summary>
+    /// <summary>
+    /// Gives back the reference to the folder, and takes one to what has the name in it. Null where that is not the
+    /// expected file; an expected number of 0 accepts any.
+    /// </summary>
     private Node? GoDown(Node parent, ReadOnlySpan<byte> name, ulong expected)
     {
         Node? node = null;
         if (volume.Directories.Rent(parent, out DescriptorLease lease) >= 0)
         {
             using (lease)
-                node = volume.Acquire(parent, lease.Descriptor, name, out Resolved resolved, out Node found) >= 0 ? found : null;
+                node = volume.Acquire(parent, lease.Descriptor, name, out Resolved resolved, out Node found) >= 0
+                    ? found : null;
         }
         GiveBack(parent);
         if (node is null || expected == 0 || node.Id == expected)

@@ -4,14 +4,15 @@ using ZstdFs.Core.Source;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// What tells two files apart that had the same inode number one after the other; it is part of a file handle. A number from the allocator is never given again. One of
-/// the source's own, as folders have, may be: then the time of birth is another.
+/// Part of a file handle: it tells apart two files that had the same inode number one after the other. The allocator
+/// never gives a number twice. The source may give its own numbers twice, which folders have: then the second one has
+/// another time of birth.
 /// </summary>
 internal static class NodeGeneration
 {
     private const uint OfAllocated = 1;
 
-    /// <summary>32 bits, as the kernel keeps; 0 for the root, as it demands.</summary>
+    /// <summary>32 bits, because the kernel keeps no more; 0 for the root, because the kernel demands it.</summary>
     internal static uint Of(ulong nodeId, in Resolved resolved)
     {
         if (nodeId == NodeTable.RootId)

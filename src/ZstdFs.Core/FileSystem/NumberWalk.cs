@@ -6,17 +6,18 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// Looks through the whole source for inode numbers. Whoever asks meanwhile is answered by one further walk, all together; and a number that was not there is not looked
-/// for again for ten times as long as the walk took, so that a stale handle cannot keep the disk busy.
+/// Walks through the whole source to find inode numbers. All lookups that come during a walk share the next walk. A
+/// number that a walk did not find is not looked for again for ten times as long as the walk took, so that a stale
+/// handle cannot keep the disk busy.
 /// </summary>
 internal sealed class NumberWalk(Volume volume)
 {
     private const int Pause = 10, MostAbsent = 10_000;
 
-    private readonly Lock _wantedGate = new(); // guards _next and what it wants; taken inside _walking too
+    private readonly Lock _wantedGate = new(); // guards _next and its Wanted; taken inside _walking too
     private Batch _next = new();
 
-    // Guards what follows; held for a whole walk, and only by those who wait for one.
+    // Guards what follows. A lookup holds it for a whole walk; all others that take it wait for a walk as well.
     private readonly Lock _walking = new();
     private readonly Dictionary<ulong, long> _absentUntil = [];
 
@@ -26,7 +27,9 @@ internal sealed class NumberWalk(Volume volume)
 
     private UnrecordedNumbers Numbers => volume.Source.Numbers;
 
-    /// <summary>The path of a file below the root, logical names with slashes between; null where there is none.</summary>
+    /// <summary>
+    /// The path of a file below the root, logical names with slashes between; null where there is none.
+    /// </summary>
     internal byte[]? Find(ulong id)
     {
         Batch batch;
@@ -46,20 +49,21 @@ internal sealed class NumberWalk(Volume volume)
                         batch.Wanted.Remove(id);
                         return null;
                     }
-                    // Another that asked for the same may have taken it out.
+                    // Another lookup of the same number may have removed it in the branch above.
                     batch.Wanted.Add(id);
                     _next = new Batch();
                 }
                 Walk(batch);
             }
-            // Others may have walked since for those who came later.
+            // This lookup's own batch has the answer; later walks may have served other batches since.
             return batch.Found.GetValueOrDefault(id);
         }
     }
 
     internal void Stop() => _isStopped = true;
 
-    private bool IsKnownAbsent(ulong id) => _isStopped || _absentUntil.TryGetValue(id, out long until) && Stopwatch.GetTimestamp() < until;
+    private bool IsKnownAbsent(ulong id) =>
+        _isStopped || _absentUntil.TryGetValue(id, out long until) && Stopwatch.GetTimestamp() < until;
 
     private void Walk(Batch batch)
     {
@@ -74,14 +78,14 @@ internal sealed class NumberWalk(Volume volume)
             if (!batch.Found.ContainsKey(id))
                 _absentUntil[id] = ended + (ended - begun) * Pause;
         }
-        // Not where it fails: the next who waits tries again.
+        // An exception skips this: then the next lookup of the batch walks again.
         batch.IsDone = true;
     }
 
-    /// <summary>Those who are answered by one walk.</summary>
+    /// <summary>The lookups that one walk answers.</summary>
     private sealed class Batch
     {
-        /// <summary>No lookup adds to it once its walk has begun.</summary>
+        /// <summary>The numbers to find. No lookup adds one while the batch's walk is under way.</summary>
         internal HashSet<ulong> Wanted { get; } = [];
 
         internal Dictionary<ulong, byte[]> Found { get; } = [];
@@ -98,10 +102,12 @@ internal sealed class NumberWalk(Volume volume)
                 out ReadOnlySpan<byte> name))
                 return !walk._isStopped;
             SizeRecord record = default;
-            bool isNumbered = file.Stat.IsRegular && SourceTree.TryReadRecord(file.Folder.Descriptor, file.Name, out record) && walk.Devices.IsOf(record, file.Stat);
+            bool isNumbered = file.Stat.IsRegular
+                && SourceTree.TryReadRecord(file.Folder.Descriptor, file.Name, out record)
+                && walk.Devices.IsOf(record, file.Stat);
             ulong number = isNumbered ? record.InodeNumber : walk.Numbers.Of(file.Stat);
             Note(file.Folder, name, number);
-            // Without a store that keeps the rest there is nothing to go on for.
+            // The walk goes on after the last wanted number only for a store that keeps the other places.
             return !walk._isStopped && (store.KeepsAll || batch.Found.Count < batch.Wanted.Count);
         }
 
@@ -117,7 +123,8 @@ internal sealed class NumberWalk(Volume volume)
         private void Note(SourceFolder folder, ReadOnlySpan<byte> name, ulong number)
         {
             if (store.KeepsAll)
-                store.Put(number, new InodePlace(folder.IsRoot ? NodeTable.RootId : walk.Numbers.Of(folder.Stat), [.. name, 0]));
+                store.Put(number, new InodePlace(
+                    folder.IsRoot ? NodeTable.RootId : walk.Numbers.Of(folder.Stat), [.. name, 0]));
             if (batch.Wanted.Contains(number))
                 batch.Found.TryAdd(number, folder.IsRoot ? name.ToArray()
                     : [.. SourceNames.ToLogicalPath(folder.Path), (byte)'/', .. name]);

@@ -5,26 +5,28 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>What became of a plain file that was to be converted.</summary>
+/// <summary>The outcome of an attempt to convert a plain file.</summary>
 internal enum SwapOutcome
 {
-    /// <summary>Somebody has it open, or it was changed: another time.</summary>
+    /// <summary>
+    /// A program has it open or changed it, or a fault came between: the conversion is tried again later.
+    /// </summary>
     Later,
-    /// <summary>It is a stored file now, or no file any more.</summary>
+    /// <summary>Nothing is left to do: it is a stored file, or its name does not lead to it.</summary>
     Done,
     /// <summary>It cannot be converted.</summary>
     StaysPlain,
 }
 
-/// <summary>A plain file on its way to be a stored one.</summary>
+/// <summary>A plain file on its way to becoming a stored one.</summary>
 internal sealed class PlainFile(Node node, SwapOutcome outcome)
 {
     internal Node Node { get; } = node;
 
-    /// <summary>The name that it had when it was begun.</summary>
+    /// <summary>The name that it had when its conversion began.</summary>
     internal Link? Link { get; init; }
 
-    /// <summary>The work on it; null where there is none.</summary>
+    /// <summary>The conversion; null where it did not begin.</summary>
     internal SwapJob? Job { get; init; }
 
     internal SwapOutcome Outcome { get; set; } = outcome;
@@ -38,15 +40,16 @@ internal sealed class PlainFile(Node node, SwapOutcome outcome)
 }
 
 /// <summary>
-/// Takes plain files through the steps of a conversion while the mount serves them. INVARIANT: nobody who uses the mount ever sees both forms of a file, or none:
-/// names change under the node's gate with no handle open on the plain form, and both forms are one name to a listing.
+/// Takes plain files through the steps of a conversion while the mount serves them. INVARIANT: users of the mount see
+/// exactly one form of a file at every moment. The names change under the node's gate while no handle is open on the
+/// plain form, and a listing shows both forms as one name.
 /// </summary>
 internal sealed class PlainFileSwap(Volume volume)
 {
-    // Who has just written a file may write it again.
+    // A program that has just written a file may write it again.
     private const long QuietSeconds = 2;
 
-    /// <summary>Another time it may go well.</summary>
+    /// <summary>Whether a later attempt may succeed.</summary>
     internal static bool IsPassing(LeftReason reason) => reason is LeftReason.OpenForWriting or LeftReason.Changed;
 
     /// <summary>Opens the file for its conversion.</summary>
@@ -72,10 +75,13 @@ internal sealed class PlainFileSwap(Volume volume)
             byte[] target = StoredName.Of(link.Bytes, stackalloc byte[StoredName.BufferBytes]).Terminated.ToArray();
             var job = new SwapJob([new SwapName(folder, link.Name, target)], stat);
             var file = new PlainFile(node, SwapOutcome.Later) { Link = link, Job = job };
-            // Under the gate: the lease that this takes for a moment would turn away who opens the file through the mount.
-            if (converter.Open(job) && !(SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.InodeNumber == node.Id && volume.Source.Devices.IsOf(record, job.Stat)))
+            // Under the gate, because this takes a lease for a moment, which would make an open of the file through the
+            // mount fail.
+            if (converter.Open(job)
+                && !(SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.InodeNumber == node.Id
+                    && volume.Source.Devices.IsOf(record, job.Stat)))
             {
-                // Another file has the name by now.
+                // The name leads to another file.
                 converter.Abandon(job);
                 job.IsLeft = true;
                 file.Outcome = SwapOutcome.Done;
@@ -84,10 +90,10 @@ internal sealed class PlainFileSwap(Volume volume)
         }
     }
 
-    /// <summary>Done where nothing is in the way.</summary>
+    /// <summary><see cref="SwapOutcome.Done"/> where nothing prevents the conversion.</summary>
     private static SwapOutcome OutcomeOf(in Statx stat)
     {
-        // Its other names would have to become stored files in the same instant.
+        // All names of a hard-linked file would have to change in the same instant.
         if (!stat.IsRegular || stat.LinkCount != 1)
             return SwapOutcome.StaysPlain;
         long age = Timestamp.Now().Seconds - stat.ModifyTime.Seconds;
@@ -107,7 +113,7 @@ internal sealed class PlainFileSwap(Volume volume)
         }
     }
 
-    /// <summary>Takes all that were begun, and are not done, to their end.</summary>
+    /// <summary>Finishes the conversions that have begun and are not done.</summary>
     internal void Run(IReadOnlyList<PlainFile> files, FileConverter converter, CancellationToken cancellation)
     {
         PlainFile[] begun = [.. files.Where(f => f is { Outcome: SwapOutcome.Later, Job.IsLeft: false })];
@@ -135,9 +141,10 @@ internal sealed class PlainFileSwap(Volume volume)
         SwapJob job = file.Job!;
         lock (node.LinksGate)
         {
-            if (node.Kind != NodeKind.Plain || node.PlainHandles > 0 || node.AnyLink != file.Link || !IsUnderItsName(job) || !Publish(file.Link!.Parent, job, converter))
+            if (node.Kind != NodeKind.Plain || node.PlainHandles > 0 || node.AnyLink != file.Link
+                || !IsUnderItsName(job) || !Publish(file.Link!.Parent, job, converter))
                 return;
-            // What is seen first of the stored form is what its publication left.
+            // 0: the change time that the mount sees first on the stored form is the one that the publication left.
             (node.Kind, node.OwnChange) = (NodeKind.Stored, 0);
             volume.Services.NotePublication(node.Id);
             FileDescriptor folder = job.Names[0].Folder.Descriptor;
@@ -149,14 +156,15 @@ internal sealed class PlainFileSwap(Volume volume)
                 (node.Kind, node.OwnChange) = (NodeKind.Plain, 0);
             else
                 file.Outcome = SwapOutcome.Done;
-            // Ends the lease, before anybody can open the file through the mount again.
+            // Ends the lease before a program can open the file through the mount again.
             job.CloseFiles();
         }
         volume.InvalidateAttributes(node.Id);
     }
 
     private static bool IsUnderItsName(SwapJob job) =>
-        SystemCallsAt.Stat(job.Names[0].Folder.Descriptor, job.Names[0].OriginalName, out Statx stat) >= 0 && stat.InodeNumber == job.Stat.InodeNumber && stat.Device == job.Stat.Device;
+        SystemCallsAt.Stat(job.Names[0].Folder.Descriptor, job.Names[0].OriginalName, out Statx stat) >= 0
+        && stat.InodeNumber == job.Stat.InodeNumber && stat.Device == job.Stat.Device;
 
     private bool Publish(Node parent, SwapJob job, FileConverter converter)
     {

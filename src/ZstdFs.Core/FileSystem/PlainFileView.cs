@@ -5,10 +5,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Plain files in the source: whether a listing shows them, and what the log says about them, once.</summary>
+/// <summary>Decides whether listings show the plain files of the source, and logs once what there is to say.</summary>
 internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
 {
-    /// <summary>Entries of the root that are looked at when the mount starts.</summary>
+    /// <summary>The most entries of the root that the mount looks at when it starts.</summary>
     private const int LookedAt = 10_000;
     private const int MostConflictsTold = 100;
 
@@ -17,7 +17,9 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
     private readonly HashSet<string> _conflicts = [];
     private bool _hasHinted;
 
-    /// <summary>A plain file that a listing met, without a stored file of the same logical name.</summary>
+    /// <summary>
+    /// Whether a listing shows a plain file that has no stored file of the same logical name beside it.
+    /// </summary>
     internal bool IsShown(FileDescriptor folder, ReadOnlySpan<byte> name)
     {
         if (mode != PlainFiles.Ignore)
@@ -27,11 +29,17 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
         return false;
     }
 
-    /// <summary>A listing met both a plain and a stored file of this logical name.</summary>
-    /// <param name="folder">Where they are.</param>
+    /// <summary>
+    /// Logs that a listing met both a plain and a stored file of this logical name, unless the plain one is being
+    /// converted into the stored one.
+    /// </summary>
+    /// <param name="folder">Their folder.</param>
     /// <param name="node">Its node.</param>
     /// <param name="name">The logical name.</param>
-    /// <param name="number">The stored file's inode number: a plain file of the same number is becoming that stored file now.</param>
+    /// <param name="number">
+    /// The stored file's inode number. A plain file with the same number is at this moment being converted into that
+    /// stored file.
+    /// </param>
     internal void LookForConflict(FileDescriptor folder, Node node, ReadOnlySpan<byte> name, ulong number)
     {
         if (IsThere(folder, name, out SizeRecord record) && record.InodeNumber != number)
@@ -49,10 +57,11 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
         return true;
     }
 
-    /// <summary>At the start: a source full of plain files would look empty, and its owner wonder.</summary>
+    /// <summary>At the start: warns the owner of a source full of plain files, which would look empty.</summary>
     internal void LookInto(SourceTree source)
     {
-        if (mode != PlainFiles.Ignore || source.OpenListing(source.Root, new NativeName(".\0"u8), out FileDescriptor root) < 0)
+        if (mode != PlainFiles.Ignore
+            || source.OpenListing(source.Root, new NativeName(".\0"u8), out FileDescriptor root) < 0)
             return;
         using (root)
         {
@@ -79,7 +88,8 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
                 return;
             _hasHinted = true;
         }
-        log.Warning($"the source holds plain files, such as '{Encoding.UTF8.GetString(name)}', which are not shown; mount with --plain=show to see them");
+        log.Warning(
+            $"the source holds plain files, such as '{Encoding.UTF8.GetString(name)}', which are not shown; mount with --plain=show to see them");
     }
 
     private void TellConflict(Node folder, ReadOnlySpan<byte> name)
@@ -91,6 +101,7 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
             if (_conflicts.Count == MostConflictsTold || !_conflicts.Add(path))
                 return;
         }
-        log.Warning($"both '{path}' and '{path}.zst' are in the source; the compressed one is shown, the plain one is not touched");
+        log.Warning(
+            $"both '{path}' and '{path}.zst' are in the source; the compressed one is shown, the plain one is not touched");
     }
 }

@@ -6,8 +6,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// Set-id bits, which go when somebody without the right to keep them changes the content, and capabilities, which go when anybody does. Of the bits the kernel
-/// says when (HANDLE_KILLPRIV_V2); capabilities it removes itself, except at writes past its page cache.
+/// Removes set-id bits when a caller without the right to keep them changes the content, and capabilities when any
+/// caller does. The kernel says when the bits must go (HANDLE_KILLPRIV_V2). It removes capabilities itself, except at
+/// writes past its page cache.
 /// </summary>
 internal sealed class Privileges(Volume volume)
 {
@@ -15,7 +16,7 @@ internal sealed class Privileges(Volume volume)
 
     private const uint SetUser = 0x800, GroupExecute = 0x8;
 
-    /// <summary>Called before the content changes. Costs a look at the file once, not at every write.</summary>
+    /// <summary>Called before the content changes. Looks at the file once, not at every write.</summary>
     internal void Drop(FileContent content, in Writer writer)
     {
         if (!content.MayHavePrivileges || writer.KeepsPrivileges)
@@ -30,7 +31,7 @@ internal sealed class Privileges(Volume volume)
                 if (place.Stat(out Statx stat) < 0)
                     return;
                 uint kept = Without(stat, writer);
-                // A member of the group leaves what the next writer takes away.
+                // A writer that is in the file's group may keep the set-group bit, which the next writer may not.
                 content.MayHavePrivileges = (kept & (SetUser | SetGroup)) != 0;
                 if (kept == (stat.Mode & 0xFFFu))
                     return;
@@ -41,8 +42,8 @@ internal sealed class Privileges(Volume volume)
     }
 
     /// <summary>
-    /// The same for a plain file. Its mode is looked at each time: it changes behind the mount's back, and the look costs
-    /// little beside a request.
+    /// The same for a plain file. It looks at the mode each time, because other programs change the mode in the source;
+    /// the look costs little beside a request.
     /// </summary>
     internal void Drop(OpenPlainFile plain, in Writer writer)
     {
@@ -65,7 +66,7 @@ internal sealed class Privileges(Volume volume)
     {
         if (!content.MayHaveCapabilities)
             return;
-        // A commit copies the attributes to the next version under the gate.
+        // Under the gate, because a commit copies the attributes to the next version under it.
         lock (content.Node.LinksGate)
         {
             content.MayHaveCapabilities = false;
@@ -76,7 +77,10 @@ internal sealed class Privileges(Volume volume)
         }
     }
 
-    /// <summary>The stored file that the name leads to, or the open one of a file without a name. The caller holds the node's gate, so that no commit moves the name.</summary>
+    /// <summary>
+    /// Locates the stored file that the name leads to, or the open one of a file without a name. The caller holds the
+    /// node's gate, so that no commit moves the name.
+    /// </summary>
     private bool TryLocate(FileContent content, out AttributePlace place)
     {
         Link? link = content.Node.AnyLink;
@@ -88,15 +92,22 @@ internal sealed class Privileges(Volume volume)
         return true;
     }
 
-    /// <summary>The set-id bits that a mode has: nobody would take them away from a file that the kernel writes by itself.</summary>
+    /// <summary>
+    /// The set-id bits of a mode. The kernel must not serve a file with one by itself: the mount would not see the
+    /// writes at which the bits must go.
+    /// </summary>
     internal static uint Of(in Statx stat) => Of(stat.Mode);
 
     internal static uint Of(uint mode) => mode & (SetUser | SetGroup);
 
-    /// <summary>The mode without the bits that this writer takes away. Without execution for the group its bit has meant mandatory locking: members leave it.</summary>
+    /// <summary>
+    /// The mode without the bits that a change by this writer removes. In a file that the group may not execute, the
+    /// set-group bit has meant mandatory locking: a writer in the group leaves it.
+    /// </summary>
     internal static uint Without(in Statx stat, in Writer writer)
     {
         uint mode = stat.Mode & 0xFFFu & ~SetUser;
-        return (mode & SetGroup) != 0 && ((mode & GroupExecute) != 0 || !writer.IsIn(stat.GroupId)) ? mode & ~SetGroup : mode;
+        return (mode & SetGroup) != 0 && ((mode & GroupExecute) != 0 || !writer.IsIn(stat.GroupId))
+            ? mode & ~SetGroup : mode;
     }
 }

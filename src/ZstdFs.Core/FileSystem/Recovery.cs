@@ -9,23 +9,28 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// What a daemon that died left in <c>.zstdfs/working</c>, before the next mount serves: half-made versions are removed, rewrites in place are done again, working
-/// copies are put over their base as if their last writer had just closed. Each step can be interrupted and repeated.
+/// Takes up what a daemon that died left in <c>.zstdfs/working</c>, before the mount serves. It removes half-made
+/// versions, does rewrites in place again, and puts working copies over their base as if their last writer had just
+/// closed. Each step can be interrupted and repeated.
 /// </summary>
 internal sealed class Recovery(Volume volume, StateFolder state)
 {
     private readonly RecoveryTargets _targets = new(volume);
     private readonly HashSet<ulong> _rewritten = [];
-    // Of which the rewrite found no room: nothing of the target was changed yet, or some of it may have been.
+    // Files whose rewrite found no room: with an unchanged target in _untouched, with one that may be changed in part
+    // in _unfinished.
     private readonly HashSet<ulong> _untouched = [];
     private readonly UnfinishedRedos _unfinished = new(volume, state);
     private readonly List<byte[]> _redone = [];
-    // Queued at the end: a commit that begins before could write a redo under the name of one that is about to be removed.
+    // Queued at the end: a commit that begins earlier could write a redo under the name of one that is to be removed.
     private readonly List<FileContent> _waiting = [];
     private int _adopted;
     private readonly BoundedLog _log = volume.Services.Log;
 
-    /// <exception cref="SourceException">A fault kept something from being taken up. Served without it, the source would show what it replaced, and a write to that would be a conflict.</exception>
+    /// <exception cref="SourceException">
+    /// A fault prevented taking something up. Without it, the mount would show the old version, and a write to that
+    /// would be a conflict.
+    /// </exception>
     internal void Run()
     {
         List<byte[]> names = Names();
@@ -44,44 +49,50 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             }
         }
         RemoveOrphans();
-        // Nothing is wrong with these files, so that no line names them.
+        // Nothing is wrong with these files, so the log gives their number and no names.
         if (_redone.Count + _adopted > 0)
-            _log.Information($"{_redone.Count} commits that were interrupted are finished, and {_adopted} files that were written before the last mount ended are being committed");
+            _log.Information(
+                $"{_redone.Count} commits that were interrupted are finished, and {_adopted} files that were written before the last mount ended are being committed");
         if (state.CopiesInLost > 0)
-            _log.Error($".zstdfs/state was gone: what was written to {state.CopiesInLost} files before the last mount ended may not be whole, and is kept in .zstdfs/lost");
+            _log.Error(
+                $".zstdfs/state was gone: what was written to {state.CopiesInLost} files before the last mount ended may not be whole, and is kept in .zstdfs/lost");
         if (state.DiscardedCopies > 0)
-            _log.Warning($"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
+            _log.Warning(
+                $"the machine stopped while {state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
     }
 
     private void TakeUp(List<byte[]> names)
     {
-        // Rewrites come first: a working copy may be left beside the rewrite that it became.
+        // Rewrites come first: a rewrite may have left the working copy that it was made of beside it.
         foreach (byte[] name in names.Where(static n => RoleOf(n) == WorkingRole.Redo))
             Report(name, Redo(name));
         foreach (byte[] name in names)
         {
-            if (RoleOf(name) is WorkingRole.Version or WorkingRole.UnnamedCopy || name.AsSpan().SequenceEqual(WorkingFolderProbe.Name.Terminated))
+            if (RoleOf(name) is WorkingRole.Version or WorkingRole.UnnamedCopy
+                || name.AsSpan().SequenceEqual(WorkingFolderProbe.Name.Terminated))
                 state.RemoveWorkingFile(name);
             else if (RoleOf(name) is not (WorkingRole.Redo or WorkingRole.Early))
                 Report(name, Adopt(name));
         }
         _unfinished.Serve(_targets, Report);
-        // Only now: a copy left beside a rewrite without its redo would look like one of a file that was changed behind our back.
+        // Redos go last: without its redo, a rewritten file would look to its working copy as if another program had
+        // changed it.
         foreach (byte[] name in _redone)
             state.RemoveWorkingFile(name);
     }
 
     /// <summary>
-    /// A file whose attributes leave no room for a record has the number that it had when this was written, if it is the same
-    /// still.
+    /// Notes the inode number that a working copy has for its file. A file whose attributes leave no room for a record
+    /// keeps this number, if it is still the same version.
     /// </summary>
     private void NoteNumber(byte[] name)
     {
-        if (RoleOf(name) == WorkingRole.Copy && WorkingCopy.TryReadRecord(volume.Services, state, name, out WorkingCopyRecord record))
+        if (RoleOf(name) == WorkingRole.Copy
+            && WorkingCopy.TryReadRecord(volume.Services, state, name, out WorkingCopyRecord record))
             volume.Services.Inspector.NoteLeft(record.Base, record.InodeNumber);
     }
 
-    /// <summary>Early frames whose working copy is gone: it was discarded, or its commit done.</summary>
+    /// <summary>Removes early frames whose working copy was discarded or committed.</summary>
     private void RemoveOrphans()
     {
         var needed = new HashSet<WorkingName>();
@@ -99,7 +110,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             state.RemoveWorkingFile(orphan.Terminated());
     }
 
-    private static WorkingRole? RoleOf(byte[] terminated) => WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name) ? name.Role : null;
+    private static WorkingRole? RoleOf(byte[] terminated) =>
+        WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name) ? name.Role : null;
 
     private void Report(byte[] name, int result)
     {
@@ -107,7 +119,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         if (isFull || PassingFault.Is(result))
             throw Unread($"'.zstdfs/working/{Text(name)}'", result);
         else if (result < 0)
-            _log.Error($".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is kept, and the next mount tries again");
+            _log.Error(
+                $".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is kept, and the next mount tries again");
     }
 
     private List<byte[]> Names()
@@ -124,15 +137,16 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             if (entries.Error < 0)
                 throw Unread("'.zstdfs/working'", entries.Error);
         }
-        // In the order in which they were made.
+        // By name, so that the order does not depend on the file system of the source.
         names.Sort(static (a, b) => a.AsSpan().SequenceCompareTo(b));
         return names;
     }
 
     private static SourceException Unread(string place, int result) =>
-        new(SourceProblem.UnfinishedWrites, $"what was written before the last mount ended could not be taken up: {place} ({(Errno)(-result)}); mount again when that is mended, or move it away to do without");
+        new(SourceProblem.UnfinishedWrites,
+            $"what was written before the last mount ended could not be taken up: {place} ({(Errno)(-result)}); mount again when that is mended, or move it away to do without");
 
-    /// <summary>A rewrite in place that may have stopped half-way.</summary>
+    /// <summary>Does a rewrite in place again that may have stopped half-way.</summary>
     private int Redo(byte[] name)
     {
         int result = WorkingCopy.Open(volume.Services, state, name, out WorkingCopy version, out _);
@@ -143,7 +157,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         using (version)
         {
             WorkingCopyRecord record = version.Record;
-            result = _targets.Find(record.InodeNumber, record.Base.InodeNumber, version.ReadPath(), out RecoveryTarget? target);
+            result = _targets.Find(
+                record.InodeNumber, record.Base.InodeNumber, version.ReadPath(), out RecoveryTarget? target);
             if (result < 0)
                 return result;
             if (target is null)
@@ -155,7 +170,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                     return result;
                 using (stored)
                 {
-                    // It may have come before its room was taken, and to run out of that half-way would leave neither version.
+                    // The crash may have come before the rewrite reserved its space. If the disk fills up half-way, the
+                    // target holds neither version.
                     bool isUntouched = StoredIdentity.Of(target.Stat) == record.Base;
                     result = InPlaceRewrite.Reserve(version.File, stored, target.Stat);
                     if (result < 0)
@@ -164,7 +180,9 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                     if (result < 0)
                         return result;
                     Timestamp birth = old.Birth != default ? old.Birth : target.Stat.Birth.ToTimestamp();
-                    result = new InPlaceRewrite(volume.Services, record.InodeNumber, record.BaseLimit, record.ModifyTime, record.ChangeTime, birth).Run(version.File, stored, out _);
+                    result = new InPlaceRewrite(volume.Services, record.InodeNumber,
+                        record.BaseLimit, record.ModifyTime, record.ChangeTime, birth)
+                        .Run(version.File, stored, out _);
                 }
                 // A passing fault refuses the mount.
                 if (result < 0)
@@ -176,47 +194,55 @@ internal sealed class Recovery(Volume volume, StateFolder state)
         }
     }
 
-    /// <summary>There is no room for it. Where the target is as it was, the working copy lies over it still, and is committed when there is room.</summary>
+    /// <summary>
+    /// The rewrite cannot be done, mostly because there is no room. Where the target is unchanged, the working copy
+    /// still lies over it, and is committed when there is room.
+    /// </summary>
     private int GiveUpRedo(byte[] name, WorkingCopy redo, bool isUntouched, int reason)
     {
         if (isUntouched)
         {
             _untouched.Add(redo.Record.InodeNumber);
-            // It may have been made of the working copy's early frames, which only it has then.
+            // The redo may be the only copy of the working copy's early frames: then it becomes their file again.
             return EarlyNameOf(redo.Record.InodeNumber) is { } early
-                ? SystemCallsAt.Rename(state.Working, new NativeName(name), state.Working, new NativeName(early.Terminated()), RenameFlags.NoReplace)
+                ? SystemCallsAt.Rename(state.Working, new NativeName(name),
+                    state.Working, new NativeName(early.Terminated()), RenameFlags.NoReplace)
                 : SystemCallsAt.Unlink(state.Working, new NativeName(name));
         }
         _unfinished.Add(name, redo.Record, redo.ReadPath());
         return reason;
     }
 
-    /// <summary>The name of a file's early frames, where its working copy needs some and they are not there.</summary>
+    /// <summary>The name of a file's early frames, where its working copy needs them and they are missing.</summary>
     private WorkingName? EarlyNameOf(ulong inodeNumber)
     {
         foreach (byte[] terminated in Names())
         {
-            if (WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name) && name.Role == WorkingRole.Copy && name.InodeNumber == inodeNumber
-                && WorkingCopy.TryReadRecord(volume.Services, state, terminated, out WorkingCopyRecord record) && record.HasEarlyFrames && !IsThere(name.OfEarlyFrames()))
+            if (WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name)
+                && name.Role == WorkingRole.Copy && name.InodeNumber == inodeNumber
+                && WorkingCopy.TryReadRecord(volume.Services, state, terminated, out WorkingCopyRecord record)
+                && record.HasEarlyFrames && !IsThere(name.OfEarlyFrames()))
                 return name.OfEarlyFrames();
         }
         return null;
     }
 
-    private bool IsThere(WorkingName name) => SystemCallsAt.Stat(state.Working, new NativeName(name.Terminated()), out _) != -(int)Errno.ENOENT;
+    private bool IsThere(WorkingName name) =>
+        SystemCallsAt.Stat(state.Working, new NativeName(name.Terminated()), out _) != -(int)Errno.ENOENT;
 
-    /// <summary>A working copy.</summary>
+    /// <summary>Takes up a working copy.</summary>
     private int Adopt(byte[] name)
     {
         int result = WorkingCopy.Open(volume.Services, state, name, out WorkingCopy copy, out long logicalBytes);
         if (result == -(int)Errno.ENODATA)
-            return SystemCallsAt.Unlink(state.Working, new NativeName(name)); // what it was to take over is where it was
+            return SystemCallsAt.Unlink(state.Working, new NativeName(name)); // none of it was promised to last
         if (result != 0)
             return result;
         WorkingCopyRecord record = copy.Record;
         if (record.IsIncomplete)
         {
-            _log.Warning($"{Encoding.UTF8.GetString(copy.ReadPath())}: it was being replaced when the last mount ended; the old version stays");
+            _log.Warning(
+                $"{Encoding.UTF8.GetString(copy.ReadPath())}: it was being replaced when the last mount ended; the old version stays");
             copy.Discard();
             return 0;
         }
@@ -232,33 +258,39 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             return 0;
         }
         if (target is null)
-            return GiveUp(copy, logicalBytes, $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
+            return GiveUp(copy, logicalBytes,
+                $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
         using (target)
         {
-            bool isCommitted = record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber && !_untouched.Contains(record.InodeNumber);
+            bool isCommitted = record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber
+                && !_untouched.Contains(record.InodeNumber);
             bool isUnfinished = _unfinished.Contains(record.InodeNumber);
-            // The redo was made of its early frames, before anything could be noted: it had all that there is.
-            bool isInRedo = record.HasEarlyFrames && _rewritten.Contains(record.InodeNumber) && !IsThere(copy.Id.OfEarlyFrames());
-            // What the kernel served by itself may have been written to after its commit.
+            // The early frames' file became the redo, and the daemon died before it noted that: the redo had all of the
+            // content.
+            bool isInRedo = record.HasEarlyFrames && _rewritten.Contains(record.InodeNumber)
+                && !IsThere(copy.Id.OfEarlyFrames());
+            // A program may have written to a lent copy after its commit: the kernel does not tell the daemon.
             if (isInRedo || isCommitted && !record.IsLent)
             {
                 copy.Discard();
                 return 0;
             }
-            // It was written to after the rewrite had failed, and so lies over what the redo put there, or holds the
-            // same.
+            // The copy was written to after the rewrite had failed. So it lies over what the redo put there, or holds
+            // the same.
             bool isOverRedo = isUnfinished || _rewritten.Contains(record.InodeNumber);
             if (!isCommitted && (target.Stat.InodeNumber != record.Base.InodeNumber
                 || !isOverRedo && StoredIdentity.Of(target.Stat) != record.Base))
                 return GiveUp(copy, logicalBytes, $"{target.Text} was changed in the source meanwhile");
-            // The version that it was committed into is what it lies over by now. Before the redo goes that says so.
+            // The copy lies over the version that holds its commit, or over what the redo put there. Its record must
+            // say so before the redo is removed.
             if (isCommitted || isOverRedo)
                 result = copy.WriteRecord(record with { Base = StoredIdentity.Of(target.Stat), CommittedInode = 0 });
             EarlyFrames? early = null;
             if (result >= 0 && record.HasEarlyFrames)
                 result = EarlyFrames.Open(volume.Services, state, copy.Id, record.BaseLimit, out early);
             else if (result >= 0)
-                // Begun after the copy was synchronised last: the copy has all of it still, and their name must be free.
+                // The early frames were begun after the copy's last sync, so the copy still has all of their content.
+                // Their name must be free.
                 _ = SystemCallsAt.Unlink(state.Working, new NativeName(copy.Id.OfEarlyFrames().Terminated()));
             FileDescriptor stored = null!;
             Statx stat = default;
@@ -290,7 +322,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 Unfinished = rewrite,
             };
             OpenFile file = volume.Contents.Add(content, OpenAccess.Read);
-            // One that is lent is let go of by the queue while somebody has it open.
+            // The handle is closed and only its hold stays: while a handle is open, the queue lets go of a lent copy.
             _ = volume.Contents.Close(file);
             _waiting.Add(file.Content);
             _adopted++;
@@ -299,8 +331,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
     }
 
     /// <summary>
-    /// Why nobody knows where the file below ends, where an earlier version of this program took a guess for its length
-    /// and let its user write over it; else null.
+    /// The damage because of which the length of the file below is unknown, where an earlier version of this program
+    /// guessed the length and let users write over it; else null.
     /// </summary>
     private static FrameDamage? HidesItsEnd(StoredBase lower, long limit)
     {
@@ -323,12 +355,13 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             if (result >= 0)
                 result = copy.MoveToLost();
             if (result >= 0)
-                _log.Error($"{reason}; what was written to it is kept as .zstdfs/lost/{Encoding.ASCII.GetString(copy.Name)}");
+                _log.Error(
+                    $"{reason}; what was written to it is kept as .zstdfs/lost/{Encoding.ASCII.GetString(copy.Name)}");
             return result;
         }
     }
 
-    /// <summary>Puts what early frames hold into the copy itself.</summary>
+    /// <summary>Writes the content of the early frames into the copy itself.</summary>
     private int TakeIn(WorkingCopy copy, long logicalBytes)
     {
         int result = EarlyFrames.Open(volume.Services, state, copy.Id, copy.Record.BaseLimit, out EarlyFrames early);
@@ -339,7 +372,7 @@ internal sealed class Recovery(Volume volume, StateFolder state)
             try
             {
                 result = copy.Complete(copy.Record.BaseLimit, logicalBytes, early.Content.Read);
-                // They are removed after this.
+                // The early frames are orphans after this, and are removed.
                 return result < 0 ? result : SystemCallsFile.SynchronizeData(copy.File);
             }
             catch (UndecodableException e)

@@ -6,19 +6,23 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Finds the stored file with a certain number: where a hint says, else by looking through the whole source, once.</summary>
+/// <summary>
+/// Finds the stored file with a certain number: first where a hint says, else in the whole source, which it searches
+/// once.
+/// </summary>
 internal sealed class RecoveryTargets(Volume volume)
 {
-    // Logical paths of every stored file with a record, by logical number; made when a hint fails.
+    // Logical paths of all stored files with a record, by logical number; made when a hint fails for the first time.
     private Dictionary<ulong, byte[]>? _paths;
-    // Of those without a record whose number an earlier mount has left: not for a redo, which is written over whatever is found.
+    // The same for files without a record whose number an earlier mount left. Not for a redo, which overwrites the file
+    // that is found.
     private readonly Dictionary<ulong, byte[]> _unrecorded = [];
 
-    /// <summary>Returns 0, with null where there is no such file, or −errno where a fault kept it from being seen.</summary>
+    /// <summary>Returns 0, with null where there is no such file, or −errno where a fault prevented the look.</summary>
     /// <param name="inodeNumber">Logical number.</param>
-    /// <param name="storedInode">Number of the stored file, where it must be that one; 0 where any will do.</param>
-    /// <param name="hint">Where it was: logical names with slashes.</param>
-    /// <param name="target">The file; to be disposed of.</param>
+    /// <param name="storedInode">Inode number that the stored file must have; 0 where any will do.</param>
+    /// <param name="hint">Its last known path: logical names with slashes.</param>
+    /// <param name="target">The file; the caller disposes of it.</param>
     internal int Find(ulong inodeNumber, ulong storedInode, byte[] hint, out RecoveryTarget? target)
     {
         target = null;
@@ -33,7 +37,8 @@ internal sealed class RecoveryTargets(Volume volume)
                 return result;
             _paths = paths;
         }
-        return _paths.TryGetValue(inodeNumber, out byte[]? path) || storedInode == 0 && _unrecorded.TryGetValue(inodeNumber, out path)
+        return _paths.TryGetValue(inodeNumber, out byte[]? path)
+            || storedInode == 0 && _unrecorded.TryGetValue(inodeNumber, out path)
             ? TryOpen(path, inodeNumber, storedInode, out target) : 0;
     }
 
@@ -59,7 +64,8 @@ internal sealed class RecoveryTargets(Volume volume)
             Node node = volume.Nodes.Acquire(resolved.Id, resolved.Kind, parent, name, resolved.Stat.LinkCount <= 1);
             acquired.Add(node);
             parent = node;
-            if (resolved.Kind == NodeKind.Stored && resolved.Id == inodeNumber && (storedInode == 0 || resolved.Stat.InodeNumber == storedInode))
+            if (resolved.Kind == NodeKind.Stored && resolved.Id == inodeNumber
+                && (storedInode == 0 || resolved.Stat.InodeNumber == storedInode))
             {
                 target = new RecoveryTarget(volume, acquired, resolved.Stat, path);
                 return 0;
@@ -70,7 +76,10 @@ internal sealed class RecoveryTargets(Volume volume)
         return PassingFault.Is(result) ? result : 0;
     }
 
-    /// <summary>A file that was not seen because of a fault would count as deleted: so the first fault ends the search.</summary>
+    /// <summary>
+    /// Collects the paths below a folder. The first fault ends the search: a file that the search missed would count as
+    /// deleted.
+    /// </summary>
     private int Search(FileDescriptor folder, byte[] path, Dictionary<ulong, byte[]> paths)
     {
         int result = volume.Source.OpenListing(folder, new NativeName(".\0"u8), out FileDescriptor listing);
@@ -87,7 +96,8 @@ internal sealed class RecoveryTargets(Volume volume)
             {
                 NativeName native = entries.Name(i);
                 ReadOnlySpan<byte> name = native.Bytes;
-                if (entries.TypeOf(i) is FileType.EntryDirectory or FileType.EntryUnknown && !(path.Length == 0 && name.SequenceEqual(StoredName.ReservedFolder)))
+                if (entries.TypeOf(i) is FileType.EntryDirectory or FileType.EntryUnknown
+                    && !(path.Length == 0 && name.SequenceEqual(StoredName.ReservedFolder)))
                     folders.Add(native.Terminated.ToArray());
                 if (!StoredName.TryToLogical(name, out _))
                     continue;
@@ -99,7 +109,7 @@ internal sealed class RecoveryTargets(Volume volume)
                 if (recorded < 0)
                     continue;
                 volume.Source.Devices.Learn(listing, native, stat);
-                // A copy made with its attributes has the record of another file.
+                // A copy that a program made together with its attributes has the record of another file.
                 if (recorded > 0 && volume.Source.Devices.IsOf(record, stat)
                     && SourceNames.TryToLogical(listing, name, isRegular: true, buffer, out ReadOnlySpan<byte> logical))
                 {
@@ -120,17 +130,19 @@ internal sealed class RecoveryTargets(Volume volume)
             if (result < 0)
                 continue;
             using (below)
-                result = Search(below, Join(path, StoredName.ToLogicalNode(name.AsSpan(0, name.Length - 1), buffer)), paths);
+                result = Search(
+                    below, Join(path, StoredName.ToLogicalNode(name.AsSpan(0, name.Length - 1), buffer)), paths);
             if (result < 0)
                 return result;
         }
         return 0;
     }
 
-    private static byte[] Join(byte[] path, ReadOnlySpan<byte> name) => path.Length == 0 ? name.ToArray() : [.. path, (byte)'/', .. name];
+    private static byte[] Join(byte[] path, ReadOnlySpan<byte> name) =>
+        path.Length == 0 ? name.ToArray() : [.. path, (byte)'/', .. name];
 }
 
-/// <summary>A stored file that was found, with references along its path.</summary>
+/// <summary>A stored file that was found, with references to the nodes along its path.</summary>
 internal sealed class RecoveryTarget(Volume volume, List<Node> acquired, Statx stat, byte[] path) : IDisposable
 {
     internal Statx Stat { get; } = stat;
@@ -146,7 +158,9 @@ internal sealed class RecoveryTarget(Volume volume, List<Node> acquired, Statx s
         if (result >= 0)
             result = SystemCallsAt.Stat(stored, out stat);
         if (result >= 0)
-            result = volume.Services.Inspector.Inspect(stored, ref stat, acquired[^1].AnyLink!.NativeName, out StoredFacts facts) is var inspected && inspected >= 0 ? Note(facts) : inspected;
+            result = volume.Services.Inspector.Inspect(
+                stored, ref stat, acquired[^1].AnyLink!.NativeName, out StoredFacts facts) is var inspected
+                && inspected >= 0 ? Note(facts) : inspected;
         if (result < 0)
             stored?.Dispose();
         return Math.Min(result, 0);
@@ -171,14 +185,16 @@ internal sealed class RecoveryTarget(Volume volume, List<Node> acquired, Statx s
         {
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             NativeName name = link.Find(lease.Descriptor, NodeKind.Stored, buffer);
-            return Math.Min(0, writable ? volume.Source.OpenWrite(lease.Descriptor, name, out stored) : volume.Source.OpenRead(lease.Descriptor, name, out stored));
+            return Math.Min(0, writable
+                ? volume.Source.OpenWrite(lease.Descriptor, name, out stored)
+                : volume.Source.OpenRead(lease.Descriptor, name, out stored));
         }
     }
 
     /// <summary>The file's node; pin it before this is disposed of.</summary>
     internal Node TakeNode() => acquired[^1];
 
-    /// <summary>Gives the references back. What is pinned stays, and all above it.</summary>
+    /// <summary>Gives the references back. A pinned node and the folders above it stay.</summary>
     public void Dispose()
     {
         for (int i = acquired.Count - 1; i >= 0; i--)

@@ -38,7 +38,7 @@ internal sealed class RemoveOperations(Volume volume)
             {
                 ForgetNumber(resolved);
                 volume.Nodes.NoteTakenName();
-                // A lookup that saw the name has made the node meanwhile.
+                // A lookup that still saw the name may have made the node meanwhile.
                 if (volume.Nodes.Find(resolved.Id) is { } late)
                 {
                     lock (late.LinksGate)
@@ -50,7 +50,7 @@ internal sealed class RemoveOperations(Volume volume)
             }
             return result;
         }
-        // A commit that is about to be published must find the name, or find it gone.
+        // Under the gate, so that a commit finds the name whole or gone when it publishes.
         lock (node.LinksGate)
         {
             if (NameChanges.IsConverted(node, resolved))
@@ -59,7 +59,8 @@ internal sealed class RemoveOperations(Volume volume)
             ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
             lock (volume.FolderGates[parent])
                 result = NameChanges.RemoveNative(directory, name, resolved.Kind);
-            if (result is -(int)Errno.ENOTEMPTY or -(int)Errno.EEXIST && nameless is not null && _changes.RemoveLeftovers(node, nameless))
+            if (result is -(int)Errno.ENOTEMPTY or -(int)Errno.EEXIST && nameless is not null
+                && _changes.RemoveLeftovers(node, nameless))
             {
                 lock (volume.FolderGates[parent])
                     result = NameChanges.RemoveNative(directory, name, resolved.Kind);
@@ -74,7 +75,7 @@ internal sealed class RemoveOperations(Volume volume)
                 volume.Nodes.RemoveLink(node, parent, name.Bytes);
                 NameChanges.NoteOtherNames(node, resolved.Stat.LinkCount);
             }
-            // Under the file's other names.
+            // After RemoveLink, so that this finds the file under another of its names.
             volume.ChangeTimes.End(users, result, resolved.Change.IsOpen);
         }
         if (result < 0)

@@ -32,7 +32,9 @@ internal sealed class RenameOperations(Volume volume)
         }
     }
 
-    private int Rename(Node oldParent, FileDescriptor from, NativeName oldName, Node newParent, FileDescriptor to, NativeName newName, uint flags)
+    private int Rename(
+        Node oldParent, FileDescriptor from, NativeName oldName, Node newParent, FileDescriptor to, NativeName newName,
+        uint flags)
     {
         int result = volume.Resolver.Resolve(from, oldParent == volume.Nodes.Root, oldName.Bytes, out Resolved moved);
         if (result < 0)
@@ -46,13 +48,14 @@ internal sealed class RenameOperations(Volume volume)
         if (!replaces && (flags & RenameFlags.Exchange) != 0)
             return -(int)Errno.ENOENT;
         bool exchanges = (flags & RenameFlags.Exchange) != 0;
-        // A plain file of that name would count as a stored one. mv(1) copies, and makes a stored one.
+        // A plain file with this name would count as a stored one. At EXDEV, mv(1) copies, and so makes a stored file.
         if (IsPlainNamedAsStored(moved.Kind, newName) || exchanges && IsPlainNamedAsStored(replaced.Kind, oldName))
             return -(int)Errno.EXDEV;
         bool sameNaming = !replaces || HasSameNaming(moved.Kind, replaced.Kind, newName);
         if (exchanges && !sameNaming && IsTaken(replaced.Kind, from, oldName))
             return -(int)Errno.EEXIST;
-        // Under the name in the source there may be something that the logical name does not lead to: a plain file, or another logical name's.
+        // The new name in the source may belong to something that the logical name does not lead to: a plain file, or
+        // the file of another logical name.
         if ((!replaces || !sameNaming) && IsTaken(moved.Kind, to, newName))
             return -(int)Errno.EEXIST;
         Node? movedNode = volume.Nodes.Find(moved.Id);
@@ -65,7 +68,8 @@ internal sealed class RenameOperations(Volume volume)
             if (result < 0)
                 return result;
         }
-        result = RenameUnderGates(movedNode, moved, replacedNode, replaces ? replaced : null, new Place(oldParent, from, oldName), new Place(newParent, to, newName), flags);
+        result = RenameUnderGates(movedNode, moved, replacedNode, replaces ? replaced : null,
+            new Place(oldParent, from, oldName), new Place(newParent, to, newName), flags);
         if (result != 0)
             return result;
         if (replaces && !exchanges && (replaced.Kind == NodeKind.Directory || replaced.Stat.LinkCount <= 1))
@@ -74,7 +78,7 @@ internal sealed class RenameOperations(Volume volume)
             CorrectLate(moved, oldParent, oldName, newParent, newName);
         if (replaces && replacedNode is null)
             CorrectLate(replaced, newParent, newName, exchanges ? oldParent : null, oldName);
-        // These wait for the contents' locks, which come before the gates.
+        // These calls take the contents' locks, which come before the gates in lock order: so the gates are released.
         if (replacedNode is not null && exchanges)
             _changes.NoteWorkingPath(replacedNode);
         else if (replacedNode is { Kind: NodeKind.Directory })
@@ -87,7 +91,8 @@ internal sealed class RenameOperations(Volume volume)
     }
 
     /// <summary>
-    /// The file had no node when its name was changed. A lookup that saw the name before has made one meanwhile.
+    /// Corrects the names of a file that had no node when its name was changed. A lookup that saw the old name may have
+    /// made a node meanwhile.
     /// </summary>
     private void CorrectLate(in Resolved file, Node from, NativeName oldName, Node? to, NativeName newName)
     {
@@ -105,8 +110,9 @@ internal sealed class RenameOperations(Volume volume)
     }
 
     /// <summary>
-    /// What takes the place of another file is on disk first, although nobody asked for it: many programs save by a rename without fsync, and a power cut would
-    /// leave them an empty file in place of the old one. ext4 does the same (auto_da_alloc).
+    /// Puts the content of a file on disk before the file replaces another one. Many programs save by a rename without
+    /// fsync, and a power cut would leave them an empty file in place of the old one. ext4 does the same
+    /// (auto_da_alloc).
     /// </summary>
     private int SettleContent(in Resolved moved, FileDescriptor directory, NativeName name)
     {
@@ -120,7 +126,7 @@ internal sealed class RenameOperations(Volume volume)
         }
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         NativeName stored = SourceNames.FindFile(directory, name.Bytes, buffer);
-        // A record that cannot be read at this moment may say that the content is not on disk.
+        // Where the record cannot be read at this moment, it may say that the content is not on disk: so sync.
         int result = SourceTree.ReadRecord(directory, stored, out SizeRecord record);
         if (result >= 0 && (result == 0 || record.Epoch != volume.Services.State!.Epoch))
             return 0;
@@ -134,12 +140,12 @@ internal sealed class RenameOperations(Volume volume)
     private static bool IsPlainNamedAsStored(NodeKind kind, NativeName name) => kind == NodeKind.Plain
         && StoredName.TryToLogical(name.Bytes, out _);
 
-    /// <summary>Under this logical name both have the same name in the source.</summary>
+    /// <summary>Whether both kinds have the same name in the source under this logical name.</summary>
     private static bool HasSameNaming(NodeKind one, NodeKind other, NativeName name) =>
         one == other || one != NodeKind.Stored && other != NodeKind.Stored
             && ((one != NodeKind.Plain && other != NodeKind.Plain) || !StoredName.IsEscaped(name.Bytes));
 
-    /// <summary>Whether the name that something new gets is not free, nor can be made so.</summary>
+    /// <summary>Whether the source name that this kind gets is taken, and cannot be made free.</summary>
     private static bool IsTaken(NodeKind kind, FileDescriptor directory, NativeName name)
     {
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
@@ -149,14 +155,17 @@ internal sealed class RenameOperations(Volume volume)
     }
 
     /// <summary>
-    /// The system call and the nodes' new names, with the files' gates held in the order of their ids: a commit finds each file under the name that it has.
+    /// Makes the system call and updates the nodes' names. It holds both files' gates, taken in the order of their ids,
+    /// so that a commit finds each file under its current name.
     /// </summary>
-    private int RenameUnderGates(Node? movedNode, in Resolved moved, Node? replacedNode, Resolved? replaced, Place from, Place to, uint flags)
+    private int RenameUnderGates(
+        Node? movedNode, in Resolved moved, Node? replacedNode, Resolved? replaced, Place from, Place to, uint flags)
     {
         Node? first = movedNode, second = replacedNode;
         if (first is null || second is not null && second.Id < first.Id)
             (first, second) = (second, first);
-        Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
+        Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes],
+            newBuffer = stackalloc byte[StoredName.BufferBytes];
         bool exchanges = (flags & RenameFlags.Exchange) != 0;
         if (first is not null)
             Monitor.Enter(first.LinksGate);
@@ -165,10 +174,12 @@ internal sealed class RenameOperations(Volume volume)
         FileDescriptor? nameless = null;
         try
         {
-            if (NameChanges.IsConverted(movedNode, moved) || replacedNode is not null && NameChanges.IsConverted(replacedNode, replaced!.Value))
+            if (NameChanges.IsConverted(movedNode, moved)
+                || replacedNode is not null && NameChanges.IsConverted(replacedNode, replaced!.Value))
                 return NameChanges.Converted;
             ChangeTimes.UsersChange? ofMoved = movedNode is null ? null : volume.ChangeTimes.Begin(movedNode);
-            ChangeTimes.UsersChange? ofReplaced = replacedNode is null ? null : volume.ChangeTimes.Begin(replacedNode);
+            ChangeTimes.UsersChange? ofReplaced =
+                replacedNode is null ? null : volume.ChangeTimes.Begin(replacedNode);
             if (replacedNode is not null && !exchanges)
                 nameless = _changes.OpenLastName(replacedNode, to.Folder, to.Directory, to.Name);
             bool sameNaming = replaced is not { } other || HasSameNaming(moved.Kind, other.Kind, to.Name);
@@ -180,7 +191,7 @@ internal sealed class RenameOperations(Volume volume)
                 movedNode, moved, from, source, replacedNode, replaced, to, target, exchanges, sameNaming);
             if (result >= 0)
                 result = RenameInSource(moved, from, source, to, target, sameNaming ? null : replaced, flags);
-            // Its users see an empty folder.
+            // The replaced folder looks empty to users: only what interrupted commits left may be in it.
             if (result is -(int)Errno.ENOTEMPTY or -(int)Errno.EEXIST && replacedNode is { Kind: NodeKind.Directory }
                 && nameless is not null && _changes.RemoveLeftovers(replacedNode, nameless))
                 result = RenameInSource(moved, from, source, to, target, sameNaming ? null : replaced, flags);
@@ -193,7 +204,8 @@ internal sealed class RenameOperations(Volume volume)
             volume.Nodes.NoteTakenName();
             if (replacedNode is not null)
             {
-                // Never without a name, where it has one: a close that looks without the gate would give up what waits.
+                // The new name is added before the old one is removed. A close looks at the names without the gate, and
+                // would give up uncommitted content of a node without a name.
                 if (exchanges)
                     volume.Nodes.AddLink(replacedNode, from.Folder, from.Name.Bytes, only: IsOnlyName(replaced!.Value));
                 volume.Nodes.RemoveLink(replacedNode, to.Folder, to.Name.Bytes);
@@ -224,11 +236,13 @@ internal sealed class RenameOperations(Volume volume)
     }
 
     /// <param name="moved">What gets another name.</param>
-    /// <param name="from">Its name so far.</param>
-    /// <param name="source">The same in the source.</param>
+    /// <param name="from">Its old name.</param>
+    /// <param name="source">Its old name in the source.</param>
     /// <param name="to">Its new name.</param>
-    /// <param name="target">The same in the source.</param>
-    /// <param name="other">What has the new name and is spelt another way in the source; null where nothing is.</param>
+    /// <param name="target">Its new name in the source.</param>
+    /// <param name="other">
+    /// What has the new name now, under another name in the source; null where nothing does.
+    /// </param>
     /// <param name="flags">Of renameat2(2).</param>
     private int RenameInSource(in Resolved moved, Place from, NativeName source, Place to, NativeName target,
         Resolved? other, uint flags)
@@ -240,8 +254,8 @@ internal sealed class RenameOperations(Volume volume)
     }
 
     /// <summary>
-    /// Stored files that get a name which is shortened in the source learn the whole one first: at every instant they
-    /// have one of the two.
+    /// Writes the whole name into each stored file that gets a name which is shortened in the source. This comes before
+    /// the rename, so that the file has the whole name of each of its two names at every moment.
     /// </summary>
     private int NoteFullNames(Node? movedNode, in Resolved moved, Place from, NativeName source, Node? replacedNode,
         Resolved? replaced, Place to, NativeName target, bool exchanges, bool sameNaming)
@@ -262,12 +276,16 @@ internal sealed class RenameOperations(Volume volume)
     }
 
     /// <summary>
-    /// A stored file and what is stored as itself, where one takes the other's logical name: each is spelt its own way, so that it takes two steps. Where the second one
-    /// fails nothing is changed; where a crash comes between, the next mount does it.
+    /// Renames where a stored file takes the logical name of something that is stored as itself, or the other way
+    /// round. The two have different names in the source, so this takes two steps. Where the second step fails, the
+    /// first is undone. Where a crash comes between them, the next mount does the second.
     /// </summary>
-    private int RenameInTwoSteps(in Resolved moved, Place from, NativeName source, Place to, NativeName target, in Resolved other, bool exchanges)
+    private int RenameInTwoSteps(
+        in Resolved moved, Place from, NativeName source, Place to, NativeName target, in Resolved other,
+        bool exchanges)
     {
-        Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes], newBuffer = stackalloc byte[StoredName.BufferBytes];
+        Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes],
+            newBuffer = stackalloc byte[StoredName.BufferBytes];
         byte[] otherSource = NameInSource.Find(to.Directory, other.Kind, to.Name.Bytes, oldBuffer).Terminated.ToArray();
         byte[] otherTarget = NameInSource.New(other.Kind, from.Name.Bytes, newBuffer).Terminated.ToArray();
         byte[] oldName = source.Terminated.ToArray(), newName = target.Terminated.ToArray();
@@ -275,21 +293,29 @@ internal sealed class RenameOperations(Volume volume)
         FileDescriptor fromDirectory = from.Directory, toDirectory = to.Directory;
         DescriptorLease keptFrom = default, keptTo = default;
         bool isKept = false;
-        return volume.NameJournal!.Run(new JournaledName(toPath, newName, moved.Stat.InodeNumber), new JournaledName(toPath, otherSource, other.Stat.InodeNumber),
+        return volume.NameJournal!.Run(
+            new JournaledName(toPath, newName, moved.Stat.InodeNumber),
+            new JournaledName(toPath, otherSource, other.Stat.InodeNumber),
             exchanges ? new JournaledName(fromPath, otherTarget, 0) : null,
             new TwoSteps(
                 (from.Folder.Id, from.Name.Bytes.ToArray()),
                 (to.Folder.Id, to.Name.Bytes.ToArray()),
-                () => SystemCallsAt.Rename(fromDirectory, new NativeName(oldName), toDirectory, new NativeName(newName), RenameFlags.NoReplace),
+                () => SystemCallsAt.Rename(
+                    fromDirectory, new NativeName(oldName), toDirectory, new NativeName(newName),
+                    RenameFlags.NoReplace),
                 () => exchanges
-                    ? SystemCallsAt.Rename(toDirectory, new NativeName(otherSource), fromDirectory, new NativeName(otherTarget), RenameFlags.NoReplace)
+                    ? SystemCallsAt.Rename(toDirectory, new NativeName(otherSource),
+                        fromDirectory, new NativeName(otherTarget), RenameFlags.NoReplace)
                     : SystemCallsAt.Unlink(toDirectory, new NativeName(otherSource)),
                 () =>
                 {
-                    int result = SystemCallsAt.Rename(toDirectory, new NativeName(newName), fromDirectory, new NativeName(oldName), RenameFlags.NoReplace);
-                    // It is tried again when this op has given the folders back.
+                    int result = SystemCallsAt.Rename(
+                        toDirectory, new NativeName(newName), fromDirectory, new NativeName(oldName),
+                        RenameFlags.NoReplace);
+                    // The journal tries the undo again after this op has given the folders back: keep them open.
                     if (result < 0 && !isKept)
-                        (keptFrom, keptTo, isKept) = (new DescriptorLease(fromDirectory), new DescriptorLease(toDirectory), true);
+                        (keptFrom, keptTo, isKept) =
+                            (new DescriptorLease(fromDirectory), new DescriptorLease(toDirectory), true);
                     if (result >= 0)
                         GiveUp();
                     return result;
@@ -307,5 +333,6 @@ internal sealed class RenameOperations(Volume volume)
         }
     }
 
-    private static bool IsOnlyName(in Resolved resolved) => resolved.Stat.LinkCount <= 1 || resolved.Kind == NodeKind.Directory;
+    private static bool IsOnlyName(in Resolved resolved) =>
+        resolved.Stat.LinkCount <= 1 || resolved.Kind == NodeKind.Directory;
 }

@@ -5,7 +5,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>What a logical name is in the source.</summary>
+/// <summary>What a logical name leads to in the source.</summary>
 /// <param name="Kind">How it is stored.</param>
 /// <param name="Id">Node id and inode number.</param>
 /// <param name="Stat">Attributes of what is stored.</param>
@@ -22,11 +22,11 @@ internal readonly record struct Resolved(NodeKind Kind, ulong Id, Statx Stat, lo
     /// <summary>What the record says of the change time that users see.</summary>
     internal RecordedChange Change { get; init; }
 
-    /// <summary>The change time in <see cref="Stat"/> is what users see already.</summary>
+    /// <summary>The change time in <see cref="Stat"/> is already the one that users see.</summary>
     internal bool ShowsChange { get; init; }
 }
 
-/// <summary>Finds what a logical name stands for, and its size and inode number.</summary>
+/// <summary>Finds what a logical name leads to, and its size and inode number.</summary>
 internal sealed class Resolver(ContentServices services, FolderGates folderGates)
 {
     private readonly PlainFiles _plainFiles = services.Options.PlainFiles;
@@ -43,10 +43,10 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
         if (result != -(int)Errno.ENOENT)
             return result;
         result = ResolveNative(parent, name, out resolved);
-        // A plain file that was converted between the two looks.
+        // A plain file may have been converted between the two looks.
         if (result == -(int)Errno.ENOENT && _plainFiles == PlainFiles.Convert)
             result = TryStored(parent, name, out resolved);
-        // What is stored as itself may have a longer name than a file here can have.
+        // This comes last, because what is stored as itself may have a longer name than a stored file can have.
         return result == -(int)Errno.ENOENT && name.Length > services.LongestName ? -(int)Errno.ENAMETOOLONG : result;
     }
 
@@ -76,8 +76,8 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
             if (FullNames.TryFind(parent, stored, found, out ReadOnlySpan<byte> full))
                 return full.SequenceEqual(name) ? ResolveStored(parent, stored, ref stat, out resolved)
                     : -(int)Errno.ENOENT;
-            // It was copied without its attributes. The hash tells that the name is the file's; listings need to be
-            // told.
+            // A program copied the file without its attributes. The hash proves that the name is the file's, but
+            // listings need the attribute.
             if (services.State is not null
                 && FullNames.Add(services.Source, parent, stored, name, stat.LinkCount <= 1) >= 0)
                 _ = SystemCallsAt.Stat(parent, stored, out stat);
@@ -87,7 +87,7 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
             return result;
         if (name.Length > StoredName.MaxLogicalBytes)
             return -(int)Errno.ENOENT;
-        // One that only looks as if its name were shortened, made by another program.
+        // Another program may have made a file whose name only looks shortened.
         stored = StoredName.WithSuffix(name, buffer);
         result = SystemCallsAt.Stat(parent, stored, out stat);
         if (result < 0)
@@ -106,12 +106,12 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
         int result = ResolveNative(parent, escaped, mayBeNode: true, mayBePlain: false, out resolved);
         if (result is not (-(int)Errno.ENOENT or -(int)Errno.ENAMETOOLONG))
             return result;
-        // Under its own name there may be a folder that this mount did not make (a regular file x.zst has another
-        // logical name), or a plain file.
+        // The name itself may belong to a folder that this mount did not make, or to a plain file. (A regular file
+        // x.zst has another logical name.)
         bool endsInSuffix = StoredName.TryToLogical(name, out _);
         bool mayBePlain = !endsInSuffix && _plainFiles != PlainFiles.Ignore;
         result = ResolveNative(parent, SourceNames.Itself(name, own), endsInSuffix, mayBePlain, out resolved);
-        // It may have been given the other name between the two looks.
+        // The mount may have given the folder its escaped name between the two looks.
         if (result == -(int)Errno.ENOENT && endsInSuffix)
             result = ResolveNative(parent, escaped, mayBeNode: true, mayBePlain: false, out resolved);
         return result;
@@ -149,10 +149,11 @@ internal sealed class Resolver(ContentServices services, FolderGates folderGates
     {
         services.Source.Devices.Learn(parent, stored, stat);
         int result = services.Inspector.Inspect(parent, stored, ref stat, out StoredFacts facts);
-        // While a commit's rename replaces it, and on btrfs that takes a while, the name leads to a file that has none
-        // any more. To users it is the one file all the time.
+        // While a commit's rename replaces the file (on btrfs that takes a while), the name may lead to a file whose
+        // link count is 0 already. Users see one file all the time.
         stat.LinkCount = Math.Max(stat.LinkCount, 1);
-        resolved = new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth) { HasHoles = facts.HasHoles, Change = facts.Change };
+        resolved = new Resolved(NodeKind.Stored, facts.InodeNumber, stat, facts.LogicalBytes, facts.Birth)
+            { HasHoles = facts.HasHoles, Change = facts.Change };
         return result;
     }
 }

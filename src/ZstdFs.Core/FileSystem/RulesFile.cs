@@ -5,12 +5,15 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Where the rules of levels come from: a file that was named, else <c>.zstdfs/rules</c> in the source, where there is one.</summary>
+/// <summary>
+/// Loads the rules for levels: from the file that the user named, else from <c>.zstdfs/rules</c> in the source, where
+/// there is one.
+/// </summary>
 internal static class RulesFile
 {
     private const string InSource = ".zstdfs/rules";
 
-    /// <exception cref="SourceException">It cannot be read, or a line of it is no rule.</exception>
+    /// <exception cref="SourceException">The file cannot be read, or one of its lines is no rule.</exception>
     internal static LevelRules? Load(SourceTree source, string? path)
     {
         string name = path ?? InSource;
@@ -26,7 +29,8 @@ internal static class RulesFile
                 result = SystemCallsFile.Read(file, 0, text);
         }
         if (result < 0)
-            throw new SourceException(SourceProblem.Unusable, $"the rules in '{name}' cannot be read ({(Errno)(-result)})");
+            throw new SourceException(
+                SourceProblem.Unusable, $"the rules in '{name}' cannot be read ({(Errno)(-result)})");
         try
         {
             return LevelRules.Parse(text.AsSpan(0, result), name);
@@ -37,13 +41,14 @@ internal static class RulesFile
         }
     }
 
-    // Where the folder is not what it should be there are no rules: who opens it for the state says what is wrong.
+    // Where the folder cannot be opened, there are no rules. The state folder opens it later and reports the error.
     private static int OpenInSource(SourceTree source, out FileDescriptor file)
     {
         file = null!;
         if (source.OpenDirectory(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
             return -(int)Errno.ENOENT;
         using (folder)
-            return SystemCallsAt.Open(folder, new NativeName("rules\0"u8), OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking, 0, out file);
+            return SystemCallsAt.Open(folder, new NativeName("rules\0"u8),
+                OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking, 0, out file);
     }
 }

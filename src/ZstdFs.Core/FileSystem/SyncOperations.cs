@@ -5,7 +5,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>How what was written gets to the disk when somebody waits for it: one file's, or everybody's.</summary>
+/// <summary>Puts what programs wrote on disk while a caller waits: for one file, or for all.</summary>
 internal sealed class SyncOperations(Volume volume)
 {
     /// <summary>fsync(2): content, size and name are on disk when it returns 0.</summary>
@@ -15,8 +15,9 @@ internal sealed class SyncOperations(Volume volume)
         int result = 0;
         if (content.IsDirty)
         {
-            // The first content of a small file costs no more in its place than in a working copy.
-            result = content.Overlay.IsBuffered && content.Base.IsFresh ? content.Keeping.CommitOrKeep(volume.Committer) : content.Persist();
+            // To commit the first content of a small file costs no more than to write it to a working copy.
+            result = content.Overlay.IsBuffered && content.Base.IsFresh
+                ? content.Keeping.CommitOrKeep(volume.Committer) : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = content.Commit(volume.Committer, yields: false);
         }
@@ -24,7 +25,7 @@ internal sealed class SyncOperations(Volume volume)
             result = content.OnDisk.Synchronize();
         if (result >= 0)
             result = content.Outcome.TakeUntoldError();
-        // A commit gives the name to another stored file.
+        // A commit gives the name to another stored file, and then the folder must be synchronised again.
         ulong stored = content.Published.InodeNumber;
         if (result < 0 || content.Node.AnyLink is not { } link || file.DurableName == (link, stored))
             return result;
@@ -44,8 +45,9 @@ internal sealed class SyncOperations(Volume volume)
     }
 
     /// <summary>
-    /// Everything written so far is on disk when it returns 0, and in its stored file; where <paramref name="openToo"/> is false, what is open for writing stays in
-    /// working copies. The first error is returned, the rest is tried all the same.
+    /// When it returns 0, everything written so far is on disk and in the stored files. Where
+    /// <paramref name="openToo"/> is false, the content of files that are open for writing stays in working copies.
+    /// After an error it goes on with the other files, and returns the first error.
     /// </summary>
     internal int SynchronizeAll(bool openToo)
     {
@@ -57,7 +59,7 @@ internal sealed class SyncOperations(Volume volume)
             int result = openToo || content.Handles.Writable == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = content.Commit(volume.Committer, yields: false);
-            // What it was to become has no room; where it would be found again it may have some.
+            // There may be room for a working copy where there was none for the new version.
             if (result < 0 && content.Node.HasName)
                 _ = content.Keeping.Keep();
             if (first == 0)
@@ -65,15 +67,17 @@ internal sealed class SyncOperations(Volume volume)
             volume.Release(content);
         }
         volume.Services.State?.RemoveLeftovers();
-        int below = volume.Source.Devices.Synchronize(), synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
+        int below = volume.Source.Devices.Synchronize(),
+            synced = SystemCallsFile.SynchronizeFileSystem(volume.Source.Root);
         if (synced < 0)
             KeepInMemory();
         return first < 0 ? first : Math.Min(synced < 0 ? synced : below, 0);
     }
 
     /// <summary>
-    /// Has the kernel send what programs stored through mappings. It writes such pages before it drops them, and the call
-    /// that makes it drop them returns when they are written. The caller answers no request for which the kernel holds them.
+    /// Makes the kernel send what programs stored through mappings. The kernel writes such pages before it drops them,
+    /// and the call that makes it drop them returns after the writes. The caller must not be answering a request during
+    /// which the kernel holds these pages.
     /// </summary>
     internal void FetchMapped()
     {
@@ -84,7 +88,10 @@ internal sealed class SyncOperations(Volume volume)
         }
     }
 
-    /// <summary>The mount has ended, and of some last closes the kernel may not have told: what could not be written whole is not to be committed now.</summary>
+    /// <summary>
+    /// Takes the old version back of files whose new content could not be written whole. The mount has ended, and the
+    /// kernel may not have reported their last close. They must not be committed.
+    /// </summary>
     internal void GiveUpCutShort()
     {
         foreach (FileContent content in volume.Contents.HoldUnsettled())
@@ -95,7 +102,10 @@ internal sealed class SyncOperations(Volume volume)
         }
     }
 
-    /// <summary>What could not be committed at the end of the mount, and finds no place outside of memory, is given up. Returns how many files go on waiting, in working copies.</summary>
+    /// <summary>
+    /// At the end of the mount: gives up what could not be committed and has no place outside of memory. Returns how
+    /// many files go on waiting in working copies.
+    /// </summary>
     internal int GiveUpUnkept()
     {
         int kept = 0;
@@ -106,16 +116,20 @@ internal sealed class SyncOperations(Volume volume)
             if (content.IsUnsettled && content.Node.HasName)
             {
                 kept++;
-                // The next mount may come after a reboot, and takes then only what is known to be on the disk.
+                // The next mount may come after a reboot: then it takes only what is known to be on disk.
                 if (content.IsDirty && content.OnDisk.Secure() is < 0 and var failed)
-                    volume.Services.Log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is kept, and may not survive a power cut ({(Errno)(-failed)})");
+                    volume.Services.Log.Error(
+                        $"{content.Node.AnyLink?.NativeName.ToString()}: what was written is kept, and may not survive a power cut ({(Errno)(-failed)})");
             }
             volume.Release(content);
         }
         return kept;
     }
 
-    /// <summary>What the disk just refused is in memory still: it is on its way again, so that the next mount finds it should this one end now.</summary>
+    /// <summary>
+    /// Writes again what the disk has just refused, while it is still in memory. The next mount finds it, even if this
+    /// one ends now.
+    /// </summary>
     private void KeepInMemory()
     {
         foreach (FileContent content in volume.Contents.HoldUnsettled())

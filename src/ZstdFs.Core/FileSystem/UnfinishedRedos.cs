@@ -14,12 +14,15 @@ internal sealed class UnfinishedRedos(Volume volume, StateFolder state)
 {
     private readonly Dictionary<ulong, (byte[] Name, WorkingCopyRecord Record, byte[] Path)> _redos = [];
 
-    internal void Add(byte[] name, in WorkingCopyRecord record, byte[] path) => _redos[record.InodeNumber] = (name, record, path);
+    internal void Add(byte[] name, in WorkingCopyRecord record, byte[] path) =>
+        _redos[record.InodeNumber] = (name, record, path);
 
     internal bool Contains(ulong inodeNumber) => _redos.ContainsKey(inodeNumber);
 
-    /// <summary>The redo of a file as its base, for what was written after it.</summary>
-    internal int Open(RecoveryTarget target, ulong inodeNumber, out StoredBase redo, out UnfinishedRewrite rewrite, out Timestamp birth)
+    /// <summary>Opens the redo of a file as the base for what programs wrote after it.</summary>
+    internal int Open(
+        RecoveryTarget target, ulong inodeNumber, out StoredBase redo, out UnfinishedRewrite rewrite,
+        out Timestamp birth)
     {
         (redo, rewrite, birth) = (null!, null!, default);
         (byte[] name, WorkingCopyRecord record, _) = _redos[inodeNumber];
@@ -52,14 +55,20 @@ internal sealed class UnfinishedRedos(Volume volume, StateFolder state)
             return result;
         }
         volume.Services.Inspector.BeginRewrite(stat);
-        redo = new StoredBase(volume.Services, stored, stat, isFresh: false, map, frames) { HasHoles = volume.Services.HasHoles(frames, map) };
+        redo = new StoredBase(volume.Services, stored, stat, isFresh: false, map, frames)
+        {
+            HasHoles = volume.Services.HasHoles(frames, map)
+        };
         rewrite = new UnfinishedRewrite(map, record.ModifyTime, Changes: -1);
         birth = noted.Birth != default ? noted.Birth : stat.Birth.ToTimestamp();
         _redos.Remove(inodeNumber);
         return 0;
     }
 
-    /// <summary>Serves the redos of files without later writes. Tells the caller the name and −errno of each one that it cannot serve.</summary>
+    /// <summary>
+    /// Serves the redos of files without later writes. Tells the caller the name and −errno of each one that it cannot
+    /// serve.
+    /// </summary>
     internal void Serve(RecoveryTargets targets, Action<byte[], int> failed)
     {
         foreach ((ulong inodeNumber, (byte[] name, WorkingCopyRecord record, byte[] path)) in _redos.ToArray())
@@ -72,11 +81,16 @@ internal sealed class UnfinishedRedos(Volume volume, StateFolder state)
             }
             using (target)
             {
-                result = Open(target, inodeNumber, out StoredBase redo, out UnfinishedRewrite rewrite, out Timestamp birth);
+                result = Open(
+                    target, inodeNumber, out StoredBase redo, out UnfinishedRewrite rewrite, out Timestamp birth);
                 if (result < 0)
                     failed(name, result);
                 else
-                    Serve(new FileContent(volume.Services, target.TakeNode(), redo) { Birth = birth, Unfinished = rewrite });
+                    Serve(new FileContent(volume.Services, target.TakeNode(), redo)
+                    {
+                        Birth = birth,
+                        Unfinished = rewrite
+                    });
             }
         }
     }

@@ -5,19 +5,21 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// What a read-only mount does not show, because no stored file has it yet: a mount that serves beside it is about to
-/// store it, or a mount that ended has left it to the next one that may write.
+/// Reports what a read-only mount does not show, because no stored file has it yet. Another mount, which serves the
+/// source too, is about to store it, or a mount that ended left it to the next read-write one.
 /// </summary>
 internal static class UnseenWrites
 {
-    /// <exception cref="SourceException">A stored file may be half rewritten.</exception>
+    /// <exception cref="SourceException">
+    /// A stored file may be half rewritten, and no mount is at work on it.
+    /// </exception>
     internal static void Tell(SourceTree source, IEventLog log)
     {
         if (source.OpenListing(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
             return;
         using (folder)
         {
-            // Before the rest: once nobody has the lock, what is left there stays.
+            // Before the rest: when no program holds the lock, what is left there stays.
             LockHolder? holder = LockHolder.Find(source.Root);
             bool hasHalfRename = NameJournal.IsThere(folder), hasRedo = false;
             int files = 0;

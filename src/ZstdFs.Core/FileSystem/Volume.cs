@@ -9,11 +9,11 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>What the groups of ops share: one source, its nodes, its open files; and how attributes are shown.</summary>
+/// <summary>What all ops share: one source, its nodes, its open files, and the way attributes are shown.</summary>
 internal sealed class Volume : IDisposable
 {
     private const int OpenDirectories = 512;
-    // A commit of one file takes many times as long as to look at it.
+    // A commit of a file takes many times as long as one look at it, so few looks meet a commit.
     private const int Attempts = 16;
 
     private readonly ulong _timeoutSeconds;
@@ -21,7 +21,9 @@ internal sealed class Volume : IDisposable
     private readonly ReturnedMemory _returnedMemory = new();
     private readonly FolderChanges _folderChanges;
 
-    internal Volume(SourceTree source, StateFolder? state, FileSystemOptions options, LevelRules? rules, IInodeStore inodes, BoundedLog log)
+    internal Volume(
+        SourceTree source, StateFolder? state, FileSystemOptions options, LevelRules? rules, IInodeStore inodes,
+        BoundedLog log)
     {
         Inodes = inodes;
         _folderChanges = OpenFolderChanges(source, state);
@@ -51,7 +53,7 @@ internal sealed class Volume : IDisposable
     private int SettleNames(Node node) =>
         NameJournal is { } names && node.AnyLink is { } link ? names.Settle(link.Parent.Id, link.Bytes) : 0;
 
-    /// <summary>A mount that may write nothing reads what one before has noted.</summary>
+    /// <summary>A read-only mount reads what an earlier mount noted.</summary>
     private static FolderChanges OpenFolderChanges(SourceTree source, StateFolder? state)
     {
         if (state is not null)
@@ -81,36 +83,47 @@ internal sealed class Volume : IDisposable
     /// <summary>For renames that take two steps; null where nothing can be renamed.</summary>
     internal NameJournal? NameJournal { get; }
     internal Resolver Resolver { get; }
-    /// <summary>Makes stored files of plain ones; null where that was not asked for, or cannot be.</summary>
+    /// <summary>
+    /// Makes stored files of plain ones; null where the user did not ask for that, or it is impossible.
+    /// </summary>
     internal BackgroundConversion? Conversion { get; }
     internal bool IsReadOnly => Services.State is null;
 
-    /// <summary>How long the kernel answers by itself what it has been told.</summary>
+    /// <summary>How long the kernel may answer from what it has been told.</summary>
     internal TimeSpan CacheTimeout { get; }
 
-    /// <summary>How the kernel is told what it must not remember; null until it has said hello.</summary>
+    /// <summary>Tells the kernel what it must forget; null until the kernel has sent FUSE_INIT.</summary>
     internal FuseNotifier? Notifier { get; set; }
 
-    /// <summary>The kernel says of each change of content whether it takes set-id bits away (HANDLE_KILLPRIV_V2). Before Linux 5.11 it says so of some only.</summary>
+    /// <summary>
+    /// The kernel says for each change of content whether set-id bits must go (HANDLE_KILLPRIV_V2). Before Linux 5.11
+    /// it says so for some changes only.
+    /// </summary>
     internal bool SaysWhoKeepsPrivileges { get; set; }
 
-    /// <summary>Requests name the owner of what they create, and no callers (ALLOW_IDMAP).</summary>
+    /// <summary>Requests name no callers; those that create something name its owner instead (ALLOW_IDMAP).</summary>
     internal bool NamesOwnersOnly { get; set; }
 
-    /// <summary>Whose share of the handles an open takes.</summary>
+    /// <summary>The user from whose share of the handles an open takes one.</summary>
     internal uint ShareOf(in RequestContext context) => Caller.ShareOf(context, NamesOwnersOnly);
 
-    /// <summary>Who changes content; <paramref name="mustKill"/> is the kernel's word that set-id bits go.</summary>
+    /// <summary>
+    /// The caller that changes content. <paramref name="mustKill"/>: the kernel says that set-id bits must go.
+    /// </summary>
     internal Writer WriterOf(in RequestContext context, bool mustKill) =>
         mustKill || SaysWhoKeepsPrivileges ? new Writer(context, keepsPrivileges: !mustKill) : Writer.Unknown(context);
 
-    /// <summary>The kernel must ask for the attributes again. Its pages stay.</summary>
+    /// <summary>Makes the kernel ask for the attributes again. It keeps its pages.</summary>
     internal void InvalidateAttributes(ulong nodeId) => _ = Notifier?.InvalidateInode(nodeId, -1, 0);
 
-    /// <summary>The kernel must read these bytes again.</summary>
-    internal void InvalidatePages(ulong nodeId, long offset, long bytes) => _ = Notifier?.InvalidateInode(nodeId, offset, bytes);
+    /// <summary>Makes the kernel read these bytes again.</summary>
+    internal void InvalidatePages(ulong nodeId, long offset, long bytes) =>
+        _ = Notifier?.InvalidateInode(nodeId, offset, bytes);
 
-    /// <summary>What was written to a file cannot be kept: the old version is what everybody reads again. False where somebody writes to it again.</summary>
+    /// <summary>
+    /// Takes the old version of a file back, because what was written to it cannot be kept. False where a program has
+    /// it open for writing again.
+    /// </summary>
     internal bool Revert(FileContent content, int reason)
     {
         if (!content.Keeping.TryRevert(reason))
@@ -122,7 +135,7 @@ internal sealed class Volume : IDisposable
     /// <summary>Gives up a hold on an open file's content.</summary>
     internal void Release(FileContent content) => Forgotten(Contents.Release(content));
 
-    /// <summary>Nothing refers to the node any more.</summary>
+    /// <summary>Closes what a node holds that left the table.</summary>
     internal void Forgotten(Node? node)
     {
         if (node is null)
@@ -135,7 +148,7 @@ internal sealed class Volume : IDisposable
         }
     }
 
-    /// <summary>A folder by node id, ready for calls on names in it.</summary>
+    /// <summary>Opens a folder by its node id, for calls on names in it.</summary>
     internal int RentFolder(ulong nodeId, out Node folder, out DescriptorLease lease)
     {
         lease = default;
@@ -167,7 +180,8 @@ internal sealed class Volume : IDisposable
     }
 
     /// <summary>
-    /// What is under a name, and a reference to it. A rename or removal beside this is done before it, or behind it.
+    /// Finds what has a name, and takes a reference to its node. The result is as if a concurrent rename or removal
+    /// came wholly before this, or wholly after it.
     /// </summary>
     internal int Acquire(
         Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out Resolved resolved, out Node node)
@@ -190,8 +204,9 @@ internal sealed class Volume : IDisposable
     }
 
     /// <summary>
-    /// Whether the name leads to the node after all, although names went elsewhere in the mount, or the node is of
-    /// another kind than was seen. A rename or removal that comes later finds the node in the table, and corrects it.
+    /// Whether the name still leads to the node. Since the lookup began, some file of the mount has lost a name, or the
+    /// node is of another kind than the lookup saw. A later rename or removal finds the node in the table, and corrects
+    /// its names.
     /// </summary>
     private bool IsStillThere(
         Node node, Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, ref Resolved resolved)
@@ -220,14 +235,21 @@ internal sealed class Volume : IDisposable
         }
     }
 
-    /// <summary>The same for an entry of a listing, which no failure of one entry may end: none leaves this method but as an errno.</summary>
+    /// <summary>
+    /// Looks an entry of a listing up. One entry must not end the whole listing: every failure is returned as an errno.
+    /// </summary>
     /// <param name="parent">The folder.</param>
     /// <param name="directory">The same, open.</param>
     /// <param name="name">Logical name.</param>
-    /// <param name="withNode">Gives the kernel a reference; otherwise only <paramref name="resolved"/> is set.</param>
-    /// <param name="entry">For the kernel.</param>
-    /// <param name="resolved">What it is.</param>
-    internal int LookUpListed(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, bool withNode, out FuseEntryOut entry, out Resolved resolved)
+    /// <param name="withNode">
+    /// Gives the kernel a reference and sets only <paramref name="entry"/>; otherwise only <paramref name="resolved"/>
+    /// is set.
+    /// </param>
+    /// <param name="entry">The answer for the kernel.</param>
+    /// <param name="resolved">What the name leads to.</param>
+    internal int LookUpListed(
+        Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, bool withNode,
+        out FuseEntryOut entry, out Resolved resolved)
     {
         (entry, resolved) = (default, default);
         try
@@ -237,19 +259,21 @@ internal sealed class Volume : IDisposable
         catch (Exception e)
         {
             entry = default;
-            Services.Log.Unexpected($"'{PathOf(parent.Id)}/{System.Text.Encoding.UTF8.GetString(name)}': it is listed without its attributes", e);
+            Services.Log.Unexpected(
+                $"'{PathOf(parent.Id)}/{System.Text.Encoding.UTF8.GetString(name)}': it is listed without its attributes",
+                e);
             return -(int)Errno.EIO;
         }
     }
 
-    /// <summary>What is under a name, between the two steps of a rename neither.</summary>
+    /// <summary>Finds what has a name. It never shows a rename of two steps half done.</summary>
     internal int Find(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out Resolved resolved)
     {
         int result, steps;
         var wait = new SpinWait();
         do
         {
-            // Half of a rename is not to be seen.
+            // Users must not see half of a rename.
             if (NameJournal?.Settle(parent.Id, name) is < 0 and var half)
             {
                 resolved = default;
@@ -274,12 +298,13 @@ internal sealed class Volume : IDisposable
         Attr = Attributes(node, resolved),
     };
 
-    /// <summary>A name that does not exist, for the kernel to remember.</summary>
-    internal FuseEntryOut NegativeEntry() => new() { EntryValid = _timeoutSeconds, EntryValidNsec = _timeoutNanoseconds };
+    /// <summary>The answer that a name does not exist; the kernel may remember it.</summary>
+    internal FuseEntryOut NegativeEntry() =>
+        new() { EntryValid = _timeoutSeconds, EntryValidNsec = _timeoutNanoseconds };
 
-    /// <param name="node">What is asked about.</param>
-    /// <param name="isChanging">It is the answer to a change, during which nothing may wait for the kernel.</param>
-    /// <param name="attributes">As they are.</param>
+    /// <param name="node">The file or folder.</param>
+    /// <param name="isChanging">The caller answers a change, during which nothing may wait for the kernel.</param>
+    /// <param name="attributes">Its attributes.</param>
     internal int GetAttributes(Node node, bool isChanging, out FuseAttrOut attributes)
     {
         attributes = new FuseAttrOut { AttrValid = _timeoutSeconds, AttrValidNsec = _timeoutNanoseconds };
@@ -289,7 +314,7 @@ internal sealed class Volume : IDisposable
         return result;
     }
 
-    /// <summary>A node's attributes, gathered again where a commit was published meanwhile.</summary>
+    /// <summary>A node's attributes. Where a commit publishes meanwhile, they are gathered again.</summary>
     private int Gather(Node node, out Resolved resolved, out FuseAttr attributes)
     {
         int result;
@@ -330,7 +355,11 @@ internal sealed class Volume : IDisposable
                 Size = attributes.Size,
                 Blocks = attributes.Blocks,
                 Atime = new FuseSxTime { Seconds = attributes.Atime, Nanoseconds = attributes.AtimeNsec },
-                Btime = new FuseSxTime { Seconds = resolved.Birth.Seconds, Nanoseconds = (uint)resolved.Birth.Nanoseconds },
+                Btime = new FuseSxTime
+                {
+                    Seconds = resolved.Birth.Seconds,
+                    Nanoseconds = (uint)resolved.Birth.Nanoseconds
+                },
                 Ctime = new FuseSxTime { Seconds = attributes.Ctime, Nanoseconds = attributes.CtimeNsec },
                 Mtime = new FuseSxTime { Seconds = attributes.Mtime, Nanoseconds = attributes.MtimeNsec },
                 RdevMajor = stored.RdevMajor,
@@ -340,7 +369,7 @@ internal sealed class Volume : IDisposable
         return result;
     }
 
-    /// <summary>A node's path below the mount, for people.</summary>
+    /// <summary>A node's path below the mount, for log messages.</summary>
     internal string PathOf(ulong nodeId)
     {
         if (Nodes.Find(nodeId) is not { } node)
@@ -351,7 +380,10 @@ internal sealed class Volume : IDisposable
         return string.Join('/', names);
     }
 
-    /// <summary>A node's attributes: of its name where it has one, else of the open file.</summary>
+    /// <summary>
+    /// A node's attributes: of its open content where that knows them, else of what its name leads to, else of the open
+    /// file.
+    /// </summary>
     internal int Resolve(Node node, out Resolved resolved)
     {
         resolved = default;
@@ -382,7 +414,8 @@ internal sealed class Volume : IDisposable
             if (isKnown)
                 return 0;
         }
-        // A rename may move the node between reading its name and using it: then it has another name by now.
+        // A rename may move the node between reading its name and using it. Then the node has another name, which the
+        // next attempt reads.
         for (int attempt = 0; attempt < Attempts && node.AnyLink is { } link; attempt++)
         {
             result = Directories.Rent(link.Parent, out DescriptorLease lease);
@@ -400,8 +433,9 @@ internal sealed class Volume : IDisposable
                 }
                 return 0;
             }
-            // A rename or removal changes the source first and the node's names a few steps later, all under the gate.
-            // Where another program took the name in the source, a hard link has others.
+            // A rename or removal changes the source first and the node's names a few steps later, all under the gate:
+            // the gate waits for it. Where another program took the name in the source, a hard-linked file has other
+            // names.
             lock (node.LinksGate)
             {
                 if (node.AnyLink == link && !node.TryPreferNext(link))
@@ -409,9 +443,11 @@ internal sealed class Volume : IDisposable
             }
         }
         if (Contents.Hold(node.Id) is not { } held)
-            return node.AnyLink is null ? ResolveNameless(node, out resolved) : result < 0 ? result : -(int)Errno.ESTALE;
+            return node.AnyLink is null
+                ? ResolveNameless(node, out resolved) : result < 0 ? result : -(int)Errno.ESTALE;
         Statx stat = default;
-        result = held.TryRentBase(out DescriptorLease file) ? SystemCallsAt.Stat(file.Descriptor, out stat) : -(int)Errno.ESTALE;
+        result = held.TryRentBase(out DescriptorLease file)
+            ? SystemCallsAt.Stat(file.Descriptor, out stat) : -(int)Errno.ESTALE;
         file.Dispose();
         long bytes = held.ShownBytes();
         ShownContent open = held.Show();
@@ -424,7 +460,9 @@ internal sealed class Volume : IDisposable
         return Math.Min(result, 0);
     }
 
-    /// <summary>What lost its last name and is open somewhere, where it is not a file whose content is open here.</summary>
+    /// <summary>
+    /// The attributes of a file or folder that lost its last name, and whose content is not in <see cref="Contents"/>.
+    /// </summary>
     private int ResolveNameless(Node node, out Resolved resolved)
     {
         resolved = default;
@@ -437,21 +475,25 @@ internal sealed class Volume : IDisposable
                 return result;
             resolved = new Resolved(node.Kind, node.Id, stat, stat.Size, stat.Birth.ToTimestamp());
             if (node.Kind == NodeKind.Stored)
-                resolved = Services.Inspector.Inspect(lease.Descriptor, ref stat, new NativeName("(deleted)\0"u8), out StoredFacts facts) >= 0
-                    ? new Resolved(NodeKind.Stored, node.Id, stat, facts.LogicalBytes, facts.Birth) { HasHoles = facts.HasHoles, Change = facts.Change }
+                resolved = Services.Inspector.Inspect(
+                    lease.Descriptor, ref stat, new NativeName("(deleted)\0"u8), out StoredFacts facts) >= 0
+                    ? new Resolved(NodeKind.Stored, node.Id, stat, facts.LogicalBytes, facts.Birth)
+                    { HasHoles = facts.HasHoles, Change = facts.Change }
                     : resolved with { LogicalBytes = -1 };
             return 0;
         }
     }
 
     /// <summary>
-    /// st_blocks: what the content would take up uncompressed, as on btrfs. A file with less counts as sparse to cp, tar and others, which then look for holes
-    /// and copy nothing inside the kernel; so only one that has holes shows less. None at all would tell tar that there is nothing to read.
+    /// st_blocks: the space that the content would take up uncompressed, as on btrfs. A file that shows less counts as
+    /// sparse to cp, tar and others, which then look for holes and do not copy inside the kernel. So only a file with
+    /// holes shows less. It shows at least one block, because 0 tells tar that there is nothing to read.
     /// </summary>
     private static ulong ShownBlocks(long logicalBytes, ulong storedBlocks, bool hasHoles)
     {
         const int SectorBytes = 512, SectorsInBlock = 8;
-        ulong whole = ((ulong)Math.Max(logicalBytes, 0) + SectorBytes * SectorsInBlock - 1) / (SectorBytes * SectorsInBlock) * SectorsInBlock;
+        ulong whole = ((ulong)Math.Max(logicalBytes, 0) + SectorBytes * SectorsInBlock - 1)
+            / (SectorBytes * SectorsInBlock) * SectorsInBlock;
         return hasHoles ? Math.Min(whole, Math.Max(storedBlocks, 1)) : whole;
     }
 
@@ -463,7 +505,8 @@ internal sealed class Volume : IDisposable
         {
             Ino = resolved.Id,
             Size = (ulong)Math.Max(resolved.LogicalBytes, 0),
-            Blocks = node.Kind == NodeKind.Stored ? ShownBlocks(resolved.LogicalBytes, stat.Blocks, resolved.HasHoles) : stat.Blocks,
+            Blocks = node.Kind == NodeKind.Stored
+                ? ShownBlocks(resolved.LogicalBytes, stat.Blocks, resolved.HasHoles) : stat.Blocks,
             Atime = stat.AccessTime.Seconds,
             AtimeNsec = stat.AccessTime.Nanoseconds,
             Mtime = stat.ModifyTime.Seconds,
@@ -477,7 +520,8 @@ internal sealed class Volume : IDisposable
             Rdev = stat.Rdev,
             Blksize = stat.BlockSize,
         };
-        ShownContent? shown = node.Kind == NodeKind.Stored ? resolved.Content ?? Contents.Find(node.Id)?.Show() : null;
+        ShownContent? shown =
+            node.Kind == NodeKind.Stored ? resolved.Content ?? Contents.Find(node.Id)?.Show() : null;
         if (shown is { IsDirty: true } content)
         {
             attributes.Size = (ulong)content.LogicalBytes;

@@ -6,20 +6,20 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.FileSystem;
 
 /// <summary>
-/// <see cref="FullNames"/> of a file with hard links, which keeps those that went, too: nobody knows at once whether
-/// another folder has it under the same name. They go when there is no room for one more.
+/// Adds to the <see cref="FullNames"/> of a file that may have hard links. Such a file keeps the names that it lost,
+/// too, because another folder may have it under the same name. They are removed when there is no room for one more.
 /// </summary>
 internal sealed class WholeNames(Volume volume)
 {
     private const int ListingBytes = 32 * 1024;
 
-    /// <summary>Adds a name that the file is about to get, as <see cref="FullNames.Add"/>.</summary>
-    /// <param name="node">The file; null where it has none. The caller holds its gate.</param>
-    /// <param name="place">A name that it has.</param>
-    /// <param name="stored">The same in the source.</param>
+    /// <summary>Adds a name that the file is about to get, as <see cref="FullNames.Add"/> does.</summary>
+    /// <param name="node">The file's node, or null. The caller holds its gate.</param>
+    /// <param name="place">A name that the file has.</param>
+    /// <param name="stored">That name in the source.</param>
     /// <param name="target">The folder of the new name.</param>
     /// <param name="name">The new name.</param>
-    /// <param name="isOnlyLink">The file loses the name that it has, and has no other.</param>
+    /// <param name="isOnlyLink">The file is about to lose the name that it has, and has no other.</param>
     internal int Add(Node? node, Place place, NativeName stored, Node target, ReadOnlySpan<byte> name, bool isOnlyLink)
     {
         int result = FullNames.Add(volume.Source, place.Directory, stored, name, isOnlyLink);
@@ -28,8 +28,9 @@ internal sealed class WholeNames(Volume volume)
     }
 
     /// <summary>
-    /// Looks for the file in each folder where it may be. Only where as many names are found as it has links are the
-    /// others none of its names; elsewhere a folder that nobody knows may have one of them.
+    /// Looks for the file in each folder where it may be, and drops the whole names that it did not find. It drops them
+    /// only where it found as many names as the file has links: else another folder may have the file under one of
+    /// them.
     /// </summary>
     private bool TryDropUnused(Node? node, FileDescriptor directory, NativeName stored, HashSet<Node> folders)
     {

@@ -11,7 +11,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>A source folder of stored files, as the plain files they hold. Each op goes on to the group that it belongs to.</summary>
+/// <summary>
+/// Shows a source folder of stored files as the plain files that they hold. It passes each op to the class that handles
+/// it.
+/// </summary>
 public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 {
     private readonly Volume _volume;
@@ -42,15 +45,17 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         _attributes = new AttributeOperations(volume, _files);
     }
 
-    /// <summary>Nothing can be written: asked for, or the source cannot be written.</summary>
+    /// <summary>Nothing can be written, because the user asked for that, or the source cannot be written.</summary>
     public bool ReadOnly => _volume.IsReadOnly;
 
     /// <summary>Opens a source.</summary>
-    /// <param name="root">The source's root folder, opened for reading before anything is mounted over it; owned from here on.</param>
+    /// <param name="root">
+    /// The source's root folder, opened for reading before anything is mounted over it. This method takes it over.
+    /// </param>
     /// <param name="options">How to serve it.</param>
-    /// <param name="events">Where to say what an operator should know.</param>
-    /// <exception cref="SourceException">It cannot be served.</exception>
-    /// <exception cref="InodeStoreException">The inode store that was asked for cannot be had.</exception>
+    /// <param name="events">The log for what an operator should know.</param>
+    /// <exception cref="SourceException">The source cannot be served.</exception>
+    /// <exception cref="InodeStoreException">The inode store in the options cannot be opened.</exception>
     public static ZstdFileSystem Open(FileDescriptor root, FileSystemOptions options, IEventLog events)
     {
         var log = new BoundedLog(events, TimeProvider.System);
@@ -67,7 +72,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
                 if (state is null)
                     log.Warning($"the source cannot be written ({reason}): mounted read-only");
                 else if (!state.KeepsRecords)
-                    log.Warning("the source keeps no user attributes (user.*): inode numbers last as long as this mount, and each close and fsync waits for its commit");
+                    log.Warning("the source keeps no user attributes (user.*): inode numbers last as long as this "
+                        + "mount, and each close and fsync waits for its commit");
             }
             if (state is null)
                 NameNewer(source, log);
@@ -88,7 +94,9 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         }
     }
 
-    /// <summary>A mount that writes nothing finishes nothing, and names what only a newer zstdfs could.</summary>
+    /// <summary>
+    /// A read-only mount finishes nothing. This names in the log what a newer zstdfs left and only that could finish.
+    /// </summary>
     private static void NameNewer(SourceTree source, BoundedLog log)
     {
         if (source.OpenListing(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
@@ -101,20 +109,26 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         }
     }
 
-    /// <summary>Puts in order what earlier mounts and tools left. Nothing may be written before that: what they acknowledged would then be a conflict.</summary>
+    /// <summary>
+    /// Puts in order what earlier mounts and tools left. This comes before any write: a write to an old version would
+    /// be in conflict with what they acknowledged.
+    /// </summary>
     private static void Recover(Volume volume, StateFolder state)
     {
         int result = volume.NameJournal!.Recover();
         if (result < 0)
-            throw new SourceException(SourceProblem.UnfinishedWrites, $"a rename that was interrupted could not be finished ({(Errno)(-result)}): mount again when that is mended");
+            throw new SourceException(SourceProblem.UnfinishedWrites,
+                $"a rename that was interrupted could not be finished ({(Errno)(-result)}): mount again when that is mended");
         result = FileConverter.Recover(volume.Source, state);
         if (result < 0)
-            throw new SourceException(SourceProblem.UnfinishedWrites, $"what an interrupted conversion left could not be put in order ({(Errno)(-result)}): mount again when that is mended");
+            throw new SourceException(SourceProblem.UnfinishedWrites,
+                $"what an interrupted conversion left could not be put in order ({(Errno)(-result)}): mount again when that is mended");
         new Recovery(volume, state).Run();
     }
 
     /// <summary>
-    /// Once the mount serves, and beside it: lets data of its own go the way that files do, so that a machine which cannot be trusted with them is heard of at once.
+    /// Starts a check in the background, once the mount serves. The check sends data of its own the way that files go,
+    /// so that a machine that damages them is reported at once.
     /// </summary>
     public void CheckItself() =>
         _check = Task.Factory.StartNew(Check, CancellationToken.None, TaskCreationOptions.None, _volume.Services.Background);
@@ -124,12 +138,13 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         try
         {
             if (new SelfCheck(_volume.Services).Run() is { } fault)
-                _volume.Services.Log.Error($"{fault}: this machine's memory, or its libzstd, must not be trusted");
+                _volume.Services.Log.Error(
+                    $"{fault}: this machine's memory, or its libzstd, must not be trusted");
             new FirstVisit(this).Run();
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
         {
-            // The first user who comes to the damaged file is told.
+            // The first user who reads the damaged file gets the error.
         }
         catch (Exception e)
         {
@@ -137,20 +152,24 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         }
     }
 
-    /// <summary>The mount is made; <paramref name="device"/> is its device number ("0:57"), by which others find out whether it is still there.</summary>
+    /// <summary>
+    /// The mount is made. <paramref name="device"/> is its device number ("0:57"), by which other programs find out
+    /// whether the mount is still there.
+    /// </summary>
     public void NoteMounted(string device) => _state?.NoteMounted(device);
 
     /// <inheritdoc/>
     public override void Destroyed() => _state?.NoteEnding();
 
     /// <summary>
-    /// Commits what is left after the mount is gone. Returns 0 or −errno; what failed stays in its working copy. What could not be kept at all is the old version, and the log names it.
+    /// Commits what is left after the mount is gone. Returns 0 or −errno. Content that could not be committed stays in
+    /// its working copy. Where it cannot be kept at all, the file keeps its old version, and the log names it.
     /// </summary>
-    /// <param name="kept">How many files the next mount goes on with.</param>
+    /// <param name="kept">How many files are left in working copies for the next mount.</param>
     public int Drain(out int kept)
     {
         kept = 0;
-        // What it looks at is about to be closed.
+        // The check uses what is about to be closed.
         _check.Wait();
         if (ReadOnly)
             return 0;
@@ -165,11 +184,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         return result;
     }
 
-    /// <summary>The same for who need not know how many files are left.</summary>
+    /// <summary>The same for a caller that does not need the number of files left.</summary>
     public int Drain() => Drain(out _);
 
     /// <summary>
-    /// Changes behind the mount's back are looked for and told: the kernel need not go by modification times. Not with plain files, which change so as a matter of course, and of which the
+    /// The mount looks for changes that other programs make in the source, and tells the kernel, which then need not
+    /// compare modification times. Not where plain files are shown: other programs change them all the time, and the
     /// kernel should take a new length and drop the pages at once.
     /// </summary>
     public bool TellsOfChanges => _volume.Services.Options.PlainFiles == PlainFiles.Ignore;
@@ -186,7 +206,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     }
 
     /// <summary>
-    /// Logs an op that ended in an exception, which its caller sees as EIO: by the file's path, and what an operator can expect to meet without a stack.
+    /// Logs an op that ended in an exception, with the file's path; the op's caller sees EIO. A fault that an operator
+    /// has to expect is logged without a stack trace.
     /// </summary>
     public void ReportFailure(FuseOpcode op, ulong node, Exception exception)
     {
@@ -199,10 +220,11 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int Lookup(in RequestContext context, ulong parent, NativeName name, out FuseEntryOut entry)
     {
-        // Only file handles are looked up so: the kernel has forgotten the node, or wants to know the way up from it.
+        // The kernel looks up "." and ".." for file handles only: it has forgotten the node, or needs its parent.
         if (name.Bytes.SequenceEqual("."u8))
             return _finder.LookUp(parent, out entry);
-        return name.Bytes.SequenceEqual(".."u8) ? _finder.LookUpParent(parent, out entry) : _names.Lookup(parent, name, out entry);
+        return name.Bytes.SequenceEqual(".."u8)
+            ? _finder.LookUpParent(parent, out entry) : _names.Lookup(parent, name, out entry);
     }
 
     /// <inheritdoc/>
@@ -212,55 +234,77 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     }
 
     /// <inheritdoc/>
-    public override int GetAttributes(in RequestContext context, ulong node, ulong handle, out FuseAttrOut attributes) => _attributes.Get(node, out attributes);
+    public override int GetAttributes(
+        in RequestContext context, ulong node, ulong handle, out FuseAttrOut attributes) =>
+        _attributes.Get(node, out attributes);
 
     /// <inheritdoc/>
-    public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change, out FuseAttrOut attributes) => _attributes.Set(context, node, change, out attributes);
+    public override int SetAttributes(
+        in RequestContext context, ulong node, in FuseSetattrIn change, out FuseAttrOut attributes) =>
+        _attributes.Set(context, node, change, out attributes);
 
     /// <inheritdoc/>
-    public override int ReadLink(in RequestContext context, ulong node, Span<byte> target) => _attributes.ReadLink(node, target);
+    public override int ReadLink(in RequestContext context, ulong node, Span<byte> target) =>
+        _attributes.ReadLink(node, target);
 
     /// <inheritdoc/>
-    public override int SymbolicLink(in RequestContext context, ulong parent, NativeName name, NativeName target, out FuseEntryOut entry)
+    public override int SymbolicLink(
+        in RequestContext context, ulong parent, NativeName name, NativeName target, out FuseEntryOut entry)
     {
         byte[] kept = target.Terminated.ToArray();
-        return _names.MakeNative(context, parent, name, 0, (directory, at) => SystemCallsAt.Symlink(new NativeName(kept), directory, at), out entry);
+        return _names.MakeNative(context, parent, name, 0,
+            (directory, at) => SystemCallsAt.Symlink(new NativeName(kept), directory, at), out entry);
     }
 
     /// <inheritdoc/>
-    public override int MakeNode(in RequestContext context, ulong parent, NativeName name, uint mode, uint deviceNumber, uint umask, out FuseEntryOut entry)
+    public override int MakeNode(
+        in RequestContext context, ulong parent, NativeName name, uint mode, uint deviceNumber, uint umask,
+        out FuseEntryOut entry)
     {
         if ((mode & FileType.Mask) is not (FileType.Regular or 0))
-            return _names.MakeNative(context, parent, name, umask, (directory, at) => SystemCallsAt.MakeNode(directory, at, mode, deviceNumber), out entry);
-        int result = _names.Create(context, parent, name, mode, umask, OpenAccess.ReadWrite, mustBeNew: true, out entry, out OpenFile file);
+            return _names.MakeNative(context, parent, name, umask,
+                (directory, at) => SystemCallsAt.MakeNode(directory, at, mode, deviceNumber), out entry);
+        int result = _names.Create(
+            context, parent, name, mode, umask, OpenAccess.ReadWrite, mustBeNew: true, out entry, out OpenFile file);
         if (result >= 0)
             _files.Close(file);
         return result;
     }
 
     /// <inheritdoc/>
-    public override int MakeDirectory(in RequestContext context, ulong parent, NativeName name, uint mode, uint umask, out FuseEntryOut entry) =>
-        _names.MakeNative(context, parent, name, umask, (directory, at) => SystemCallsAt.MakeDirectory(directory, at, mode & 0xFFF), out entry);
+    public override int MakeDirectory(
+        in RequestContext context, ulong parent, NativeName name, uint mode, uint umask, out FuseEntryOut entry) =>
+        _names.MakeNative(context, parent, name, umask,
+            (directory, at) => SystemCallsAt.MakeDirectory(directory, at, mode & 0xFFF), out entry);
 
     /// <inheritdoc/>
-    public override int Unlink(in RequestContext context, ulong parent, NativeName name) => _removals.Remove(parent, name, folder: false);
+    public override int Unlink(in RequestContext context, ulong parent, NativeName name) =>
+        _removals.Remove(parent, name, folder: false);
 
     /// <inheritdoc/>
-    public override int RemoveDirectory(in RequestContext context, ulong parent, NativeName name) => _removals.Remove(parent, name, folder: true);
+    public override int RemoveDirectory(in RequestContext context, ulong parent, NativeName name) =>
+        _removals.Remove(parent, name, folder: true);
 
     /// <inheritdoc/>
-    public override int Rename(in RequestContext context, ulong oldParent, NativeName oldName, ulong newParent, NativeName newName, uint flags) =>
+    public override int Rename(
+        in RequestContext context, ulong oldParent, NativeName oldName, ulong newParent, NativeName newName,
+        uint flags) =>
         _renames.Rename(oldParent, oldName, newParent, newName, flags);
 
     /// <inheritdoc/>
-    public override int Link(in RequestContext context, ulong node, ulong newParent, NativeName newName, out FuseEntryOut entry) => _names.Link(node, newParent, newName, out entry);
+    public override int Link(
+        in RequestContext context, ulong node, ulong newParent, NativeName newName, out FuseEntryOut entry) =>
+        _names.Link(node, newParent, newName, out entry);
 
     /// <inheritdoc/>
-    public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) =>
+    public override int Open(
+        in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) =>
         _files.Open(node, flags, _volume.WriterOf(context, killSuidSgid), _volume.ShareOf(context), out reply);
 
     /// <inheritdoc/>
-    public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
+    public override int Create(
+        in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask,
+        out FuseEntryOut entry, out FuseOpenOut reply)
     {
         (entry, reply) = (default, default);
         int result = _volume.Shares.Take(_volume.ShareOf(context), HandleShares.ToWrite, out HandleShare share);
@@ -268,87 +312,117 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             return result;
         bool mustBeNew = (flags & OpenFlags.Exclusive) != 0;
         result = _names.Create(
-            context, parent, name, mode, umask, FileOperations.AccessOf(flags), mustBeNew, out entry, out OpenFile file);
+            context, parent, name, mode, umask, FileOperations.AccessOf(flags), mustBeNew,
+            out entry, out OpenFile file);
         return _files.Register(result, file, flags, share, out reply);
     }
 
     /// <inheritdoc/>
-    public override int TemporaryFile(in RequestContext context, ulong parent, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
+    public override int TemporaryFile(
+        in RequestContext context, ulong parent, int flags, uint mode, uint umask, out FuseEntryOut entry,
+        out FuseOpenOut reply)
     {
         (entry, reply) = (default, default);
         int result = _volume.Shares.Take(_volume.ShareOf(context), HandleShares.ToWrite, out HandleShare share);
         if (result < 0)
             return result;
-        result = _names.CreateUnnamed(context, parent, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
+        result = _names.CreateUnnamed(
+            context, parent, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
         return _files.Register(result, file, flags, share, out reply);
     }
 
     /// <inheritdoc/>
-    public override int Statx(in RequestContext context, ulong node, ulong handle, uint flags, uint mask, out FuseStatxOut attributes) => _attributes.GetExtended(node, out attributes);
+    public override int Statx(
+        in RequestContext context, ulong node, ulong handle, uint flags, uint mask, out FuseStatxOut attributes) =>
+        _attributes.GetExtended(node, out attributes);
 
     /// <inheritdoc/>
-    public override long CopyFileRange(in RequestContext context, ulong nodeIn, ulong handleIn, long offsetIn, ulong nodeOut, ulong handleOut, long offsetOut, long length, ulong flags) =>
+    public override long CopyFileRange(
+        in RequestContext context, ulong nodeIn, ulong handleIn, long offsetIn, ulong nodeOut, ulong handleOut,
+        long offsetOut, long length, ulong flags) =>
         _files.Copy(handleIn, offsetIn, handleOut, offsetOut, length, Writer.Unknown(context));
 
     /// <inheritdoc/>
-    public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => _files.Read(handle, offset, destination);
+    public override int Read(
+        in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) =>
+        _files.Read(handle, offset, destination);
 
     /// <inheritdoc/>
     public override int Write(
-        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags) =>
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags,
+        int openFlags) =>
         _files.Write(
             handle, offset, data, _volume.WriterOf(context, (flags & WriteFlags.KillSuidSgid) != 0),
             (flags & WriteFlags.FromPageCache) != 0, (openFlags & OpenFlags.Append) != 0);
 
     /// <inheritdoc/>
-    public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => _files.Flush(handle);
+    public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) =>
+        _files.Flush(handle);
 
     /// <inheritdoc/>
-    public override void Release(in RequestContext context, ulong node, ulong handle, int flags) => _files.Release(handle);
+    public override void Release(in RequestContext context, ulong node, ulong handle, int flags) =>
+        _files.Release(handle);
 
     /// <inheritdoc/>
-    public override int Synchronize(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _files.Synchronize(handle);
+    public override int Synchronize(in RequestContext context, ulong node, ulong handle, bool dataOnly) =>
+        _files.Synchronize(handle);
 
     /// <inheritdoc/>
-    public override int SynchronizeFileSystem(in RequestContext context, ulong node) => ReadOnly ? 0 : _syncs.SynchronizeAll(openToo: false);
+    public override int SynchronizeFileSystem(in RequestContext context, ulong node) =>
+        ReadOnly ? 0 : _syncs.SynchronizeAll(openToo: false);
 
     /// <inheritdoc/>
     public override int OpenDirectory(in RequestContext context, ulong node, int flags, out FuseOpenOut reply) =>
         _directories.Open(node, _volume.ShareOf(context), out reply);
 
     /// <inheritdoc/>
-    public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset, ref DirectoryWriter writer) => _directories.Read(handle, offset, ref writer);
+    public override int ReadDirectory(
+        in RequestContext context, ulong node, ulong handle, ulong offset, ref DirectoryWriter writer) =>
+        _directories.Read(handle, offset, ref writer);
 
     /// <inheritdoc/>
-    public override void ReleaseDirectory(in RequestContext context, ulong node, ulong handle) => _directories.Release(handle);
+    public override void ReleaseDirectory(in RequestContext context, ulong node, ulong handle) =>
+        _directories.Release(handle);
 
     /// <inheritdoc/>
-    public override int SynchronizeDirectory(in RequestContext context, ulong node, ulong handle, bool dataOnly) => _directories.Synchronize(handle);
+    public override int SynchronizeDirectory(in RequestContext context, ulong node, ulong handle, bool dataOnly) =>
+        _directories.Synchronize(handle);
 
     /// <inheritdoc/>
-    public override int StatFileSystem(in RequestContext context, ulong node, out FuseKstatfs statistics) => _attributes.StatFileSystem(node, out statistics);
+    public override int StatFileSystem(in RequestContext context, ulong node, out FuseKstatfs statistics) =>
+        _attributes.StatFileSystem(node, out statistics);
 
     /// <inheritdoc/>
-    public override int SetExtendedAttribute(in RequestContext context, ulong node, NativeName name, ReadOnlySpan<byte> value, int flags, bool killSgid) =>
+    public override int SetExtendedAttribute(
+        in RequestContext context, ulong node, NativeName name, ReadOnlySpan<byte> value, int flags, bool killSgid) =>
         _attributes.SetExtended(node, name, value, flags, killSgid);
 
     /// <inheritdoc/>
-    public override int GetExtendedAttribute(in RequestContext context, ulong node, NativeName name, Span<byte> value) => _attributes.GetExtended(node, name, value);
+    public override int GetExtendedAttribute(
+        in RequestContext context, ulong node, NativeName name, Span<byte> value) =>
+        _attributes.GetExtended(node, name, value);
 
     /// <inheritdoc/>
-    public override int ListExtendedAttributes(in RequestContext context, ulong node, Span<byte> names) => _attributes.ListExtended(node, names);
+    public override int ListExtendedAttributes(in RequestContext context, ulong node, Span<byte> names) =>
+        _attributes.ListExtended(node, names);
 
     /// <inheritdoc/>
-    public override int RemoveExtendedAttribute(in RequestContext context, ulong node, NativeName name) => _attributes.RemoveExtended(node, name);
+    public override int RemoveExtendedAttribute(in RequestContext context, ulong node, NativeName name) =>
+        _attributes.RemoveExtended(node, name);
 
     /// <inheritdoc/>
-    public override int Allocate(in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) => _files.Allocate(handle, offset, length, mode, Writer.Unknown(context));
+    public override int Allocate(
+        in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) =>
+        _files.Allocate(handle, offset, length, mode, Writer.Unknown(context));
 
     /// <inheritdoc/>
-    public override long Seek(in RequestContext context, ulong node, ulong handle, long offset, uint whence) => _files.Seek(handle, offset, whence);
+    public override long Seek(in RequestContext context, ulong node, ulong handle, long offset, uint whence) =>
+        _files.Seek(handle, offset, whence);
 
     /// <inheritdoc/>
-    public override int IoControl(in RequestContext context, ulong node, ulong handle, uint flags, uint command, ulong argument, ReadOnlySpan<byte> input, Span<byte> output)
+    public override int IoControl(
+        in RequestContext context, ulong node, ulong handle, uint flags, uint command, ulong argument,
+        ReadOnlySpan<byte> input, Span<byte> output)
     {
         switch (command)
         {
@@ -369,7 +443,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
                     return 0;
                 _syncs.FetchMapped();
                 return _syncs.SynchronizeAll(openToo: true);
-            // It names files that whoever asks may have no right to know of.
+            // The answer names files that the caller may have no right to know of.
             case ControlCommands.Status when !Caller.MayAskForStatus(context):
                 return -(int)Errno.EPERM;
             case ControlCommands.Status when output.Length >= ControlCommands.StatusBytes:

@@ -2,7 +2,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Inodes;
 
-/// <summary>A descriptor in use: it stays open until the lease is disposed of, whoever closes it meanwhile.</summary>
+/// <summary>
+/// A descriptor in use: it stays open until the lease is disposed of, even where another thread closes it meanwhile.
+/// </summary>
 internal readonly struct DescriptorLease : IDisposable
 {
     internal DescriptorLease(FileDescriptor descriptor)

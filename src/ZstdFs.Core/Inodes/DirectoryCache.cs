@@ -4,12 +4,13 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>
-/// Open folders, a bounded number of them, so that a name is reached by one system call whatever its depth, and paths longer than PATH_MAX
-/// are no special case.
+/// Keeps a bounded number of folders open, so that one system call reaches a name whatever its depth, and paths longer
+/// than PATH_MAX are no special case.
 /// </summary>
 internal sealed class DirectoryCache(SourceTree source, Node root, int capacity) : IDisposable
 {
-    // Guards the list and every node's Descriptor and list links. Nothing is opened under it. Only Dispose closes.
+    // Guards the list and every node's Descriptor and list links. Nothing is opened under it, and only Dispose closes
+    // under it.
     private readonly Lock _gate = new();
     private readonly AgeList<Node> _open = new();
     private int _count;
@@ -34,7 +35,7 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
         return Open(node, out lease);
     }
 
-    /// <summary>Closes the folder: its name leads elsewhere, or nowhere, now.</summary>
+    /// <summary>Closes the folder: its name leads elsewhere or nowhere from here on.</summary>
     internal void Drop(Node node)
     {
         FileDescriptor? descriptor;
@@ -44,7 +45,8 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
     }
 
     /// <summary>
-    /// A folder that is about to lose its name, open: a program may still have it open or work in it. The caller owns the descriptor.
+    /// Opens a folder that is about to lose its name: a program may still have it open or work in it. The caller owns
+    /// the descriptor.
     /// </summary>
     internal FileDescriptor? Take(Node node, FileDescriptor parent, NativeName name)
     {
@@ -73,7 +75,7 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
                 out descriptor);
         if (result < 0)
             return result;
-        // Behind the mount's back another folder may have been given the name.
+        // Behind the mount's back, another program may have given the name to another folder.
         result = SystemCallsAt.Stat(descriptor, out Statx stat);
         source.Devices.Learn(descriptor, stat);
         if (result < 0 || source.Numbers.Of(stat) != node.Id)

@@ -5,9 +5,10 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>
-/// Keeps changes of names in a folder, and of the folder's times, apart from a commit there, which renames and then puts the folder's time back: to its users nothing
-/// happened in it. An op holds a gate for a few system calls; a rename in two steps also while it puts its journal on
-/// disk. Order: after any node's <see cref="Node.LinksGate"/>; two folders by <see cref="Enter"/>.
+/// Keeps a commit in a folder apart from changes of names there, and of the folder's times. The commit renames and then
+/// puts the folder's time back: to its users nothing happened in it. An op holds a gate for a few system calls; a
+/// rename in two steps also while it puts its journal on disk. Order: after any node's <see cref="Node.LinksGate"/>;
+/// two folders by <see cref="Enter"/>.
 /// </summary>
 internal sealed class FolderGates(FolderChanges changes)
 {
@@ -15,7 +16,8 @@ internal sealed class FolderGates(FolderChanges changes)
 
     private readonly Lock[] _gates = [.. Enumerable.Range(0, Count).Select(static _ => new Lock())];
 
-    // Times of the folders in which something unnoticed happens now, by node id; and a number that moves when one comes or goes.
+    // The times to show of folders in which something unnoticed happens at this moment, by node id. The sequence moves
+    // when an entry comes or goes.
     private readonly ConcurrentDictionary<ulong, ShownTimes> _shown = new();
     private long _sequence;
 
@@ -23,12 +25,13 @@ internal sealed class FolderGates(FolderChanges changes)
 
     internal Lock this[Node folder] => _gates[folder.Id % Count];
 
-    /// <summary>To be asked for before a folder's attributes are, for <see cref="TryShow"/>.</summary>
+    /// <summary>A caller asks for this before it asks for a folder's attributes, for <see cref="TryShow"/>.</summary>
     internal long Look() => Volatile.Read(ref _sequence);
 
     /// <summary>
-    /// Makes the attributes of a folder, asked for after <see cref="Look"/>, those that its users know: between an unnoticed rename and the putting back of the time
-    /// the source shows others, and its change time stays another. False where they have to be asked for again.
+    /// Puts the times that users know into the attributes of a folder, which the caller asked for after
+    /// <see cref="Look"/>. The source shows other times between an unnoticed rename and the putting back of the time,
+    /// and another change time from then on. False where the caller must ask for the attributes again.
     /// </summary>
     internal bool TryShow(long look, ulong folder, ref Statx stat)
     {
@@ -46,13 +49,16 @@ internal sealed class FolderGates(FolderChanges changes)
 
     private readonly record struct ShownTimes(StatxTimestamp Modify, StatxTimestamp Change);
 
-    /// <summary>Holds the folder's gate and, until the end, its times: what is renamed there meanwhile is nothing that its users did.</summary>
+    /// <summary>
+    /// Holds the folder's gate and, until the end, its times: what we rename there meanwhile is no change to its users.
+    /// </summary>
     internal Unnoticed EnterUnnoticed(Node folder, FileDescriptor descriptor) => new(this, folder, descriptor);
 
-    /// <summary>Both folders' gates, in an order that all agree on.</summary>
+    /// <summary>Takes both folders' gates, in an order that all threads keep.</summary>
     internal Held Enter(Node one, Node other)
     {
-        (ulong first, ulong second) = (Math.Min(one.Id % Count, other.Id % Count), Math.Max(one.Id % Count, other.Id % Count));
+        (ulong first, ulong second) =
+            (Math.Min(one.Id % Count, other.Id % Count), Math.Max(one.Id % Count, other.Id % Count));
         _gates[first].Enter();
         _gates[second].Enter();
         return new Held(_gates[first], _gates[second]);
@@ -102,11 +108,13 @@ internal sealed class FolderGates(FolderChanges changes)
         {
             if (_hasTime)
             {
-                // Who may not set the time of a folder that belongs to somebody else leaves it moved.
-                _ = SystemCallsAt.SetTimes(_descriptor, new NativeName(".\0"u8), Timestamp.Omit, _times.Modify.ToTimestamp());
+                // The daemon may not be permitted to set the time of another user's folder: that time stays moved.
+                _ = SystemCallsAt.SetTimes(
+                    _descriptor, new NativeName(".\0"u8), Timestamp.Omit, _times.Modify.ToTimestamp());
                 if (SystemCallsAt.Stat(_descriptor, out Statx after) >= 0)
                     _gates.Changes.Note(_folder.Id, after, _times.Change.ToTimestamp());
-                // In this order: who finds no time any more finds that the number moved.
+                // Bump the sequence before removing the entry: a reader that misses the entry must see the new
+                // sequence.
                 _ = Interlocked.Increment(ref _gates._sequence);
                 _ = _gates._shown.TryRemove(_folder.Id, out _);
             }

@@ -6,13 +6,14 @@ namespace ZstdFs.Core.Inodes;
 internal readonly record struct InodePlace(ulong Parent, byte[] Name);
 
 /// <summary>
-/// Remembers where the files are that the kernel has forgotten, so that a file handle leads to its file again. It is a cache of what the source says: an entry may be
-/// missing or out of date, and whoever uses one compares the number of what is there now. Safe from any thread; no method but <see cref="TryFind"/> and
-/// <see cref="IDisposable.Dispose"/> waits for a disk.
+/// Remembers where the files are that the kernel has forgotten, so that a file handle leads to its file again. It is a
+/// cache of what the source says: an entry may be missing or out of date, so the caller compares the number of what is
+/// there now. Safe from any thread; no method but <see cref="TryFind"/> and <see cref="IDisposable.Dispose"/> waits for
+/// a disk.
 /// </summary>
 internal interface IInodeStore : IDisposable
 {
-    /// <summary>Nothing is dropped for want of room: a look through the whole source is worth keeping.</summary>
+    /// <summary>The store drops nothing for want of room: a search through the whole source is worth keeping.</summary>
     bool KeepsAll { get; }
 
     /// <summary>Remembers a place, instead of the one before.</summary>

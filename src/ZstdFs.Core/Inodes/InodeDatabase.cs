@@ -5,9 +5,10 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>
-/// The places of all files that the kernel ever knew, in RocksDB: they survive remounts and take no memory. Changes are collected in memory and written in batches by a
-/// thread of its own. Where the database fails it is made anew, and where that fails too the mount goes on without it. So it is
-/// with a database that a newer RocksDB wrote and this one cannot read.
+/// The places of all files that the kernel ever knew, in RocksDB: they survive remounts and take no memory. Changes are
+/// collected in memory, and a thread of its own writes them in batches. A database that fails is made anew; where that
+/// fails too, the mount goes on without it. The same goes for a database that a newer RocksDB wrote and this one cannot
+/// read.
 /// Key: inode number, 8 bytes, big-endian. Value: the parent's number, 8 bytes, little-endian; the logical name.
 /// The key <c>source</c> holds the id of the source that the rest is about.
 /// </summary>
@@ -22,7 +23,7 @@ internal sealed class InodeDatabase : IInodeStore
     private readonly IEventLog _log;
     private readonly Thread _writer;
 
-    // Guards what waits for the writer; a monitor, because it waits on it. Held for a copy of a few bytes.
+    // Guards what waits for the writer. A monitor, because the writer waits on it. Held for a copy of a few bytes.
     private readonly object _waitingGate = new();
     private readonly WaitingRecords _waiting = new();
     private bool _isEnding;
@@ -43,18 +44,23 @@ internal sealed class InodeDatabase : IInodeStore
     /// <summary>Through the descriptor, whatever is mounted over the path meanwhile.</summary>
     private string FolderPath => $"/proc/self/fd/{_folder.Number}";
 
-    /// <summary>Opens the database in a folder, or makes it; a damaged one, and one about another source, is made anew.</summary>
+    /// <summary>
+    /// Opens the database in a folder, or makes it; a damaged one, and one about another source, is made anew.
+    /// </summary>
     /// <param name="folder">Open for reading; owned from here on.</param>
     /// <param name="source">Id of the source.</param>
-    /// <param name="log">Told where it was made anew.</param>
-    /// <exception cref="InodeStoreException">There is no library, the database is in use, or the folder cannot be written.</exception>
+    /// <param name="log">Told when the database is made anew.</param>
+    /// <exception cref="InodeStoreException">
+    /// There is no library, the database is in use, or the folder cannot be written.
+    /// </exception>
     internal static InodeDatabase Open(FileDescriptor folder, Guid source, IEventLog log)
     {
         var store = new InodeDatabase(folder, source, log);
         try
         {
             if (SystemCallsFile.TryLock(folder, exclusive: true) < 0)
-                throw new InodeStoreException("the inode database is in use by another zstdfs: give each source its own", isInUse: true);
+                throw new InodeStoreException(
+                    "the inode database is in use by another zstdfs: give each source its own", isInUse: true);
             store.OpenOrMakeAnew();
         }
         catch (Exception e)
@@ -66,7 +72,9 @@ internal sealed class InodeDatabase : IInodeStore
                 DllNotFoundException or EntryPointNotFoundException => new InodeStoreException(
                     "inodes=rocksdb needs librocksdb 7.8 or newer, which is not installed: install it (on Debian 12: "
                     + "apt-get install librocksdb7.8), or leave the option out", inner: e),
-                RocksException => new InodeStoreException($"the inode database cannot be opened ({e.Message}): give another folder with inodes=rocksdb:PATH, or leave the option out", inner: e),
+                RocksException => new InodeStoreException(
+                    $"the inode database cannot be opened ({e.Message}): give another folder with inodes=rocksdb:PATH, or leave the option out",
+                    inner: e),
                 _ => e,
             };
         }
@@ -90,7 +98,8 @@ internal sealed class InodeDatabase : IInodeStore
         }
         catch (RocksException e)
         {
-            _log.Warning($"the inode database is damaged ({e.Message}): it is made anew, and file handles from before are found by looking through the source");
+            _log.Warning(
+                $"the inode database is damaged ({e.Message}): it is made anew, and file handles from before are found by looking through the source");
         }
         MakeAnew();
     }
@@ -110,7 +119,8 @@ internal sealed class InodeDatabase : IInodeStore
         _database.Write();
     }
 
-    public void Put(ulong id, in InodePlace place) => Wait(id, place.Parent, place.Name.AsSpan(0, place.Name.Length - 1), place.Name.Length - 1);
+    public void Put(ulong id, in InodePlace place) =>
+        Wait(id, place.Parent, place.Name.AsSpan(0, place.Name.Length - 1), place.Name.Length - 1);
 
     public void Remove(ulong id) => Wait(id, 0, default, RemovedMark);
 
@@ -131,7 +141,7 @@ internal sealed class InodeDatabase : IInodeStore
             BinaryPrimitives.WriteInt32LittleEndian(record[sizeof(ulong)..], nameBytes);
             BinaryPrimitives.WriteUInt64LittleEndian(record[(sizeof(ulong) + sizeof(int))..], parent);
             name.CopyTo(record[HeaderBytes..]);
-            // The first wakes the writer; many are not left to pile up.
+            // The first record wakes the writer, and so does the one with which there are enough for a batch.
             if (before == 0 || before < EnoughBytes && before + needed >= EnoughBytes)
                 Monitor.Pulse(_waitingGate);
         }
@@ -171,7 +181,7 @@ internal sealed class InodeDatabase : IInodeStore
                     Monitor.Wait(_waitingGate);
                 if (_isEnding)
                     return;
-                // More comes with it.
+                // More records soon follow, and go into the same batch.
                 if (_waiting.Bytes < EnoughBytes)
                     Monitor.Wait(_waitingGate, Delay);
             }
@@ -195,7 +205,8 @@ internal sealed class InodeDatabase : IInodeStore
                 (hasDropped, _hasDropped) = (_hasDropped, false);
             }
             if (hasDropped)
-                _log.Warning("the inode database could not keep up: some file handles will be found by looking through the source");
+                _log.Warning("the inode database could not keep up: "
+                    + "some file handles will be found by looking through the source");
             Write(block);
         }
         while (block.Count > 0);
@@ -232,13 +243,15 @@ internal sealed class InodeDatabase : IInodeStore
         try
         {
             MakeAnew();
-            _log.Warning($"the inode database failed ({reason.Message}): it was made anew, and file handles from before are found by looking through the source");
+            _log.Warning(
+                $"the inode database failed ({reason.Message}): it was made anew, and file handles from before are found by looking through the source");
         }
         catch (RocksException e)
         {
             _database?.Dispose();
             _database = null;
-            _log.Error($"the inode database failed ({e.Message}) and is not used any more: file handles are found by looking through the source");
+            _log.Error(
+                $"the inode database failed ({e.Message}) and is not used any more: file handles are found by looking through the source");
         }
     }
 
@@ -260,7 +273,8 @@ internal sealed class InodeDatabase : IInodeStore
             }
             catch (RocksException e)
             {
-                _log.Warning($"the inode database could not be written ({e.Message}): some file handles will be found by looking through the source");
+                _log.Warning(
+                    $"the inode database could not be written ({e.Message}): some file handles will be found by looking through the source");
             }
             _database?.Dispose();
             _database = null;

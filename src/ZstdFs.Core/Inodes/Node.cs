@@ -9,7 +9,9 @@ internal enum NodeKind : byte
     Directory,
     /// <summary>A logical file, stored under its name with <c>.zst</c>.</summary>
     Stored,
-    /// <summary>A plain file, stored as itself (--plain=show). May become <see cref="Stored"/> (--plain=convert).</summary>
+    /// <summary>
+    /// A plain file, stored as itself (--plain=show). May become <see cref="Stored"/> (--plain=convert).
+    /// </summary>
     Plain,
     /// <summary>Symlink, fifo, socket or device node, stored as itself.</summary>
     Special,
@@ -28,7 +30,8 @@ internal sealed record Link(Node Parent, byte[] Name)
 }
 
 /// <summary>
-/// One file that the kernel knows. Folders are reached through their parents, so a renamed folder takes everything below with it.
+/// One file that the kernel knows. Folders are reached through their parents, so a renamed folder takes everything
+/// below with it.
 /// </summary>
 internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
 {
@@ -37,9 +40,10 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
 
     private const int LongestPath = 4096;
 
-    // Guards the names below and, while it is held, the file under them: publishing a commit, unlinking, renaming, linking and changing
-    // attributes of one file exclude each other. Order: a content's lock, then this; two nodes in the order of their ids; then table and cache gates.
-    // It is the node itself: a lock of its own would take 48 bytes more for every file that the kernel knows.
+    // Guards the names below and, while it is held, the file under them: publishing a commit, unlinking, renaming,
+    // linking and changing attributes of one file exclude each other. Order: a content's lock, then this; two nodes in
+    // the order of their ids; then table and cache gates. It is the node itself: a lock of its own would take 48 bytes
+    // more for every file that the kernel knows.
     internal object LinksGate => this;
     private Link? _first;
     private NodeRarities? _rarities = kind == NodeKind.Directory ? new NodeRarities() : null;
@@ -52,12 +56,16 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// <summary>Node id, and the inode number that users see.</summary>
     internal ulong Id { get; } = id;
 
-    /// <summary>Changes between <see cref="NodeKind.Plain"/> and <see cref="NodeKind.Stored"/> only, under <see cref="LinksGate"/>.</summary>
+    /// <summary>
+    /// Changes between <see cref="NodeKind.Plain"/> and <see cref="NodeKind.Stored"/> only, under
+    /// <see cref="LinksGate"/>.
+    /// </summary>
     internal NodeKind Kind { get; set; } = kind;
 
     /// <summary>
-    /// Which change time of the stored file a step of ours left, in 16 bits: another one is that of a change by another hand, although the record's window covers it. 0 where nobody has looked
-    /// since the step: what is seen first is the step's.
+    /// The change time that a step of ours left on the stored file, in 16 bits. Any other change time comes from a
+    /// change by another hand, even where the record's window covers it. 0 where no thread has looked since the step:
+    /// the change time that is seen first is then the step's.
     /// </summary>
     internal ushort OwnChange
     {
@@ -70,12 +78,15 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     internal const ushort ForeignChange = ushort.MaxValue;
 
     /// <summary>For <see cref="OwnChange"/>.</summary>
-    internal static ushort MarkOf(long packedTime) => (ushort)(1 + ((ulong)packedTime * 0x9E37_79B9_7F4A_7C15 >> 48) % (ForeignChange - 1));
+    internal static ushort MarkOf(long packedTime) =>
+        (ushort)(1 + ((ulong)packedTime * 0x9E37_79B9_7F4A_7C15 >> 48) % (ForeignChange - 1));
 
     /// <summary>The kernel's references. Guarded by the table's gate.</summary>
     internal long Lookups { get; set; }
 
-    /// <summary>Uses of the node that are not the kernel's: an open file, or a commit that waits. Guarded by the table's gate.</summary>
+    /// <summary>
+    /// Uses of the node that are not the kernel's: an open file, or a commit that waits. Guarded by the table's gate.
+    /// </summary>
     internal int Pins { get; set; }
 
     /// <summary>Set by the <see cref="NodeMap"/>.</summary>
@@ -89,7 +100,9 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         set => Rarities.Children = value;
     }
 
-    /// <summary>The folder's descriptor and place in the least-recently-used list. Guarded by the directory cache's gate.</summary>
+    /// <summary>
+    /// The folder's descriptor and place in the least-recently-used list. Guarded by the directory cache's gate.
+    /// </summary>
     internal FileDescriptor? Descriptor
     {
         get => _rarities?.Descriptor;
@@ -109,11 +122,11 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// <summary>A name under which the file is found, or null when none is known.</summary>
     internal Link? AnyLink => Volatile.Read(ref _first);
 
-    /// <summary>Whether the file will be found again when nobody has it open any more: what is written to it is kept.</summary>
+    /// <summary>Whether the file will be found again after its last close: what is written to it is kept.</summary>
     internal bool HasName => AnyLink is not null || HasUnknownName;
 
     /// <summary>
-    /// The last name that was known went, and the file has others: hard links that nobody looked up. Set under
+    /// The last known name went, and the file has others: hard links that the node does not know. Set under
     /// <see cref="LinksGate"/>.
     /// </summary>
     internal bool HasUnknownName
@@ -127,8 +140,9 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     }
 
     /// <summary>
-    /// The file or folder after its last name went, while the kernel still knows the node: programs that have it open go on, and an open that raced with the
-    /// unlink finds it, as on any file system. O_PATH for folders and special files. Set under <see cref="LinksGate"/>.
+    /// The file or folder after its last name went, while the kernel still knows the node. Programs that have it open
+    /// go on, and an open that raced with the unlink finds it, as on any file system. O_PATH for folders and special
+    /// files. Set under <see cref="LinksGate"/>.
     /// </summary>
     internal FileDescriptor? Nameless
     {
@@ -141,8 +155,8 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     }
 
     /// <summary>
-    /// <see cref="Nameless"/>, kept open until the lease is disposed of. It takes no lock: the caller may hold another node's gate. False where there is none,
-    /// or the kernel has just forgotten the node.
+    /// <see cref="Nameless"/>, kept open until the lease is disposed of. It takes no lock: the caller may hold another
+    /// node's gate. False where there is none, or the kernel has just forgotten the node.
     /// </summary>
     internal bool TryRentNameless(out DescriptorLease lease)
     {
@@ -188,14 +202,20 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         set => Rarities.ListingsBegun = value;
     }
 
-    /// <summary>When a folder's listing that the kernel may have kept was begun, by Stopwatch; 0 before the first. Guarded by the folder's gate.</summary>
+    /// <summary>
+    /// When the folder's listing that the kernel may have kept was begun, by Stopwatch; 0 before the first. Guarded by
+    /// the folder's gate.
+    /// </summary>
     internal long ListedAt
     {
         get => (long)CachedVersion;
         set => CachedVersion = (ulong)value;
     }
 
-    /// <summary>Version of the content whose pages the kernel may have kept; 0 where none, and see <see cref="HasStalePages"/>. Of a folder it is <see cref="ListedAt"/>.</summary>
+    /// <summary>
+    /// Version of the content whose pages the kernel may have kept; 0 where none, and see <see cref="HasStalePages"/>.
+    /// Of a folder it is <see cref="ListedAt"/>.
+    /// </summary>
     internal ulong CachedVersion
     {
         get => Volatile.Read(ref _cachedVersion);
@@ -203,25 +223,37 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     }
     private ulong _cachedVersion;
 
-    // No version of a file: what the kernel keeps must go; it was told so, and what it has kept since may be of any version.
+    // These are no versions of a file. Stale: the kernel must drop its pages. Dropped: the kernel was told to, and the
+    // pages that it caches from then on may belong to any version.
     private const ulong StalePages = ulong.MaxValue, DroppedPages = ulong.MaxValue - 1;
 
-    /// <summary>The kernel may have kept pages of a version that is not the file's any more.</summary>
+    /// <summary>The kernel may have kept pages of an outdated version.</summary>
     internal void NoteStalePages() => CachedVersion = StalePages;
 
-    /// <summary>The kernel is about to be told to drop them. What it keeps after that is of nobody knows which version.</summary>
+    /// <summary>
+    /// The kernel is about to be told to drop them. The pages that the kernel caches from here on may belong to either
+    /// version.
+    /// </summary>
     internal void NoteDroppedPages() => CachedVersion = DroppedPages;
 
-    /// <summary>Whoever opens the file next must not keep its pages, and nobody needs to be told so again.</summary>
+    /// <summary>
+    /// The next open of the file must not keep its pages. Until then a caller need not report stale pages again.
+    /// </summary>
     internal bool HasStalePages => CachedVersion >= DroppedPages;
 
-    /// <summary>The pages that the kernel was told to drop are gone, and none of an outdated version have come since.</summary>
+    /// <summary>
+    /// The kernel has dropped the pages as it was told, and has cached none of an outdated version since.
+    /// </summary>
     internal void KeepPagesFromNowOn(ulong version) => KeepPages(DroppedPages, version);
 
-    /// <summary>One version follows another, whose pages hold all of it, too.</summary>
-    internal void KeepPages(ulong version, ulong next) => Interlocked.CompareExchange(ref _cachedVersion, next, version);
+    /// <summary>One version follows another, and the kernel's pages of the first hold all of the next, too.</summary>
+    internal void KeepPages(ulong version, ulong next) =>
+        Interlocked.CompareExchange(ref _cachedVersion, next, version);
 
-    /// <summary>The path below the root, at this moment: logical names with slashes between. Empty where the node has no name.</summary>
+    /// <summary>
+    /// The path below the root, at this moment: logical names with slashes between. Empty where the node has no name,
+    /// or the path is longer than 4096 bytes.
+    /// </summary>
     internal byte[] LogicalPath()
     {
         byte[] path = new byte[LongestPath];
@@ -241,7 +273,7 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     internal bool IsOnlyLink(Node parent, ReadOnlySpan<byte> name) =>
         Others is not { Count: > 0 } && AnyLink is { } link && link.Is(parent, name);
 
-    /// <summary>The name comes first, and, where the file has one name only, no other is known.</summary>
+    /// <summary>Whether the name comes first and, where the file has only one name, no other is known.</summary>
     internal bool IsBestLink(Node parent, ReadOnlySpan<byte> name, bool only) =>
         AnyLink is { } first && first.Is(parent, name) && !(only && Others is { Count: > 0 });
 
@@ -257,7 +289,7 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// <summary>How many names are known.</summary>
     internal int KnownLinks => AnyLink is null ? 0 : 1 + (Others?.Count ?? 0);
 
-    /// <summary>One known name after the other; null behind the last. The caller holds <see cref="LinksGate"/>.</summary>
+    /// <summary>The known name at an index; null behind the last. The caller holds <see cref="LinksGate"/>.</summary>
     internal Link? LinkAt(int index) =>
         index == 0 ? _first : Others is { } others && index <= others.Count ? others[index - 1] : null;
 
@@ -298,8 +330,8 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     }
 
     /// <summary>
-    /// Remembers a name that is not known yet, as the first. Returns the one that was dropped for it, if any. The caller
-    /// holds <see cref="LinksGate"/>.
+    /// Remembers a name that is not known yet, as the first. Returns the one that was dropped for it, if any. The
+    /// caller holds <see cref="LinksGate"/>.
     /// </summary>
     internal Link? AddLink(Link link)
     {
@@ -316,7 +348,7 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     }
 
     /// <summary>
-    /// One name after the other, but the first, to be forgotten; null after the last. The caller holds
+    /// Takes one name after the other, but the first, to be forgotten; null after the last. The caller holds
     /// <see cref="LinksGate"/>.
     /// </summary>
     internal Link? TakeOtherLink()
@@ -328,7 +360,9 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         return last;
     }
 
-    /// <summary>Forgets a name. Returns it, or null if it was not known. Caller holds <see cref="LinksGate"/>.</summary>
+    /// <summary>
+    /// Forgets a name. Returns it, or null if it was not known. Caller holds <see cref="LinksGate"/>.
+    /// </summary>
     internal Link? RemoveLink(Node parent, ReadOnlySpan<byte> name)
     {
         Link? first = _first;
@@ -351,7 +385,10 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         return removed;
     }
 
-    /// <summary>One known name after the other, for giving up their parents; null after the last. Caller holds <see cref="LinksGate"/>.</summary>
+    /// <summary>
+    /// Takes one known name after the other, for giving up their parents; null after the last. Caller holds
+    /// <see cref="LinksGate"/>.
+    /// </summary>
     internal Link? TakeLink()
     {
         if (TakeOtherLink() is { } other)

@@ -3,14 +3,14 @@ using System.Numerics;
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>
-/// Nodes by their ids, chained through the nodes themselves: a dictionary takes 40 bytes more for each, and what it grew out of stays until the oldest objects are
-/// collected. Not synchronised.
+/// Nodes by their ids, chained through the nodes themselves. A dictionary would take 40 bytes more for each node, and
+/// what it grew out of would stay until the oldest objects are collected. Not synchronised.
 /// </summary>
 internal sealed class NodeMap
 {
     private const int FewestChains = 1024;
 
-    // As many chains as a power of two, and no fewer than nodes.
+    // The number of chains is a power of two, and no smaller than that of nodes.
     private Node?[] _chains = new Node?[FewestChains];
 
     internal int Count { get; private set; }
@@ -58,7 +58,7 @@ internal sealed class NodeMap
         return true;
     }
 
-    /// <summary>Gives back what more nodes than there are now took.</summary>
+    /// <summary>Gives the memory back that was taken for more nodes than there are.</summary>
     internal void TrimExcess() => SetChains(Math.Max(FewestChains, (int)BitOperations.RoundUpToPowerOf2((uint)Count)));
 
     private void SetChains(int count)
@@ -82,6 +82,8 @@ internal sealed class NodeMap
         first = node;
     }
 
-    // The highest bits of a product with 2^64 divided by the golden ratio: numbers given one after the other, and those of one disk's inode tables, are spread evenly.
-    private ref Node? Chain(ulong id) => ref _chains[(id * 0x9E3779B97F4A7C15) >> (64 - BitOperations.Log2((uint)_chains.Length))];
+    // The highest bits of a product with 2^64 divided by the golden ratio: numbers given one after the other, and those
+    // of one disk's inode tables, are spread evenly.
+    private ref Node? Chain(ulong id) =>
+        ref _chains[(id * 0x9E3779B97F4A7C15) >> (64 - BitOperations.Log2((uint)_chains.Length))];
 }

@@ -2,7 +2,11 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Inodes;
 
-/// <summary>What a <see cref="Node"/> has besides where it is a folder, has several names, or is being converted: apart, because of a million nodes nearly all have none of it. Who guards what is said there.</summary>
+/// <summary>
+/// What a <see cref="Node"/> has besides where it is a folder, has several names, has lost its last one, or is or was a
+/// plain file. It is apart because nearly all of a million nodes have none of it. The node's properties tell which gate
+/// guards what.
+/// </summary>
 internal sealed class NodeRarities
 {
     internal List<Link>? OtherLinks { get; set; }

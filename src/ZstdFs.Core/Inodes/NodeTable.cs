@@ -3,14 +3,15 @@ using ZstdFs.Core.Source;
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>
-/// The files that the kernel holds references to, by node id. INVARIANT: a node is in the table while it has lookups, pins or children, so that the
-/// way from any known file up to the root is always known. Where a node was when it left the table is told to the store.
+/// The files that the kernel holds references to, by node id. INVARIANT: a node is in the table while it has lookups,
+/// pins or children, so that the way from any known file up to the root is always known. When a node leaves the table,
+/// the table tells the store where it was.
 /// </summary>
 internal sealed class NodeTable
 {
     internal const ulong RootId = 1;
 
-    /// <summary>From so many nodes on their memory is worth giving back.</summary>
+    /// <summary>From so many nodes on, their memory is worth giving back.</summary>
     private const int Many = 16 * 1024;
 
     // Guards the map, the most that were in it, and every node's Lookups, Pins and Children.
@@ -35,7 +36,9 @@ internal sealed class NodeTable
 
     internal int Count { get { lock (_gate) return _nodes.Count; } }
 
-    /// <summary>Nobody asks any more: lets go of the files that lost their names while the kernel knew them.</summary>
+    /// <summary>
+    /// Closes the files that lost their names while the kernel knew them: no request asks for them any more.
+    /// </summary>
     internal void CloseNameless()
     {
         lock (_gate)
@@ -45,7 +48,9 @@ internal sealed class NodeTable
         }
     }
 
-    /// <summary>The node, or null where the kernel should not know the id (a lost race with FORGET, or an id made up).</summary>
+    /// <summary>
+    /// The node, or null where the kernel should not know the id (a lost race with FORGET, or an id made up).
+    /// </summary>
     internal Node? Find(ulong id)
     {
         lock (_gate)
@@ -58,15 +63,15 @@ internal sealed class NodeTable
     internal long TakenNames => Volatile.Read(ref _takenNames);
 
     /// <summary>
-    /// A rename or removal has just changed the source. A lookup that saw the name before that finds the number grown, or the
-    /// node is in the table by now, and the caller corrects its names.
+    /// A rename or removal has just changed the source. A lookup that saw the name before finds that the number has
+    /// grown; or its node is in the table already, and the caller corrects that node's names.
     /// </summary>
     internal void NoteTakenName() => Interlocked.Increment(ref _takenNames);
 
     /// <summary>
-    /// As <see cref="Acquire"/>, for a name that was looked up after <see cref="TakenNames"/> was asked for. False where
-    /// the name may have been taken from the file since, or a plain file was converted, or a stored one was taken back:
-    /// the caller looks again, under the node's gate, or gives the reference back.
+    /// As <see cref="Acquire"/>, for a name that was looked up after <see cref="TakenNames"/> was asked for. False
+    /// where the file may have lost the name since, or a plain file was converted, or a stored one was taken back: the
+    /// caller looks again, under the node's gate, or gives the reference back.
     /// </summary>
     internal bool TryAcquire(
         ulong id, NodeKind kind, Node parent, ReadOnlySpan<byte> name, bool onlyName, long takenNames, out Node node)
@@ -87,12 +92,13 @@ internal sealed class NodeTable
     }
 
     /// <summary>
-    /// One more kernel reference to the file <paramref name="id"/>, which was just seen under this name; a node is made where there is none.
+    /// One more kernel reference to the file <paramref name="id"/>, which was just seen under this name; a node is made
+    /// where there is none.
     /// </summary>
     /// <param name="id">Node id.</param>
     /// <param name="kind">
-    /// What it is. A node of another kind under the id is a predecessor whose number was reused, and is replaced, unless the number came from the allocator:
-    /// those are not used again, and it is a plain file that was converted.
+    /// What it is. A node of another kind under the id is a predecessor whose number was reused, and is replaced. A
+    /// number from the allocator is not used again: there the node is a plain file that was converted, and stays.
     /// </param>
     /// <param name="parent">The folder.</param>
     /// <param name="name">Logical name; empty for a file without one.</param>
@@ -110,8 +116,9 @@ internal sealed class NodeTable
     }
 
     /// <summary>
-    /// A node of this number. One of an allocated number may be of another kind than what was seen: a conversion changes
-    /// that under the node's gate, so that nothing is known until the caller has looked under it.
+    /// The node of this number, with one more reference. A node of an allocated number may be of another kind than what
+    /// was seen: a conversion changes the kind under the node's gate, so the caller knows it only when it has looked
+    /// under that gate.
     /// </summary>
     private Node Refer(ulong id, NodeKind kind)
     {
@@ -147,7 +154,9 @@ internal sealed class NodeTable
         }
     }
 
-    /// <summary>Tells the store about every node, as if the kernel had forgotten all. Nobody asks any more.</summary>
+    /// <summary>
+    /// Tells the store about every node, as if the kernel had forgotten all. No request comes any more.
+    /// </summary>
     internal void StoreAll()
     {
         lock (_gate)
@@ -192,7 +201,9 @@ internal sealed class NodeTable
         DropChild(removed);
     }
 
-    /// <summary>Takes back kernel references; a file without any, and without children, is forgotten. Returns it then.</summary>
+    /// <summary>
+    /// Takes kernel references back. A file without any, without pins and without children, is forgotten and returned.
+    /// </summary>
     internal Node? Forget(ulong id, ulong lookups)
     {
         lock (_gate)
@@ -215,7 +226,7 @@ internal sealed class NodeTable
         }
     }
 
-    /// <summary>Takes a <see cref="Pin"/> back. Returns the node where it is forgotten by that.</summary>
+    /// <summary>Takes a <see cref="Pin"/> back. Returns the node where that makes the table forget it.</summary>
     internal Node? Unpin(Node node)
     {
         lock (_gate)
@@ -241,7 +252,7 @@ internal sealed class NodeTable
     {
         if (node.Lookups > 0 || node.Pins > 0 || node.Children > 0 || node == Root || !_nodes.Remove(node))
             return false;
-        // Nobody reaches the node any more but an op that is just ending; its names need no gate.
+        // Only an op that is just ending still reaches the node; its names need no gate.
         if (node.AnyLink is { } place)
             _store.Put(node.Id, new InodePlace(place.Parent.Id, place.Name));
         else

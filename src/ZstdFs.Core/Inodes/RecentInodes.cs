@@ -1,10 +1,11 @@
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>
-/// The places of the files forgotten last, in memory: at most <paramref name="capacity"/> of them, the least recently used
-/// go first. Of its own, because FORGET puts into it, and Microsoft.Extensions.Caching.Memory 10.0 with the same number as
-/// its SizeLimit took at a million entries 219 bytes an entry in place of 71, 0.9 to 1.2 µs a put in place of 0.25 to 0.3,
-/// and 24 allocated bytes a find. A full MemoryCache also refuses what is put: of the last 200,000 places it had none.
+/// The places of the files forgotten last, in memory: at most <paramref name="capacity"/> of them, the least recently
+/// used go first. It is not a MemoryCache, because FORGET puts into it: Microsoft.Extensions.Caching.Memory 10.0 with
+/// the same number as its SizeLimit took at a million entries 219 bytes an entry in place of 71, 0.9 to 1.2 µs a put
+/// in place of 0.25 to 0.3, and 24 allocated bytes a find. A full MemoryCache also refuses what is put: of the last
+/// 200,000 places it had none.
 /// </summary>
 internal sealed class RecentInodes(int capacity) : IInodeStore
 {
@@ -18,7 +19,8 @@ internal sealed class RecentInodes(int capacity) : IInodeStore
         internal int Older;
     }
 
-    // Guards everything below. The slots in use are a list from the newest to the oldest; those not in use are a list by Older.
+    // Guards everything below. The slots in use are a list from the newest to the oldest; those not in use are a list
+    // by Older.
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, int> _slotOf = [];
     private Slot[] _slots = [];

@@ -1,8 +1,9 @@
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>
-/// Bytes on their way to the database, oldest first, in blocks: these the collector takes back soon, while one array that grows with what waits would stay, with all that it
-/// grew out of, until the oldest objects are collected. Not synchronised.
+/// Bytes on their way to the database, oldest first, in blocks. The collector takes blocks back soon. One array that
+/// grows with what waits would stay, with all that it grew out of, until the oldest objects are collected. Not
+/// synchronised.
 /// </summary>
 internal sealed class WaitingRecords
 {

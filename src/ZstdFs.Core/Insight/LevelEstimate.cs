@@ -4,7 +4,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Insight;
 
-/// <summary>Finds out about which level a file was compressed at, by compressing its first frame again and comparing the lengths.</summary>
+/// <summary>
+/// Estimates the level at which a file was compressed: compresses its first frame again at several levels, and compares
+/// the lengths.
+/// </summary>
 internal static class LevelEstimate
 {
     private const int LongestContentBytes = 2 * 1024 * 1024;
@@ -22,14 +25,17 @@ internal static class LevelEstimate
         try
         {
             using var decoder = new FrameDecoder(codec);
-            if (SystemCallsFile.Read(file, map[0].StoredOffset, frame) < frame.Length || decoder.Decompress(frame, content) < content.Length)
+            if (SystemCallsFile.Read(file, map[0].StoredOffset, frame) < frame.Length
+                || decoder.Decompress(frame, content) < content.Length)
                 return "unknown: its first frame is damaged";
         }
         catch (UndecodableException e)
         {
             return e.IsIntact ? "unknown: its first frame is not decoded here" : "unknown: its first frame is damaged";
         }
-        return frame.Length > content.Length * IncompressibleRatio ? "any: the content does not compress" : $"about {Nearest(codec, content, frame.Length)}";
+        return frame.Length > content.Length * IncompressibleRatio
+            ? "any: the content does not compress"
+            : $"about {Nearest(codec, content, frame.Length)}";
     }
 
     private static int Nearest(Codec codec, byte[] content, int storedBytes)

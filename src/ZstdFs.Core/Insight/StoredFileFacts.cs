@@ -5,7 +5,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Insight;
 
-/// <summary>What there is to know of one stored file without decoding it.</summary>
+/// <summary>
+/// Facts about one stored file: from its headers, from its first frame, and from decoding where the headers do not
+/// tell.
+/// </summary>
 public sealed record StoredFileFacts
 {
     /// <summary>Bytes that users see.</summary>
@@ -36,7 +39,7 @@ public sealed record StoredFileFacts
     public string LevelText { get; private init; } = "";
     /// <summary>"current", "stale" or "none": what the record in user.zstdfs is worth.</summary>
     public string Record { get; private init; } = "none";
-    /// <summary>Where and why the file stops making sense; null where it does not.</summary>
+    /// <summary>Where and why the file is damaged; null where it is not.</summary>
     public string? Damage { get; private init; }
 
     /// <summary>What keeps it from being decoded here, although it may be intact; null where nothing does.</summary>
@@ -73,7 +76,9 @@ public sealed record StoredFileFacts
             WindowBytes = window,
             LevelText = LevelEstimate.Of(file, map, codec),
             Record = isCurrent ? record.IsFresh ? "fresh" : "current" : hasRecord ? "stale" : "none",
-            Damage = map.Damage is { Cause: DamagedFrameException } damage ? $"{damage.Reason} (stored offset {damage.StoredOffset})" : null,
+            Damage = map.Damage is { Cause: DamagedFrameException } damage
+                ? $"{damage.Reason} (stored offset {damage.StoredOffset})"
+                : null,
             NotDecodable = map.Damage is { Cause.IsIntact: true } end ? end.Reason
                 : scan.DictionaryId != 0 ? UnsupportedContentException.OfDictionary(scan.DictionaryId).Message : null,
         };
@@ -86,7 +91,8 @@ public sealed record StoredFileFacts
         long window = 0;
         for (int i = 0; i < map.FrameCount; i++)
         {
-            int count = SystemCallsFile.Read(file, map[i].StoredOffset, bytes[..(int)Math.Min(bytes.Length, map[i].StoredBytes)]);
+            int count = SystemCallsFile.Read(
+                file, map[i].StoredOffset, bytes[..(int)Math.Min(bytes.Length, map[i].StoredBytes)]);
             FrameHeader header = FrameHeader.Parse(bytes[..Math.Max(count, 0)]);
             checksums += header.HasChecksum ? 1 : 0;
             sizes += header.ContentBytes is null ? 0 : 1;

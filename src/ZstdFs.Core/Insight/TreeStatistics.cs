@@ -6,7 +6,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Insight;
 
 /// <summary>Sums of one group of files.</summary>
-/// <param name="Name">What they have in common, as bytes: the ending of their names with its dot, or a folder's path; empty for none.</param>
+/// <param name="Name">
+/// What they have in common, as bytes: the ending of their names with its dot, or a folder's path; empty for none.
+/// </param>
 public sealed record GroupStatistics(byte[] Name)
 {
     /// <summary>Files, hard links counted once.</summary>
@@ -15,7 +17,9 @@ public sealed record GroupStatistics(byte[] Name)
     /// <summary>Bytes that users see.</summary>
     public long PlainBytes { get; internal set; }
 
-    /// <summary>Bytes of the stored files; in a mount, where those are out of sight, the space that they take on the disk.</summary>
+    /// <summary>
+    /// Bytes of the stored files; in a mount, where those are out of sight, the space that they take on the disk.
+    /// </summary>
     public long StoredBytes { get; internal set; }
 
     /// <summary>Space on the disk.</summary>
@@ -30,7 +34,10 @@ public sealed record GroupStatistics(byte[] Name)
     }
 }
 
-/// <summary>What compression saves in a tree, by type of file and by folder: looked at in a source or through a mount, changing nothing.</summary>
+/// <summary>
+/// What compression saves in a tree, by type of file and by folder: looked at in a source or through a mount, changing
+/// nothing.
+/// </summary>
 public sealed class TreeStatistics
 {
     private const int LongestExtension = 12, MostGroups = 100_000, BlockBytes = 512;
@@ -38,7 +45,7 @@ public sealed class TreeStatistics
     private readonly Dictionary<string, GroupStatistics> _types = [], _folders = [];
     private readonly HashSet<(ulong, ulong)> _linked = [];
 
-    /// <summary>Everything but plain files.</summary>
+    /// <summary>All files; in a source, all but the plain ones.</summary>
     public GroupStatistics Total { get; } = new([]);
 
     /// <summary>Plain files in a source, which compression has not reached yet.</summary>
@@ -50,16 +57,19 @@ public sealed class TreeStatistics
     /// <summary>By the ending of the names, most bytes first.</summary>
     public IEnumerable<GroupStatistics> Types => _types.Values.OrderByDescending(g => g.PlainBytes);
 
-    /// <summary>By the folders right below, most bytes first.</summary>
+    /// <summary>By folder, most bytes first.</summary>
     public IEnumerable<GroupStatistics> Folders => _folders.Values.OrderByDescending(g => g.PlainBytes);
 
     /// <summary>Goes through a tree.</summary>
     /// <param name="folder">An open folder; taken over.</param>
-    /// <param name="isMount">It shows plain files that are stored elsewhere.</param>
-    /// <param name="depth">How deep folders are told apart.</param>
+    /// <param name="isMount">
+    /// The folder is in a mount, which shows the plain form of files that are stored elsewhere.
+    /// </param>
+    /// <param name="depth">How many levels of folders are told apart.</param>
     /// <param name="codec">What decodes, where only decoding tells a file's size.</param>
     /// <param name="cancellation">Ends it early.</param>
-    public static TreeStatistics Collect(FileDescriptor folder, bool isMount, int depth, Codec codec, CancellationToken cancellation)
+    public static TreeStatistics Collect(
+        FileDescriptor folder, bool isMount, int depth, Codec codec, CancellationToken cancellation)
     {
         using var source = new SourceTree(folder, readOnly: true);
         var statistics = new TreeStatistics();
@@ -68,7 +78,9 @@ public sealed class TreeStatistics
         return statistics;
     }
 
-    private sealed class Visitor(TreeStatistics statistics, SourceTree source, bool isMount, int depth, Codec codec, CancellationToken cancellation)
+    private sealed class Visitor(
+        TreeStatistics statistics, SourceTree source, bool isMount, int depth, Codec codec,
+        CancellationToken cancellation)
         : ITreeVisitor
     {
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat) => true;
@@ -82,7 +94,8 @@ public sealed class TreeStatistics
             return !cancellation.IsCancellationRequested;
         }
 
-        private bool IsFirstLink(in Statx stat) => stat.LinkCount <= 1 || statistics._linked.Add((stat.Device, stat.InodeNumber));
+        private bool IsFirstLink(in Statx stat) =>
+            stat.LinkCount <= 1 || statistics._linked.Add((stat.Device, stat.InodeNumber));
 
         private void Add(in WalkedFile file)
         {
@@ -128,7 +141,7 @@ public sealed class TreeStatistics
             return path[..end];
         }
 
-        // Beyond the bound, what is new is counted with what has no name.
+        // Once there are as many groups as the bound allows, every further file counts in the group without a name.
         private static GroupStatistics Group(Dictionary<string, GroupStatistics> groups, ReadOnlySpan<byte> name)
         {
             string key = Encoding.Latin1.GetString(groups.Count < MostGroups ? name : default);

@@ -6,18 +6,23 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.OpenFiles;
 
 /// <summary>
-/// Commits that nobody waits for, on a thread of their own: of large files after their last writer closed, of what an earlier mount left, and again of what
-/// failed. A file in here is kept open until it is committed, so that its working copy is what everybody reads.
+/// Commits that no caller waits for, on a thread of their own: large files after their last writer closed, files that
+/// an earlier mount left, and commits that failed. The queue keeps a file open until it is committed, so that all
+/// readers use its working copy.
 /// </summary>
 internal sealed class CommitQueue : IDisposable
 {
     /// <summary>A file that is closed again and again is committed about this often.</summary>
     private static readonly TimeSpan Pace = TimeSpan.FromSeconds(1);
 
-    // A file that is written to all the time is to be committed at last: then its writer waits, for the time that one commit takes.
+    // A file that is written to all the time must be committed at last. Then its writer waits as long as one commit
+    // takes.
     private const int MostGivingWay = 5;
 
-    /// <summary>Looks at whether the kernel has forgotten a file without a name, or nobody has one mapped any more.</summary>
+    /// <summary>
+    /// Time between two looks at whether the kernel has forgotten a file without a name, or whether the last mapping of
+    /// a lent file is gone.
+    /// </summary>
     private static readonly TimeSpan ForgetPace = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestForgetPace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
@@ -40,10 +45,12 @@ internal sealed class CommitQueue : IDisposable
 
     /// <param name="contents">Open files.</param>
     /// <param name="committer">Makes the versions.</param>
-    /// <param name="log">Where it says what failed.</param>
+    /// <param name="log">The log of failures.</param>
     /// <param name="revert">Takes the old version of a file back, for this −errno.</param>
-    /// <param name="forgotten">Told of nodes that nothing refers to any more.</param>
-    internal CommitQueue(ContentTable contents, Committer committer, BoundedLog log, Func<FileContent, int, bool> revert, Action<Node> forgotten)
+    /// <param name="forgotten">Called with nodes that nothing refers to any more.</param>
+    internal CommitQueue(
+        ContentTable contents, Committer committer, BoundedLog log, Func<FileContent, int, bool> revert,
+        Action<Node> forgotten)
     {
         (_contents, _committer, _log, _revert, _forgotten) = (contents, committer, log, revert, forgotten);
     }
@@ -51,7 +58,7 @@ internal sealed class CommitQueue : IDisposable
     /// <summary>Logical bytes of what waits.</summary>
     internal long BacklogBytes => Interlocked.Read(ref _backlogBytes);
 
-    /// <summary>Takes a file that is open at this moment. Nothing happens where it waits already.</summary>
+    /// <summary>Queues a file that is open at this moment. Does nothing where it waits already.</summary>
     internal void Add(FileContent content, bool atOnce)
     {
         Start();
@@ -61,7 +68,9 @@ internal sealed class CommitQueue : IDisposable
                 return;
             content.IsQueued = true;
             _contents.Hold(content);
-            Put(new Waiting(content, content.UncommittedBytes, TimeSpan.Zero, 0), atOnce ? TimeSpan.Zero : Due(content));
+            Put(
+                new Waiting(content, content.UncommittedBytes, TimeSpan.Zero, 0),
+                atOnce ? TimeSpan.Zero : Due(content));
         }
     }
 
@@ -136,7 +145,7 @@ internal sealed class CommitQueue : IDisposable
             PutBack(waiting, delay);
             return;
         }
-        // A file that never rests would have its commit begun again and again.
+        // An overdue file gives way only once: the commit of a file that never rests would begin again and again.
         int mostGivingWay = RewritePace.IsOverdue(content) ? 1 : MostGivingWay;
         int result = content.Commit(_committer, yields: content.Outcome.GaveWay < mostGivingWay, isBackground: true);
         if (result >= 0 && IsAwaited(content))
@@ -144,7 +153,9 @@ internal sealed class CommitQueue : IDisposable
             PutBack(waiting, ForgetPace);
             return;
         }
-        // ESTALE: it is kept elsewhere. And what is nowhere but in memory is promised to nobody: whoever writes to it at this moment is told at the last close, which puts it in here again.
+        // ESTALE: the commit has kept the content elsewhere. Content that is in memory alone was promised to no
+        // program: it leaves the queue. A program that still writes to it is told at the last close, which queues it
+        // again.
         if (result is >= 0 or -(int)Errno.ESTALE || result != -(int)Errno.EAGAIN && IsGivenUp(content))
         {
             Release(waiting.Content);
@@ -153,10 +164,15 @@ internal sealed class CommitQueue : IDisposable
         delay = Pace;
         if (result != -(int)Errno.EAGAIN)
         {
-            delay = waiting.Delay == TimeSpan.Zero ? Pace : TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, waiting.Delay.Ticks * 2));
-            // Of a folder that cannot be synchronised the commit itself told.
+            delay = waiting.Delay == TimeSpan.Zero
+                ? Pace
+                : TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, waiting.Delay.Ticks * 2));
+            // The commit itself has told of a folder that cannot be synchronised.
             if (result != waiting.Error && content.IsDirty)
-                _log.Error($"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again", $"commit {(Errno)(-result)}", content.Published.Version);
+                _log.Error(
+                    $"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again",
+                    $"commit {(Errno)(-result)}",
+                    content.Published.Version);
         }
         PutBack(result == -(int)Errno.EAGAIN
             ? waiting with { Delay = TimeSpan.Zero, Error = 0 }
@@ -172,7 +188,10 @@ internal sealed class CommitQueue : IDisposable
         return !content.Keeping.IsKept || !content.IsDirty;
     }
 
-    /// <summary>The kernel serves the file by itself still. Who closes it last puts it in here again; when the last mapping goes nobody says.</summary>
+    /// <summary>
+    /// The kernel still serves the file by itself. If a program has it open, the last close queues it again. The kernel
+    /// does not report the last munmap: look again later.
+    /// </summary>
     private void AwaitReturn(Waiting waiting, bool isOpen)
     {
         if (isOpen)
@@ -180,15 +199,18 @@ internal sealed class CommitQueue : IDisposable
             Release(waiting.Content);
             return;
         }
-        TimeSpan delay = TimeSpan.FromTicks(Math.Clamp(waiting.Delay.Ticks * 2, ForgetPace.Ticks, LongestForgetPace.Ticks));
-        // Nobody can be slowed until it is committed.
+        TimeSpan delay = TimeSpan.FromTicks(
+            Math.Clamp(waiting.Delay.Ticks * 2, ForgetPace.Ticks, LongestForgetPace.Ticks));
+        // Its bytes leave the backlog: other closes must not wait until the mapping is gone.
         PutBack(waiting with { Bytes = 0, Delay = delay }, delay);
     }
 
     /// <summary>
-    /// The file lost its last name before its content was committed, and who looked it up before may be about to open it: it must not meet the version before.
+    /// The file lost its last name before its content was committed. A program that looked the name up before may be
+    /// about to open the file, and must not meet the old version.
     /// </summary>
-    internal static bool IsAwaited(FileContent content) => content.IsDirty && !content.Node.HasName && content.Node.Lookups > 0;
+    internal static bool IsAwaited(FileContent content) =>
+        content.IsDirty && !content.Node.HasName && content.Node.Lookups > 0;
 
     private void PutBack(Waiting waiting, TimeSpan delay)
     {
@@ -212,7 +234,9 @@ internal sealed class CommitQueue : IDisposable
             _forgotten(forgotten);
     }
 
-    /// <summary>Stops after the commit under way. What waits is let go: its working copies stay for the next mount.</summary>
+    /// <summary>
+    /// Stops after the commit under way. Lets go of the files that wait: their working copies stay for the next mount.
+    /// </summary>
     public void Dispose()
     {
         lock (_gate)

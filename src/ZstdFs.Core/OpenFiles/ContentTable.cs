@@ -6,7 +6,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.OpenFiles;
 
-/// <summary>The content of each open file, by node id. A version that was replaced in the source lives on for those who have it open.</summary>
+/// <summary>
+/// The content of each open file, by node id. A version that was replaced in the source lives on for the programs that
+/// have it open.
+/// </summary>
 internal sealed class ContentTable(NodeTable nodes)
 {
     // Guards the dictionary, and every change of a content's handle counts. Some code reads a count without it, as a
@@ -15,15 +18,16 @@ internal sealed class ContentTable(NodeTable nodes)
     private readonly Lock _gate = new();
     private readonly Dictionary<ulong, FileContent> _contents = [];
 
-    // Handles on versions that others have replaced, by node id: the kernel has one way to a file, whichever version of it.
+    // Open handles on replaced versions, by node id. The kernel has one way to a file, whichever version a handle is
+    // on.
     private readonly Dictionary<ulong, int> _earlierHandles = [];
 
-    /// <summary>How the kernel is given working copies to serve by itself; null where it cannot.</summary>
+    /// <summary>Lends working copies to the kernel, which serves them by itself; null where it cannot.</summary>
     internal Passthrough? Passthrough { get; set; }
 
     /// <summary>
-    /// A file that is open past the page cache can be mapped shared all the same. Where it cannot (before Linux 6.6), no handle is direct: mmap(2) would fail with ENODEV, for who opened
-    /// the file to read meanwhile, too.
+    /// A program can map shared a file that is open past the page cache. Where it cannot (before Linux 6.6), no handle
+    /// is direct: mmap(2) would fail with ENODEV, also for a program that opens the file to read meanwhile.
     /// </summary>
     internal bool MapsDirectFiles { get; set; }
 
@@ -34,7 +38,9 @@ internal sealed class ContentTable(NodeTable nodes)
             return _contents.GetValueOrDefault(nodeId);
     }
 
-    /// <summary>Keeps the content of an open file open, until <see cref="Release"/>. Null where the file is not open.</summary>
+    /// <summary>
+    /// Keeps the content of an open file open, until <see cref="Release"/>. Null where the file is not open.
+    /// </summary>
     internal FileContent? Hold(ulong nodeId)
     {
         lock (_gate)
@@ -54,27 +60,30 @@ internal sealed class ContentTable(NodeTable nodes)
     }
 
     /// <summary>
-    /// A further handle, where the content that is open is that of the version which the name leads to, or is not committed. The caller holds the node's
-    /// gate, so that no commit moves the name meanwhile.
+    /// Makes a further handle, where the open content is the version that the name leads to, or is not committed. The
+    /// caller holds the node's gate, so that no commit moves the name meanwhile.
     /// </summary>
     internal OpenFile? TryShare(Node node, in Statx stat, OpenAccess access)
     {
         lock (_gate)
         {
-            return _contents.TryGetValue(node.Id, out FileContent? content) && IsCurrent(content, StoredIdentity.Of(stat))
-                ? NewHandle(content, access)
-                : null;
+            return _contents.TryGetValue(node.Id, out FileContent? content)
+                && IsCurrent(content, StoredIdentity.Of(stat))
+                    ? NewHandle(content, access)
+                    : null;
         }
     }
 
-    /// <summary>A further handle on a content that the caller holds.</summary>
+    /// <summary>Makes a further handle on a content that the caller holds.</summary>
     internal OpenFile TryShare(FileContent content, OpenAccess access)
     {
         lock (_gate)
             return NewHandle(content, access);
     }
 
-    /// <summary>A handle on a version that was just opened, or on the one that another thread opened meanwhile.</summary>
+    /// <summary>
+    /// Makes a handle on a version that was just opened, or on the one that another thread opened meanwhile.
+    /// </summary>
     internal OpenFile Add(FileContent content, OpenAccess access)
     {
         // Its commit would write frames into a file that is shown as it is.
@@ -88,7 +97,8 @@ internal sealed class ContentTable(NodeTable nodes)
         bool isUsed;
         lock (_gate)
         {
-            isUsed = !(_contents.TryGetValue(content.Node.Id, out FileContent? other) && IsCurrent(other, content.Published));
+            isUsed = !(_contents.TryGetValue(content.Node.Id, out FileContent? other)
+                && IsCurrent(other, content.Published));
             if (isUsed)
             {
                 _contents[content.Node.Id] = content;
@@ -105,16 +115,18 @@ internal sealed class ContentTable(NodeTable nodes)
         return file;
     }
 
-    private static bool IsCurrent(FileContent content, in StoredIdentity published) => !content.IsOutdated && (content.IsDirty || content.Published == published);
+    private static bool IsCurrent(FileContent content, in StoredIdentity published) =>
+        !content.IsOutdated && (content.IsDirty || content.Published == published);
 
     /// <summary>
-    /// Before a file is opened by its name: where all of its content is in a working copy, and nobody has it open, the kernel may serve it by itself. The caller holds the node's gate, so that nobody else
-    /// opens it meanwhile. Returns what is held until <see cref="Release"/>, or null.
+    /// Called before a file is opened by its name. Where all of its content is in a working copy, and no program has it
+    /// open, the kernel may serve it by itself. The caller holds the node's gate, so that no other open by a name comes
+    /// in between. Returns a content that is held until <see cref="Release"/>, or null.
     /// </summary>
     /// <param name="node">The file.</param>
     /// <param name="stat">The version that its name leads to.</param>
     /// <param name="access">What it is opened for.</param>
-    /// <param name="mayBegin">It may be lent for this.</param>
+    /// <param name="mayBegin">It may be lent anew for this open.</param>
     internal FileContent? Lend(Node node, in Statx stat, OpenAccess access, bool mayBegin)
     {
         if (Passthrough is not { } passthrough)
@@ -123,7 +135,8 @@ internal sealed class ContentTable(NodeTable nodes)
         int present;
         lock (_gate)
         {
-            if (!_contents.TryGetValue(node.Id, out content) || !IsCurrent(content, StoredIdentity.Of(stat)) || !mayBegin && !content.IsLent
+            if (!_contents.TryGetValue(node.Id, out content) || !IsCurrent(content, StoredIdentity.Of(stat))
+                || !mayBegin && !content.IsLent
                 || content.Handles.Open > 0 || _earlierHandles.ContainsKey(node.Id))
                 return null;
             content.Handles.Holds++;
@@ -136,24 +149,28 @@ internal sealed class ContentTable(NodeTable nodes)
             if (content is { IsLent: true, Handles.Open: 0 })
                 (content.Handles.BackingId, id) = (id, 0);
         }
-        // What was there before was closed by who took it back.
+        // The thread that took it back has closed the number from before.
         if (id != present)
             passthrough.Close(id);
         return content;
     }
 
-    /// <summary>Whoever opens the file now would be served by the kernel, which asks nobody about writes.</summary>
+    /// <summary>The kernel would serve a further open of the file by itself, and would not report its writes.</summary>
     internal bool IsLentOn(Node node)
     {
         lock (_gate)
             return _contents.TryGetValue(node.Id, out FileContent? content) && content.Handles.BackingId != 0;
     }
 
-    /// <summary>Somebody has a version open that the kernel serves by itself: it has no other way to the file until that is closed.</summary>
+    /// <summary>
+    /// A program has a version open that the kernel serves by itself. The kernel has no other way to the file until
+    /// that is closed.
+    /// </summary>
     internal bool IsServedByKernel(Node node)
     {
         lock (_gate)
-            return _contents.TryGetValue(node.Id, out FileContent? content) && content.Handles is { BackingId: not 0, Open: > 0 };
+            return _contents.TryGetValue(node.Id, out FileContent? content)
+                && content.Handles is { BackingId: not 0, Open: > 0 };
     }
 
     private OpenFile NewHandle(FileContent content, OpenAccess access)
@@ -161,8 +178,10 @@ internal sealed class ContentTable(NodeTable nodes)
         int backingId = content.Handles.BackingId;
         if (content.IsLent && access != OpenAccess.Read)
             content.Overlay.Lending.NoteWriter();
-        // Whoever wrote through the kernel in an earlier mount may go on doing so.
-        bool isDirect = MapsDirectFiles && backingId == 0 && (content.IsLent || content.Handles.DirectWriters > 0 || access == OpenAccess.WriteOnly && content.Handles.Cached == 0);
+        // A program that wrote through the kernel in an earlier mount may go on doing so.
+        bool isDirect = MapsDirectFiles && backingId == 0
+            && (content.IsLent || content.Handles.DirectWriters > 0
+                || access == OpenAccess.WriteOnly && content.Handles.Cached == 0);
         var file = new OpenFile(content, access, isDirect, backingId);
         content.Handles.Holds++;
         Count(file, 1);
@@ -207,17 +226,21 @@ internal sealed class ContentTable(NodeTable nodes)
     }
 
     /// <summary>
-    /// Closes a handle, whose hold is still to be released. True when it was the last that may write, or of those that the kernel served by itself the last of all: time to commit.
+    /// Closes a handle. The caller still has its hold to release. True when it is time to commit: after the last handle
+    /// that may write, or, while the kernel serves the file by itself, after the last of all.
     /// </summary>
     internal bool Close(OpenFile file)
     {
         lock (_gate)
         {
             Count(file, -1);
-            // It may have mapped pages from before a write that is under way past them, and that drops pages again only where somebody can have some.
+            // The handle may have mapped old pages while a direct write is under way. That write drops pages only where
+            // a handle that may read is open.
             if (file.IsReadable && file.Content.Handles.DirectWriters > 0)
                 file.Content.Node.NoteStalePages();
-            return file.Content.IsLent ? file.Content.Handles.Open == 0 : file.IsWritable && file.Content.Handles.Writable == 0;
+            return file.Content.IsLent
+                ? file.Content.Handles.Open == 0
+                : file.IsWritable && file.Content.Handles.Writable == 0;
         }
     }
 
@@ -227,16 +250,18 @@ internal sealed class ContentTable(NodeTable nodes)
         content.Handles.BackingId = 0;
     }
 
-    /// <summary>Takes a working copy back that is lent to the kernel. False where somebody has it open there, or has it mapped still.</summary>
-    /// <param name="content">What is held.</param>
-    /// <param name="isOpen">There will be a last close.</param>
+    /// <summary>
+    /// Takes a working copy back that is lent to the kernel. False while a program has it open there, or has it mapped.
+    /// </summary>
+    /// <param name="content">A content that the caller holds.</param>
+    /// <param name="isOpen">A program has it open: there will be a last close.</param>
     internal bool TryTakeBack(FileContent content, out bool isOpen)
     {
         isOpen = false;
         if (!content.IsLent)
             return true;
         using ContentLock.Scope alone = content.TakingBack();
-        // Somebody else did, and may have committed it since.
+        // Another thread took it back, and may have committed it since.
         if (!content.IsLent)
             return true;
         lock (_gate)
@@ -251,11 +276,11 @@ internal sealed class ContentTable(NodeTable nodes)
     }
 
     /// <summary>
-    /// The same for a caller that cannot do with it lent. close(2) returns before the kernel lets go of the file, so an
-    /// open right after it waits a moment before it is refused.
+    /// The same for a caller that cannot go on while it is lent. close(2) returns before the kernel lets go of the
+    /// file, so an open right after it waits a moment here before it is refused.
     /// </summary>
-    /// <param name="content">What is held.</param>
-    /// <param name="alsoReaders">Not only where it may be written.</param>
+    /// <param name="content">A content that the caller holds.</param>
+    /// <param name="alsoReaders">Waits also where no program may write to it.</param>
     internal void TakeBackSoon(FileContent content, bool alsoReaders)
     {
         const int Looks = 50, PauseMs = 2;
@@ -264,7 +289,10 @@ internal sealed class ContentTable(NodeTable nodes)
             Thread.Sleep(PauseMs);
     }
 
-    /// <summary>Gives up a handle or a hold; the content goes with the last. Returns the node where nothing refers to it any more.</summary>
+    /// <summary>
+    /// Gives up a handle or a hold; the last one closes the content. Returns the node where nothing refers to it any
+    /// more.
+    /// </summary>
     internal Node? Release(FileContent content)
     {
         lock (_gate)
@@ -289,7 +317,9 @@ internal sealed class ContentTable(NodeTable nodes)
     /// <summary>A hold on every open content with something to commit, or the rest of a commit to do.</summary>
     internal FileContent[] HoldUnsettled() => HoldAll(static content => content.IsUnsettled);
 
-    /// <summary>A hold on every open content that a program may write to through a mapping of the kernel's pages.</summary>
+    /// <summary>
+    /// A hold on every open content that a program may write to through a mapping of the kernel's pages.
+    /// </summary>
     internal FileContent[] HoldMappable() => HoldAll(static content => content.Handles.Mappable > 0);
 
     private FileContent[] HoldAll(Func<FileContent, bool> isMeant)

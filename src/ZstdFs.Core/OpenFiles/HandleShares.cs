@@ -3,19 +3,19 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.OpenFiles;
 
 /// <summary>What an open handle takes of its user's share.</summary>
-/// <param name="User">Who opened it.</param>
+/// <param name="User">The user that opened it.</param>
 /// <param name="Descriptors">Descriptors that it may come to need.</param>
 internal readonly record struct HandleShare(uint User, int Descriptors);
 
 /// <summary>
-/// The process may have so many descriptors open and no more. Handles do not get all of them: without one left, nothing that was written could be committed. Nor does one user get all that
-/// handles may have, where a mount has several users.
+/// Divides the descriptors that the process may have open. Handles do not get all of them: without one left, the daemon
+/// could commit nothing that was written. And where a mount has several users, no user gets all that handles may have.
 /// </summary>
 /// <param name="descriptors">What the process may have.</param>
-/// <param name="owner">Whose daemon it is; this user and root share with nobody.</param>
+/// <param name="owner">The user that the daemon runs as. This user and root are not limited to a share.</param>
 internal sealed class HandleShares(long descriptors, uint owner)
 {
-    /// <summary>For folders kept open, working copies and commits.</summary>
+    /// <summary>Kept for open folders, working copies and commits.</summary>
     private const int Kept = 1024;
 
     /// <summary>One more to write: the working copy.</summary>

@@ -32,11 +32,14 @@ internal abstract class OpenHandle(bool isWritable)
 }
 
 /// <summary>One open of a stored file.</summary>
-/// <param name="content">Shared by all who have the file open.</param>
+/// <param name="content">Shared by all handles on the file.</param>
 /// <param name="access">What it may do.</param>
 /// <param name="isDirect">The kernel neither keeps nor reads pages of it.</param>
-/// <param name="backingId">What the kernel serves it from by itself; 0 where its requests come here.</param>
-internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDirect, int backingId) : OpenHandle(access != OpenAccess.Read)
+/// <param name="backingId">
+/// The number of the working copy that the kernel serves it from by itself; 0 where its requests come here.
+/// </param>
+internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDirect, int backingId)
+    : OpenHandle(access != OpenAccess.Read)
 {
     internal FileContent Content { get; } = content;
 
@@ -44,19 +47,22 @@ internal sealed class OpenFile(FileContent content, OpenAccess access, bool isDi
     internal bool IsReadable { get; } = access != OpenAccess.WriteOnly;
 
     /// <summary>
-    /// The kernel hands reads and writes on as they come. A write through its page cache would cost a GETXATTR and, at the first page that is not whole, one
-    /// more request; a page kept beside such writes could be stale. So whoever only writes is direct where nobody has the file open through the page
-    /// cache, and everybody is while somebody writes so.
+    /// The kernel passes reads and writes on as they come. A write through its page cache would cost a GETXATTR and, at
+    /// the first page that is not whole, one more request. A page that is cached beside direct writes could be stale.
+    /// So a handle that only writes is direct where no handle uses the page cache, and each handle that opens beside a
+    /// direct writer is direct.
     /// </summary>
     internal bool IsDirect { get; } = isDirect;
 
-    /// <summary>What the kernel serves it from by itself; 0 where its requests come here.</summary>
+    /// <summary>
+    /// The number of the working copy that the kernel serves it from by itself; 0 where its requests come here.
+    /// </summary>
     internal int BackingId { get; } = backingId;
 
-    /// <summary>close(2) was called on a copy of the descriptor with something to commit: there may be more of them.</summary>
+    /// <summary>A copy of the descriptor was closed with something to commit: there may be more copies.</summary>
     internal bool WasFlushed { get; set; }
 
-    /// <summary>Reads ahead of whoever reads through this; made with the first read.</summary>
+    /// <summary>Reads ahead of the programs that read through this; made with the first read.</summary>
     internal ReadAhead? Ahead { get; set; }
 
     /// <summary>The name that is on disk too, and the inode of the stored file that it leads to there.</summary>
@@ -69,6 +75,6 @@ internal sealed class OpenPlainFile(Node node, FileDescriptor file, bool isWrita
     internal Node Node { get; } = node;
     internal FileDescriptor File { get; } = file;
 
-    /// <summary>Whatever is written through the descriptor goes to the end: the file could be opened in no other way.</summary>
+    /// <summary>Each write through the descriptor goes to the end: the file could be opened in no other way.</summary>
     internal bool IsAppendOnly { get; init; }
 }

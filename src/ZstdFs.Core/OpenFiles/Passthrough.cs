@@ -4,17 +4,18 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.OpenFiles;
 
-/// <summary>Gives working copies to the kernel, which then serves the files that they are the content of by itself.</summary>
+/// <summary>Lends working copies to the kernel, which then serves their files by itself.</summary>
 internal sealed class Passthrough(BackingFiles files)
 {
     private volatile bool _isRefused;
 
     /// <summary>
-    /// Lends what nobody has open, where nobody writes or commits at this moment. Returns the kernel's number of the working copy; 0 where it is not lent.
+    /// Lends a content that no program has open, where no thread writes or commits at this moment. Returns the kernel's
+    /// number of the working copy; 0 where it is not lent.
     /// </summary>
-    /// <param name="content">What is about to be opened. The caller sees to it that nobody else opens it meanwhile.</param>
+    /// <param name="content">What is about to be opened. The caller keeps other opens out meanwhile.</param>
     /// <param name="present">The number that it has already; 0 where none.</param>
-    /// <param name="mayBegin">It may be lent, where it is not already, as after a crash.</param>
+    /// <param name="mayBegin">It may be lent, where it is not lent already, as after a crash.</param>
     /// <param name="toWrite">It will be written to.</param>
     internal int Lend(FileContent content, int present, bool mayBegin, bool toWrite)
     {
@@ -30,7 +31,7 @@ internal sealed class Passthrough(BackingFiles files)
         int id = files.Open(content.Overlay.Working!.File);
         if (id <= 0)
         {
-            // No right to it here, or no such file system: the next one would be refused too.
+            // The daemon has no right to lend, or not on this file system: the kernel would refuse the next one too.
             _isRefused |= id is -(int)Errno.EPERM or -(int)Errno.ELOOP or -(int)Errno.EOPNOTSUPP or -(int)Errno.ENOTTY;
             return 0;
         }
@@ -40,7 +41,7 @@ internal sealed class Passthrough(BackingFiles files)
         return 0;
     }
 
-    /// <summary>The kernel needs this one no more.</summary>
+    /// <summary>The kernel needs this number no more.</summary>
     internal void Close(int id)
     {
         if (id != 0)

@@ -3,14 +3,16 @@ using ZstdFs.Core.Content;
 namespace ZstdFs.Core.OpenFiles;
 
 /// <summary>
-/// Decodes what a reader will come to next while it is busy with what it has: for a handle that is read from front to back in pieces smaller than a frame, as the kernel asks where
-/// nobody could raise its read-ahead. Where it asks for whole frames, several of them are on their way anyway.
+/// Decodes what a reader will come to next while it is busy with what it has. This is for a handle that is read from
+/// front to back in pieces smaller than a frame: the kernel asks so where its read-ahead could not be raised. Where it
+/// asks for whole frames, several of them are on their way anyway.
 /// </summary>
 /// <param name="contents">Keeps the file open while it is read.</param>
 /// <param name="content">The file.</param>
 /// <param name="frameBytes">What is decoded in one go.</param>
 /// <param name="release">Gives the file up again.</param>
-internal sealed class ReadAhead(ContentTable contents, FileContent content, int frameBytes, Action<FileContent> release) : IThreadPoolWorkItem
+internal sealed class ReadAhead(
+    ContentTable contents, FileContent content, int frameBytes, Action<FileContent> release) : IThreadPoolWorkItem
 {
     // The kernel has two of its windows of 128 KiB under way, which may come in any order.
     private const int Disorder = 256 * 1024;
@@ -38,7 +40,7 @@ internal sealed class ReadAhead(ContentTable contents, FileContent content, int 
                 (_bytes, _nextFrame, _lastFrame) = (0, 0, 0);
             _end = goesOn ? Math.Max(_end, offset + bytes) : offset + bytes;
             _bytes += bytes;
-            // Who reads a few kilobytes somewhere wants no more than those.
+            // A program that reads a few kilobytes somewhere wants no more than those.
             if (_bytes < Disorder)
                 return;
             long frame = _end / frameBytes;
@@ -61,7 +63,7 @@ internal sealed class ReadAhead(ContentTable contents, FileContent content, int 
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
         {
-            // Whoever comes to read it hears of it.
+            // The read that comes to this place reports the damage.
         }
         catch (Exception e)
         {

@@ -4,8 +4,9 @@ using ZstdFs.Core.Content;
 namespace ZstdFs.Core.OpenFiles;
 
 /// <summary>
-/// Puts on disk what was written a while ago to files that stay open and that nobody synchronises, such as logs, as the kernel does on file systems of its own: a
-/// crash of the daemon or of the machine takes the last half minute from them, and not all since they were opened.
+/// Puts on disk what was written a while ago to files that stay open and that no program synchronises, such as logs.
+/// The kernel does the same on its own file systems. A crash of the daemon or of the machine then takes the last half
+/// minute from them, and not all since they were opened.
 /// </summary>
 internal sealed class WriteBack : IDisposable
 {
@@ -16,7 +17,7 @@ internal sealed class WriteBack : IDisposable
     private readonly Thread _thread;
 
     /// <param name="contents">Open files.</param>
-    /// <param name="age">How long what was written may be in memory alone; looked at six times as often.</param>
+    /// <param name="age">How long written content may be in memory alone. The thread looks six times as often.</param>
     /// <param name="release">Gives a hold back.</param>
     internal WriteBack(ContentTable contents, TimeSpan age, Action<FileContent> release)
     {
@@ -47,14 +48,17 @@ internal sealed class WriteBack : IDisposable
     private void PutOnDisk(FileContent content)
     {
         content.OnDisk.KeepWholeIfIdle();
-        // An error is told to whoever closes or synchronises the file.
-        if (!_end.IsSet && IsDue(content) && content.Persist() >= 0 && content.OnDisk.Synchronize() is < 0 and var failed)
+        // The next close or fsync of the file is told of an error.
+        if (!_end.IsSet && IsDue(content) && content.Persist() >= 0
+            && content.OnDisk.Synchronize() is < 0 and var failed)
             content.Outcome.NoteUntold(failed);
     }
 
-    // Half of a new content is not for the next mount.
+    // The next mount must not find half of a new content.
     private bool IsDue(FileContent content) =>
-        content.CutShort == 0 && content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age && (content.Node.HasName || content.Overlay.IsUnnamed);
+        content.CutShort == 0
+        && content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age
+        && (content.Node.HasName || content.Overlay.IsUnnamed);
 
     public void Dispose()
     {

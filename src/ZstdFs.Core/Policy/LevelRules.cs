@@ -5,8 +5,9 @@ using ZstdFs.Core.Compression;
 namespace ZstdFs.Core.Policy;
 
 /// <summary>
-/// Which files get another zstd level than the mount's. One rule in a line: a level, a shell pattern, and where wanted a condition on the size, as in
-/// <c>19 *.log &gt;1M</c>. The first that fits counts; empty lines and those that begin with # say nothing.
+/// Which files get another zstd level than the mount's. Each line is one rule: a level, a shell pattern, and where
+/// wanted a condition on the size, as in <c>19 *.log &gt;1M</c>. The first rule that fits counts. Empty lines and lines
+/// that begin with # are ignored.
 /// </summary>
 public sealed class LevelRules
 {
@@ -24,7 +25,9 @@ public sealed class LevelRules
     /// <summary>Reads rules.</summary>
     /// <param name="text">At most <see cref="MaxBytes"/>. Patterns are bytes, as names are.</param>
     /// <param name="name">What the file is called, for messages.</param>
-    /// <exception cref="FormatException">A line is no rule. The message names the file, the line and what is wrong.</exception>
+    /// <exception cref="FormatException">
+    /// A line is no rule. The message names the file, the line and what is wrong.
+    /// </exception>
     public static LevelRules Parse(ReadOnlySpan<byte> text, string name)
     {
         if (text.Length > MaxBytes)
@@ -36,7 +39,8 @@ public sealed class LevelRules
             number++;
             ReadOnlySpan<byte> line = text[range].Trim(" \t\r"u8);
             if (!line.IsEmpty && line[0] != '#')
-                rules._rules.Add(ParseRule(line, out string? wrong) ?? throw new FormatException($"'{name}', line {number}: {wrong}"));
+                rules._rules.Add(ParseRule(line, out string? wrong)
+                    ?? throw new FormatException($"'{name}', line {number}: {wrong}"));
         }
         return rules;
     }
@@ -60,7 +64,8 @@ public sealed class LevelRules
         wrong = null;
         int gap = line.IndexOfAny((byte)' ', (byte)'\t');
         ReadOnlySpan<byte> first = gap < 0 ? line : line[..gap], rest = gap < 0 ? default : line[gap..].Trim(" \t"u8);
-        if (!int.TryParse(first, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int level) || level is < FrameEncoder.LowestLevel or > FrameEncoder.HighestLevel)
+        if (!int.TryParse(first, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int level)
+            || level is < FrameEncoder.LowestLevel or > FrameEncoder.HighestLevel)
             wrong = $"'{Encoding.UTF8.GetString(first)}' is no level: a rule begins with one from {FrameEncoder.LowestLevel} to {FrameEncoder.HighestLevel}, as in '19 *.log >1M'";
         else if (rest.IsEmpty)
             wrong = "the pattern is missing: a rule is a level and a pattern, as in '19 *.log >1M'";
@@ -83,8 +88,12 @@ public sealed class LevelRules
 
     private static long? ParseSize(ReadOnlySpan<byte> text)
     {
-        int shift = text.IsEmpty ? 0 : text[^1] switch { (byte)'K' => 10, (byte)'M' => 20, (byte)'G' => 30, (byte)'T' => 40, _ => 0 };
-        return long.TryParse(shift == 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number <= long.MaxValue >> shift
+        int shift = text.IsEmpty
+            ? 0
+            : text[^1] switch { (byte)'K' => 10, (byte)'M' => 20, (byte)'G' => 30, (byte)'T' => 40, _ => 0 };
+        return long.TryParse(
+            shift == 0 ? text : text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            && number <= long.MaxValue >> shift
             ? number << shift
             : null;
     }

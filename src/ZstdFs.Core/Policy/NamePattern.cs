@@ -1,8 +1,9 @@
 namespace ZstdFs.Core.Policy;
 
 /// <summary>
-/// A shell pattern over bytes: <c>*</c> and <c>?</c> stop at a slash, <c>**</c> does not, <c>[a-z]</c> and <c>[!a-z]</c> are sets. One without a slash is matched
-/// against the name, one with a slash against the path below the folder that was named.
+/// A shell pattern over bytes: <c>*</c> and <c>?</c> stop at a slash, <c>**</c> does not, <c>[a-z]</c> and
+/// <c>[!a-z]</c> are sets. A pattern without a slash is matched against the name, one with a slash against the whole
+/// path that the caller gives.
 /// </summary>
 internal sealed class NamePattern(byte[] pattern)
 {

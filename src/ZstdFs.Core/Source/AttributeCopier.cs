@@ -3,7 +3,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Puts what belongs to a file besides its content on the file that takes its place: owner, mode, project, flags (chattr), extended attributes, ACLs, times. One thread at a time.
+/// Copies what belongs to a file besides its content to the file that takes its place: owner, mode, project, flags
+/// (chattr), extended attributes, ACLs, times. One thread at a time.
 /// </summary>
 internal sealed class AttributeCopier
 {
@@ -13,8 +14,9 @@ internal sealed class AttributeCopier
     private readonly byte[] _value = new byte[XattrBytes];
 
     /// <summary>
-    /// Copies everything of <paramref name="from"/>, whose attributes are <paramref name="stat"/>, but our own record. Returns 0; any attribute that cannot be
-    /// put there is an error. Nothing may be written to <paramref name="to"/> afterwards but the record, for which room is kept where there is any.
+    /// Copies everything of <paramref name="from"/>, whose attributes are <paramref name="stat"/>, but our own
+    /// attributes and fuse-zstd's. Returns 0; any attribute that cannot be put there is an error. The caller writes
+    /// nothing to <paramref name="to"/> afterwards but the record, for which room is kept where there is any.
     /// </summary>
     internal int Copy(FileDescriptor from, in Statx stat, FileDescriptor to, bool keepsRoom)
     {
@@ -33,18 +35,22 @@ internal sealed class AttributeCopier
             result = CopyXattrs(from, to);
         if (keepsRoom && RecordRoom.IsFull(result) && RecordRoom.TryGiveUp(to))
             result = CopyXattrs(from, to);
-        // After the owner, whose change takes set-id bits away, and after an ACL, whose mask is the mode's group bits.
+        // After the owner: its change takes set-id bits away. After an ACL: its mask is the mode's group bits.
         if (result >= 0)
             result = SystemCallsFile.ChangeMode(to, (uint)(stat.Mode & 0xFFF));
-        return result < 0 ? result : SystemCallsFile.SetTimes(to, stat.AccessTime.ToTimestamp(), stat.ModifyTime.ToTimestamp());
+        return result < 0
+            ? result
+            : SystemCallsFile.SetTimes(to, stat.AccessTime.ToTimestamp(), stat.ModifyTime.ToTimestamp());
     }
 
-    /// <summary>What a write to <paramref name="to"/> took away: capabilities and set-id bits.</summary>
+    /// <summary>Puts back what a write to <paramref name="to"/> took away: capabilities and set-id bits.</summary>
     internal int PutBackPrivileges(FileDescriptor from, in Statx stat, FileDescriptor to)
     {
         var capabilities = new NativeName("security.capability\0"u8);
         int bytes = ExtendedAttributes.Get(from, capabilities, _value);
-        int result = bytes > 0 ? ExtendedAttributes.Set(to, capabilities, _value.AsSpan(0, bytes), 0) : PassingFault.Is(bytes) ? bytes : 0;
+        int result = bytes > 0
+            ? ExtendedAttributes.Set(to, capabilities, _value.AsSpan(0, bytes), 0)
+            : PassingFault.Is(bytes) ? bytes : 0;
         return result < 0 ? result : SystemCallsFile.ChangeMode(to, (uint)(stat.Mode & 0xFFF));
     }
 
@@ -57,13 +63,14 @@ internal sealed class AttributeCopier
         {
             NativeName name = NameAt(ref at);
             // These are about the stored file and not the logical one.
-            if (name.Bytes.StartsWith(SizeRecord.AttributeName.Bytes) || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes))
+            if (name.Bytes.StartsWith(SizeRecord.AttributeName.Bytes)
+                || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes))
                 continue;
             int bytes = ExtendedAttributes.Get(from, name, _value);
             if (bytes < 0)
                 return bytes;
             int result = ExtendedAttributes.Set(to, name, _value.AsSpan(0, bytes), 0);
-            // A security label that the kernel gives by itself and lets nobody set is right already.
+            // Some security labels only the kernel sets: one that is equal is right already.
             if (result < 0 && !(name.Bytes.StartsWith("security."u8) && HasSame(to, name, _value.AsSpan(0, bytes))))
                 return result;
         }

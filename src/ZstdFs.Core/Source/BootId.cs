@@ -3,12 +3,13 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
 
-/// <summary>Which boot of the machine this is: a new one means that whatever was only in memory is gone.</summary>
+/// <summary>Which boot of the machine this is: after another boot, whatever was only in memory is gone.</summary>
 internal static class BootId
 {
     /// <summary>
-    /// The kernel's own id; a new one where /proc does not tell, which makes every boot another one. −errno where a fault
-    /// kept it from being read at this moment: what is only not synchronised would count as lost.
+    /// The kernel's own id. A new one where /proc does not tell: then every mount counts as another boot. −errno
+    /// where a passing fault kept the id from being read: with a new one, what is merely not synchronised would count
+    /// as lost.
     /// </summary>
     internal static int TryRead(out Guid id)
     {
@@ -23,7 +24,8 @@ internal static class BootId
     {
         const int TextBytes = 36;
         id = Guid.NewGuid();
-        int result = SystemCallsAt.Open(new NativeName("/proc/sys/kernel/random/boot_id\0"u8), OpenFlags.ReadOnly, out FileDescriptor file);
+        int result = SystemCallsAt.Open(
+            new NativeName("/proc/sys/kernel/random/boot_id\0"u8), OpenFlags.ReadOnly, out FileDescriptor file);
         if (result < 0)
             return result;
         using (file)

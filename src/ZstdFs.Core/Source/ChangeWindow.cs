@@ -3,12 +3,13 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// The moment at which a step of ours (a record's write, the rename behind it) moves a stored file's change time, as a record can name it beforehand: a window that ends a little
-/// later. A step that took longer writes its record again. A change time outside of the window is that of a change by another hand.
+/// A step of ours (a record's write, the rename behind it) moves a stored file's change time. A record names that
+/// moment beforehand, as a window that ends a little later. A step that took longer writes its record again. A change
+/// time outside the window comes from a change by another hand.
 /// </summary>
 internal static class ChangeWindow
 {
-    /// <summary>Ends of windows are counted in so many nanoseconds: 40 bits of them last until 2109.</summary>
+    /// <summary>Ends of windows are counted in this unit: 40 bits of it last until 2109.</summary>
     private const long UnitNanoseconds = 4_000_000, UnitsPerSecond = 1_000_000_000 / UnitNanoseconds;
 
     /// <summary>How long a step may take.</summary>
@@ -26,7 +27,8 @@ internal static class ChangeWindow
     internal static bool IsOver(long end) => Unit(Timestamp.Now()) > end;
 
     /// <summary>The time lies in the window.</summary>
-    internal static bool Covers(long end, Timestamp time) => Unit(time) is var unit && unit <= end && unit >= end - LongestUnits - LateUnits;
+    internal static bool Covers(long end, Timestamp time) =>
+        Unit(time) is var unit && unit <= end && unit >= end - LongestUnits - LateUnits;
 
     private static long Unit(Timestamp time) => time.Seconds * UnitsPerSecond + time.Nanoseconds / UnitNanoseconds;
 }

@@ -3,8 +3,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// All names of one folder, read at once: what is made or removed in the folder afterwards neither shows up nor moves anything. A million names
-/// take about 50 bytes each.
+/// All names of one folder, read at once: what is made or removed in the folder afterwards changes nothing here. A
+/// million names take about 50 bytes each.
 /// </summary>
 internal sealed class DirectoryListing : IEntrySink
 {
@@ -26,7 +26,8 @@ internal sealed class DirectoryListing : IEntrySink
     }
 
     /// <summary>
-    /// Reads the folder from its beginning, without "." and "..", as <see cref="WholeFolder"/> does. Each name comes once. Returns 0 or −errno.
+    /// Reads the folder from its beginning, without "." and "..", as <see cref="WholeFolder"/> does. Each name comes
+    /// once. Returns 0 or −errno.
     /// </summary>
     /// <param name="folder">The folder, open for listing.</param>
     /// <param name="watches">Watches to use; null for a folder that nothing changes meanwhile.</param>

@@ -3,28 +3,32 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// What <c>.zstdfs/state</c> tells of the mounts before this one, by their numbers: which of them wrote what the disk may
-/// not have, and which may have died in the middle of writing it.
+/// What <c>.zstdfs/state</c> tells of the mounts before this one, by their numbers: which of them wrote what the disk
+/// may not have, and which may have died in the middle of writing it.
 /// </summary>
 internal sealed class EarlierMounts(in StateRecord record)
 {
     private readonly StateRecord _record = record;
 
-    /// <summary>A record with this epoch was written before a crash of the machine, and its content perhaps not.</summary>
+    /// <summary>
+    /// A record with this epoch was written before a crash of the machine; the content may be missing.
+    /// </summary>
     internal bool IsSuspect(uint epoch) => epoch != 0 && epoch >= _record.SuspectFrom && epoch <= _record.SuspectTo;
 
     /// <summary>
-    /// A daemon that wrote records with this epoch may have died while it wrote a new file's first content. What was
-    /// written to the file after the next mount began is not its.
+    /// The daemon that wrote records with this epoch may have died while it wrote a new file's first content. It wrote
+    /// nothing after the next mount began.
     /// </summary>
     internal bool MayHaveCutOff(uint epoch, Timestamp written) =>
         MayHaveCutOff(epoch) && written.Seconds < _record.InterruptedUntil;
 
-    /// <summary>The same of a file that was not written to since.</summary>
+    /// <summary>The same for a file that was not written to since.</summary>
     internal bool MayHaveCutOff(uint epoch) =>
         epoch != 0 && _record.InterruptedFrom != 0 && epoch >= _record.InterruptedFrom || IsSuspect(epoch);
 
-    /// <summary>For a mount that does not write to the source. Null where there is no state that can be read.</summary>
+    /// <summary>
+    /// Reads the state for a mount that does not write to the source. Null where there is none that can be read.
+    /// </summary>
     internal static EarlierMounts? Read(SourceTree source)
     {
         if (source.OpenListing(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
@@ -43,7 +47,7 @@ internal sealed class EarlierMounts(in StateRecord record)
                 try
                 {
                     StateRecord record = StateRecord.Read(bytes[..length]);
-                    // A mount that lives has noted those before it already, and goes on with its own files.
+                    // A mount that lives has already noted those before it, and goes on with its own files.
                     if (!LockHolder.IsHeld(folder, new NativeName("lock\0"u8)))
                         record.BeginEpoch(boot, Timestamp.Now());
                     return new EarlierMounts(record);

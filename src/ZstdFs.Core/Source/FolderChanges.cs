@@ -5,9 +5,11 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// The change times that users see of folders in which something was renamed that is no change to them: a commit, a conversion. Linux lets nobody set a change time, so each folder's own one, as
-/// our step left it, is kept with the one to show for it; another one is that of a change by another hand, and counts. Kept in <c>.zstdfs/folders</c> (layout in HOW_IT_WORKS.md), a slot for
-/// each folder: one write into the page cache, which outlives the daemon. Thread-safe.
+/// The change times that users see of folders in which a commit or a conversion renamed something, which is no change
+/// to users. Linux has no call that sets a change time. So each folder's own one, as our step left it, is kept with the
+/// one to show for it. Any other own one comes from a change by another hand, and is shown. Kept in
+/// <c>.zstdfs/folders</c> (layout in HOW_IT_WORKS.md), a slot for each folder: one write into the page cache, which
+/// outlives the daemon. Thread-safe.
 /// </summary>
 internal sealed class FolderChanges : IDisposable
 {
@@ -38,8 +40,12 @@ internal sealed class FolderChanges : IDisposable
 
     private static int Open(SourceTree source, FileDescriptor folder, bool readOnly, out FileDescriptor file)
     {
-        int result = readOnly ? source.OpenRead(folder, FileName, out file) : source.OpenWrite(folder, FileName, out file);
-        return result == -(int)Errno.ENOENT && !readOnly ? source.CreateFile(folder, FileName, 0b110_000_000, out file) : result;
+        int result = readOnly
+            ? source.OpenRead(folder, FileName, out file)
+            : source.OpenWrite(folder, FileName, out file);
+        return result == -(int)Errno.ENOENT && !readOnly
+            ? source.CreateFile(folder, FileName, 0b110_000_000, out file)
+            : result;
     }
 
     private void Load()
@@ -51,22 +57,30 @@ internal sealed class FolderChanges : IDisposable
         for (int at = 0; at + SlotBytes <= length; at += SlotBytes)
         {
             ReadOnlySpan<byte> slot = slots.AsSpan(at, SlotBytes);
-            // Torn, or never written: its turn will come.
+            // Torn, or never written: another folder gets the slot when its turn comes.
             bool isWhole = BinaryPrimitives.ReadUInt32LittleEndian(slot[4..]) == Checksum.OfRecord(slot);
             ulong number = isWhole ? BinaryPrimitives.ReadUInt64LittleEndian(slot[8..]) : 0;
             if (isWhole)
                 _changes[number] = new Change(_numbers.Count, BinaryPrimitives.ReadInt64LittleEndian(slot[16..]),
-                    BinaryPrimitives.ReadInt64LittleEndian(slot[24..]), BinaryPrimitives.ReadInt64LittleEndian(slot[32..]));
+                    BinaryPrimitives.ReadInt64LittleEndian(slot[24..]),
+                    BinaryPrimitives.ReadInt64LittleEndian(slot[32..]));
             _numbers.Add(number);
         }
     }
 
-    /// <summary>The change time that users see of the folder of this number, of which <paramref name="stat"/> was seen.</summary>
+    /// <summary>
+    /// The change time that users see of the folder with this number, which <paramref name="stat"/> shows.
+    /// </summary>
     internal Timestamp Of(ulong number, in Statx stat) =>
-        _changes.TryGetValue(number, out Change change) && change.Own == PackedTime.Pack(stat.ChangeTime.ToTimestamp()) && change.Modify == PackedTime.Pack(stat.ModifyTime.ToTimestamp())
+        _changes.TryGetValue(number, out Change change)
+            && change.Own == PackedTime.Pack(stat.ChangeTime.ToTimestamp())
+            && change.Modify == PackedTime.Pack(stat.ModifyTime.ToTimestamp())
             ? PackedTime.Unpack(change.Shown) : stat.ChangeTime.ToTimestamp();
 
-    /// <summary>A step of ours has left the folder as <paramref name="stat"/> shows; users go on seeing <paramref name="shown"/>.</summary>
+    /// <summary>
+    /// A step of ours has left the folder as <paramref name="stat"/> shows; users go on seeing
+    /// <paramref name="shown"/>.
+    /// </summary>
     internal void Note(ulong number, in Statx stat, Timestamp shown)
     {
         if (_isReadOnly)
@@ -74,7 +88,8 @@ internal sealed class FolderChanges : IDisposable
         lock (_gate)
         {
             int slot = _changes.TryGetValue(number, out Change before) ? before.Slot : NewSlot(number);
-            var change = new Change(slot, PackedTime.Pack(stat.ChangeTime.ToTimestamp()), PackedTime.Pack(stat.ModifyTime.ToTimestamp()), PackedTime.Pack(shown));
+            var change = new Change(slot, PackedTime.Pack(stat.ChangeTime.ToTimestamp()),
+                PackedTime.Pack(stat.ModifyTime.ToTimestamp()), PackedTime.Pack(shown));
             _changes[number] = change;
             if (_file is not null)
                 Write(number, change);
@@ -89,7 +104,7 @@ internal sealed class FolderChanges : IDisposable
             _numbers.Add(number);
             return _numbers.Count - 1;
         }
-        // The folder that had it goes over to its own change time, once.
+        // The folder that had the slot shows its own change time from here on: users see one change.
         int victim = _nextVictim++ % MostSlots;
         _changes.TryRemove(_numbers[victim], out _);
         _numbers[victim] = number;
@@ -105,7 +120,7 @@ internal sealed class FolderChanges : IDisposable
         BinaryPrimitives.WriteInt64LittleEndian(slot[24..], change.Modify);
         BinaryPrimitives.WriteInt64LittleEndian(slot[32..], change.Shown);
         BinaryPrimitives.WriteUInt32LittleEndian(slot[4..], Checksum.OfRecord(slot));
-        // Where the disk is full the next mount shows the folder's own.
+        // Where the disk is full, the next mount shows the folder's own change time.
         _ = SystemCallsFile.Write(_file!, (long)change.Slot * SlotBytes, slot);
     }
 

@@ -3,14 +3,17 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
 
-/// <summary>Idle watches: the kernel takes milliseconds to end one, and lets a user have 128.</summary>
+/// <summary>Keeps idle watches for reuse: the kernel takes milliseconds to end one, and lets a user have 128.</summary>
 internal sealed class FolderWatches : IDisposable
 {
     private const int MostIdle = 4;
 
     private readonly BoundedStack<FolderWatch> _idle = new(MostIdle);
 
-    /// <summary>A watch that has begun to note the names that come into the folder; null where the kernel grants none. It goes back with <see cref="Return"/>.</summary>
+    /// <summary>
+    /// A watch that has begun to note the names that come into the folder; null where the kernel grants none. It goes
+    /// back with <see cref="Return"/>.
+    /// </summary>
     internal FolderWatch? TryWatch(FileDescriptor folder)
     {
         FolderWatch? watch = _idle.TryPop();

@@ -5,8 +5,8 @@ namespace ZstdFs.Core.Source;
 
 /// <summary>
 /// The attribute <c>user.zstdfs.name</c> of a stored file whose name in the source is shortened: the whole names that
-/// it has, each with its NUL, those of its hard links too. The name in the source holds a hash of the one that counts
-/// there, so that a name may be added before it is the file's, and one that it has no more does no harm.
+/// it has, each with its NUL, those of its hard links too. Each name in the source holds a hash of the whole name that
+/// counts there. So a name may be added before the file has it, and a name that the file has lost does no harm.
 /// </summary>
 internal static class FullNames
 {
@@ -16,7 +16,7 @@ internal static class FullNames
 
     /// <summary>
     /// The logical name of a stored file under a shortened name. False where the file does not tell: it was copied
-    /// without its attributes, or has its name of old.
+    /// without its attributes, or its name is older than these rules and only looks shortened.
     /// </summary>
     internal static bool TryFind(FileDescriptor directory, scoped NativeName stored, Span<byte> buffer,
         out ReadOnlySpan<byte> logical)
@@ -59,9 +59,9 @@ internal static class FullNames
     }
 
     /// <summary>
-    /// Adds a name that the file is about to get, where it is one that is shortened. The name that it has stays; others
-    /// only where it has hard links. Returns 0, −ENAMETOOLONG where the source keeps no attributes, −EMLINK where it
-    /// keeps no more of them, or another error.
+    /// Adds a name that the file is about to get, where that name is shortened. The current name stays; other names
+    /// stay only where the file has hard links. Returns 0, −ENAMETOOLONG where the source keeps no attributes,
+    /// −EMLINK where the attribute has no more room, or another error.
     /// </summary>
     internal static int Add(SourceTree source, FileDescriptor directory, NativeName stored, ReadOnlySpan<byte> name,
         bool isOnlyLink)
@@ -72,7 +72,7 @@ internal static class FullNames
         try
         {
             int length = ExtendedAttributes.Get(directory, stored, AttributeName, rented);
-            // What cannot be read at this moment is not to be overwritten.
+            // A fault hides the names at this moment: they must not be overwritten.
             if (PassingFault.Is(length))
                 return length;
             length = Math.Max(0, length);
@@ -105,7 +105,7 @@ internal static class FullNames
         return all;
     }
 
-    /// <summary>The file has these of its names, and no others. Returns 0 or −errno.</summary>
+    /// <summary>Keeps these of the file's names, and no others. Returns 0 or −errno.</summary>
     internal static int Keep(
         SourceTree source, FileDescriptor directory, NativeName stored, IEnumerable<byte[]> names) =>
         Math.Min(0, Write(source, directory, stored, Join(names)));
@@ -119,7 +119,9 @@ internal static class FullNames
             return SourceTree.SetAttribute(file, AttributeName, names);
     }
 
-    /// <summary>The same for an open file that has no name yet.</summary>
+    /// <summary>
+    /// Notes the name that an open file without a name is about to get, where that name is shortened.
+    /// </summary>
     internal static int Set(FileDescriptor file, ReadOnlySpan<byte> name)
     {
         if (!StoredName.IsShortened(name))
@@ -142,7 +144,9 @@ internal static class FullNames
     {
         byte[] rented = ArrayPool<byte>.Shared.Rent(LongestBytes);
         int length = ExtendedAttributes.Get(from, AttributeName, rented);
-        int result = PassingFault.Is(length) ? length : length <= 0 ? 0 : SourceTree.SetAttribute(to, AttributeName, rented.AsSpan(0, length));
+        int result = PassingFault.Is(length) ? length
+            : length <= 0 ? 0
+            : SourceTree.SetAttribute(to, AttributeName, rented.AsSpan(0, length));
         ArrayPool<byte>.Shared.Return(rented);
         return result;
     }

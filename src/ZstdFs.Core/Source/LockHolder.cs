@@ -5,23 +5,30 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Who holds a source: what the holder wrote into the lock file, for the program that comes second. The lock is the kernel's and ends with its holder; this text says nothing without it.
+/// The program that holds a source, as it wrote itself into the lock file for a program that comes second. The lock is
+/// the kernel's and ends with its holder: without the lock this text says nothing.
 /// </summary>
-/// <param name="ProcessId">The holder's process id, in its own process namespace; 0 where the text does not tell.</param>
+/// <param name="ProcessId">
+/// The holder's process id in its own process namespace; 0 where the text does not tell.
+/// </param>
 /// <param name="Machine">The name of its machine.</param>
-/// <param name="MountDevice">The device number ("0:57") of the mount that it serves; null before it has mounted, and for a tool.</param>
+/// <param name="MountDevice">
+/// The device number ("0:57") of the mount that it serves; null before it has mounted, while it ends, and for a tool.
+/// </param>
 /// <param name="IsEnding">Its mount is gone, and it stores what is left.</param>
-/// <param name="Text">The whole text, for messages.</param>
+/// <param name="Text">The text for messages: process and machine, without mount and ending.</param>
 public sealed record LockHolder(int ProcessId, string Machine, string? MountDevice, bool IsEnding, string Text)
 {
     private const int Bytes = 256;
     private const string MountWord = ", mount ", EndingWord = ", ending";
 
-    /// <summary>Says who holds the lock, and what for. One write of one length, so that no reader meets half of it.</summary>
+    /// <summary>Writes the holder's text. One write of one length, so that no reader meets half of it.</summary>
     internal static void Write(FileDescriptor lockFile, string? mountDevice = null, bool isEnding = false)
     {
-        string who = string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId} on {Environment.MachineName}");
-        byte[] text = Encoding.UTF8.GetBytes(who + (mountDevice is null ? "" : MountWord + mountDevice) + (isEnding ? EndingWord : ""));
+        string who = string.Create(
+            CultureInfo.InvariantCulture, $"process {Environment.ProcessId} on {Environment.MachineName}");
+        byte[] text = Encoding.UTF8.GetBytes(
+            who + (mountDevice is null ? "" : MountWord + mountDevice) + (isEnding ? EndingWord : ""));
         if (text.Length > Bytes)
             return;
         Span<byte> padded = stackalloc byte[Bytes];
@@ -64,7 +71,8 @@ public sealed record LockHolder(int ProcessId, string Machine, string? MountDevi
         string? device = null;
         if (rest.LastIndexOf(MountWord, StringComparison.Ordinal) is > 0 and var at)
             (rest, device) = (rest[..at], rest[(at + MountWord.Length)..]);
-        return rest.Split(' ', 4) is ["process", var number, "on", var machine] && int.TryParse(number, CultureInfo.InvariantCulture, out int process)
+        return rest.Split(' ', 4) is ["process", var number, "on", var machine]
+            && int.TryParse(number, CultureInfo.InvariantCulture, out int process)
             ? new LockHolder(process, machine, device, isEnding, rest)
             : new LockHolder(0, "", null, IsEnding: false, ".zstdfs/lock is held");
     }

@@ -5,15 +5,15 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// What a newer zstdfs has left. This program does not know what it says, nor how its checksum is made: taken for torn
-/// or damaged it would be removed, or gone on without. So whoever meets it names it, and changes nothing.
+/// What a newer zstdfs has left. This program knows neither what it says nor how its checksum is made. Taken for torn
+/// or damaged, it would be removed or ignored. So a caller that meets it names it, and changes nothing.
 /// </summary>
 internal static class NewerFormat
 {
-    /// <summary>Of the journal of a rename that takes two steps: "zNJ", version 1.</summary>
+    /// <summary>Magic of the journal of a rename that takes two steps: "zNJ", version 1.</summary>
     internal const uint NameJournal = 0x314A4E7A;
 
-    /// <summary>Of a conversion's journal: "zCJ", version 1.</summary>
+    /// <summary>Magic of a conversion's journal: "zCJ", version 1.</summary>
     internal const uint ConversionJournal = 0x314A437A;
 
     private const int VersionBits = 24;
@@ -26,17 +26,17 @@ internal static class NewerFormat
 
     private static NativeName WorkingFolder => new("working\0"u8);
 
-    /// <summary>What is said of a file in the source, or of what is in it.</summary>
+    /// <summary>The message about a file in the source, or about what is in it.</summary>
     internal static string Text(string what) => $"{what} was written by a newer zstdfs; use that version";
 
-    /// <summary>The same of a path.</summary>
+    /// <summary>The message about a path.</summary>
     internal static string Text(ReadOnlySpan<byte> path) => Text(Encoding.UTF8.GetString(path));
 
     internal static SourceException Refusal(ReadOnlySpan<byte> path) => new(SourceProblem.DamagedState, Text(path));
 
     /// <summary>
-    /// Whether these bytes begin as a journal of this kind does, and with a later version's character. A torn one of
-    /// ours has zeros there, or ends before.
+    /// Whether these bytes begin with the magic of this kind of journal, but with a later version's character. A torn
+    /// journal of ours has zeros there, or ends before.
     /// </summary>
     internal static bool IsJournal(ReadOnlySpan<byte> journal, uint ours)
     {
@@ -53,8 +53,8 @@ internal static class NewerFormat
             && record[sizeof(ushort)] > ours;
 
     /// <summary>
-    /// The paths, from the root, of what is in <c>.zstdfs</c> and of a newer version. 0, or −errno where a fault kept
-    /// something from being seen.
+    /// Finds what a newer version has left in <c>.zstdfs</c>; the paths are from the root. Returns 0, or −errno where
+    /// a fault hid something.
     /// </summary>
     internal static int Find(SourceTree source, FileDescriptor folder, out List<byte[]> found)
     {
@@ -89,7 +89,7 @@ internal static class NewerFormat
         return PassingFault.Is(result) ? result : 0;
     }
 
-    /// <summary>1 or 0, or −errno where a fault kept it from being seen.</summary>
+    /// <summary>1 or 0, or −errno where a fault hid it.</summary>
     private static int IsNewer(SourceTree source, FileDescriptor folder, NativeName name)
     {
         bool isState = name.Bytes.SequenceEqual(StateFile.Bytes);

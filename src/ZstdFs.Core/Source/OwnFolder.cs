@@ -4,16 +4,20 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// The folders below <c>.zstdfs</c> are ours alone: what lies in them tells a daemon, which may be root's, what to write where. Somebody else may have made them before we did.
+/// Keeps <c>.zstdfs</c> and the folders below it ours alone: what lies in them tells a daemon, which may be root's,
+/// what to write where. Another user may have made them before we did.
 /// </summary>
 internal static class OwnFolder
 {
     private const uint Permissions = 0xFFF, OwnersPermissions = 0b111_000_000, OthersWrite = 0b000_010_010;
 
     /// <summary>
-    /// Takes others' permissions away. A file system that keeps no modes leaves the folder as open as the source itself. Returns 0, or −errno where it could not be looked at.
+    /// Takes others' permissions away. A file system that keeps no modes leaves the folder as open as the source
+    /// itself. Returns 0, or −errno where the folder could not be checked.
     /// </summary>
-    /// <exception cref="SourceException">It belongs to somebody else, or something in it does that its mode did not keep out.</exception>
+    /// <exception cref="SourceException">
+    /// It belongs to another user; or its mode let others write, and something in it belongs to another user.
+    /// </exception>
     internal static int Secure(SourceTree source, FileDescriptor folder, NativeName name)
     {
         int result = SystemCallsAt.Stat(folder, out Statx stat);
@@ -28,21 +32,27 @@ internal static class OwnFolder
         var entries = new EntryReader(folder, new byte[32 * 1024]);
         while (entries.MoveNext())
         {
-            // A version that a commit had under way has its file's owner already. It is of no use to anybody.
-            bool isRemains = WorkingName.TryParse(entries.Name[..^1], out WorkingName working) && working.Role == WorkingRole.Version;
+            // A version that a commit had under way may have its file's owner already. No program uses it any more.
+            bool isRemains = WorkingName.TryParse(entries.Name[..^1], out WorkingName working)
+                && working.Role == WorkingRole.Version;
             if (!isRemains && SystemCallsAt.Stat(folder, new NativeName(entries.Name), out Statx entry) >= 0)
                 Require(source, entry, entries.Name[..^1]);
         }
         return entries.Error < 0 ? entries.Error : PassingFault.Is(result) ? result : 0;
     }
 
-    /// <summary>It belongs to the daemon's user, or to the source's owner, who can do with the source as he likes anyway.</summary>
+    /// <summary>
+    /// It must belong to the daemon's user, or to the source's owner, who can do with the source as he likes anyway.
+    /// </summary>
     private static void Require(SourceTree source, in Statx stat, ReadOnlySpan<byte> name)
     {
         if (stat.UserId != Credentials.UserId && stat.UserId != source.RootStat.UserId)
         {
-            string place = name.SequenceEqual(StoredName.ReservedFolder) ? "its folder '.zstdfs'" : $"'{Encoding.UTF8.GetString(name)}' in its folder '.zstdfs'";
-            throw new SourceException(SourceProblem.Unusable, $"{place} belongs to user {stat.UserId}, and what is in it is trusted: look what it is, then remove it or chown it");
+            string place = name.SequenceEqual(StoredName.ReservedFolder)
+                ? "its folder '.zstdfs'"
+                : $"'{Encoding.UTF8.GetString(name)}' in its folder '.zstdfs'";
+            throw new SourceException(SourceProblem.Unusable,
+                $"{place} belongs to user {stat.UserId}, and what is in it is trusted: look what it is, then remove it or chown it");
         }
     }
 }

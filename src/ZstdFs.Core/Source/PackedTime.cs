@@ -3,8 +3,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// A time in 64 bits: 34 of seconds (the years 1697 to 2242), 30 of nanoseconds. Times beyond that wrap; compared packed, they still tell versions apart.
-/// So no time that a user may set is unpacked, but only those of clocks.
+/// A time in 64 bits: 34 of seconds (the years 1697 to 2242), 30 of nanoseconds. Times beyond these years wrap. So a
+/// time that a user may set is only compared packed, which still tells versions apart. Only times of clocks are
+/// unpacked.
 /// </summary>
 internal static class PackedTime
 {

@@ -4,14 +4,19 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Room for our record among the extended attributes of a new version. All attributes of a file may have one limit (ext4: what the inode leaves, and one block), and the record is in the first place
-/// since the file was created: put there last, it would find none beside what users have filled the rest with. A file that was found with all of it taken goes without a record, which is a cache.
+/// Room for our record among the extended attributes of a new version. A file system may limit all attributes of a file
+/// together (ext4: what the inode leaves, and one block). So the record takes its place first, when the file is
+/// created: put there last, it would find no room beside what users have filled the rest with. A file whose attributes
+/// take all of the room goes without a record, which is a cache.
 /// </summary>
 internal static class RecordRoom
 {
     private const int LongestListBytes = 65536; // the kernel's limit
 
-    /// <summary>Takes it on a file without attributes. −errno where the disk is full; nothing is taken where the file system keeps none.</summary>
+    /// <summary>
+    /// Takes the room on a file without attributes. −errno where the disk is full. Takes nothing where the file
+    /// system keeps no attributes.
+    /// </summary>
     internal static int Take(FileDescriptor file)
     {
         Span<byte> blank = stackalloc byte[SizeRecord.Bytes];
@@ -21,12 +26,15 @@ internal static class RecordRoom
     }
 
     /// <summary>
-    /// Whether the file has it, or a record. A fault that hides it leaves the answer to the record's writing.
+    /// Whether the file has the room, or a record. True where a fault hides it: the write of the record tells then.
     /// </summary>
     internal static bool IsTaken(FileDescriptor file) =>
         ExtendedAttributes.Get(file, SizeRecord.AttributeName, default) != -(int)Errno.ENODATA;
 
-    /// <summary>The users' attributes need it: they are to be put there again, from the first on, for each is where it found room beside those before it. False where it was not taken.</summary>
+    /// <summary>
+    /// Gives the room up for users' attributes, and takes them off. The caller puts them there again from the first on,
+    /// because each is where it found room beside those before it. False where the room was not taken.
+    /// </summary>
     internal static bool TryGiveUp(FileDescriptor file)
     {
         if (ExtendedAttributes.Remove(file, SizeRecord.AttributeName) < 0)
@@ -35,7 +43,10 @@ internal static class RecordRoom
         return true;
     }
 
-    /// <summary>Takes the attributes off a version that gets them anew, or none: that of a rewrite needs the room for others.</summary>
+    /// <summary>
+    /// Takes the attributes off a version that gets them anew or gets none. A rewrite gives its version other
+    /// attributes, which need the room.
+    /// </summary>
     internal static void Clear(FileDescriptor version)
     {
         byte[] names = ArrayPool<byte>.Shared.Rent(LongestListBytes);
@@ -52,8 +63,11 @@ internal static class RecordRoom
         ArrayPool<byte>.Shared.Return(names);
     }
 
-    /// <summary>The attributes leave none, so that a record which could not be written is to be left out.</summary>
-    internal static bool IsGivenUp(FileDescriptor file, int result) => IsFull(result) && ExtendedAttributes.Get(file, SizeRecord.AttributeName, default) < 0;
+    /// <summary>
+    /// The record could not be written because the attributes leave no room for it: the file goes without one.
+    /// </summary>
+    internal static bool IsGivenUp(FileDescriptor file, int result) =>
+        IsFull(result) && ExtendedAttributes.Get(file, SizeRecord.AttributeName, default) < 0;
 
     /// <summary>The result of a call that found no room.</summary>
     internal static bool IsFull(int result) => result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT;

@@ -19,6 +19,6 @@ public sealed class SourceException(SourceProblem problem, string message) : Exc
     /// <summary>The kind of problem.</summary>
     public SourceProblem Problem { get; } = problem;
 
-    /// <summary>Who has the source, where the problem is <see cref="SourceProblem.InUse"/>.</summary>
+    /// <summary>The holder of the source, where the problem is <see cref="SourceProblem.InUse"/>.</summary>
     public LockHolder? Holder { get; init; }
 }

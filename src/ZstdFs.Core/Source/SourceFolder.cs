@@ -3,7 +3,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// An open folder of a source, shared by those who still have work in it: its descriptor is closed when the last of them has let go. Thread-safe.
+/// An open folder of a source, shared by all that still have work in it: the last release closes its descriptor.
+/// Thread-safe.
 /// </summary>
 internal sealed class SourceFolder(FileDescriptor descriptor, byte[] path, in Statx stat, bool ownsDescriptor = true)
 {

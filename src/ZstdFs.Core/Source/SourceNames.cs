@@ -3,8 +3,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Names that are in a folder of the source. What <see cref="StoredName"/> says of a name is not all: a source may hold
-/// a folder <c>b.zst</c> under that very name (of an earlier version, or of another program), which is shown as itself.
+/// Names that are in a folder of the source. <see cref="StoredName"/> alone does not tell them: a source may hold a
+/// folder <c>b.zst</c> under that very name (of an earlier version, or of another program), which is shown as itself.
 /// Only names that the rules change are looked for, at one system call more.
 /// </summary>
 internal static class SourceNames
@@ -75,8 +75,8 @@ internal static class SourceNames
     }
 
     /// <summary>
-    /// Gives a folder, symlink or special file that has its own name the escaped one, because a stored file needs its
-    /// own. True where the name is free now.
+    /// Renames a folder, symlink or special file from its own name to the escaped one, because a stored file needs its
+    /// own. True where the name is free then.
     /// </summary>
     internal static bool MakeRoom(FileDescriptor directory, NativeName stored)
     {

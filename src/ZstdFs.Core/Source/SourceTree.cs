@@ -3,12 +3,15 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// The one door to the source: every name below it is reached through the root's descriptor, taken before the mount, one component at a
-/// time and never through a symlink, so that nothing in the source can lead out of it, and a mount over the source itself does not meet itself.
+/// The one door to the source. Every name below it is reached through the root's descriptor, one component at a time
+/// and never through a symlink: so nothing in the source can lead out of it. The descriptor was taken before the mount:
+/// so a mount over the source itself does not meet itself.
 /// </summary>
 internal sealed class SourceTree : IDisposable
 {
-    /// <summary>A record's window may be over before it is written; where it always is, the change time moves.</summary>
+    /// <summary>
+    /// A record's window may end before the record is written. Where it always does, the change time moves.
+    /// </summary>
     private const int MostAttempts = 4;
     private const long NfsMagic = 0x6969;
 
@@ -21,7 +24,8 @@ internal sealed class SourceTree : IDisposable
         if (result < 0 || !stat.IsDirectory)
         {
             root.Dispose();
-            throw new SourceException(SourceProblem.Unusable, $"the source is not a folder that can be read ({(Errno)(-result)})");
+            throw new SourceException(SourceProblem.Unusable,
+                $"the source is not a folder that can be read ({(Errno)(-result)})");
         }
         RootStat = stat;
         Devices = new SourceDevices(stat);
@@ -54,21 +58,25 @@ internal sealed class SourceTree : IDisposable
     /// <summary>Nothing may be written.</summary>
     internal bool ReadOnly { get; }
 
-    /// <summary>A folder in an open folder, as a place for names only (O_PATH): that needs no read permission.</summary>
+    /// <summary>
+    /// Opens a folder in an open folder, as a place for names only (O_PATH): that needs no read permission.
+    /// </summary>
     internal int OpenDirectory(FileDescriptor parent, NativeName name, out FileDescriptor directory) =>
-        SystemCallsAt.Open(parent, name, OpenFlags.PathOnly | OpenFlags.Directory | OpenFlags.NoFollow, 0, Beneath, out directory);
+        SystemCallsAt.Open(parent, name, OpenFlags.PathOnly | OpenFlags.Directory | OpenFlags.NoFollow, 0, Beneath,
+            out directory);
 
     /// <summary>Whatever has the name, for its attributes only (O_PATH): that needs no right to it.</summary>
     internal int OpenPath(FileDescriptor parent, NativeName name, out FileDescriptor file) =>
-        SystemCallsAt.Open(parent, name, OpenFlags.PathOnly | OpenFlags.NoFollow, 0, ResolveFlags.Beneath | ResolveFlags.NoMagicLinks, out file);
+        SystemCallsAt.Open(parent, name, OpenFlags.PathOnly | OpenFlags.NoFollow, 0,
+            ResolveFlags.Beneath | ResolveFlags.NoMagicLinks, out file);
 
     /// <summary>A folder for listing and synchronising.</summary>
     internal int OpenListing(FileDescriptor parent, NativeName name, out FileDescriptor directory) =>
         OpenUntouched(parent, name, OpenFlags.ReadOnly | OpenFlags.Directory, out directory);
 
     /// <summary>
-    /// fsync(2) of a folder that was opened as a place for names only. A folder that may be written to and not be read
-    /// cannot be opened for it, and some file systems synchronise no folders: these are on disk with all the rest.
+    /// fsync(2) of a folder that was opened as a place for names only. Where the daemon may write to the folder but not
+    /// read it, or the file system synchronises no folders, all of the source's file systems are synchronised instead.
     /// </summary>
     internal int SynchronizeFolder(FileDescriptor directory)
     {
@@ -111,8 +119,9 @@ internal sealed class SourceTree : IDisposable
             mode, Beneath, out file), file);
 
     /// <summary>
-    /// What was made is read, too: compared with what it replaces, served, copied into the next version. Not by a flag
-    /// of open(2), which refuses it after it has made the file where that belongs to another user (NFS).
+    /// Keeps the access time of a new file, which is read, too: compared with what it replaces, served, copied into the
+    /// next version. Not by a flag of open(2): where the new file belongs to another user (NFS), open(2) makes it and
+    /// then refuses the flag.
     /// </summary>
     private static int Untouched(int created, FileDescriptor file)
     {
@@ -122,24 +131,31 @@ internal sealed class SourceTree : IDisposable
     }
 
     /// <summary>
-    /// A source whose access times move because a backup read the mount would be noticed by the next backup: so O_NOATIME, which only the owner
-    /// and root may ask for.
+    /// Opens with O_NOATIME: a backup that reads the mount must not move access times in the source, which the next
+    /// backup would notice. Only the owner and root may ask for O_NOATIME.
     /// </summary>
     private static int OpenUntouched(FileDescriptor parent, NativeName name, int flags, out FileDescriptor file)
     {
-        int result = SystemCallsAt.Open(parent, name, flags | OpenFlags.NoAccessTime | OpenFlags.NoFollow, 0, Beneath, out file);
+        int result = SystemCallsAt.Open(parent, name, flags | OpenFlags.NoAccessTime | OpenFlags.NoFollow, 0, Beneath,
+            out file);
         return result == -(int)Errno.EPERM
             ? SystemCallsAt.Open(parent, name, flags | OpenFlags.NoFollow, 0, Beneath, out file)
             : result;
     }
 
-    /// <summary>Reads the size record of a stored file; false where there is none, it is damaged, or the file system keeps none.</summary>
-    internal static bool TryReadRecord(FileDescriptor directory, NativeName storedName, out SizeRecord record) => ReadRecord(directory, storedName, out record) > 0;
+    /// <summary>
+    /// Reads the size record of a stored file; false where there is none, it is damaged, or the file system keeps none.
+    /// </summary>
+    internal static bool TryReadRecord(FileDescriptor directory, NativeName storedName, out SizeRecord record) =>
+        ReadRecord(directory, storedName, out record) > 0;
 
     /// <inheritdoc cref="TryReadRecord(FileDescriptor, NativeName, out SizeRecord)"/>
     internal static bool TryReadRecord(FileDescriptor file, out SizeRecord record) => ReadRecord(file, out record) > 0;
 
-    /// <summary>The same for a caller that makes a new record where there is none: 1 or 0, or −errno where the source could not tell at this moment.</summary>
+    /// <summary>
+    /// The same for a caller that makes a new record where there is none: 1 or 0, or −errno where a passing fault
+    /// hides it.
+    /// </summary>
     internal static int ReadRecord(FileDescriptor directory, NativeName storedName, out SizeRecord record)
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
@@ -173,12 +189,14 @@ internal sealed class SourceTree : IDisposable
         return length > 0 && SizeRecord.TryRead(bytes[..length], out record) ? 1 : 0;
     }
 
-    /// <summary>Writes the size record of an open stored file. −EOPNOTSUPP where the file system keeps none.</summary>
+    /// <summary>Writes an open stored file's size record. −EOPNOTSUPP where the file system keeps none.</summary>
     internal static int WriteRecord(FileDescriptor file, in SizeRecord record) => WriteRecord(file, record, out _);
 
     /// <param name="file">The stored file.</param>
     /// <param name="record">What it is to say; its window begins now.</param>
-    /// <param name="windowEnd">End of the window: what moves the change time after that has to write the record again.</param>
+    /// <param name="windowEnd">
+    /// End of the window: a step that moves the change time after it must write the record again.
+    /// </param>
     internal static int WriteRecord(FileDescriptor file, in SizeRecord record, out long windowEnd)
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
@@ -193,8 +211,9 @@ internal sealed class SourceTree : IDisposable
     }
 
     /// <summary>
-    /// Writes the record of a stored file that had none. −EEXIST where another thread has written one since: with two numbers
-    /// the file would be two. −EPERM where a newer zstdfs has: its record is not this program's to replace.
+    /// Writes the record of a stored file that had none. −EEXIST where another thread has written one since: with a
+    /// second number the file would be two. −EPERM where a newer zstdfs has: this program must not replace its
+    /// record.
     /// </summary>
     internal static int WriteFirstRecord(FileDescriptor file, in SizeRecord record, out long windowEnd)
     {
@@ -206,7 +225,7 @@ internal sealed class SourceTree : IDisposable
             return result;
         if (there.IsNewer)
             return -(int)Errno.EPERM;
-        // What is there is no record of ours, or the step took longer than the record says.
+        // The attribute there is no record of ours, or the step took longer than the record says.
         bool isToBeWritten = result == -(int)Errno.EEXIST || result >= 0 && ChangeWindow.IsOver(windowEnd);
         return isToBeWritten ? WriteRecord(file, record, out windowEnd) : result;
     }
@@ -220,8 +239,12 @@ internal sealed class SourceTree : IDisposable
         return result == -(int)Errno.EACCES ? SetWhereItsOwnerMayNotWrite(file, attribute, value, flags) : result;
     }
 
-    /// <summary>An ordinary user's file of mode 0444: Linux looks at the mode, however the file was opened. Its owner may give himself the right.</summary>
-    private static int SetWhereItsOwnerMayNotWrite(FileDescriptor file, NativeName attribute, ReadOnlySpan<byte> value, int flags)
+    /// <summary>
+    /// For an ordinary user's file of mode 0444: Linux looks at the mode, however the file was opened. The owner may
+    /// give himself the right.
+    /// </summary>
+    private static int SetWhereItsOwnerMayNotWrite(
+        FileDescriptor file, NativeName attribute, ReadOnlySpan<byte> value, int flags)
     {
         const uint OwnerWrites = 0b010_000_000, Permissions = 0xFFF;
         int result = SystemCallsAt.Stat(file, out Statx stat);
@@ -235,10 +258,12 @@ internal sealed class SourceTree : IDisposable
     }
 
     /// <summary>Writes the size record of a stored file by name.</summary>
-    internal static int WriteRecord(FileDescriptor directory, NativeName storedName, in SizeRecord record) => WriteRecord(directory, storedName, record, out _);
+    internal static int WriteRecord(FileDescriptor directory, NativeName storedName, in SizeRecord record) =>
+        WriteRecord(directory, storedName, record, out _);
 
     /// <inheritdoc cref="WriteRecord(FileDescriptor, in SizeRecord, out long)"/>
-    internal static int WriteRecord(FileDescriptor directory, NativeName storedName, in SizeRecord record, out long windowEnd)
+    internal static int WriteRecord(
+        FileDescriptor directory, NativeName storedName, in SizeRecord record, out long windowEnd)
     {
         Span<byte> bytes = stackalloc byte[SizeRecord.Bytes];
         int result, attempt = 0;

@@ -3,21 +3,28 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// <c>.zstdfs/</c> in the source root: the lock that keeps a second writer out, the state file, and <c>working/</c>, where working copies and
-/// stored files under construction live, on the same file system as what they become. The layout is in HOW_IT_WORKS.md.
+/// <c>.zstdfs/</c> in the source root: the lock that keeps a second writer out, the state file, and <c>working/</c>,
+/// which holds working copies and stored files under construction on the root's file system. The layout is in
+/// HOW_IT_WORKS.md.
 /// </summary>
 internal sealed class StateFolder : IDisposable
 {
-    /// <summary>Above any inode number that a file system here gives, below 2^53, which programs that keep numbers as doubles can hold.</summary>
+    /// <summary>
+    /// Above any inode number that a file system here gives; below 2^53, up to which a double holds any number: some
+    /// programs keep inode numbers as doubles.
+    /// </summary>
     private const ulong FirstInodeNumber = 1UL << 52;
 
-    /// <summary>Numbers reserved by one write of the state file: what a crash may skip.</summary>
+    /// <summary>Numbers that one write of the state file reserves: a crash may skip so many.</summary>
     private const ulong BlockOfNumbers = 1 << 16;
 
-    /// <summary>So often the lock is asked for again, a millisecond apart.</summary>
+    /// <summary>How often the lock is asked for again, a millisecond apart.</summary>
     private const int MostLooks = 3;
 
-    /// <summary>With so many left the next block is reserved, and tried again after so many more: a state file that cannot be written for a while stops nobody.</summary>
+    /// <summary>
+    /// The next block is reserved when <see cref="FewNumbers"/> are left, and tried again after each
+    /// <see cref="NumbersBetweenAttempts"/> more: a state file that cannot be written for a while stops no caller.
+    /// </summary>
     private const ulong FewNumbers = BlockOfNumbers / 2, NumbersBetweenAttempts = 256;
 
     private static NativeName InodesFolder => new("inodes\0"u8);
@@ -27,7 +34,7 @@ internal sealed class StateFolder : IDisposable
     private readonly FileDescriptor _lock;
     private readonly FileDescriptor _file;
 
-    // Guards itself. Names in the working folder that are of no use any more, and could not be removed.
+    // Names in the working folder that are of no use and could not be removed. Guards itself.
     private readonly List<byte[]> _unremoved = [];
 
     // Guards the record and the numbers. A write of the state file happens under it, once in 65,536 creations.
@@ -35,7 +42,8 @@ internal sealed class StateFolder : IDisposable
     private StateRecord _record;
     private ulong _nextNumber;
 
-    private StateFolder(SourceTree source, FileDescriptor folder, FileDescriptor working, FileDescriptor lockFile, FileDescriptor state)
+    private StateFolder(
+        SourceTree source, FileDescriptor folder, FileDescriptor working, FileDescriptor lockFile, FileDescriptor state)
     {
         (_source, Folder, Working, _lock, _file) = (source, folder, working, lockFile, state);
     }
@@ -52,18 +60,20 @@ internal sealed class StateFolder : IDisposable
     /// <summary>Number of this mount of the source.</summary>
     internal uint Epoch => _record.Epoch;
 
-    /// <summary>Working copies of which the machine's end left parts, and which are gone.</summary>
+    /// <summary>Working copies that are gone because the machine's end left only parts of them.</summary>
     internal int DiscardedCopies { get; private set; }
 
-    /// <summary>Working copies that may not be whole, because the state that would tell was gone.</summary>
+    /// <summary>
+    /// Working copies that went to <c>lost</c>: they may not be whole, and the state that would tell was gone.
+    /// </summary>
     internal int CopiesInLost { get; private set; }
 
     /// <summary>The source keeps extended attributes.</summary>
     internal bool KeepsRecords { get; private set; }
 
     /// <summary>
-    /// The source keeps extended attributes and tells holes from written zeros block by block, so that a working copy can be picked up by the next mount.
-    /// Where it does not, every close and fsync waits for its commit.
+    /// The source keeps extended attributes and tells holes from written zeros block by block: so the next mount can
+    /// pick a working copy up. Where it does not, every close and fsync waits for its commit.
     /// </summary>
     internal bool WorkingCopiesSurvive { get; private set; }
 
@@ -71,9 +81,13 @@ internal sealed class StateFolder : IDisposable
     internal EarlierMounts Earlier { get; private set; } = null!;
 
     /// <summary>Whether the number is one that an allocator gave: above any that a file system gives.</summary>
-    internal static bool IsAllocated(ulong inodeNumber) => inodeNumber is >= FirstInodeNumber and < FirstInodeNumber << 1;
+    internal static bool IsAllocated(ulong inodeNumber) =>
+        inodeNumber is >= FirstInodeNumber and < FirstInodeNumber << 1;
 
-    /// <summary>Opens it, making what is missing. Returns null where the source cannot be written; <paramref name="reason"/> says why.</summary>
+    /// <summary>
+    /// Opens the folder and makes what is missing. Returns null where the source cannot be written;
+    /// <paramref name="reason"/> says why.
+    /// </summary>
     /// <exception cref="SourceException">
     /// Another daemon serves the source, the state is damaged, a newer zstdfs wrote something there, or a fault kept it
     /// from being read or written.
@@ -97,9 +111,10 @@ internal sealed class StateFolder : IDisposable
                 result = begun.Begin();
                 opened = result >= 0 ? begun : null;
             }
-            // A source that can be written is not to be served read-only because of a fault that the next try may not meet.
+            // The next try may not meet the fault: it must not make a source that can be written read-only.
             if (PassingFault.Is(result))
-                throw new SourceException(SourceProblem.Unusable, $"what is in its folder '.zstdfs' cannot be read or written ({(Errno)(-result)})");
+                throw new SourceException(SourceProblem.Unusable,
+                    $"what is in its folder '.zstdfs' cannot be read or written ({(Errno)(-result)})");
             reason = (Errno)(-Math.Min(result, 0));
             return opened;
         }
@@ -128,7 +143,11 @@ internal sealed class StateFolder : IDisposable
         if (result == -(int)Errno.EAGAIN)
         {
             LockHolder holder = LockHolder.Read(_lock);
-            throw new SourceException(SourceProblem.InUse, $"the source is already served by another zstdfs ({holder.Text}); unmount that first, or mount with -o ro") { Holder = holder };
+            throw new SourceException(SourceProblem.InUse,
+                $"the source is already served by another zstdfs ({holder.Text}); unmount that first, or mount with -o ro")
+            {
+                Holder = holder
+            };
         }
         bool isNew = false, isForgotten = false;
         // Before anything is changed.
@@ -147,16 +166,18 @@ internal sealed class StateFolder : IDisposable
         // On disk with the new epoch, before anything is served.
         _record.ReservedUpTo += BlockOfNumbers;
         uint? cutEpoch = _record.EndedWell || _record.Boot == boot ? null : _record.Epoch;
-        // By the clock that the source's file system stamps its files with.
+        // This write gives the lock file a time by the clock with which the source's file system stamps its files.
         LockHolder.Write(_lock);
         result = SystemCallsAt.Stat(_lock, out Statx locked);
         if (result < 0)
             return result;
         bool wasInterrupted = _record.BeginEpoch(boot, locked.ModifyTime.ToTimestamp());
-        int records = WorkingFolderProbe.KeepsRecords(Working), holes = records > 0 ? WorkingFolderProbe.KeepsHoles(Working) : records;
+        int records = WorkingFolderProbe.KeepsRecords(Working),
+            holes = records > 0 ? WorkingFolderProbe.KeepsHoles(Working) : records;
         (KeepsRecords, WorkingCopiesSurvive) = (records > 0, holes > 0);
         result = Math.Min(holes, 0);
-        // What a killed daemon left in the page cache must not be lost to a power cut that this mount would then not suspect.
+        // A killed daemon may have left data in the page cache only. A later power cut would take it, and only this
+        // mount would be suspected of losing any, not that one.
         if (result >= 0 && wasInterrupted)
             result = SynchronizeRemains();
         if (result >= 0 && cutEpoch is { } cut)
@@ -179,8 +200,8 @@ internal sealed class StateFolder : IDisposable
     }
 
     /// <summary>
-    /// The state is a new one. Where <c>working</c> holds what earlier mounts made, theirs was lost: nobody knows
-    /// whether the newest of them ended well, nor in which boot. No name that they gave is to be given again.
+    /// The state is a new one. Where <c>working</c> holds what earlier mounts made, their state was lost: it is unknown
+    /// whether the newest of them ended well, and in which boot. This mount must not give a name again that they gave.
     /// </summary>
     private int ContinueEpochs(out bool isForgotten)
     {
@@ -207,13 +228,15 @@ internal sealed class StateFolder : IDisposable
         int result = SystemCallsFile.SynchronizeFileSystem(Folder);
         if (result >= 0)
             return result;
-        // The disk has refused something since. Each working copy will be asked for itself; any other file of the last mount is looked at with suspicion. A disk that still refuses says so again.
+        // The disk has refused a write. Each working copy will be asked for itself; any other file of the last mount is
+        // suspect. A disk that still refuses says so again.
         _record.SuspectLast();
         return SystemCallsFile.SynchronizeFileSystem(Folder);
     }
 
     /// <summary>
-    /// Makes a file in <c>working</c> for this daemon alone. The thread may still have the umask of whom it served last, which must not take the owner's rights.
+    /// Makes a file in <c>working</c> for this daemon alone. The thread may still have the umask of the caller that it
+    /// served last, which must not take the owner's rights.
     /// </summary>
     internal int CreateWorkingFile(WorkingName name, out FileDescriptor file)
     {
@@ -231,7 +254,10 @@ internal sealed class StateFolder : IDisposable
         return result;
     }
 
-    /// <summary>Removes a name in <c>working</c> that is of no use any more. Where that fails it is tried again by <see cref="RemoveLeftovers"/>. Returns whether it is gone.</summary>
+    /// <summary>
+    /// Removes a name in <c>working</c> that is of no use. Where that fails, <see cref="RemoveLeftovers"/> tries it
+    /// again. Returns whether this call removed it.
+    /// </summary>
     internal bool RemoveWorkingFile(ReadOnlySpan<byte> terminatedName)
     {
         int result = SystemCallsAt.Unlink(Working, new NativeName(terminatedName));
@@ -249,11 +275,12 @@ internal sealed class StateFolder : IDisposable
             _unremoved.RemoveAll(name => name.AsSpan().SequenceEqual(terminatedName));
     }
 
-    /// <summary>Tries again what could not be removed.</summary>
+    /// <summary>Tries again to remove what could not be removed.</summary>
     internal void RemoveLeftovers()
     {
         lock (_unremoved)
-            _unremoved.RemoveAll(name => SystemCallsAt.Unlink(Working, new NativeName(name)) is >= 0 or -(int)Errno.ENOENT);
+            _unremoved.RemoveAll(
+                name => SystemCallsAt.Unlink(Working, new NativeName(name)) is >= 0 or -(int)Errno.ENOENT);
     }
 
     /// <summary>The folder <c>lost</c>: working copies that no mount can commit.</summary>
@@ -262,7 +289,10 @@ internal sealed class StateFolder : IDisposable
     /// <summary>The folder <c>inodes</c>: the database of places, where one was asked for.</summary>
     internal int OpenInodes(out FileDescriptor inodes) => OpenOrMakeFolder(_source, Folder, InodesFolder, out inodes);
 
-    /// <summary>The next inode number for a file: never given twice, crashes included, because it is reserved on disk before. Returns 0, or −errno where none can be reserved.</summary>
+    /// <summary>
+    /// The next inode number for a file. No number is given twice, crashes included: it is reserved on disk before.
+    /// Returns 0, or −errno where none can be reserved.
+    /// </summary>
     internal int TryAllocateInodeNumber(out ulong number)
     {
         lock (_gate)
@@ -280,10 +310,12 @@ internal sealed class StateFolder : IDisposable
         }
     }
 
-    /// <summary>As <see cref="TryAllocateInodeNumber"/>, for whom an error is none of his answers.</summary>
+    /// <summary>As <see cref="TryAllocateInodeNumber"/>, for a caller that cannot answer with an error.</summary>
     /// <exception cref="IOException">The state file has not been writable for thousands of numbers.</exception>
     internal ulong AllocateInodeNumber() =>
-        TryAllocateInodeNumber(out ulong number) is < 0 and var result ? throw new IOException($"no inode numbers can be reserved in .zstdfs/state ({(Errno)(-result)})") : number;
+        TryAllocateInodeNumber(out ulong number) is < 0 and var result
+            ? throw new IOException($"no inode numbers can be reserved in .zstdfs/state ({(Errno)(-result)})")
+            : number;
 
     /// <summary>Caller holds the gate.</summary>
     private int ReserveNumbers()
@@ -295,13 +327,15 @@ internal sealed class StateFolder : IDisposable
         return result;
     }
 
-    /// <summary>Whoever finds the source locked from here on learns which mount it is locked for.</summary>
+    /// <summary>From here on, a program that finds the source locked learns which mount it is locked for.</summary>
     internal void NoteMounted(string device) => LockHolder.Write(_lock, device);
 
-    /// <summary>The mount is gone, and this daemon stores what is left: a program that finds the source locked may wait for it.</summary>
+    /// <summary>
+    /// The mount is gone, and this daemon stores what is left: a program that finds the source locked may wait for it.
+    /// </summary>
     internal void NoteEnding() => LockHolder.Write(_lock, isEnding: true);
 
-    /// <summary>Everything that this mount wrote is on disk: nothing of it needs to be looked at with suspicion.</summary>
+    /// <summary>Everything that this mount wrote is on disk: the next mount need not suspect any of it.</summary>
     internal void NoteEndedWell()
     {
         RemoveLeftovers();
@@ -312,7 +346,7 @@ internal sealed class StateFolder : IDisposable
         }
     }
 
-    /// <summary>Moves the allocator past a number found in use: its state is an older one than the files.</summary>
+    /// <summary>Moves the allocator past a number found in use: the state is older than the files.</summary>
     internal int SkipPast(ulong inodeNumber)
     {
         lock (_gate)
@@ -325,7 +359,8 @@ internal sealed class StateFolder : IDisposable
     }
 
     /// <summary>
-    /// Removes the folder where nothing in it is of any use to a plain folder: the way back from a source. It stays where there is anything that it does not know.
+    /// Removes the folder where a source becomes a plain folder again, which has no use for it. It stays where it holds
+    /// a working copy or anything that this program does not know.
     /// </summary>
     internal bool TryRemove()
     {
@@ -341,7 +376,7 @@ internal sealed class StateFolder : IDisposable
         return SystemCallsAt.RemoveDirectory(_source.Root, new NativeName(".zstdfs\0"u8)) >= 0;
     }
 
-    /// <summary>A cache that nobody will ask any more.</summary>
+    /// <summary>The database is a cache, and no mount will ask it any more.</summary>
     private void RemoveInodes()
     {
         if (_source.OpenListing(Folder, InodesFolder, out FileDescriptor inodes) < 0)
@@ -364,10 +399,11 @@ internal sealed class StateFolder : IDisposable
         int length = SystemCallsFile.Read(_file, 0, state);
         if (length < 0)
             return length;
-        // Somewhere in 2^52 numbers: should the state of a source be lost, the numbers in its files will hardly be met again. Nobody is to be kept from guessing them, so
-        // that OpenSSL, which the daemon would keep in memory for it, need not be asked.
+        // The first of 2^32 blocks of numbers, at random: should the state of a source be lost, new numbers will hardly
+        // meet those in its files. They may be guessed. So OpenSSL, which the daemon would keep in memory for it, is
+        // not asked.
         ulong start = FirstInodeNumber + (ulong)Random.Shared.NextInt64(1L << 32) * BlockOfNumbers;
-        // Its first write may have been cut off with the power, which left nothing or zeros: no number was given then.
+        // A power cut during the first write may have left nothing, or zeros: no number was given then.
         isNew = !state[..length].ContainsAnyExcept((byte)0);
         record = isNew
             ? new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = start, EndedWell = true }
@@ -383,7 +419,8 @@ internal sealed class StateFolder : IDisposable
         return result < 0 ? result : SystemCallsFile.SynchronizeData(_file);
     }
 
-    private static int OpenOrMakeFolder(SourceTree source, FileDescriptor parent, NativeName name, out FileDescriptor folder)
+    private static int OpenOrMakeFolder(
+        SourceTree source, FileDescriptor parent, NativeName name, out FileDescriptor folder)
     {
         int result = source.OpenListing(parent, name, out folder);
         if (result == -(int)Errno.ENOENT)

@@ -8,13 +8,13 @@ internal struct StateRecord
 {
     internal const int Bytes = 80;
 
-    /// <summary>What tells of which version it is.</summary>
+    /// <summary>The bytes that tell the version.</summary>
     internal const int HeadBytes = 12;
 
     private const uint Magic = 0x53465A7A; // "zZFS"
     private const uint Version = 1;
 
-    // To a program that does not know the second it is what it knows: not ended.
+    // A program that does not know the second flag takes it for what it knows: not ended.
     private const uint EndedFlag = 1, BeganInterruptedFlag = 2;
 
     /// <summary>Tells this source from any other.</summary>
@@ -23,15 +23,20 @@ internal struct StateRecord
     internal ulong ReservedUpTo;
     /// <summary>Number of the newest mount.</summary>
     internal uint Epoch;
-    /// <summary>First and last mount after which the machine crashed: what they wrote without waiting for the disk may be missing. 0 where none.</summary>
+    /// <summary>
+    /// First and last mount after which the machine crashed: what they wrote without waiting for the disk may be
+    /// missing. 0 where none.
+    /// </summary>
     internal uint SuspectFrom;
     internal uint SuspectTo;
     /// <summary>
-    /// The last mount that did not end well; the first, where several in a row did not. Its daemon may have died while
-    /// it wrote a new file's first content. 0 where none.
+    /// The last mount that did not end well; where several in a row did not, the first of them. Its daemon may have
+    /// died while it wrote a new file's first content. 0 where none.
     /// </summary>
     internal uint InterruptedFrom;
-    /// <summary>When the mount after it began, seconds since 1970, rounded up: it wrote nothing later.</summary>
+    /// <summary>
+    /// When the mount after it began, seconds since 1970, rounded up: the interrupted daemon wrote nothing later.
+    /// </summary>
     internal uint InterruptedUntil;
     /// <summary>The newest mount ended with everything on disk.</summary>
     internal bool EndedWell;
@@ -63,8 +68,8 @@ internal struct StateRecord
     }
 
     /// <summary>
-    /// What the mount of this epoch wrote without waiting for the disk will count as perhaps missing when the next
-    /// mount begins in this boot.
+    /// Whether the next mount will suspect what the mount of this epoch wrote without waiting for the disk, if it
+    /// begins in this boot.
     /// </summary>
     internal readonly bool WillSuspect(uint epoch, Guid boot)
     {
@@ -90,7 +95,8 @@ internal struct StateRecord
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[40..], Epoch);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[44..], SuspectFrom);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[48..], SuspectTo);
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes[52..], EndedWell ? EndedFlag : BeganInterrupted ? BeganInterruptedFlag : 0);
+        BinaryPrimitives.WriteUInt32LittleEndian(
+            bytes[52..], EndedWell ? EndedFlag : BeganInterrupted ? BeganInterruptedFlag : 0);
         Boot.TryWriteBytes(bytes[56..]);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[72..], InterruptedFrom);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[76..], InterruptedUntil);
@@ -106,7 +112,8 @@ internal struct StateRecord
     {
         if (IsNewer(bytes))
             throw NewerFormat.Refusal(".zstdfs/state"u8);
-        if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
+        if (bytes.Length != Bytes || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic
+            || BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]) != Checksum.OfRecord(bytes))
         {
             throw new SourceException(SourceProblem.DamagedState,
                 ".zstdfs/state is damaged; remove that file and mount again (what the last mount neither stored nor "

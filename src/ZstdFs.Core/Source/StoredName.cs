@@ -4,11 +4,11 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Logical name ↔ name in the source, from the name alone. A regular file <c>b</c> is stored as <c>b.zst</c>; folders,
-/// symlinks and special files have their own names. Two escapes keep names apart that would meet otherwise: a folder
-/// <c>b.zst</c> is stored as <c>b.zs%</c>, and a file whose name leaves no room for the suffix under a shortened name
-/// with a hash, beside which <see cref="FullNames"/> keeps the whole one. The rules are in HOW_IT_WORKS.md. Names are
-/// bytes.
+/// Logical name ↔ name in the source, from the name alone. A regular file <c>b</c> is stored as <c>b.zst</c>;
+/// folders, symlinks and special files have their own names. Two escapes keep names apart that would meet otherwise: a
+/// folder <c>b.zst</c> is stored as <c>b.zs%</c>, and a file whose name leaves no room for the suffix under a shortened
+/// name with a hash, beside which <see cref="FullNames"/> keeps the whole one. The rules are in HOW_IT_WORKS.md. Names
+/// are bytes.
 /// </summary>
 internal static class StoredName
 {
@@ -32,8 +32,7 @@ internal static class StoredName
     private static ReadOnlySpan<byte> Suffix => ".zst"u8;
 
     /// <summary>
-    /// What <see cref="Suffix"/> becomes in the name of a folder; more of the same follows where the name ended so
-    /// already.
+    /// The end of an escaped folder name before its <c>%</c>. A name that ends escaped already gets one more <c>%</c>.
     /// </summary>
     private static ReadOnlySpan<byte> EscapedSuffix => ".zs"u8;
 
@@ -51,8 +50,8 @@ internal static class StoredName
         && name.Length > PassingPrefix.Length && !name[PassingPrefix.Length..].ContainsAnyExcept(AnyDigit);
 
     /// <summary>
-    /// Whether nothing in the tree is called so, neither there nor in the source: what is ours, and the names that each
-    /// folder has for itself and its parent, for which a file <c>..zst</c> would pass otherwise.
+    /// Whether the name is reserved: no file has it, neither in the tree nor in the source. Reserved are our own names,
+    /// and those that each folder has for itself and its parent, for which a file <c>..zst</c> would pass otherwise.
     /// </summary>
     internal static bool IsReserved(ReadOnlySpan<byte> name, bool inRoot) => name.StartsWith(PassingPrefix)
         || inRoot && name.SequenceEqual(ReservedFolder) || name.SequenceEqual("."u8) || name.SequenceEqual(".."u8);
@@ -103,8 +102,8 @@ internal static class StoredName
             && !name[^HashDigits..].ContainsAnyExcept(AnyDigit);
 
     /// <summary>
-    /// The same, of the length that the names of more than <see cref="MaxLogicalBytes"/> get: hardly anything else is
-    /// called so.
+    /// The same, for a name as long as those of more than <see cref="MaxLogicalBytes"/> become: hardly any other name
+    /// is.
     /// </summary>
     internal static bool IsAsLongAsShortened(ReadOnlySpan<byte> name) => name.Length > MaxLogicalBytes - 4
         && LooksShortened(name);

@@ -2,7 +2,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
 
-/// <summary>Something that a walk came upon. Valid until the walk goes on; who keeps the folder retains it.</summary>
+/// <summary>
+/// An entry that a walk found. Valid until the walk goes on; a visitor that keeps the folder retains it.
+/// </summary>
 /// <param name="folder">Where it is.</param>
 /// <param name="name">Its name in there.</param>
 /// <param name="stat">Its attributes.</param>
@@ -13,7 +15,7 @@ internal readonly ref struct WalkedFile(SourceFolder folder, NativeName name, in
     internal Statx Stat { get; } = stat;
 }
 
-/// <summary>Who is told what a walk finds. Called on the walking thread.</summary>
+/// <summary>Takes what a walk finds. Called on the walking thread.</summary>
 internal interface ITreeVisitor
 {
     /// <summary>Something that is not a folder. False ends the walk.</summary>
@@ -26,16 +28,18 @@ internal interface ITreeVisitor
     void Unreadable(byte[] path, Errno error);
 
     /// <summary>
-    /// A folder has been listed and nothing in it visited yet. True where names in it were changed: it is listed again.
+    /// The walk has listed a folder, and visited nothing in it yet. True where the visitor changed names in it: the
+    /// walk lists it again.
     /// </summary>
     bool Listed(SourceFolder folder, DirectoryListing listing) => false;
 }
 
 /// <summary>
-/// Goes through a tree, through the one door: from folder to folder by descriptor, never through a symlink, a folder's files before its subfolders.
-/// What is ours is no part of the tree. One thread; one descriptor open for each level.
+/// Walks a tree through the one door: from folder to folder by descriptor, never through a symlink, a folder's files
+/// before its subfolders. What is ours is no part of the tree. One thread; one open descriptor for each level.
 /// </summary>
-internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool oneFileSystem = true, bool inBirthOrder = false)
+internal sealed class TreeWalk(
+    SourceTree source, ITreeVisitor visitor, bool oneFileSystem = true, bool inBirthOrder = false)
 {
     private readonly record struct Seen(int Entry, Timestamp Birth);
 
@@ -44,7 +48,7 @@ internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool one
         internal int Next;
     }
 
-    /// <summary>Walks from a folder on; the folder stays the caller's. False where the visitor ended the walk.</summary>
+    /// <summary>Walks from a folder; the folder stays the caller's. False where the visitor ended the walk.</summary>
     internal bool Run(SourceFolder start)
     {
         var levels = new Stack<Level>();
@@ -100,13 +104,14 @@ internal sealed class TreeWalk(SourceTree source, ITreeVisitor visitor, bool one
     {
         for (int i = 0; i < level.Listing.Count; i++)
         {
-            if (Look(level, i, out Statx stat) && !visitor.Visit(new WalkedFile(level.Folder, level.Listing.Name(i), stat)))
+            if (Look(level, i, out Statx stat)
+                && !visitor.Visit(new WalkedFile(level.Folder, level.Listing.Name(i), stat)))
                 return false;
         }
         return true;
     }
 
-    /// <summary>So that what is made for each of them in turn is born in the same order.</summary>
+    /// <summary>What the visitor makes for each file in turn is then born in the same order.</summary>
     private bool VisitInBirthOrder(Level level)
     {
         var files = new List<Seen>();

@@ -4,21 +4,23 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Inode numbers, and births, of what has no record to keep them: the source's own, as long as they tell files apart.
-/// A commit moves a file to another stored file; it keeps its number, which the source may give to another file then.
-/// What is noted here lasts as long as the mount.
+/// Inode numbers and births of files that have no record to keep them: the source's own, as long as they tell files
+/// apart. A commit moves a file to another stored file. The file keeps its number, and the source may then give that
+/// number to another file. What is noted here lasts as long as the mount.
 /// </summary>
 internal sealed class UnrecordedNumbers(SourceDevices devices)
 {
     /// <param name="Number">What users see.</param>
     /// <param name="Birth">When the logical file was made.</param>
-    /// <param name="StoredBirth">When what is in the source now was made: an inode that is used again has another.</param>
+    /// <param name="StoredBirth">
+    /// When the file in the source was made: an inode that is used again has another birth.
+    /// </param>
     private readonly record struct Noted(ulong Number, Timestamp Birth, Timestamp StoredBirth);
 
-    // By what tells what is in the source apart.
+    // By SourceDevices.IdentityOf.
     private readonly ConcurrentDictionary<ulong, Noted> _noted = new();
 
-    // Numbers of the source's own that files keep although they are in other stored files by now.
+    // Numbers of the source's own that files keep although commits have moved them to other stored files.
     private readonly ConcurrentDictionary<ulong, bool> _kept = new();
 
     /// <summary>The number that was noted, or 0.</summary>
@@ -27,7 +29,7 @@ internal sealed class UnrecordedNumbers(SourceDevices devices)
     /// <summary>The number that was noted, or the source's own.</summary>
     internal ulong Of(in Statx stat) => Find(stat) is > 0 and var number ? number : devices.NumberOf(stat);
 
-    /// <summary>The same; one of the source's own that a file keeps is not given twice.</summary>
+    /// <summary>The same, but a number of the source's own that another file keeps is not given twice.</summary>
     internal ulong Of(in Statx stat, StateFolder? state)
     {
         ulong number = Of(stat);

@@ -14,9 +14,10 @@ internal interface IEntrySink
 }
 
 /// <summary>
-/// Reads all of a folder while other threads and processes change it. INVARIANT: a name that is there from the beginning to the end is told, even where a rename puts another
-/// file under it meanwhile. getdents(2) alone does not promise that: btrfs moves the entry that a rename replaced behind the end that it noted when the reading began, and tmpfs
-/// moves it to where the reading has been.
+/// Reads all of a folder while other threads and processes change it. INVARIANT: a name that is there from the
+/// beginning to the end is told, even where a rename puts another file under it meanwhile. getdents(2) alone does not
+/// promise that. Btrfs moves the entry that a rename replaced behind the end that it noted when the reading began;
+/// tmpfs moves it to where the reading has been.
 /// </summary>
 internal static class WholeFolder
 {
@@ -27,8 +28,10 @@ internal static class WholeFolder
 
     private const int MostReadings = 8;
 
-    // A change within the same step of the clock leaves the change time as it is. The kernel's clock steps every 10 ms at most; some file systems keep whole seconds, FAT two.
-    private const long ClockStepNanoseconds = 20_000_000, CoarseStepNanoseconds = 2_100_000_000, NanosecondsInSecond = 1_000_000_000;
+    // A change within the same step of the clock leaves the change time as it is. The kernel's clock steps at least
+    // every 10 ms; some file systems keep whole seconds, FAT two.
+    private const long ClockStepNanoseconds = 20_000_000, CoarseStepNanoseconds = 2_100_000_000,
+        NanosecondsInSecond = 1_000_000_000;
 
     /// <summary>Reads the folder from its beginning. Returns 0 or −errno.</summary>
     /// <param name="folder">The folder, open for listing.</param>
@@ -69,8 +72,10 @@ internal static class WholeFolder
     }
 
     /// <summary>
-    /// What the readings find together, and what the kernel notes as coming: a name that a reading missed was moved meanwhile, and so it came. Where the folder changed and the kernel
-    /// noted nothing, it is read again: another machine changes a network file system, or the user has as many watches as he may have.
+    /// Tells what the readings find together, and what the kernel notes as coming: where a reading misses a name, a
+    /// rename moved it meanwhile, and the kernel notes that it came. Where the folder changed and the kernel noted
+    /// nothing, the folder is read again: another machine changes a network file system, or the user has as many
+    /// watches as he may have.
     /// </summary>
     private static int ReadWatching(FileDescriptor folder, FolderWatches watches, IEntrySink sink, byte[] buffer)
     {
@@ -100,7 +105,8 @@ internal static class WholeFolder
     /// <param name="sink">Takes the entries.</param>
     /// <param name="buffer">For them.</param>
     /// <param name="noted">How many changes the kernel noted; negative where it lost some.</param>
-    private static int ReadOnce(FileDescriptor folder, FolderWatch? watch, IEntrySink sink, byte[] buffer, out int noted)
+    private static int ReadOnce(
+        FileDescriptor folder, FolderWatch? watch, IEntrySink sink, byte[] buffer, out int noted)
     {
         noted = 0;
         long start = SystemCallsFile.Seek(folder, 0, SeekWhence.Set);
@@ -134,7 +140,8 @@ internal static class WholeFolder
                 if (happened is not (FolderEvent.Came or FolderEvent.Went))
                     continue;
                 count++;
-                if (happened == FolderEvent.Came && SystemCallsAt.Stat(folder, new NativeName(name), out Statx stat) >= 0)
+                if (happened == FolderEvent.Came
+                    && SystemCallsAt.Stat(folder, new NativeName(name), out Statx stat) >= 0)
                     sink.Add(folder, name, FileType.ToEntryType(stat.Mode));
             }
         }
@@ -142,15 +149,17 @@ internal static class WholeFolder
     }
 
     private static bool IsUnchangedSince(in Statx before, FileDescriptor folder) =>
-        SystemCallsAt.Stat(folder, out Statx after) >= 0 && after.ChangeTime.ToTimestamp() == before.ChangeTime.ToTimestamp();
+        SystemCallsAt.Stat(folder, out Statx after) >= 0
+            && after.ChangeTime.ToTimestamp() == before.ChangeTime.ToTimestamp();
 
-    /// <summary>The next change will move it.</summary>
+    /// <summary>The next change of the folder will move its change time.</summary>
     private static bool IsSettled(in StatxTimestamp changed)
     {
         Timestamp now = Timestamp.Now();
         long age = now.Seconds - changed.Seconds;
         if (age is < 0 or > 60)
             return age > 0;
-        return age * NanosecondsInSecond + now.Nanoseconds - changed.Nanoseconds > (changed.Nanoseconds == 0 ? CoarseStepNanoseconds : ClockStepNanoseconds);
+        return age * NanosecondsInSecond + now.Nanoseconds - changed.Nanoseconds
+            > (changed.Nanoseconds == 0 ? CoarseStepNanoseconds : ClockStepNanoseconds);
     }
 }

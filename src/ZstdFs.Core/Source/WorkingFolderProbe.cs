@@ -3,8 +3,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Finds out by trying whether a working copy can be its own redo journal on this file system: 1 or 0, or −errno where a fault of this moment kept it from telling. A mount
-/// that took a fault for an answer would serve its files without their records.
+/// Finds out by trying whether a working copy can be its own redo journal on this file system: 1 or 0, or −errno
+/// where a passing fault kept it from telling. A mount that took a fault for an answer would serve its files without
+/// their records.
 /// </summary>
 internal static class WorkingFolderProbe
 {
@@ -16,7 +17,10 @@ internal static class WorkingFolderProbe
 
     internal static NativeName Name => new("probe\0"u8);
 
-    /// <summary>Extended attributes are kept. A full disk has no room to try: then what is not refused outright is taken for kept.</summary>
+    /// <summary>
+    /// Extended attributes are kept. A full disk has no room to try it: what it does not refuse outright counts as
+    /// kept.
+    /// </summary>
     internal static int KeepsRecords(FileDescriptor working) =>
         Try(working, static file => ExtendedAttributes.Set(file, SizeRecord.AttributeName, "probe"u8, 0)) switch
         {
@@ -24,7 +28,10 @@ internal static class WorkingFolderProbe
             var result => PassingFault.Is(result) ? result : 0,
         };
 
-    /// <summary>One written block of zeros within a hole is told from the hole. Where the disk is too full to try it, of some file systems that is known.</summary>
+    /// <summary>
+    /// The file system tells one written block of zeros from the hole around it. Where the disk is too full to try it,
+    /// the answer is known for some file systems.
+    /// </summary>
     internal static int KeepsHoles(FileDescriptor working)
     {
         int result = Try(working, TryHoles);
@@ -57,7 +64,8 @@ internal static class WorkingFolderProbe
 
     private static int Try(FileDescriptor working, Func<FileDescriptor, int> trial)
     {
-        int result = SystemCallsAt.Open(working, Name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate, 0b110_000_000, out FileDescriptor file);
+        int result = SystemCallsAt.Open(working, Name, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Truncate,
+            0b110_000_000, out FileDescriptor file);
         if (result < 0)
             return result;
         using (file)

@@ -15,13 +15,17 @@ internal enum WorkingRole
     Version,
     /// <summary>A finished version that the next mount writes over its target once more.</summary>
     Redo,
-    /// <summary>The beginning of a working copy's content, compressed already: the next mount needs it beside the copy of the same number, mount and serial.</summary>
+    /// <summary>
+    /// The beginning of a working copy's content, compressed already. The next mount needs it beside the copy of the
+    /// same number, mount and serial.
+    /// </summary>
     Early,
 }
 
 /// <summary>
-/// Name of a file in the working folder: role, number of the file that it belongs to, the mount that made it and a serial number, in hexadecimal. <c>.synced</c>
-/// at its end says that all of it was on disk once, so that a power cut did not leave a part of it.
+/// Name of a file in the working folder: its role, then in hexadecimal the number of the file that it belongs to, the
+/// mount that made it and a serial number. <c>.synced</c> at the end says that all of it was on disk once, so that no
+/// power cut has left only a part of it.
 /// </summary>
 internal readonly record struct WorkingName(WorkingRole Role, ulong InodeNumber, uint Epoch, long Serial)
 {
@@ -33,7 +37,8 @@ internal readonly record struct WorkingName(WorkingRole Role, ulong InodeNumber,
     internal byte[] Terminated() =>
     [
         .. Prefix(Role),
-        .. Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{InodeNumber:x16}-{Epoch:x}-{Serial:x}")),
+        .. Encoding.ASCII.GetBytes(
+            string.Create(CultureInfo.InvariantCulture, $"{InodeNumber:x16}-{Epoch:x}-{Serial:x}")),
         .. IsSynchronized ? SyncedSuffix : default,
         0,
     ];
@@ -49,9 +54,10 @@ internal readonly record struct WorkingName(WorkingRole Role, ulong InodeNumber,
         bool isSynchronized = bytes.EndsWith(SyncedSuffix);
         ReadOnlySpan<byte> rest = bytes[Prefix(role).Length..];
         rest = rest[..Math.Max(0, rest.Length - (isSynchronized ? SyncedSuffix.Length : 0))];
-        bool isOne = TryTake(ref rest, out ulong number) & TryTake(ref rest, out ulong epoch) & TryTake(ref rest, out ulong serial);
+        bool isOne = TryTake(ref rest, out ulong number) & TryTake(ref rest, out ulong epoch)
+            & TryTake(ref rest, out ulong serial);
         name = new WorkingName(role, number, (uint)epoch, (long)serial) { IsSynchronized = isSynchronized };
-        // Only what this type wrote itself: nothing is guessed about a name that means something else.
+        // Only names that this type writes itself: any other name may mean something else.
         return isOne && name.Terminated().AsSpan()[..^1].SequenceEqual(bytes);
     }
 

@@ -3,14 +3,16 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Source;
 
 /// <summary>
-/// Working copies after the machine stopped. What was not synchronised is there in parts, if at all, and the parts over their base would be a mixture that
-/// nobody ever wrote: the base stays instead, as it was committed.
+/// Working copies after the machine stopped. Of a copy that was not synchronised, the disk may hold only parts. Those
+/// parts over their base would be a content that no program ever wrote: so the base stays as it was committed, and the
+/// copy goes.
 /// </summary>
 internal static class WorkingRemains
 {
     /// <summary>
-    /// Removes the working copies that the interrupted mount did not synchronise. It is done before the state says that a new mount began, so that a mount which
-    /// is killed here leaves the same for the next. Returns how many, or −errno.
+    /// Removes the working copies that the interrupted mount did not synchronise. The caller writes the new mount into
+    /// the state only afterwards: where the daemon is killed here, the next mount finds the same. Returns how many, or
+    /// −errno.
     /// </summary>
     internal static int RemoveUnsynchronized(FileDescriptor working, uint epoch)
     {
@@ -32,8 +34,8 @@ internal static class WorkingRemains
     }
 
     /// <summary>
-    /// Moves all working copies that are not known to be whole to <c>lost</c>: the state that would tell whether the
-    /// machine has stopped since is gone, and they may be all that there is of what was written. Returns how many, or
+    /// Moves all working copies that are not known to be whole to <c>lost</c>. The state that would tell whether the
+    /// machine has stopped since is gone, and a copy may be all that is left of what was written. Returns how many, or
     /// −errno.
     /// </summary>
     internal static int SetAside(StateFolder state)
@@ -72,7 +74,7 @@ internal static class WorkingRemains
     /// <summary>Moves a working copy, and its early frames beside it. Returns 0 or −errno.</summary>
     internal static int MoveAsItIs(FileDescriptor working, WorkingName copy, FileDescriptor lost)
     {
-        // First, because early frames without their copy count as orphans, and are removed.
+        // Early frames first: without their copy they count as orphans, and are removed.
         int result = Move(working, copy.OfEarlyFrames(), lost);
         return result is >= 0 or -(int)Errno.ENOENT ? Move(working, copy, lost) : result;
     }
@@ -90,10 +92,12 @@ internal static class WorkingRemains
     private static bool IsUnsynchronized(ReadOnlySpan<byte> bytes, out WorkingName name) =>
         WorkingName.TryParse(bytes, out name) && name is { IsSynchronized: false, Role: WorkingRole.Copy };
 
-    /// <summary>The newest mount that a name in the folder tells of; 0 where none does. Returns 0 or −errno.</summary>
+    /// <summary>
+    /// Finds the newest mount that a name in the folder tells of; 0 where none does. Returns 0 or −errno.
+    /// </summary>
     internal static int FindNewestEpoch(FileDescriptor folder, out uint newest)
     {
-        // No source is mounted so often: such a name is noise, and the next number must not be 0 again.
+        // No source is mounted so often: such a name is noise. The next number must not wrap to 0.
         const uint Most = int.MaxValue;
         newest = 0;
         int result = DirectoryListing.Read(folder, null, out DirectoryListing listing);

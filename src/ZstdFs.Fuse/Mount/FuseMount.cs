@@ -4,20 +4,23 @@ using ZstdFs.Linux;
 namespace ZstdFs.Fuse.Mount;
 
 /// <summary>
-/// A mounted FUSE file system: by mount(2) as root, otherwise by fusermount3. It outlives this object; when its device is closed while it stands, every
-/// use of it fails with ENOTCONN.
+/// A mounted FUSE file system. Root mounts it by mount(2), other users by fusermount3. The mount outlives this object.
+/// If its device is closed before the unmount, every use of the mount fails with ENOTCONN.
 /// </summary>
 public sealed class FuseMount
 {
     private readonly MountPoint _point;
     private readonly bool _isDirect;
 
-    private FuseMount(MountPoint point, FileDescriptor device, bool isDirect) => (_point, Device, _isDirect) = (point, device, isDirect);
+    private FuseMount(MountPoint point, FileDescriptor device, bool isDirect) =>
+        (_point, Device, _isDirect) = (point, device, isDirect);
 
     /// <summary>The connection to the kernel, for a session. Programs that are started do not inherit it.</summary>
     public FileDescriptor Device { get; }
 
-    /// <summary>Mounts on <paramref name="mountPoint"/>. What uses the mount waits until a session serves.</summary>
+    /// <summary>
+    /// Mounts on <paramref name="mountPoint"/>. Programs that use the mount wait until a session serves.
+    /// </summary>
     /// <exception cref="FuseMountException">It cannot be mounted.</exception>
     public static FuseMount Mount(string mountPoint, FuseMountOptions options)
     {
@@ -28,17 +31,24 @@ public sealed class FuseMount
             : new FuseMount(point, Fusermount.Mount(point.Text, options), isDirect: false);
     }
 
-    /// <summary>Unmounts; <paramref name="lazy"/>: out of sight now, gone with its last user. 0 or −errno, −EBUSY while it is in use.</summary>
+    /// <summary>
+    /// Unmounts; <paramref name="lazy"/>: out of sight at once, gone with its last user. 0 or −errno, −EBUSY while
+    /// it is in use.
+    /// </summary>
     public int Unmount(bool lazy = false) => _isDirect
         ? MountCalls.Unmount(_point.Path, MountCalls.NoFollow | (lazy ? MountCalls.Detach : 0))
         : Fusermount.Unmount(_point.Text, lazy);
 
     private static FileDescriptor MountDirectly(MountPoint point, FuseMountOptions options)
     {
-        int result = SystemCallsAt.Open(new NativeName("/dev/fuse\0"u8), OpenFlags.ReadWrite | OpenFlags.CloseOnExec, out FileDescriptor device);
+        int result = SystemCallsAt.Open(
+            new NativeName("/dev/fuse\0"u8), OpenFlags.ReadWrite | OpenFlags.CloseOnExec, out FileDescriptor device);
         if (result < 0)
         {
-            throw new FuseMountException(result is -(int)Errno.EACCES or -(int)Errno.EPERM ? FuseMountProblem.NotPermitted : FuseMountProblem.NoDevice,
+            throw new FuseMountException(
+                result is -(int)Errno.EACCES or -(int)Errno.EPERM
+                    ? FuseMountProblem.NotPermitted
+                    : FuseMountProblem.NoDevice,
                 $"/dev/fuse cannot be opened ({(Errno)(-result)}).");
         }
         result = MountCalls.Mount(Native(options.Source), point.Path, Native("fuse." + options.Subtype),

@@ -5,7 +5,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Fuse.Mount;
 
-/// <summary>Mounts without root rights: fusermount3 opens the device, mounts, and hands the descriptor over a socket.</summary>
+/// <summary>
+/// Mounts without root rights: fusermount3 opens the device, mounts, and hands the descriptor over a socket.
+/// </summary>
 internal static class Fusermount
 {
     private const string Program = "fusermount3";
@@ -21,7 +23,7 @@ internal static class Fusermount
             ProcessStartInfo start = Command("-o", MountData.ForFusermount(options), "--", mountPoint);
             start.Environment["_FUSE_COMMFD"] = childs.Number.ToString(CultureInfo.InvariantCulture);
             using Process process = Launch(start);
-            // Otherwise a helper that fails would leave the socket open, and us waiting.
+            // A helper that fails would otherwise leave the socket open, and this thread would wait for ever.
             childs.Dispose();
             result = MountCalls.ReceiveDescriptor(ours, out FileDescriptor device);
             string message = process.StandardError.ReadToEnd().Trim();
@@ -29,7 +31,8 @@ internal static class Fusermount
             if (result >= 0 && process.ExitCode == 0)
                 return device;
             device.Dispose();
-            throw new FuseMountException(ProblemOf(message), message.Length > 0 ? message : $"{Program} failed with code {process.ExitCode}.");
+            throw new FuseMountException(
+                ProblemOf(message), message.Length > 0 ? message : $"{Program} failed with code {process.ExitCode}.");
         }
     }
 
@@ -37,12 +40,16 @@ internal static class Fusermount
     {
         try
         {
-            using Process process = Launch(isLazy ? Command("-u", "-z", "--", mountPoint) : Command("-u", "--", mountPoint));
+            using Process process = Launch(isLazy
+                ? Command("-u", "-z", "--", mountPoint)
+                : Command("-u", "--", mountPoint));
             string message = process.StandardError.ReadToEnd();
             process.WaitForExit();
             if (process.ExitCode == 0)
                 return 0;
-            return message.Contains("busy", StringComparison.OrdinalIgnoreCase) ? -(int)Errno.EBUSY : -(int)Errno.EINVAL;
+            return message.Contains("busy", StringComparison.OrdinalIgnoreCase)
+                ? -(int)Errno.EBUSY
+                : -(int)Errno.EINVAL;
         }
         catch (FuseMountException)
         {
@@ -54,14 +61,16 @@ internal static class Fusermount
     {
         if (message.Contains("device not found", StringComparison.OrdinalIgnoreCase))
             return FuseMountProblem.NoDevice;
-        return message.Contains("permi", StringComparison.OrdinalIgnoreCase) || message.Contains("allow_other", StringComparison.Ordinal)
-            ? FuseMountProblem.NotPermitted : FuseMountProblem.Other;
+        return message.Contains("permi", StringComparison.OrdinalIgnoreCase)
+            || message.Contains("allow_other", StringComparison.Ordinal)
+                ? FuseMountProblem.NotPermitted
+                : FuseMountProblem.Other;
     }
 
     private static ProcessStartInfo Command(params string[] arguments)
     {
         var start = new ProcessStartInfo(Program) { RedirectStandardError = true, UseShellExecute = false };
-        // Messages are read for what they say.
+        // The messages are searched for English words.
         start.Environment["LC_ALL"] = "C";
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
@@ -72,11 +81,14 @@ internal static class Fusermount
     {
         try
         {
-            return Process.Start(start) ?? throw new FuseMountException(FuseMountProblem.NoFusermount, $"{Program} did not start.");
+            return Process.Start(start)
+                ?? throw new FuseMountException(FuseMountProblem.NoFusermount, $"{Program} did not start.");
         }
         catch (Win32Exception exception)
         {
-            throw new FuseMountException(FuseMountProblem.NoFusermount, $"{Program} cannot be started ({exception.Message}): install fuse3, or mount as root.");
+            throw new FuseMountException(
+                FuseMountProblem.NoFusermount,
+                $"{Program} cannot be started ({exception.Message}): install fuse3, or mount as root.");
         }
     }
 }

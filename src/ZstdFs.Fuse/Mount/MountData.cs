@@ -8,7 +8,8 @@ internal static class MountData
 {
     /// <summary>MS_* of mount(2).</summary>
     internal static ulong Flags(FuseMountOptions options) =>
-        (options.ReadOnly ? MountCalls.ReadOnly : 0) | (options.NoSuid ? MountCalls.NoSuid : 0) | (options.NoDev ? MountCalls.NoDev : 0)
+        (options.ReadOnly ? MountCalls.ReadOnly : 0) | (options.NoSuid ? MountCalls.NoSuid : 0)
+        | (options.NoDev ? MountCalls.NoDev : 0)
         | (options.NoExec ? MountCalls.NoExec : 0) | (options.NoAtime ? MountCalls.NoAtime : 0)
         | (options.NoSymFollow ? MountCalls.NoSymFollow : 0);
 
@@ -24,7 +25,11 @@ internal static class MountData
     /// <summary>The -o argument of fusermount3, which adds nosuid and nodev itself where they are left out.</summary>
     internal static string ForFusermount(FuseMountOptions options)
     {
-        var list = new List<string> { "fsname=" + Escape(options.Source), "subtype=" + Escape(options.Subtype), options.ReadOnly ? "ro" : "rw", "nosuid", "nodev" };
+        var list = new List<string>
+        {
+            "fsname=" + Escape(options.Source), "subtype=" + Escape(options.Subtype), options.ReadOnly ? "ro" : "rw",
+            "nosuid", "nodev"
+        };
         if (options.NoExec)
             list.Add("noexec");
         if (options.NoAtime)
@@ -32,7 +37,7 @@ internal static class MountData
         return string.Join(',', list.Concat(Words(options)));
     }
 
-    // What the kernel's FUSE module reads itself.
+    // Options that the kernel's FUSE module reads itself.
     private static IEnumerable<string> Words(FuseMountOptions options)
     {
         if (options.DefaultPermissions)

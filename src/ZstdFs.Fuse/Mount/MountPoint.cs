@@ -3,7 +3,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Fuse.Mount;
 
-/// <summary>The folder that is mounted on, by its path without symlinks, so that it is found again from any working folder.</summary>
+/// <summary>
+/// The folder that is mounted on, by its path without symlinks, so that it is found again from any working folder.
+/// </summary>
 internal sealed class MountPoint
 {
     private const int LongestPath = 4096;
@@ -27,8 +29,9 @@ internal sealed class MountPoint
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         byte[] given = Encoding.UTF8.GetBytes(System.IO.Path.GetFullPath(path) + '\0');
-        // O_PATH asks nothing of a server that may be dead, or be about to be this process.
-        int result = SystemCallsAt.Open(new NativeName(given), OpenFlags.PathOnly | OpenFlags.CloseOnExec, out FileDescriptor place);
+        // Opening with O_PATH sends no request to a FUSE server, which may be dead, or may become this process.
+        int result = SystemCallsAt.Open(
+            new NativeName(given), OpenFlags.PathOnly | OpenFlags.CloseOnExec, out FileDescriptor place);
         if (result < 0)
             throw Refuse(path, result);
         using (place)
@@ -42,15 +45,19 @@ internal sealed class MountPoint
         }
     }
 
-    // Null where it is too long to be told; then what was given, which led here, has to do.
+    // Null where the path is too long for the kernel to give. The caller then uses the given path, which led here.
     private static byte[]? RealPath(FileDescriptor place)
     {
         byte[] real = new byte[LongestPath];
-        int length = SystemCallsAt.ReadLink(place, new NativeName(Encoding.ASCII.GetBytes($"/proc/self/fd/{place.Number}\0")), real.AsSpan(0, LongestPath - 1));
+        int length = SystemCallsAt.ReadLink(
+            place, new NativeName(Encoding.ASCII.GetBytes($"/proc/self/fd/{place.Number}\0")),
+            real.AsSpan(0, LongestPath - 1));
         return length > 0 ? real[..(length + 1)] : null;
     }
 
     private static FuseMountException Refuse(string path, int result) => new(
-        result is -(int)Errno.EACCES or -(int)Errno.EPERM ? FuseMountProblem.NotPermitted : FuseMountProblem.MountPointInvalid,
+        result is -(int)Errno.EACCES or -(int)Errno.EPERM
+            ? FuseMountProblem.NotPermitted
+            : FuseMountProblem.MountPointInvalid,
         $"{path} cannot be mounted on ({(Errno)(-result)}).");
 }

@@ -12,7 +12,9 @@ internal static class AttributeOps
         if (request.Body.IsMalformed)
             return Request.Malformed;
         ulong handle = get.HasHandle ? get.Handle : FuseFileSystem.NoHandle;
-        return request.Answer(request.FileSystem.GetAttributes(request.Context, request.Node, handle, out FuseAttrOut attributes), attributes);
+        return request.Answer(
+            request.FileSystem.GetAttributes(request.Context, request.Node, handle, out FuseAttrOut attributes),
+            attributes);
     }
 
     internal static int SetAttr(ref Request request)
@@ -24,7 +26,9 @@ internal static class AttributeOps
             return Request.Malformed;
         if ((change.Valid & SetattrValid.Handle) == 0)
             change.Handle = FuseFileSystem.NoHandle;
-        return request.Answer(request.FileSystem.SetAttributes(request.Context, request.Node, change, out FuseAttrOut attributes), attributes);
+        return request.Answer(
+            request.FileSystem.SetAttributes(request.Context, request.Node, change, out FuseAttrOut attributes),
+            attributes);
     }
 
     internal static int Statx(ref Request request)
@@ -33,17 +37,23 @@ internal static class AttributeOps
         if (request.Body.IsMalformed)
             return Request.Malformed;
         ulong handle = get.HasHandle ? get.Handle : FuseFileSystem.NoHandle;
-        return request.Answer(request.FileSystem.Statx(request.Context, request.Node, handle, get.Flags, get.Mask, out FuseStatxOut attributes), attributes);
+        return request.Answer(
+            request.FileSystem.Statx(
+                request.Context, request.Node, handle, get.Flags, get.Mask, out FuseStatxOut attributes),
+            attributes);
     }
 
     internal static int Access(ref Request request)
     {
         uint mask = request.Body.Read<FuseAccessIn>().Mask;
-        return request.Body.IsMalformed ? Request.Malformed : Request.Status(request.FileSystem.Access(request.Context, request.Node, mask));
+        return request.Body.IsMalformed
+            ? Request.Malformed
+            : Request.Status(request.FileSystem.Access(request.Context, request.Node, mask));
     }
 
     internal static int StatFs(ref Request request) =>
-        request.Answer(request.FileSystem.StatFileSystem(request.Context, request.Node, out FuseKstatfs statistics), statistics);
+        request.Answer(
+            request.FileSystem.StatFileSystem(request.Context, request.Node, out FuseKstatfs statistics), statistics);
 
     internal static int SetXattr(ref Request request)
     {
@@ -67,7 +77,10 @@ internal static class AttributeOps
         NativeName name = request.Body.Text();
         if (request.Body.IsMalformed || size > request.Reply.Length)
             return Request.Malformed;
-        return AnswerXattr(in request, size, request.FileSystem.GetExtendedAttribute(request.Context, request.Node, name, request.Reply[..(int)size]));
+        return AnswerXattr(
+            in request, size,
+            request.FileSystem.GetExtendedAttribute(
+                request.Context, request.Node, name, request.Reply[..(int)size]));
     }
 
     internal static int ListXattr(ref Request request)
@@ -75,13 +88,17 @@ internal static class AttributeOps
         uint size = request.Body.Read<FuseGetxattrIn>().Size;
         if (request.Body.IsMalformed || size > request.Reply.Length)
             return Request.Malformed;
-        return AnswerXattr(in request, size, request.FileSystem.ListExtendedAttributes(request.Context, request.Node, request.Reply[..(int)size]));
+        return AnswerXattr(
+            in request, size,
+            request.FileSystem.ListExtendedAttributes(request.Context, request.Node, request.Reply[..(int)size]));
     }
 
     internal static int RemoveXattr(ref Request request)
     {
         NativeName name = request.Body.Text();
-        return request.Body.IsMalformed ? Request.Malformed : Request.Status(request.FileSystem.RemoveExtendedAttribute(request.Context, request.Node, name));
+        return request.Body.IsMalformed
+            ? Request.Malformed
+            : Request.Status(request.FileSystem.RemoveExtendedAttribute(request.Context, request.Node, name));
     }
 
     private static int AnswerXattr(in Request request, uint size, int length)

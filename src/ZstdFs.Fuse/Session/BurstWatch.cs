@@ -1,16 +1,17 @@
 namespace ZstdFs.Fuse.Session;
 
 /// <summary>
-/// Tells when requests begin to follow each other closely, and when that is over: a program that waits for one answer after another is waited for by
-/// the daemon in turn, so that what a wake-up takes is paid twice a request.
+/// Reports when a burst of requests begins and when it ends. In a burst a program waits for each answer, and the daemon
+/// waits for each request, so that every request costs two wake-ups.
 /// </summary>
 internal sealed class BurstWatch(Action<bool> changed) : IDisposable
 {
-    // So many within one tick of the coarse clock (1 to 4 ms) are a burst; fewer than so many within a look later, it is over.
+    // Beginning: so many requests within one tick of the coarse clock (1 to 4 ms) are a burst. Continuing: the burst
+    // ends when fewer requests come between two looks.
     private const int Beginning = 8, Continuing = 8;
     private const int LookMs = 10;
 
-    // Not disposed of: after a stop a thread may come back from the device at any time.
+    // Not disposed of: a session thread may return from the device at any time after a stop.
     private readonly AutoResetEvent _begun = new(false);
 
     // Counts are hints: threads that count at once may lose some.
@@ -43,7 +44,7 @@ internal sealed class BurstWatch(Action<bool> changed) : IDisposable
         }
     }
 
-    /// <summary>Nothing is told once this has returned.</summary>
+    /// <summary>No callback runs after this has returned.</summary>
     public void Dispose()
     {
         _isOver = true;

@@ -10,12 +10,13 @@ internal sealed unsafe class DeviceLoop : IDisposable
 {
     private const int PageBytes = (int)SessionOptions.PageBytes;
 
-    // Beside the data of the longest READ or WRITE: the headers. With the shortest ones there must still be room for a listing of 32 pages (what a
-    // kernel without MAX_PAGES asks for) and for the longest value of an extended attribute, 64 KiB, with its name.
+    // HeaderRoom holds the headers beside the data of the longest READ or WRITE. LeastBytes is for a small
+    // MaxWriteBytes: the buffer must still hold a listing of 32 pages (a kernel without MAX_PAGES asks for that), and
+    // an extended attribute with its name and the longest value, 64 KiB.
     private const int HeaderRoom = 2 * PageBytes;
     private const int LeastBytes = 32 * PageBytes;
 
-    // Errors of a reply beyond this the kernel refuses, and the op's caller would wait for ever.
+    // The kernel refuses a reply with a larger error, and the op's caller would wait for ever.
     private const int LastErrno = 511;
 
     private const int IdlePollMs = 1000;
@@ -29,7 +30,7 @@ internal sealed unsafe class DeviceLoop : IDisposable
     private readonly byte* _request;
     private readonly byte* _replyPages;
 
-    // The reply's header ends where a page ends, so that what a READ decodes into starts a page.
+    // The reply's header ends where a page ends: the data of a READ begins with the next page.
     private readonly byte* _reply;
 
     private int _isBusy;
@@ -48,7 +49,9 @@ internal sealed unsafe class DeviceLoop : IDisposable
     /// <summary>The file system is at work for this thread, or may be soon.</summary>
     internal bool IsBusy => Volatile.Read(ref _isBusy) != 0;
 
-    /// <summary>Serves until the device says that the mount is gone. Returns why, as 0 or −errno; or <see cref="NotNeeded"/>.</summary>
+    /// <summary>
+    /// Serves until the device says that the mount is gone. Returns why, as 0 or −errno; or <see cref="NotNeeded"/>.
+    /// </summary>
     internal int Run()
     {
         var request = new Span<byte>(_request, _bufferBytes);
@@ -66,7 +69,7 @@ internal sealed unsafe class DeviceLoop : IDisposable
                     return NotNeeded;
             }
             else if (length == -(int)Errno.EAGAIN)
-                _device.WaitForInput(IdlePollMs); // somebody made the descriptor non-blocking
+                _device.WaitForInput(IdlePollMs); // the descriptor was made non-blocking
             // ENOENT: the request was interrupted before it could be read.
             else if (length is not (-(int)Errno.EINTR or -(int)Errno.ENOENT))
                 return length; // ENODEV: unmounted. 0: a scripted peer hung up.
@@ -75,12 +78,12 @@ internal sealed unsafe class DeviceLoop : IDisposable
 
     private void Handle(ReadOnlySpan<byte> message)
     {
-        // Too short to tell whom to answer.
+        // Too short: there is no request number to answer.
         if (message.Length < FuseInHeader.Bytes)
             return;
         FuseInHeader header = MemoryMarshal.Read<FuseInHeader>(message);
         ReadOnlySpan<byte> body = message[FuseInHeader.Bytes..];
-        // Extensions stand behind the body; none is asked for, so none is read.
+        // Extensions follow the body. The session asks for none, so it reads none.
         int extensionBytes = header.TotalExtensionLength * sizeof(ulong);
         bool isWhole = header.Length == message.Length && extensionBytes <= body.Length;
         body = isWhole ? body[..^extensionBytes] : default;
@@ -113,7 +116,9 @@ internal sealed unsafe class DeviceLoop : IDisposable
             if (request.Opcode == FuseOpcode.Init)
                 return _session.Initialize(ref request);
             int result = _session.IsInitialized ? Dispatcher.Dispatch(ref request) : -(int)Errno.EIO;
-            return result >= -LastErrno ? result : throw new InvalidOperationException($"The file system answered {result}, which is no errno.");
+            return result >= -LastErrno
+                ? result
+                : throw new InvalidOperationException($"The file system answered {result}, which is no errno.");
         }
         catch (Exception exception)
         {
@@ -148,7 +153,9 @@ internal sealed unsafe class DeviceLoop : IDisposable
         }
         // ENOENT: the caller gave up. ENODEV, EBADF: unmounted or closed meanwhile. EPIPE: a scripted peer hung up.
         if (sent is not (-(int)Errno.ENOENT or -(int)Errno.ENODEV or -(int)Errno.EBADF or -(int)Errno.EPIPE))
-            _session.Report(request.Opcode, request.Node, new IOException($"The kernel refused an answer of {result} bytes: {(Errno)(-sent)}."));
+            _session.Report(
+                request.Opcode, request.Node,
+                new IOException($"The kernel refused an answer of {result} bytes: {(Errno)(-sent)}."));
     }
 
     private static bool IsNeverAnswered(FuseOpcode opcode) =>

@@ -10,7 +10,9 @@ internal static class DirectoryOps
         FuseOpenIn open = request.Body.Read<FuseOpenIn>();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return request.Answer(request.FileSystem.OpenDirectory(request.Context, request.Node, open.Flags, out FuseOpenOut reply), reply);
+        return request.Answer(
+            request.FileSystem.OpenDirectory(request.Context, request.Node, open.Flags, out FuseOpenOut reply),
+            reply);
     }
 
     internal static int ReadDir(ref Request request, bool plus)
@@ -22,7 +24,8 @@ internal static class DirectoryOps
         int result;
         try
         {
-            result = request.FileSystem.ReadDirectory(request.Context, request.Node, read.Handle, read.Offset, ref writer);
+            result = request.FileSystem.ReadDirectory(
+                request.Context, request.Node, read.Handle, read.Offset, ref writer);
         }
         catch
         {
@@ -30,7 +33,8 @@ internal static class DirectoryOps
                 UndeliveredReply.ForgetListed(in request, writer.BytesWritten);
             throw;
         }
-        // Entries laid out before an error carry references, so they are delivered; the next request meets the error again.
+        // Entries laid out before an error carry references, so they are delivered; the next request meets the error
+        // again.
         return result < 0 && writer.BytesWritten == 0 ? result : writer.BytesWritten;
     }
 
@@ -48,6 +52,7 @@ internal static class DirectoryOps
         FuseFsyncIn sync = request.Body.Read<FuseFsyncIn>();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return Request.Status(request.FileSystem.SynchronizeDirectory(request.Context, request.Node, sync.Handle, sync.DataOnly));
+        return Request.Status(
+            request.FileSystem.SynchronizeDirectory(request.Context, request.Node, sync.Handle, sync.DataOnly));
     }
 }

@@ -3,13 +3,13 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Fuse.Session;
 
-/// <summary>Which op answers which request. Ops that come often come first.</summary>
+/// <summary>Maps each request to its op. Frequent ops come first.</summary>
 internal static class Dispatcher
 {
     /// <summary>Has the file system handle a request. Returns the length of the answer's body or −errno.</summary>
     internal static int Dispatch(ref Request request) => request.Opcode switch
     {
-        // The mount that the caller uses maps its user or group to none: what it made would have no owner.
+        // The mount that the caller uses maps the caller's user or group to none: a new file would have no owner.
         FuseOpcode.Create or FuseOpcode.MkDir or FuseOpcode.MkNod or FuseOpcode.Symlink or FuseOpcode.TmpFile
             when !request.Context.NamesOwner => -(int)Errno.EOVERFLOW,
         FuseOpcode.Read => FileOps.Read(ref request),
@@ -54,9 +54,9 @@ internal static class Dispatcher
         FuseOpcode.Ioctl => FileOps.Ioctl(ref request),
         FuseOpcode.Poll => FileOps.Poll(ref request),
         FuseOpcode.Interrupt => FileOps.Interrupt(ref request),
-        // NOTIFY_REPLY answers what is never asked. DESTROY: the end itself shows as ENODEV.
+        // The daemon never asks for a NOTIFY_REPLY. It learns of the end (DESTROY) by ENODEV.
         FuseOpcode.NotifyReply or FuseOpcode.Destroy => 0,
-        // Among them locks and BMAP, which the kernel does itself or without.
+        // Locks and BMAP are among these: the kernel handles locks itself, and does without BMAP.
         _ => -(int)Errno.ENOSYS,
     };
 }

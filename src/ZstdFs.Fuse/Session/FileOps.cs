@@ -13,7 +13,10 @@ internal static class FileOps
         FuseOpenIn open = request.Body.Read<FuseOpenIn>();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return request.Answer(request.FileSystem.Open(request.Context, request.Node, open.Flags, open.KillSuidSgid, out FuseOpenOut reply), reply);
+        return request.Answer(
+            request.FileSystem.Open(
+                request.Context, request.Node, open.Flags, open.KillSuidSgid, out FuseOpenOut reply),
+            reply);
     }
 
     internal static int Create(ref Request request)
@@ -23,7 +26,8 @@ internal static class FileOps
         if (request.Body.IsMalformed)
             return Request.Malformed;
         int result = request.FileSystem.Create(
-            request.Context, request.Node, name, create.Flags, create.Mode, create.Umask, out FuseEntryOut entry, out FuseOpenOut open);
+            request.Context, request.Node, name, create.Flags, create.Mode, create.Umask,
+            out FuseEntryOut entry, out FuseOpenOut open);
         return AnswerOpened(in request, result, entry, open);
     }
 
@@ -34,7 +38,8 @@ internal static class FileOps
         if (request.Body.IsMalformed)
             return Request.Malformed;
         int result = request.FileSystem.TemporaryFile(
-            request.Context, request.Node, create.Flags, create.Mode, create.Umask, out FuseEntryOut entry, out FuseOpenOut open);
+            request.Context, request.Node, create.Flags, create.Mode, create.Umask,
+            out FuseEntryOut entry, out FuseOpenOut open);
         return AnswerOpened(in request, result, entry, open);
     }
 
@@ -44,7 +49,10 @@ internal static class FileOps
         long offset = request.Body.Offset(read.Offset);
         if (request.Body.IsMalformed || read.Size > request.Reply.Length)
             return Request.Malformed;
-        return Request.Count(request.FileSystem.Read(request.Context, request.Node, read.Handle, offset, request.Reply[..(int)read.Size]), read.Size);
+        return Request.Count(
+            request.FileSystem.Read(
+                request.Context, request.Node, read.Handle, offset, request.Reply[..(int)read.Size]),
+            read.Size);
     }
 
     internal static int Write(ref Request request)
@@ -66,7 +74,7 @@ internal static class FileOps
         if (request.Body.IsMalformed)
             return Request.Malformed;
         int result = request.FileSystem.Flush(request.Context, request.Node, flush.Handle, flush.LockOwner);
-        // The kernel remembers ENOSYS: no close would ever be heard of again.
+        // After ENOSYS the kernel sends no FLUSH any more, and the daemon would not hear of any close.
         return result == -(int)Errno.ENOSYS ? 0 : Request.Status(result);
     }
 
@@ -84,13 +92,16 @@ internal static class FileOps
         FuseFsyncIn sync = request.Body.Read<FuseFsyncIn>();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return Request.Status(request.FileSystem.Synchronize(request.Context, request.Node, sync.Handle, sync.DataOnly));
+        return Request.Status(
+            request.FileSystem.Synchronize(request.Context, request.Node, sync.Handle, sync.DataOnly));
     }
 
     internal static int SyncFs(ref Request request)
     {
         request.Body.Read<FuseSyncfsIn>();
-        return request.Body.IsMalformed ? Request.Malformed : Request.Status(request.FileSystem.SynchronizeFileSystem(request.Context, request.Node));
+        return request.Body.IsMalformed
+            ? Request.Malformed
+            : Request.Status(request.FileSystem.SynchronizeFileSystem(request.Context, request.Node));
     }
 
     internal static int Fallocate(ref Request request)
@@ -99,7 +110,8 @@ internal static class FileOps
         long offset = request.Body.Offset(allocate.Offset), length = request.Body.Offset(allocate.Length);
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return Request.Status(request.FileSystem.Allocate(request.Context, request.Node, allocate.Handle, offset, length, allocate.Mode));
+        return Request.Status(request.FileSystem.Allocate(
+            request.Context, request.Node, allocate.Handle, offset, length, allocate.Mode));
     }
 
     internal static int Lseek(ref Request request)
@@ -107,7 +119,7 @@ internal static class FileOps
         FuseLseekIn seek = request.Body.Read<FuseLseekIn>();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        // The kernel passes a negative offset on: no file has data there.
+        // The kernel passes on a negative offset. No file has data there.
         long offset = (long)seek.Offset, result = -(int)Errno.ENXIO;
         if (offset >= 0)
             result = request.FileSystem.Seek(request.Context, request.Node, seek.Handle, offset, seek.Whence);
@@ -116,7 +128,7 @@ internal static class FileOps
 
     internal static int CopyFileRange(ref Request request)
     {
-        // This op's answer has 32 bits; a shorter copy is asked for again.
+        // This op's answer has 32 bits. The caller asks again for the rest of a shorter copy.
         long copied = Copy(ref request, int.MaxValue & ~4095);
         return request.Answer(Request.Status(copied), new FuseWriteOut { Size = (uint)Math.Max(0, copied) });
     }
@@ -135,10 +147,11 @@ internal static class FileOps
         if (request.Body.IsMalformed || control.OutSize > request.Reply.Length - head)
             return Request.Malformed;
         Span<byte> output = request.Reply.Slice(head, (int)control.OutSize);
-        // What the file system leaves alone must not show its caller an earlier answer.
+        // Bytes that the file system does not fill must not show an earlier answer to the caller.
         output.Clear();
         int result = request.FileSystem.IoControl(
-            request.Context, request.Node, control.Handle, control.Flags, control.Command, control.Argument, input, output);
+            request.Context, request.Node, control.Handle, control.Flags, control.Command, control.Argument,
+            input, output);
         return result < 0 ? result : request.Answer(0, new FuseIoctlOut { Result = result }) + output.Length;
     }
 
@@ -147,7 +160,8 @@ internal static class FileOps
         FusePollIn poll = request.Body.Read<FusePollIn>();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        int result = request.FileSystem.Poll(request.Context, request.Node, poll.Handle, poll.KernelHandle, poll.Flags, poll.Events, out uint ready);
+        int result = request.FileSystem.Poll(
+            request.Context, request.Node, poll.Handle, poll.KernelHandle, poll.Flags, poll.Events, out uint ready);
         return request.Answer(result, new FusePollOut { ReadyEvents = ready });
     }
 
@@ -177,9 +191,11 @@ internal static class FileOps
             return Request.Malformed;
         long length = (long)Math.Min(copy.Length, (ulong)most);
         long copied = request.FileSystem.CopyFileRange(
-            request.Context, request.Node, copy.HandleIn, offsetIn, copy.NodeOut, copy.HandleOut, offsetOut, length, copy.Flags);
+            request.Context, request.Node, copy.HandleIn, offsetIn, copy.NodeOut, copy.HandleOut, offsetOut,
+            length, copy.Flags);
         if (copied > length)
-            throw new InvalidOperationException($"The file system copied {copied} bytes where {length} were asked for.");
+            throw new InvalidOperationException(
+                $"The file system copied {copied} bytes where {length} were asked for.");
         return copied;
     }
 }

@@ -5,18 +5,19 @@ using ZstdFs.Linux;
 namespace ZstdFs.Fuse.Session;
 
 /// <summary>
-/// Serves one mount: threads that read requests from the device, have the file system handle them, and write the replies. The device is any
-/// descriptor that carries one message a read: a test may script the kernel's side over a socket pair.
+/// Serves one mount. Its threads read requests from the device, have the file system handle them, and write the
+/// replies. The device may be any descriptor that carries one message a read: a test can play the kernel over a socket
+/// pair.
 /// </summary>
 public sealed class FuseSession : IDisposable
 {
     private const int StackBytes = 4 * 1024 * 1024;
     private const int BusyPollMs = 1;
 
-    // Guards the loops, the one start, and the one call of Destroyed: a thread that joins the session returns after it.
+    // Guards the loops, the one start, and the one call of Destroyed: each Join returns after that call.
     private readonly Lock _gate = new();
 
-    // Neither is disposed of: after Stop a thread may come back from the device at any time.
+    // Neither is disposed of: after Stop a thread may return from the device at any time.
     private readonly ManualResetEventSlim _initAnswered = new();
     private readonly ManualResetEventSlim _endedOrStopped = new();
 
@@ -33,7 +34,7 @@ public sealed class FuseSession : IDisposable
     private volatile bool _isStopping;
     private bool _isDestroyed;
 
-    /// <summary>A session that does not run yet. The device stays the caller's.</summary>
+    /// <summary>Makes a session that does not run yet. The caller closes the device.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its bounds.</exception>
     public FuseSession(FileDescriptor device, FuseFileSystem fileSystem, SessionOptions options)
         : this(new FuseDevice(device ?? throw new ArgumentNullException(nameof(device))), fileSystem, options) { }
@@ -49,8 +50,8 @@ public sealed class FuseSession : IDisposable
     }
 
     /// <summary>
-    /// Why the session ended: ENODEV after an unmount, ECONNABORTED when the connection was aborted, None after <see cref="Stop"/> or while it runs;
-    /// anything else is a fault of the device.
+    /// Why the session ended: ENODEV after an unmount, ECONNABORTED when the connection was aborted, None after
+    /// <see cref="Stop"/> or while it runs; anything else is a fault of the device.
     /// </summary>
     public Errno EndedBy => (Errno)Volatile.Read(ref _endedBy);
 
@@ -81,9 +82,13 @@ public sealed class FuseSession : IDisposable
         }
     }
 
-    private void StartThread(DeviceLoop loop) => new Thread(RunLoop, StackBytes) { IsBackground = true, Name = "fuse" }.Start(loop);
+    private void StartThread(DeviceLoop loop) =>
+        new Thread(RunLoop, StackBytes) { IsBackground = true, Name = "fuse" }.Start(loop);
 
-    /// <summary>A thread has a request. Where it was the last that waited for one, another takes its place at the device.</summary>
+    /// <summary>
+    /// A thread has taken a request. If no thread is left that waits for one, a spare thread takes its place at the
+    /// device.
+    /// </summary>
     internal void NoteTaken()
     {
         _bursts?.Note();
@@ -91,7 +96,10 @@ public sealed class FuseSession : IDisposable
             AddSpare();
     }
 
-    /// <summary>A thread is about to wait for the kernel, which may wait for an answer to another request: there must be a thread to give it, however many wait so.</summary>
+    /// <summary>
+    /// A thread is about to wait for the kernel. The kernel may wait for the answer to another request, so another
+    /// thread must be there to give it, however many threads wait.
+    /// </summary>
     internal void NoteNotifying()
     {
         Interlocked.Increment(ref _notifying);
@@ -107,7 +115,8 @@ public sealed class FuseSession : IDisposable
             return;
         lock (_gate)
         {
-            if (_loops.Length >= Options.MaxThreads + Volatile.Read(ref _notifying) || _isStopping || _isDestroyed || Volatile.Read(ref _idle) > 0)
+            if (_loops.Length >= Options.MaxThreads + Volatile.Read(ref _notifying)
+                || _isStopping || _isDestroyed || Volatile.Read(ref _idle) > 0)
                 return;
             var spare = new DeviceLoop(this, isSpare: true);
             Interlocked.Increment(ref _running);
@@ -117,7 +126,7 @@ public sealed class FuseSession : IDisposable
         }
     }
 
-    /// <summary>A thread is through with its request. True where it is to end.</summary>
+    /// <summary>A thread has handled its request. True where the thread is to end.</summary>
     internal bool NoteDone(bool isSpare)
     {
         if (Interlocked.Increment(ref _idle) <= Options.Threads || !isSpare)
@@ -126,7 +135,9 @@ public sealed class FuseSession : IDisposable
         return true;
     }
 
-    /// <summary>Waits until INIT has been answered. False when it was not in time, or was refused, or the session ended before it.</summary>
+    /// <summary>
+    /// Waits until INIT has been answered. False after the timeout, after a refusal, or when the session ends first.
+    /// </summary>
     public bool WaitUntilServing(TimeSpan timeout)
     {
         _initAnswered.Wait(timeout);
@@ -141,12 +152,12 @@ public sealed class FuseSession : IDisposable
     }
 
     /// <summary>
-    /// Ends the session while the mount stays: from here on requests are answered with ENOTCONN and do not reach the file system. Returns at once;
-    /// <see cref="Join"/> waits for the ops under way.
+    /// Ends the session while the mount stays. From here on the session answers requests with ENOTCONN, and they do not
+    /// reach the file system. Returns at once; <see cref="Join"/> waits for the ops under way.
     /// </summary>
     /// <remarks>
-    /// Nothing ends a blocking read of the device but an unmount or an abort, so until then the threads stay and give that answer; a caller is refused
-    /// at once instead of waiting for this process to end.
+    /// Only an unmount or an abort ends a blocking read of the device. Until then the threads stay and give that
+    /// answer: a caller is refused at once and does not wait for this process to end.
     /// </remarks>
     public void Stop()
     {
@@ -157,7 +168,9 @@ public sealed class FuseSession : IDisposable
         _endedOrStopped.Set();
     }
 
-    /// <summary>Waits until the mount is gone and every thread has ended, or after <see cref="Stop"/> until no op runs any more.</summary>
+    /// <summary>
+    /// Waits until the mount is gone and every thread has ended, or after <see cref="Stop"/> until no op runs any more.
+    /// </summary>
     public void Join()
     {
         _endedOrStopped.Wait();
@@ -180,13 +193,13 @@ public sealed class FuseSession : IDisposable
         Join();
     }
 
-    /// <summary>INIT. Lays out the answer and has the file system hear of what it settled.</summary>
+    /// <summary>Answers INIT, and tells the file system what was settled.</summary>
     internal int Initialize(ref Request request)
     {
         int result = Negotiation.Decode(ref request, out FuseInitIn init, out InitFlags offered);
         if (result < 0)
             return result;
-        // A newer major: name ours, and the kernel asks again by ours.
+        // The kernel has a newer major version. Name ours, and it asks again in ours.
         if (init.Major > Negotiation.Major)
             return request.Answer(0, new FuseInitOut { Major = Negotiation.Major, Minor = Negotiation.NewestMinor });
         if (init.Major < Negotiation.Major || init.Minor < Negotiation.OldestMinor)
@@ -217,7 +230,7 @@ public sealed class FuseSession : IDisposable
             (flags & InitFlags.Passthrough) != 0 ? new BackingFiles(Device) : null);
     }
 
-    /// <summary>An answer to INIT was sent. After one that asks for another version the kernel asks again.</summary>
+    /// <summary>An answer to INIT was sent. If it named another version, the kernel asks again.</summary>
     internal void NoteInitAnswered(int result, int sent)
     {
         if (result >= 0 && !_isInitialized)
@@ -227,7 +240,9 @@ public sealed class FuseSession : IDisposable
         _initAnswered.Set();
     }
 
-    /// <summary>Tells of a failure; one in the telling goes no further, because the request must be answered all the same.</summary>
+    /// <summary>
+    /// Reports a failure. An exception of the report itself is dropped: the request must still be answered.
+    /// </summary>
     internal void Report(FuseOpcode opcode, ulong node, Exception exception)
     {
         try
@@ -236,7 +251,7 @@ public sealed class FuseSession : IDisposable
         }
         catch (Exception)
         {
-            // Nobody is left to tell.
+            // There is no other place to report to.
         }
     }
 
@@ -255,7 +270,7 @@ public sealed class FuseSession : IDisposable
         }
         if (Interlocked.Decrement(ref _running) > 0)
             return;
-        // Nobody is to wait any longer for an INIT that will not come.
+        // No INIT will come: end the waits for it.
         _initAnswered.Set();
         _endedOrStopped.Set();
     }

@@ -6,7 +6,7 @@ namespace ZstdFs.Fuse.Session;
 /// <summary>Ops on names in a folder, and the references that they give and take.</summary>
 internal static class NameOps
 {
-    /// <summary>Longest target that the kernel's page takes: it adds a NUL.</summary>
+    /// <summary>Longest target: the kernel puts it and a NUL into one page.</summary>
     private const int LongestTarget = 4095;
 
     internal static int Lookup(ref Request request)
@@ -14,7 +14,9 @@ internal static class NameOps
         NativeName name = request.Body.NameOrDots();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return request.Answer(request.FileSystem.Lookup(request.Context, request.Node, name, out FuseEntryOut entry), entry);
+        return request.Answer(
+            request.FileSystem.Lookup(request.Context, request.Node, name, out FuseEntryOut entry),
+            entry);
     }
 
     internal static int Forget(ref Request request)
@@ -41,14 +43,17 @@ internal static class NameOps
     }
 
     internal static int ReadLink(ref Request request) =>
-        Request.Count(request.FileSystem.ReadLink(request.Context, request.Node, request.Reply[..LongestTarget]), LongestTarget);
+        Request.Count(
+            request.FileSystem.ReadLink(request.Context, request.Node, request.Reply[..LongestTarget]), LongestTarget);
 
     internal static int Symlink(ref Request request)
     {
         NativeName name = request.Body.Name(), target = request.Body.Text();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return request.Answer(request.FileSystem.SymbolicLink(request.Context, request.Node, name, target, out FuseEntryOut entry), entry);
+        return request.Answer(
+            request.FileSystem.SymbolicLink(request.Context, request.Node, name, target, out FuseEntryOut entry),
+            entry);
     }
 
     internal static int MkNod(ref Request request)
@@ -57,7 +62,10 @@ internal static class NameOps
         NativeName name = request.Body.Name();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return request.Answer(request.FileSystem.MakeNode(request.Context, request.Node, name, make.Mode, make.Rdev, make.Umask, out FuseEntryOut entry), entry);
+        return request.Answer(
+            request.FileSystem.MakeNode(
+                request.Context, request.Node, name, make.Mode, make.Rdev, make.Umask, out FuseEntryOut entry),
+            entry);
     }
 
     internal static int MkDir(ref Request request)
@@ -66,7 +74,10 @@ internal static class NameOps
         NativeName name = request.Body.Name();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return request.Answer(request.FileSystem.MakeDirectory(request.Context, request.Node, name, make.Mode, make.Umask, out FuseEntryOut entry), entry);
+        return request.Answer(
+            request.FileSystem.MakeDirectory(
+                request.Context, request.Node, name, make.Mode, make.Umask, out FuseEntryOut entry),
+            entry);
     }
 
     internal static int Link(ref Request request)
@@ -75,22 +86,29 @@ internal static class NameOps
         NativeName name = request.Body.Name();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return request.Answer(request.FileSystem.Link(request.Context, existing, request.Node, name, out FuseEntryOut entry), entry);
+        return request.Answer(
+            request.FileSystem.Link(request.Context, existing, request.Node, name, out FuseEntryOut entry),
+            entry);
     }
 
     internal static int Unlink(ref Request request)
     {
         NativeName name = request.Body.Name();
-        return request.Body.IsMalformed ? Request.Malformed : Request.Status(request.FileSystem.Unlink(request.Context, request.Node, name));
+        return request.Body.IsMalformed
+            ? Request.Malformed
+            : Request.Status(request.FileSystem.Unlink(request.Context, request.Node, name));
     }
 
     internal static int RmDir(ref Request request)
     {
         NativeName name = request.Body.Name();
-        return request.Body.IsMalformed ? Request.Malformed : Request.Status(request.FileSystem.RemoveDirectory(request.Context, request.Node, name));
+        return request.Body.IsMalformed
+            ? Request.Malformed
+            : Request.Status(request.FileSystem.RemoveDirectory(request.Context, request.Node, name));
     }
 
-    internal static int Rename(ref Request request) => Rename(ref request, request.Body.Read<FuseRenameIn>().NewDirectory, 0);
+    internal static int Rename(ref Request request) =>
+        Rename(ref request, request.Body.Read<FuseRenameIn>().NewDirectory, 0);
 
     internal static int Rename2(ref Request request)
     {
@@ -103,6 +121,7 @@ internal static class NameOps
         NativeName oldName = request.Body.Name(), newName = request.Body.Name();
         if (request.Body.IsMalformed)
             return Request.Malformed;
-        return Request.Status(request.FileSystem.Rename(request.Context, request.Node, oldName, newParent, newName, flags));
+        return Request.Status(
+            request.FileSystem.Rename(request.Context, request.Node, oldName, newParent, newName, flags));
     }
 }

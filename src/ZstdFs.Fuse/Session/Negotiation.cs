@@ -2,18 +2,18 @@ using ZstdFs.Fuse.Wire;
 
 namespace ZstdFs.Fuse.Session;
 
-/// <summary>INIT: what the kernel offers and what is taken of it.</summary>
+/// <summary>INIT: what the kernel offers, and what the session takes of it.</summary>
 internal static class Negotiation
 {
     internal const uint Major = 7;
     internal const uint NewestMinor = 45;
 
-    /// <summary>The oldest kernel that sends the layouts read here as they are (Linux 5.4).</summary>
+    /// <summary>The oldest version (Linux 5.4) that sends the layouts that are read here.</summary>
     internal const uint OldestMinor = 31;
 
     /// <summary>
-    /// Every flag taken, with its reason. POSIX_ACL, PASSTHROUGH and ALLOW_IDMAP are options, and so are EXPORT_SUPPORT or
-    /// NO_EXPORT_SUPPORT, and EXPLICIT_INVAL_DATA or AUTO_INVAL_DATA.
+    /// Every flag taken, with its reason. POSIX_ACL, PASSTHROUGH and ALLOW_IDMAP are options, and so are EXPORT_SUPPORT
+    /// or NO_EXPORT_SUPPORT, and EXPLICIT_INVAL_DATA or AUTO_INVAL_DATA.
     /// </summary>
     internal const InitFlags Wanted =
         InitFlags.AsyncRead                 // a sequential reader has several READs under way
@@ -35,16 +35,18 @@ internal static class Negotiation
     /// <summary>Every flag left, with its reason.</summary>
     internal const InitFlags Left =
         InitFlags.PosixLocks                // the kernel's own locks are right for a local file system…
-        | InitFlags.FlockLocks              // …and a waiting lock that cannot be interrupted makes its process unkillable
+        | InitFlags.FlockLocks              // …and a process in an uninterruptible wait for a lock is unkillable
         | InitFlags.FileOps                 // no kernel offers it
-        | InitFlags.AsyncDirectIo           // the kernel does not drop the pages that readers took while a write of aio(7) was under way: they would stay stale
+        // Readers may cache old pages while a write of aio(7) is under way. The kernel does not drop them afterwards.
+        | InitFlags.AsyncDirectIo
         | InitFlags.SpliceWrite             // one copy is cheaper than a pipe…
         | InitFlags.SpliceMove              // …
         | InitFlags.SpliceRead              // …in each direction
-        | InitFlags.WritebackCache          // the kernel then holds sizes and times to be its own: changes behind the mount's back do not show
-        | InitFlags.ReadDirPlusAuto         // of a long folder only the beginning would have attributes, and the rest a request for each file
+        | InitFlags.WritebackCache          // the kernel then ignores sizes and times that changed in the source
+        | InitFlags.ReadDirPlusAuto         // past its beginning a long listing has no attributes: a request a file
         | InitFlags.NoOpenSupport           // open files have state
-        | InitFlags.NoOpenDirSupport        // open folders have state; and of two that list at once, one must not be given what is kept
+        // Open folders have state. And when two programs list a folder at once, only one may use the kernel's cache.
+        | InitFlags.NoOpenDirSupport
         | InitFlags.HandleKillPriv          // V2 says which writes must clear the bits, this one does not
         | InitFlags.MapAlignment            // for DAX
         | InitFlags.HasInodeDax             // for virtiofs
@@ -63,7 +65,7 @@ internal static class Negotiation
     {
         init = request.Body.Read<FuseInitIn>();
         offered = (InitFlags)init.Flags;
-        // The upper half is a newer major's business to have elsewhere.
+        // A newer major version may place the upper half elsewhere.
         if (init.Major == Major && (offered & InitFlags.InitExt) != 0)
             offered |= (InitFlags)((ulong)request.Body.Read<uint>() << 32);
         return request.Body.IsMalformed ? Request.Malformed : 0;
@@ -71,13 +73,16 @@ internal static class Negotiation
 
     internal static FuseInitOut Settle(in FuseInitIn init, InitFlags offered, SessionOptions options)
     {
-        // Before Linux 6.6, which this flag came with, a write past the page cache leaves the pages as they were.
+        // DIRECT_IO_ALLOW_MMAP came with Linux 6.6. On older kernels a write past the page cache leaves the cached
+        // pages as they were.
         const InitFlags PagesNeed = InitFlags.DirectIoAllowMmap | InitFlags.ExplicitInvalidateData;
-        // The kernel refuses a connection that is to map owners and leaves permissions to the file system. ACLs make
-        // the kernel check them.
+        // The kernel refuses to map owners for a file system that checks permissions itself. With ACLs the kernel
+        // checks them.
         bool allowsIdMaps = options.AllowsIdMaps && options.PosixAcl && (offered & InitFlags.PosixAcl) != 0;
         bool keepsPages = options.KeepsPages && (offered & PagesNeed) == PagesNeed;
-        InitFlags flags = offered & (Wanted | (options.PosixAcl ? InitFlags.PosixAcl : 0) | (options.ExportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
+        InitFlags flags = offered & (Wanted
+            | (options.PosixAcl ? InitFlags.PosixAcl : 0)
+            | (options.ExportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
             | (options.Passthrough ? InitFlags.Passthrough : 0) | (allowsIdMaps ? InitFlags.AllowIdmap : 0)
             | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData));
         return new FuseInitOut
@@ -91,7 +96,7 @@ internal static class Negotiation
             CongestionThreshold = CongestedBackground,
             MaxWrite = options.MaxWriteBytes,
             TimeGranularityNs = 1,
-            // Backing files lie on file systems that are no stacks themselves.
+            // A backing file lies on a file system that is no stack itself.
             MaxStackDepth = (flags & InitFlags.Passthrough) != 0 ? 1u : 0u,
             // It bounds READ too, which must not exceed the reply buffer.
             MaxPages = (ushort)(options.MaxWriteBytes / SessionOptions.PageBytes),

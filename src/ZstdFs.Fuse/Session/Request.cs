@@ -6,8 +6,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Fuse.Session;
 
 /// <summary>
-/// One request on its way through the dispatcher. Ops return the length of the answer's body, which they lay into <see cref="Reply"/>, or −errno; what
-/// the ops without an answer (FORGET) return goes nowhere.
+/// One request on its way through the dispatcher. An op writes the body of its answer into <see cref="Reply"/>, and
+/// returns its length or −errno. The result of an op without an answer (FORGET) goes nowhere.
 /// </summary>
 internal ref struct Request
 {
@@ -38,7 +38,12 @@ internal ref struct Request
     /// <summary>An op that answers with nothing but success.</summary>
     internal static int Status(long result) => (int)Math.Clamp(result, int.MinValue, 0);
 
-    /// <summary>An op that says how much of <paramref name="room"/> it used. More than all of it is a fault in the file system.</summary>
+    /// <summary>
+    /// An op that says how much of <paramref name="room"/> it used. More than all of it is a fault in the file system.
+    /// </summary>
     internal static int Count(long result, long room) =>
-        result > room ? throw new InvalidOperationException($"The file system answered {result} bytes where {room} were asked for.") : (int)result;
+        result > room
+            ? throw new InvalidOperationException(
+                $"The file system answered {result} bytes where {room} were asked for.")
+            : (int)result;
 }

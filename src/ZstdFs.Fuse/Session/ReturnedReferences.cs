@@ -2,7 +2,9 @@ using System.Runtime.ExceptionServices;
 
 namespace ZstdFs.Fuse.Session;
 
-/// <summary>Several references that go back at once: one that the file system fails on does not keep the others.</summary>
+/// <summary>
+/// Gives several references back at once. Where the file system fails on one, the others still go back.
+/// </summary>
 internal ref struct ReturnedReferences(FuseFileSystem fileSystem)
 {
     private ExceptionDispatchInfo? _failure;

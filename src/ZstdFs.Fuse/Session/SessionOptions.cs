@@ -10,30 +10,40 @@ public sealed record SessionOptions
 
     internal const uint PageBytes = 4096;
 
-    /// <summary>Threads that read, handle and answer requests. More than are needed cost 1.5 to 2 µs a request.</summary>
+    /// <summary>
+    /// Threads that read, handle and answer requests. More than are needed cost 1.5 to 2 µs a request.
+    /// </summary>
     public int Threads { get; init; } = Math.Clamp(Environment.ProcessorCount, 4, 16);
 
     /// <summary>
-    /// Threads while many ops wait, for a disk or for each other: others are answered all the same. The further ones end when they are idle. A session of one
-    /// thread stays at one, and so handles one request after another.
+    /// Most threads while many ops wait for a disk or for each other, so that other requests are still answered. The
+    /// further threads end when they are idle. A session of one thread stays at one: it handles one request after
+    /// another.
     /// </summary>
     public int MaxThreads { get; init; } = 32;
 
-    /// <summary>Longest READ and WRITE, in bytes: a multiple of 4096, at most <see cref="LargestWriteBytes"/>.</summary>
+    /// <summary>
+    /// Longest READ and WRITE, in bytes: a multiple of 4096, at most <see cref="LargestWriteBytes"/>.
+    /// </summary>
     public uint MaxWriteBytes { get; init; } = LargestWriteBytes;
 
-    /// <summary>POSIX ACLs are enforced by the kernel from the file system's extended attributes; needs default_permissions.</summary>
+    /// <summary>
+    /// The kernel enforces POSIX ACLs, which it reads from the file system's extended attributes. It then checks
+    /// permissions as with default_permissions.
+    /// </summary>
     public bool PosixAcl { get; init; } = true;
 
     /// <summary>
-    /// The kernel keeps a file's pages until it is told to drop them (EXPLICIT_INVAL_DATA): the file system tells of what changed otherwise than through the mount before it tells
-    /// the new attributes. Otherwise it drops them all as soon as it sees another modification time, which each write through the mount makes.
+    /// The kernel keeps a file's pages until it is told to drop them (EXPLICIT_INVAL_DATA). So when a file was changed
+    /// other than through the mount, the file system says so before it tells the new attributes. Otherwise the kernel
+    /// drops all pages of a file as soon as it sees another modification time, and each write through the mount makes
+    /// one.
     /// </summary>
     public bool KeepsPages { get; init; }
 
     /// <summary>
-    /// The file system may have the kernel read and write files of its own (<see cref="BackingFiles"/>), which takes CAP_SYS_ADMIN and Linux 6.9. To other file systems stacked on it the mount
-    /// counts as a stack then.
+    /// The file system may let the kernel read and write files by itself (<see cref="BackingFiles"/>). This takes
+    /// CAP_SYS_ADMIN and Linux 6.9. File systems that are stacked on the mount then count it as a stack.
     /// </summary>
     public bool Passthrough { get; init; }
 
@@ -45,21 +55,25 @@ public sealed record SessionOptions
     public bool AllowsIdMaps { get; init; }
 
     /// <summary>
-    /// The file system finds nodes again that the kernel has forgotten: LOOKUP of "." and ".." by node id, with the generation given before. Otherwise file handles
-    /// (name_to_handle_at, NFS) cannot be opened.
+    /// The file system finds nodes that the kernel has forgotten: it answers LOOKUP of "." and ".." by node id, with
+    /// the generation that it gave before. Otherwise file handles (name_to_handle_at, NFS) cannot be opened.
     /// </summary>
     public bool ExportSupport { get; init; }
 
     /// <summary>
-    /// Told of an exception in the file system, of an answer that is none, and of one that the kernel refused: the op, the node, the exception. The
-    /// caller of the op gets EIO. Called on the session's threads; what it throws is dropped.
+    /// Called with the op, the node and the exception after an exception in the file system, an invalid answer, or an
+    /// answer that the kernel refused. The caller of the op gets EIO. Runs on the session's threads; what it throws is
+    /// dropped.
     /// </summary>
     public Action<FuseOpcode, ulong, Exception>? OnFailure { get; init; }
 
-    /// <summary>Told true when requests begin to follow each other closely, and false when they no longer do, from a thread of its own. Must not throw.</summary>
+    /// <summary>
+    /// Called with true when requests begin to follow each other closely, and with false when that ends, on a thread of
+    /// its own. Must not throw.
+    /// </summary>
     public Action<bool>? OnBurst { get; init; }
 
-    /// <summary>What is not taken although the kernel offers it: for tests, whose kernel is newer than others that must be served.</summary>
+    /// <summary>Flags that are refused although the kernel offers them: tests play an older kernel with them.</summary>
     internal InitFlags Withheld { get; init; }
 
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its bounds.</exception>

@@ -5,12 +5,14 @@ using ZstdFs.Fuse.Wire;
 namespace ZstdFs.Fuse.Session;
 
 /// <summary>
-/// An answer that the kernel did not take, because the request was given up meanwhile. It will never send FORGET or RELEASE for what the answer
-/// carried, so the references and handles go back here.
+/// Handles an answer that the kernel did not take, because the caller gave the request up. The kernel never sends
+/// FORGET or RELEASE for what that answer carried, so the references and handles go back here.
 /// </summary>
 internal static class UndeliveredReply
 {
-    /// <summary>Takes back what the answer of <paramref name="length"/> bytes, still in the request's reply buffer, gave out.</summary>
+    /// <summary>
+    /// Takes back what the answer of <paramref name="length"/> bytes, still in the request's reply buffer, gave out.
+    /// </summary>
     internal static void TakeBack(in Request request, ReadOnlySpan<byte> requestBody, int length)
     {
         switch (request.Opcode)
@@ -22,7 +24,9 @@ internal static class UndeliveredReply
                 FuseOpenOut created = MemoryMarshal.Read<FuseOpenOut>(request.Reply[Unsafe.SizeOf<FuseEntryOut>()..]);
                 try
                 {
-                    request.FileSystem.Release(request.Context, EntryNode(in request), created.Handle, MemoryMarshal.Read<FuseCreateIn>(requestBody).Flags);
+                    request.FileSystem.Release(
+                        request.Context, EntryNode(in request), created.Handle,
+                        MemoryMarshal.Read<FuseCreateIn>(requestBody).Flags);
                 }
                 finally
                 {
@@ -31,10 +35,12 @@ internal static class UndeliveredReply
                 break;
             case FuseOpcode.Open:
                 ulong file = MemoryMarshal.Read<FuseOpenOut>(request.Reply).Handle;
-                request.FileSystem.Release(request.Context, request.Node, file, MemoryMarshal.Read<FuseOpenIn>(requestBody).Flags);
+                request.FileSystem.Release(
+                    request.Context, request.Node, file, MemoryMarshal.Read<FuseOpenIn>(requestBody).Flags);
                 break;
             case FuseOpcode.OpenDir:
-                request.FileSystem.ReleaseDirectory(request.Context, request.Node, MemoryMarshal.Read<FuseOpenOut>(request.Reply).Handle);
+                request.FileSystem.ReleaseDirectory(
+                    request.Context, request.Node, MemoryMarshal.Read<FuseOpenOut>(request.Reply).Handle);
                 break;
             case FuseOpcode.ReadDirPlus:
                 ForgetListed(in request, length);

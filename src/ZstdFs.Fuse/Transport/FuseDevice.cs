@@ -2,7 +2,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Fuse.Transport;
 
-/// <summary>/dev/fuse, or any descriptor that carries one message a read. It stays the caller's to close.</summary>
+/// <summary>/dev/fuse, or any descriptor that carries one message a read. The caller closes it.</summary>
 internal sealed class FuseDevice(FileDescriptor descriptor) : IFuseDevice
 {
     public int Read(Span<byte> message)
@@ -42,7 +42,7 @@ internal sealed class FuseDevice(FileDescriptor descriptor) : IFuseDevice
         }
         catch (ObjectDisposedException)
         {
-            // The read that follows says so.
+            // The next read returns EBADF.
         }
     }
 

@@ -1,8 +1,8 @@
 namespace ZstdFs.Fuse.Transport;
 
 /// <summary>
-/// The line to the kernel: one read is one request, one write is one reply or notification. Everything else is above it, so that another transport
-/// or a test's faults need no more than this. Results below zero are −errno. Used by several threads at once.
+/// The line to the kernel: one read is one request, one write is one reply or notification. Another transport, or a
+/// test that injects faults, implements only this. Results below zero are −errno. Several threads use it at once.
 /// </summary>
 internal interface IFuseDevice
 {
@@ -12,7 +12,7 @@ internal interface IFuseDevice
     /// <summary>Sends one message. Returns 0.</summary>
     int Write(ReadOnlySpan<byte> message);
 
-    /// <summary>Waits until a read would not have to, or the time is up.</summary>
+    /// <summary>Waits until a read need not wait, or the time is up.</summary>
     void WaitForInput(int timeoutMs);
 
     /// <summary>ioctl(2). Returns what the kernel answers.</summary>

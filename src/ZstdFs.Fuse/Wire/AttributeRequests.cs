@@ -10,7 +10,7 @@ internal struct FuseGetattrIn
     internal uint Dummy;
     internal ulong Handle;
 
-    /// <summary>FUSE_GETATTR_FH: the handle is one.</summary>
+    /// <summary>FUSE_GETATTR_FH: the handle is set.</summary>
     internal readonly bool HasHandle => (GetattrFlags & 1) != 0;
 }
 
@@ -24,11 +24,13 @@ internal struct FuseStatxIn
     internal uint Flags;
     internal uint Mask;
 
-    /// <summary>FUSE_GETATTR_FH: the handle is one.</summary>
+    /// <summary>FUSE_GETATTR_FH: the handle is set.</summary>
     internal readonly bool HasHandle => (GetattrFlags & 1) != 0;
 }
 
-/// <summary><c>struct fuse_setxattr_in</c>, before name and value. 16 bytes; without SETXATTR_EXT only the first 8 are sent.</summary>
+/// <summary>
+/// <c>struct fuse_setxattr_in</c>, before name and value. 16 bytes; without SETXATTR_EXT only the first 8 are sent.
+/// </summary>
 [StructLayout(LayoutKind.Sequential, Size = 16)]
 internal struct FuseSetxattrIn
 {

@@ -6,7 +6,9 @@ namespace ZstdFs.Fuse.Wire;
 [StructLayout(LayoutKind.Sequential, Size = 16)]
 public struct FuseOpenOut
 {
-    /// <summary>File handle, the file system's own number; the kernel sends it back with every op on the open file.</summary>
+    /// <summary>
+    /// File handle, the file system's own number; the kernel sends it back with every op on the open file.
+    /// </summary>
     public ulong Handle;
     /// <summary>FOPEN_* flags. Never open(2) flags.</summary>
     public OpenReplyFlags OpenFlags;

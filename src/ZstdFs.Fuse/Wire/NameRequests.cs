@@ -63,7 +63,9 @@ internal struct FuseForgetOne
     internal ulong Lookups;
 }
 
-/// <summary><c>struct fuse_dirent</c>, before the name; the next one starts at a multiple of eight bytes. 24 bytes.</summary>
+/// <summary>
+/// <c>struct fuse_dirent</c>, before the name; the next one starts at a multiple of eight bytes. 24 bytes.
+/// </summary>
 [StructLayout(LayoutKind.Sequential, Size = 24)]
 internal struct FuseDirent
 {

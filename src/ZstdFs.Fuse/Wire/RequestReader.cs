@@ -5,8 +5,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Fuse.Wire;
 
 /// <summary>
-/// Reads a request's body. Every length is hostile: what does not fit makes <see cref="IsMalformed"/> true and yields nothing, then and from
-/// then on, so that an op reads all that it needs and asks once.
+/// Reads a request's body. Every length is hostile: what does not fit makes <see cref="IsMalformed"/> true. From then
+/// on each read yields nothing, so that an op reads all that it needs and asks once.
 /// </summary>
 internal ref struct RequestReader(ReadOnlySpan<byte> body)
 {

@@ -8,12 +8,12 @@ public enum WriteFlags : uint
     None = 0,
 
     /// <summary>
-    /// FUSE_WRITE_CACHE: pages that a program mapped and changed, written back by the kernel, which waits for the answer while it holds them. The handle is one
-    /// of those that may write, and need not be the program's.
+    /// FUSE_WRITE_CACHE: the kernel writes back pages that a program changed through a mapping, and holds them until
+    /// the answer. The handle is any one that may write, and need not be the program's.
     /// </summary>
     FromPageCache = 1 << 0,
 
-    /// <summary>FUSE_WRITE_LOCKOWNER: the lock owner is told.</summary>
+    /// <summary>FUSE_WRITE_LOCKOWNER: the lock owner is set.</summary>
     LockOwnerIsSet = 1 << 1,
 
     /// <summary>FUSE_WRITE_KILL_SUIDGID: the write must clear set-id bits.</summary>

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace ZstdFs.Linux.Native;
 
 /// <summary>
-/// The C library's functions as they are. Blittable arguments only; the wrappers beside this folder turn −1 and errno into −errno.
+/// The C library's functions as they are. Blittable arguments only; the wrappers beside this folder turn −1 and errno
+/// into −errno.
 /// </summary>
 internal static unsafe partial class Libc
 {
@@ -13,7 +14,8 @@ internal static unsafe partial class Libc
     internal static partial nint OpenAt2(nint number, FileDescriptor directory, byte* path, OpenHow* how, nuint size);
 
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
-    internal static partial nint ChangeModeAt2(nint number, FileDescriptor directory, byte* path, nuint mode, nint flags);
+    internal static partial nint ChangeModeAt2(
+        nint number, FileDescriptor directory, byte* path, nuint mode, nint flags);
 
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint GetDirectoryEntries(nint number, FileDescriptor directory, byte* buffer, nuint size);
@@ -37,13 +39,16 @@ internal static unsafe partial class Libc
     internal static partial int UnlinkAt(FileDescriptor directory, byte* name, int flags);
 
     [LibraryImport(Library, EntryPoint = "renameat2", SetLastError = true)]
-    internal static partial int RenameAt2(FileDescriptor oldDirectory, byte* oldName, FileDescriptor newDirectory, byte* newName, uint flags);
+    internal static partial int RenameAt2(
+        FileDescriptor oldDirectory, byte* oldName, FileDescriptor newDirectory, byte* newName, uint flags);
 
     [LibraryImport(Library, EntryPoint = "linkat", SetLastError = true)]
-    internal static partial int LinkAt(FileDescriptor oldDirectory, byte* oldName, FileDescriptor newDirectory, byte* newName, int flags);
+    internal static partial int LinkAt(
+        FileDescriptor oldDirectory, byte* oldName, FileDescriptor newDirectory, byte* newName, int flags);
 
     [LibraryImport(Library, EntryPoint = "linkat", SetLastError = true)]
-    internal static partial int LinkAt(int oldDirectory, byte* oldName, FileDescriptor newDirectory, byte* newName, int flags);
+    internal static partial int LinkAt(
+        int oldDirectory, byte* oldName, FileDescriptor newDirectory, byte* newName, int flags);
 
     [LibraryImport(Library, EntryPoint = "symlinkat", SetLastError = true)]
     internal static partial int SymlinkAt(byte* target, FileDescriptor directory, byte* name);
@@ -79,7 +84,8 @@ internal static unsafe partial class Libc
     internal static partial nint ReadAt(FileDescriptor file, byte* buffer, nuint size, long offset);
 
     [LibraryImport(Library, EntryPoint = "mmap", SetLastError = true)]
-    internal static partial nint Map(nint address, nuint bytes, int protection, int flags, FileDescriptor file, long offset);
+    internal static partial nint Map(
+        nint address, nuint bytes, int protection, int flags, FileDescriptor file, long offset);
 
     [LibraryImport(Library, EntryPoint = "mincore", SetLastError = true)]
     internal static partial int InCore(nint address, nuint bytes, byte* pages);
@@ -115,7 +121,8 @@ internal static unsafe partial class Libc
     internal static partial long Seek(FileDescriptor file, long offset, int whence);
 
     [LibraryImport(Library, EntryPoint = "copy_file_range", SetLastError = true)]
-    internal static partial nint CopyFileRange(FileDescriptor input, long* inputOffset, FileDescriptor output, long* outputOffset, nuint length, uint flags);
+    internal static partial nint CopyFileRange(
+        FileDescriptor input, long* inputOffset, FileDescriptor output, long* outputOffset, nuint length, uint flags);
 
     [LibraryImport(Library, EntryPoint = "fstatfs", SetLastError = true)]
     internal static partial int StatFileSystem(FileDescriptor file, StatFs* buffer);
@@ -124,7 +131,8 @@ internal static unsafe partial class Libc
     internal static partial int Lock(FileDescriptor file, int operation);
 
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
-    internal static partial nint GetXattrAt(nint number, FileDescriptor directory, byte* path, nint flags, byte* name, AttributeRoom* room, nuint size);
+    internal static partial nint GetXattrAt(
+        nint number, FileDescriptor directory, byte* path, nint flags, byte* name, AttributeRoom* room, nuint size);
 
     [LibraryImport(Library, EntryPoint = "lgetxattr", SetLastError = true)]
     internal static partial nint LGetXattr(byte* path, byte* name, byte* value, nuint size);
@@ -172,7 +180,8 @@ internal static unsafe partial class Libc
     internal static partial int SetFileSystemGroup(uint group);
 
     [LibraryImport(Library, EntryPoint = "prctl", SetLastError = true)]
-    internal static partial int ProcessControl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
+    internal static partial int ProcessControl(
+        int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 
     [LibraryImport(Library, EntryPoint = "geteuid")]
     internal static partial uint EffectiveUser();

@@ -2,14 +2,18 @@ using System.Runtime.InteropServices;
 
 namespace ZstdFs.Linux.Native;
 
-/// <summary>The C library's functions for processes: spawning, waiting, watching. The wrappers beside this folder check the results.</summary>
+/// <summary>
+/// The C library's functions for processes: spawning, waiting, watching. The wrappers beside this folder check the
+/// results.
+/// </summary>
 internal static unsafe partial class LibcProcess
 {
     private const string Library = "libc";
 
     // posix_spawn's calls return the error number instead of setting errno.
     [LibraryImport(Library, EntryPoint = "posix_spawn")]
-    internal static partial int Spawn(int* pid, byte* path, void* fileActions, void* attributes, byte** arguments, byte** environment);
+    internal static partial int Spawn(
+        int* pid, byte* path, void* fileActions, void* attributes, byte** arguments, byte** environment);
 
     [LibraryImport(Library, EntryPoint = "posix_spawn_file_actions_init")]
     internal static partial int FileActionsInitialize(void* actions);

@@ -2,21 +2,23 @@ namespace ZstdFs.Core.Compression.Codecs;
 
 /// <summary>
 /// An implementation of zstd, as zstd.h describes one: contexts are addresses, and a result is a length or an error
-/// code. The contexts beside this file call it, and check each result. Thread-safe; a context serves one thread at a
-/// time.
+/// code. The context classes in this folder call it and check each result. Thread-safe; a context serves one thread at
+/// a time.
 /// </summary>
 public abstract unsafe class Codec
 {
     private protected Codec() { }
 
-    /// <summary>Which one it is, for people: "libzstd 1.5.4".</summary>
+    /// <summary>Name and version for people: "libzstd 1.5.4".</summary>
     public abstract string Name { get; }
 
-    /// <summary>Why libzstd is not used where it may be chosen; null where it is used.</summary>
+    /// <summary>Why libzstd cannot be used; null where it can.</summary>
     public static string? WhyNotNative => LibZstdCodec.WhyNot;
 
     /// <summary>The codec that is chosen. <see cref="CodecChoice.Auto"/> never fails.</summary>
-    /// <exception cref="ZstdLibraryException">libzstd is asked for and cannot be used: <see cref="WhyNotNative"/>.</exception>
+    /// <exception cref="ZstdLibraryException">
+    /// libzstd is asked for and cannot be used: <see cref="WhyNotNative"/>.
+    /// </exception>
     public static Codec Of(CodecChoice choice) => choice switch
     {
         CodecChoice.Native => LibZstdCodec.Instance ?? throw new ZstdLibraryException(WhyNotNative!),
@@ -29,12 +31,13 @@ public abstract unsafe class Codec
 
     internal abstract nuint FreeCompressor(nint compressor);
 
-    /// <summary>Memory that it holds, in bytes.</summary>
+    /// <summary>Memory that the context holds, in bytes.</summary>
     internal abstract nuint SizeOfCompressor(nint compressor);
 
     internal abstract nuint SetParameter(nint compressor, CompressionParameter parameter, int value);
 
-    internal abstract nuint Compress(nint compressor, byte* frame, nuint frameCapacity, byte* content, nuint contentBytes);
+    internal abstract nuint Compress(
+        nint compressor, byte* frame, nuint frameCapacity, byte* content, nuint contentBytes);
 
     /// <summary>A <c>ZSTD_DCtx</c>; 0 where there is no memory.</summary>
     internal abstract nint CreateDecompressor();
@@ -45,7 +48,8 @@ public abstract unsafe class Codec
 
     internal abstract nuint Reset(nint decompressor, ResetDirective directive);
 
-    internal abstract nuint Decompress(nint decompressor, byte* content, nuint contentCapacity, byte* frame, nuint frameBytes);
+    internal abstract nuint Decompress(
+        nint decompressor, byte* content, nuint contentCapacity, byte* frame, nuint frameBytes);
 
     internal abstract nuint DecompressStream(nint decompressor, StreamBuffer* output, StreamBuffer* input);
 
@@ -84,7 +88,7 @@ internal enum ResetDirective
     SessionOnly = 1,
 }
 
-/// <summary><c>ZSTD_ErrorCode</c>: the ones that are told apart here.</summary>
+/// <summary><c>ZSTD_ErrorCode</c>: the codes that this program tells apart.</summary>
 internal enum ZstdError
 {
     FrameParameterWindowTooLarge = 16,

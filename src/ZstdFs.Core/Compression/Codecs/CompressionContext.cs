@@ -17,7 +17,7 @@ internal sealed unsafe class CompressionContext : SafeHandle
 
     public override bool IsInvalid => handle == 0;
 
-    /// <summary>Memory that it holds after what it has compressed so far, in bytes.</summary>
+    /// <summary>Memory that the context holds after what it has compressed so far, in bytes.</summary>
     internal long MemoryBytes
     {
         get
@@ -37,7 +37,8 @@ internal sealed unsafe class CompressionContext : SafeHandle
     {
         using var held = new HeldContext(this);
         fixed (byte* source = content, destination = frame)
-            return (int)Check(_codec.Compress(held.Address, destination, (nuint)frame.Length, source, (nuint)content.Length));
+            return (int)Check(_codec.Compress(
+                held.Address, destination, (nuint)frame.Length, source, (nuint)content.Length));
     }
 
     protected override bool ReleaseHandle() => !_codec.IsError(_codec.FreeCompressor(handle));

@@ -30,21 +30,23 @@ internal sealed unsafe class DecompressionContext : SafeHandle
     }
 
     /// <summary>
-    /// Decodes whole frames. Returns the content's length. No window is needed: one that the codec objects to is damage.
+    /// Decodes whole frames and returns the content's length. Whole frames are decoded without a window: where the
+    /// codec objects to the window, the frame is damaged.
     /// </summary>
     internal int Decompress(ReadOnlySpan<byte> frame, Span<byte> content)
     {
         using var held = new HeldContext(this);
         fixed (byte* source = frame, destination = content)
         {
-            nuint result = _codec.Decompress(held.Address, destination, (nuint)content.Length, source, (nuint)frame.Length);
+            nuint result = _codec.Decompress(
+                held.Address, destination, (nuint)content.Length, source, (nuint)frame.Length);
             if (_codec.IsError(result) && _codec.ErrorOf(result) == ZstdError.FrameParameterWindowTooLarge)
                 throw new DamagedFrameException(_codec.ErrorName(result));
             return (int)Check(result);
         }
     }
 
-    /// <summary>Goes on with a frame. True where the frame has ended and everything of it has been put out.</summary>
+    /// <summary>Goes on with a frame. True where the frame has ended and all of its content has been put out.</summary>
     internal bool DecompressStream(ReadOnlySpan<byte> stored, Span<byte> content, out int consumed, out int produced)
     {
         using var held = new HeldContext(this);

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace ZstdFs.Core.Compression.Codecs;
 
 /// <summary>
-/// The machine's libzstd.so.1: the functions that have been stable since 1.4.0. It is loaded when it is first asked
-/// for, by what the dynamic linker finds, and stays loaded. A program that was told to do without it never loads it.
+/// The machine's libzstd.so.1: the functions that have been stable since 1.4.0. The dynamic linker finds it. The first
+/// use loads it, and it stays loaded. A program that was told to do without it never loads it.
 /// </summary>
 internal sealed unsafe class LibZstdCodec : Codec
 {
@@ -32,20 +32,25 @@ internal sealed unsafe class LibZstdCodec : Codec
         _createCCtx = (delegate* unmanaged<nint>)NativeLibrary.GetExport(library, "ZSTD_createCCtx");
         _freeCCtx = (delegate* unmanaged<nint, nuint>)NativeLibrary.GetExport(library, "ZSTD_freeCCtx");
         _sizeOfCCtx = (delegate* unmanaged<nint, nuint>)NativeLibrary.GetExport(library, "ZSTD_sizeof_CCtx");
-        _setCParameter = (delegate* unmanaged<nint, int, int, nuint>)NativeLibrary.GetExport(library, "ZSTD_CCtx_setParameter");
-        _compress = (delegate* unmanaged<nint, byte*, nuint, byte*, nuint, nuint>)NativeLibrary.GetExport(library, "ZSTD_compress2");
+        _setCParameter =
+            (delegate* unmanaged<nint, int, int, nuint>)NativeLibrary.GetExport(library, "ZSTD_CCtx_setParameter");
+        _compress = (delegate* unmanaged<nint, byte*, nuint, byte*, nuint, nuint>)
+            NativeLibrary.GetExport(library, "ZSTD_compress2");
         _createDCtx = (delegate* unmanaged<nint>)NativeLibrary.GetExport(library, "ZSTD_createDCtx");
         _freeDCtx = (delegate* unmanaged<nint, nuint>)NativeLibrary.GetExport(library, "ZSTD_freeDCtx");
-        _setDParameter = (delegate* unmanaged<nint, int, int, nuint>)NativeLibrary.GetExport(library, "ZSTD_DCtx_setParameter");
+        _setDParameter =
+            (delegate* unmanaged<nint, int, int, nuint>)NativeLibrary.GetExport(library, "ZSTD_DCtx_setParameter");
         _resetDCtx = (delegate* unmanaged<nint, int, nuint>)NativeLibrary.GetExport(library, "ZSTD_DCtx_reset");
-        _decompress = (delegate* unmanaged<nint, byte*, nuint, byte*, nuint, nuint>)NativeLibrary.GetExport(library, "ZSTD_decompressDCtx");
-        _decompressStream = (delegate* unmanaged<nint, StreamBuffer*, StreamBuffer*, nuint>)NativeLibrary.GetExport(library, "ZSTD_decompressStream");
+        _decompress = (delegate* unmanaged<nint, byte*, nuint, byte*, nuint, nuint>)
+            NativeLibrary.GetExport(library, "ZSTD_decompressDCtx");
+        _decompressStream = (delegate* unmanaged<nint, StreamBuffer*, StreamBuffer*, nuint>)
+            NativeLibrary.GetExport(library, "ZSTD_decompressStream");
     }
 
-    /// <summary>Null where it cannot be used.</summary>
+    /// <summary>Null where libzstd cannot be used.</summary>
     internal static LibZstdCodec? Instance => Loading.Result.Codec;
 
-    /// <summary>Why it cannot be used; null where it can.</summary>
+    /// <summary>Why libzstd cannot be used; null where it can.</summary>
     internal static string? WhyNot => Loading.Result.WhyNot;
 
     public override string Name { get; }
@@ -59,7 +64,8 @@ internal sealed unsafe class LibZstdCodec : Codec
     internal override nuint SetParameter(nint compressor, CompressionParameter parameter, int value) =>
         _setCParameter(compressor, (int)parameter, value);
 
-    internal override nuint Compress(nint compressor, byte* frame, nuint frameCapacity, byte* content, nuint contentBytes) =>
+    internal override nuint Compress(
+        nint compressor, byte* frame, nuint frameCapacity, byte* content, nuint contentBytes) =>
         _compress(compressor, frame, frameCapacity, content, contentBytes);
 
     internal override nint CreateDecompressor() => _createDCtx();
@@ -69,9 +75,11 @@ internal sealed unsafe class LibZstdCodec : Codec
     internal override nuint SetParameter(nint decompressor, DecompressionParameter parameter, int value) =>
         _setDParameter(decompressor, (int)parameter, value);
 
-    internal override nuint Reset(nint decompressor, ResetDirective directive) => _resetDCtx(decompressor, (int)directive);
+    internal override nuint Reset(nint decompressor, ResetDirective directive) =>
+        _resetDCtx(decompressor, (int)directive);
 
-    internal override nuint Decompress(nint decompressor, byte* content, nuint contentCapacity, byte* frame, nuint frameBytes) =>
+    internal override nuint Decompress(
+        nint decompressor, byte* content, nuint contentCapacity, byte* frame, nuint frameBytes) =>
         _decompress(decompressor, content, contentCapacity, frame, frameBytes);
 
     internal override nuint DecompressStream(nint decompressor, StreamBuffer* output, StreamBuffer* input) =>
@@ -81,18 +89,19 @@ internal sealed unsafe class LibZstdCodec : Codec
 
     internal override ZstdError ErrorOf(nuint result) => _getErrorCode(result);
 
-    internal override string ErrorName(nuint result) => Marshal.PtrToStringUTF8(_getErrorName(result)) ?? "unknown error";
+    internal override string ErrorName(nuint result) =>
+        Marshal.PtrToStringUTF8(_getErrorName(result)) ?? "unknown error";
 
     private static string Text(uint version) => $"{version / 10000}.{version / 100 % 100}.{version % 100}";
 
-    /// <summary>Of its own type, so that nothing is loaded before it is asked for.</summary>
+    /// <summary>A type of its own, so that libzstd is loaded only on first use.</summary>
     private static class Loading
     {
         internal static readonly (LibZstdCodec? Codec, string? WhyNot) Result = Load();
 
         private static (LibZstdCodec?, string?) Load()
         {
-            // By its bare name: only the dynamic linker is asked, and no folder of ours is searched.
+            // A bare name: the dynamic linker searches its own places, and no folder of this program.
             if (!NativeLibrary.TryLoad(Library, out nint library))
                 return (null, $"{Library} cannot be loaded");
             try

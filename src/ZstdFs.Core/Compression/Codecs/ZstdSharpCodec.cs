@@ -4,9 +4,9 @@ using ZstdSharp.Unsafe;
 namespace ZstdFs.Core.Compression.Codecs;
 
 /// <summary>
-/// The codec inside: the package ZstdSharp.Port, which is zstd in C#. It needs nothing of the machine. Against libzstd
-/// 1.5.4 it compresses 0.95 (level 1), 0.87 (level 3) and 0.63 (level 9) as fast, decodes 0.8 to 0.9 as fast, and its
-/// frames are as long within 0.2 %.
+/// The built-in codec: the package ZstdSharp.Port, which is zstd in C#. It needs nothing of the machine. Against
+/// libzstd 1.5.4 it compresses 0.95 (level 1), 0.87 (level 3) and 0.63 (level 9) as fast and decodes 0.8 to 0.9 as
+/// fast. Its frames are as long within 0.2 %.
 /// </summary>
 internal sealed unsafe class ZstdSharpCodec : Codec
 {
@@ -29,7 +29,8 @@ internal sealed unsafe class ZstdSharpCodec : Codec
     internal override nuint SetParameter(nint compressor, CompressionParameter parameter, int value) =>
         Methods.ZSTD_CCtx_setParameter((ZSTD_CCtx_s*)compressor, (ZSTD_cParameter)parameter, value);
 
-    internal override nuint Compress(nint compressor, byte* frame, nuint frameCapacity, byte* content, nuint contentBytes) =>
+    internal override nuint Compress(
+        nint compressor, byte* frame, nuint frameCapacity, byte* content, nuint contentBytes) =>
         Methods.ZSTD_compress2((ZSTD_CCtx_s*)compressor, frame, frameCapacity, content, contentBytes);
 
     internal override nint CreateDecompressor() => (nint)Methods.ZSTD_createDCtx_advanced(Memory);
@@ -42,7 +43,8 @@ internal sealed unsafe class ZstdSharpCodec : Codec
     internal override nuint Reset(nint decompressor, ResetDirective directive) =>
         Methods.ZSTD_DCtx_reset((ZSTD_DCtx_s*)decompressor, (ZSTD_ResetDirective)directive);
 
-    internal override nuint Decompress(nint decompressor, byte* content, nuint contentCapacity, byte* frame, nuint frameBytes) =>
+    internal override nuint Decompress(
+        nint decompressor, byte* content, nuint contentCapacity, byte* frame, nuint frameBytes) =>
         Methods.ZSTD_decompressDCtx((ZSTD_DCtx_s*)decompressor, content, contentCapacity, frame, frameBytes);
 
     internal override nuint DecompressStream(nint decompressor, StreamBuffer* output, StreamBuffer* input)
@@ -62,8 +64,8 @@ internal sealed unsafe class ZstdSharpCodec : Codec
 
     /// <summary>
     /// An allocator that fails as malloc(3) does. The package's own throws where there is no memory, out of the middle
-    /// of functions that were translated from C: a decoder would keep the address of the window that it has just freed,
-    /// and free it again.
+    /// of functions that were translated from C. A decoder would then keep the address of a window that it has just
+    /// freed, and free it again.
     /// </summary>
     private static ZSTD_customMem Memory =>
         new((delegate*<void*, nuint, void*>)&Allocate, (delegate*<void*, void*, void>)&Free, null);

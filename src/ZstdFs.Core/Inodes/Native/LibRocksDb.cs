@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace ZstdFs.Core.Inodes.Native;
 
 /// <summary>
-/// rocksdb/c.h of 7.8, as much of it as is used. Errors come as text through the last argument and belong to the caller,
-/// as do values; only <see cref="RocksDatabase"/> calls these, and frees them. The first call loads the library.
+/// rocksdb/c.h of 7.8, as much of it as is used. Errors come as text through the last argument and belong to the
+/// caller, as do values; only <see cref="RocksDatabase"/> calls these functions, and frees both.
 /// </summary>
 /// <remarks>
 /// Why not the NuGet package RocksDB: its binding makes delegates with Reflection.Emit, which a native program does not
@@ -100,7 +100,8 @@ internal static unsafe partial class LibRocksDb
     internal static partial void Flush(nint database, nint options, out byte* error);
 
     [LibraryImport(Library, EntryPoint = "rocksdb_get")]
-    internal static partial byte* Get(nint database, nint options, byte* key, nuint keyBytes, out nuint valueBytes, out byte* error);
+    internal static partial byte* Get(
+        nint database, nint options, byte* key, nuint keyBytes, out nuint valueBytes, out byte* error);
 
     [LibraryImport(Library, EntryPoint = "rocksdb_writebatch_create")]
     internal static partial nint CreateBatch();

@@ -7,12 +7,14 @@ namespace ZstdFs.Core.Inodes.Native;
 internal sealed class RocksException(string message) : Exception(message);
 
 /// <summary>
-/// One RocksDB database: keys and values are bytes. A batch collects changes until <see cref="Write"/>; the log of the database makes them outlive the process, not
-/// the machine. One thread at a time. Memory is bounded: 2 buffers of 4 MiB for what is written, 4 MiB for what is read.
+/// One RocksDB database: keys and values are bytes. A batch collects changes until <see cref="Write"/>; the log of the
+/// database makes them outlive the process, not the machine. One thread at a time. Memory is bounded: 2 buffers of 4
+/// MiB for what is written, 4 MiB for what is read.
 /// </summary>
 internal sealed unsafe class RocksDatabase : IDisposable
 {
-    private const int WriteBufferBytes = 4 << 20, BlockCacheBytes = 4 << 20, MaxOpenFiles = 64, WarningsOnly = 2, NoCompression = 0;
+    private const int WriteBufferBytes = 4 << 20, BlockCacheBytes = 4 << 20, MaxOpenFiles = 64, WarningsOnly = 2,
+        NoCompression = 0;
 
     private readonly nint _readOptions;
     private readonly nint _writeOptions;
@@ -57,7 +59,8 @@ internal sealed unsafe class RocksDatabase : IDisposable
     {
         fixed (byte* start = key)
         {
-            byte* value = LibRocksDb.Get(_database, _readOptions, start, (nuint)key.Length, out nuint bytes, out byte* error);
+            byte* value = LibRocksDb.Get(
+                _database, _readOptions, start, (nuint)key.Length, out nuint bytes, out byte* error);
             Check(error);
             if (value is null)
                 return null;

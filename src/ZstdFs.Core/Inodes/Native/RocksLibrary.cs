@@ -11,7 +11,7 @@ namespace ZstdFs.Core.Inodes.Native;
 /// </summary>
 internal static class RocksLibrary
 {
-    /// <summary>By this name the imports ask for it.</summary>
+    /// <summary>The name by which the imports ask for it.</summary>
     internal const string Name = "librocksdb";
 
     private const int FirstMajor = 7, FirstMinor = 8, LastMajor = 15, LastMinor = 25;
