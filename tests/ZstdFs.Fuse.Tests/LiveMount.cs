@@ -43,10 +43,12 @@ internal sealed class LiveMount : IDisposable
     internal void Use(Action use) => Use(() => { use(); return true; });
 
     /// <summary>Fails every request of the connection: the way out of a mount that hangs.</summary>
-    internal void Abort()
+    internal void Abort() => Abort(Point);
+
+    internal static void Abort(string mountPoint)
     {
         const string Connections = "/sys/fs/fuse/connections";
-        if (MountTable.Find(System.Text.Encoding.UTF8.GetBytes(Point)) is not { } entry)
+        if (MountTable.Find(System.Text.Encoding.UTF8.GetBytes(mountPoint)) is not { } entry)
             return;
         bool isOurs = !Directory.EnumerateFileSystemEntries(Connections).Any();
         if (isOurs)
