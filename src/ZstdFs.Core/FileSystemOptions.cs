@@ -1,3 +1,4 @@
+
 namespace ZstdFs.Core;
 
 /// <summary>What happens to plain (not compressed) files in the source.</summary>

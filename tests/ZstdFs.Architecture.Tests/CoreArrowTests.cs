@@ -13,14 +13,37 @@ internal sealed class CoreArrowTests
         ["Compression"] = [],
         ["Policy"] = ["Compression"],
         ["Source"] = ["Compression"],
-        ["Deduplication"] = ["Compression", "Source"],
-        ["Inodes"] = ["Source"],
-        ["Content"] = ["Compression", "Policy", "Deduplication", "Inodes", "Source"],
-        ["OpenFiles"] = ["Content", "Inodes", "Compression", "Source"],
-        ["Conversion"] = ["Content", "Compression", "Policy", "Source"],
-        ["Checking"] = ["Conversion", "Content", "Compression", "Source"],
-        ["Insight"] = ["Source", "Compression"],
-        ["FileSystem"] = ["Conversion", "OpenFiles", "Content", "Inodes", "Insight", "Deduplication", "Compression", "Policy", "Source"],
+        ["State"] = ["Source"],
+        ["Inodes"] = ["Source", "State"],
+        ["StoredFiles"] = ["Inodes", "State", "Source", "Policy", "Compression"],
+        ["WorkingCopies"] = ["StoredFiles", "State", "Source", "Compression"],
+        ["Overlays"] = ["WorkingCopies", "StoredFiles", "Inodes", "State", "Source", "Compression"],
+        ["Content"] = ["Overlays", "WorkingCopies", "StoredFiles", "Inodes", "State", "Source", "Compression"],
+        ["OpenFiles"] = ["Content", "Overlays", "Inodes", "Source", "Compression"],
+        ["Commits"] =
+        [
+            "OpenFiles", "Content", "Overlays", "WorkingCopies", "StoredFiles", "Inodes", "State", "Source",
+            "Compression",
+        ],
+        ["Conversion"] = ["StoredFiles", "Inodes", "State", "Source", "Policy", "Compression"],
+        ["Checking"] = ["Conversion", "StoredFiles", "State", "Source", "Compression"],
+        ["Insight"] = ["StoredFiles", "Source", "Compression"],
+        ["Names"] = ["Overlays", "StoredFiles", "OpenFiles", "Content", "Inodes", "State", "Source"],
+        ["KernelCache"] = ["OpenFiles", "Content", "Inodes", "Source", "Compression"],
+        ["Callers"] = ["OpenFiles", "Content", "StoredFiles", "Inodes", "Source"],
+        ["LiveConversion"] =
+            ["KernelCache", "Names", "OpenFiles", "Conversion", "StoredFiles", "Inodes", "State", "Source", "Compression"],
+        ["FileSystem"] =
+        [
+            "LiveConversion", "KernelCache", "Callers", "Names", "Commits", "OpenFiles", "Content", "Overlays",
+            "WorkingCopies", "StoredFiles", "Conversion", "Inodes", "Insight", "State", "Source", "Policy", "Compression",
+        ],
+        ["Mounting"] =
+        [
+            "FileSystem", "LiveConversion", "KernelCache", "Callers", "Names", "Commits", "OpenFiles", "Content",
+            "Overlays", "WorkingCopies", "StoredFiles", "Conversion", "Inodes", "State", "Source", "Policy",
+            "Compression",
+        ],
     };
 
     private static IEnumerable<SourceFile> Files => SourceFile.All.Where(f => f.Project == "ZstdFs.Core");

@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using ZstdFs.Core;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Benchmarks;
 

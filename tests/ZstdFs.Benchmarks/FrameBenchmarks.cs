@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Cache;
 
 namespace ZstdFs.Benchmarks;
 

@@ -1,5 +1,6 @@
 using ZstdFs.Cli.Options;
 using ZstdFs.Core;
+using ZstdFs.Core.Inodes;
 
 namespace ZstdFs.Cli.Tests;
 

@@ -1,4 +1,5 @@
 using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Inodes;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Recovering;
 using ZstdFs.Linux;

@@ -1,5 +1,8 @@
+using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Faults;
 using ZstdFs.Crash.Tests.Recovering;

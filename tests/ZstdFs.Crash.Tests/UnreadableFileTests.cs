@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Inodes;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Recovering;
 using ZstdFs.Fuse;

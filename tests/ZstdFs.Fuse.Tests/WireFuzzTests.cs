@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Tests.Fuzzing;
 using ZstdFs.Fuse.Session;
 

@@ -1,5 +1,6 @@
 using ZstdFs.Cli.Options;
 using ZstdFs.Core.Conversion;
+using ZstdFs.Core.Conversion.Forms;
 using ZstdFs.Core.Source;
 
 namespace ZstdFs.Cli.Tools;

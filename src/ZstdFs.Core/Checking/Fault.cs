@@ -1,3 +1,4 @@
+
 namespace ZstdFs.Core.Checking;
 
 /// <summary>What can be wrong in a source.</summary>

@@ -1,7 +1,8 @@
-using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Checking;

@@ -1,6 +1,7 @@
 using System.Text;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Checking;

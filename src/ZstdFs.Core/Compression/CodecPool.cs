@@ -1,3 +1,4 @@
+using ZstdFs.Core.Compression.Cache;
 using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.Compression;

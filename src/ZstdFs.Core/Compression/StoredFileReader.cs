@@ -1,3 +1,4 @@
+using ZstdFs.Core.Compression.Cache;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Compression;

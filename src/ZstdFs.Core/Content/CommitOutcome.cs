@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;

@@ -1,7 +1,11 @@
 using System.Text;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Overlays;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
+using ZstdFs.Core.StoredFiles;
+using ZstdFs.Core.WorkingCopies;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;
@@ -12,38 +16,35 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal sealed class FileContent : IDisposable
 {
-    private const long CheapBytes = 2 * 1024 * 1024;
-
     /// <summary>A shorter copy is decoded and compressed in less time than it takes to make files for it.</summary>
     private const long LeastTakenBytes = 2 * 1024 * 1024;
 
-    private readonly ContentServices _services;
-    private readonly ContentLock _lock = new();
-    // Truncated to nothing, and neither closed nor synchronised since. Guarded by the lock.
-    private bool _isEmptied;
+    private readonly StorageServices _services;
     private int _refusal;
     // The range of the content that could not be written. Its writer may try again.
     private long _refusedFrom, _refusedEnd;
 
-    internal FileContent(ContentServices services, Node node, StoredBase @base)
+    internal FileContent(StorageServices services, Node node, StoredBase @base)
         : this(services, node, new Overlay(services, node, @base))
     {
     }
 
     /// <summary>What an earlier mount left uncommitted.</summary>
     internal FileContent(
-        ContentServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
+        StorageServices services, Node node, StoredBase @base, WorkingCopy left, EarlyFrames? early, long logicalBytes)
         : this(services, node, new Overlay(services, node, @base, left, early, logicalBytes))
     {
     }
 
-    private FileContent(ContentServices services, Node node, Overlay overlay)
+    private FileContent(StorageServices services, Node node, Overlay overlay)
     {
         (_services, Node, Overlay, Published) = (services, node, overlay, overlay.Base.Identity);
         Change = ShownChange.Of(node, overlay.Base);
-        OnDisk = new ContentOnDisk(services, this, _lock);
-        Keeping = new ContentKeeping(services, this, _lock);
+        SynchronizedBase = new SynchronizedBase(Lock);
     }
+
+    /// <summary>Orders readers, writers and commits of the content.</summary>
+    internal ContentLock Lock { get; } = new();
 
     internal Node Node { get; }
 
@@ -120,12 +121,13 @@ internal sealed class FileContent : IDisposable
 
     internal CommitOutcome Outcome { get; } = new();
 
-    internal ContentOnDisk OnDisk { get; }
-
-    internal ContentKeeping Keeping { get; }
+    internal SynchronizedBase SynchronizedBase { get; }
 
     /// <summary>Guarded by the queue of commits.</summary>
     internal bool IsQueued { get; set; }
+
+    /// <summary>Cut to nothing, and neither closed nor synchronised since. Guarded by the lock.</summary>
+    internal bool IsEmptied { get; private set; }
 
     /// <summary>
     /// 0, or the −errno for which some of the new content could not be written while the file was being replaced.
@@ -160,24 +162,13 @@ internal sealed class FileContent : IDisposable
     private bool _isAppendOnly;
 
     /// <summary>
-    /// A commit costs a close little: the content is in memory, or it and its base are small. The last commit must not
-    /// be too recent, because each commit writes the whole file anew.
-    /// </summary>
-    internal bool CommitsCheaply => !IsLent
-        && (Overlay.IsBuffered || Base.Identity.Size <= CheapBytes && LogicalBytes <= CheapBytes)
-        && _services.Pace.Left(this) <= TimeSpan.Zero;
-
-    /// <summary>How long a background commit is to be put off.</summary>
-    internal TimeSpan CommitDelay => IsLent ? TimeSpan.Zero : _services.Pace.Left(this);
-
-    /// <summary>
     /// The file's name leads to another version, which this content will not replace. It is only there for the programs
     /// that have it open.
     /// </summary>
     internal bool IsOutdated { get; private set; }
 
     /// <summary>A writer waits: a background commit gives way.</summary>
-    internal bool HasWaitingWriters => _lock.HasWaitingWriters;
+    internal bool HasWaitingWriters => Lock.HasWaitingWriters;
 
     /// <summary>Returns the count of bytes read, or −errno.</summary>
     internal int Read(long offset, Span<byte> destination)
@@ -185,7 +176,7 @@ internal sealed class FileContent : IDisposable
         // A program that opens the file from here on must not see the pages that the kernel keeps of this content.
         if (IsOutdated)
             Node.NoteStalePages();
-        using ContentLock.Scope locked = _lock.Reading();
+        using ContentLock.Scope locked = Lock.Reading();
         Overlay.Load();
         int count = (int)Math.Clamp(LogicalBytes - offset, 0, destination.Length);
         // The kernel may still know a length from before the damage. After "end of file" it would show zeros up to
@@ -202,7 +193,7 @@ internal sealed class FileContent : IDisposable
     /// <summary>Decodes what is committed at this offset, for a reader that is expected there.</summary>
     internal void Prefetch(long offset)
     {
-        using ContentLock.Scope locked = _lock.Reading();
+        using ContentLock.Scope locked = Lock.Reading();
         if (Overlay is { Working: null, IsBuffered: false })
             Base.Prefetch(offset);
     }
@@ -214,7 +205,7 @@ internal sealed class FileContent : IDisposable
     /// <summary>The length, finding it out where need be.</summary>
     internal long LoadedBytes()
     {
-        using ContentLock.Scope locked = _lock.Reading();
+        using ContentLock.Scope locked = Lock.Reading();
         Overlay.Load();
         return LogicalBytes;
     }
@@ -238,7 +229,7 @@ internal sealed class FileContent : IDisposable
     /// <summary>Returns the count of bytes written, which is all of them, or −errno.</summary>
     internal int Write(long offset, ReadOnlySpan<byte> data)
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        using ContentLock.Scope locked = Lock.Writing();
         if (IsImmutable)
             return -(int)Errno.EPERM;
         int result = Overlay.Write(offset, data);
@@ -251,11 +242,11 @@ internal sealed class FileContent : IDisposable
 
     internal int Truncate(long size)
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        using ContentLock.Scope locked = Lock.Writing();
         int result = Overlay.Resize(size);
         if (result < 0)
             return result;
-        _isEmptied |= size == 0;
+        IsEmptied |= size == 0;
         // By truncating, the writer gives up what could not be written behind the new end.
         _refusedEnd = Math.Min(_refusedEnd, size);
         if (_refusedFrom >= _refusedEnd)
@@ -268,7 +259,7 @@ internal sealed class FileContent : IDisposable
     /// </summary>
     internal int Extend(long size)
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        using ContentLock.Scope locked = Lock.Writing();
         Overlay.Load();
         return size > LogicalBytes ? Overlay.Resize(size) : 0;
     }
@@ -278,7 +269,7 @@ internal sealed class FileContent : IDisposable
     /// </summary>
     internal int Zero(long offset, long length)
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        using ContentLock.Scope locked = Lock.Writing();
         return Overlay.Zero(offset, offset + length);
     }
 
@@ -296,8 +287,8 @@ internal sealed class FileContent : IDisposable
         // Two copies in opposite directions must not wait for each other. The reader's lock keeps a commit from
         // rewriting the frames in place.
         bool isFirst = from.Node.Id < Node.Id;
-        using ContentLock.Scope first = isFirst ? from._lock.Reading() : _lock.Writing();
-        using ContentLock.Scope second = isFirst ? _lock.Writing() : from._lock.Reading();
+        using ContentLock.Scope first = isFirst ? from.Lock.Reading() : Lock.Writing();
+        using ContentLock.Scope second = isFirst ? Lock.Writing() : from.Lock.Reading();
         from.Overlay.Load();
         var extents = new OverlayExtents(from.Overlay);
         if (!extents.HasReusableFrames(frameBytes) || _services.State is null)
@@ -322,7 +313,7 @@ internal sealed class FileContent : IDisposable
     /// </summary>
     internal long Seek(long offset, bool forData)
     {
-        using ContentLock.Scope locked = _lock.Reading();
+        using ContentLock.Scope locked = Lock.Reading();
         Overlay.Load();
         if (offset < 0 || offset >= LogicalBytes)
             return -(int)Errno.ENXIO;
@@ -359,18 +350,18 @@ internal sealed class FileContent : IDisposable
     /// Keeps commits and writers out while the caller lends the content to the kernel. Nothing is held where a commit
     /// or a writer is under way.
     /// </summary>
-    internal ContentLock.Scope TryLending(out bool isFree) => _lock.TryCommitting(out isFree);
+    internal ContentLock.Scope TryLending(out bool isFree) => Lock.TryCommitting(out isFree);
 
     /// <summary>
     /// Keeps readers, writers and commits out while the caller takes the working copy back from the kernel.
     /// </summary>
-    internal ContentLock.Scope TakingBack() => _lock.Writing();
+    internal ContentLock.Scope TakingBack() => Lock.Writing();
 
     /// <summary>
     /// Keeps readers, writers and commits out while the caller sets the modification time under the node's gate. The
     /// content's lock must be taken before that gate.
     /// </summary>
-    internal ContentLock.Scope ChangingTimes() => _lock.Writing();
+    internal ContentLock.Scope ChangingTimes() => Lock.Writing();
 
     /// <summary>
     /// Notes a new modification time. A commit keeps it, and the base with another time is the same base. The caller
@@ -399,7 +390,7 @@ internal sealed class FileContent : IDisposable
     /// </summary>
     internal int Persist()
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        using ContentLock.Scope locked = Lock.Writing();
         // A redo is on disk.
         if (!Overlay.IsDirty)
             return 0;
@@ -411,7 +402,7 @@ internal sealed class FileContent : IDisposable
         if (Unsynced is { Copy: null, Error: var unsynced })
             return unsynced;
         int result = _services.State is { WorkingCopiesSurvive: true } ? Overlay.Persist() : -(int)Errno.EOPNOTSUPP;
-        _isEmptied &= result < 0;
+        IsEmptied &= result < 0;
         return result;
     }
 
@@ -422,21 +413,21 @@ internal sealed class FileContent : IDisposable
     {
         Overlay.Revert();
         _refusal = 0;
-        _isEmptied = false;
+        IsEmptied = false;
         Node.NoteStalePages();
     }
 
     /// <summary>A file made with O_TMPFILE is about to get a name.</summary>
     internal int NoteNamed()
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        using ContentLock.Scope locked = Lock.Writing();
         return Overlay.NoteNamed();
     }
 
     /// <summary>The file did not get the name, and may be given another.</summary>
     internal void NoteUnnamed()
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        using ContentLock.Scope locked = Lock.Writing();
         Overlay.NoteUnnamed();
     }
 
@@ -450,7 +441,7 @@ internal sealed class FileContent : IDisposable
     /// <summary>The last name is gone: no mount will look for what was written.</summary>
     internal void ForgetName()
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        using ContentLock.Scope locked = Lock.Writing();
         Overlay.ForgetName();
         EndRewrite();
         EndUnsynced();
@@ -459,123 +450,30 @@ internal sealed class FileContent : IDisposable
     /// <summary>The file has this path. It is a hint for the next mount, so an error does not matter.</summary>
     internal void NotePath(ReadOnlySpan<byte> path)
     {
-        using ContentLock.Scope locked = _lock.Writing();
+        using ContentLock.Scope locked = Lock.Writing();
         Overlay.NotePath(path);
         Unsynced?.Copy?.WritePath(path);
     }
 
     /// <summary>
-    /// Runs a commit. The committer makes the next base while readers go on. Then that base takes the place of the old
-    /// one. Returns 0 or −errno. After an error the content stays dirty and as it was, except that −ESTALE moves it
-    /// to the lost files, and that the error of <see cref="Unsynced"/> tells of a commit that is done.
+    /// A commit made the next version: it is the base from here on. The caller holds the lock for committing.
     /// </summary>
-    /// <param name="committer">Makes the next base.</param>
-    /// <param name="yields">Ends with −EAGAIN as soon as a writer waits.</param>
-    /// <param name="isBackground">
-    /// No caller waits for it: an error is reported to the next close or fsync of the file.
-    /// </param>
-    internal int Commit(Committer committer, bool yields, bool isBackground = false)
+    /// <param name="next">The next version.</param>
+    /// <param name="keepsCopy">The version's name is not on disk yet, so the working copy stays for the next mount.</param>
+    internal void Adopt(StoredBase next, bool keepsCopy)
     {
-        using ContentLock.Scope locked = _lock.Committing();
-        try
-        {
-            if (!IsUnsettled)
-                return 0;
-            // Half of a new content must not take the place of the old one.
-            if (CutShort < 0)
-                return CutShort;
-            // A program has opened the file again since the queue looked. The commit would not notice its writes.
-            if (isBackground && IsLent)
-                return -(int)Errno.EAGAIN;
-            // The content that was closed before is gone, and the new content has only begun. A commit at this moment
-            // would put an empty file in the place of the old version.
-            if (isBackground && _isEmptied && Handles.Writable > 0)
-                return -(int)Errno.EAGAIN;
-            Outcome.NoteBegin();
-            StoredBase? next = null;
-            int result = OnDisk.KeepWhole();
-            if (result >= 0)
-                result = committer.Build(this, yields, out next);
-            if (result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && TryMakeRoom())
-                result = committer.Build(this, yields, out next);
-            bool isStored = result >= 0 || !IsDirty;
-            int unsynced = result < 0 ? 0 : Unsynced?.Error ?? 0;
-            Outcome.NoteEnd(Math.Min(result, unsynced), isBackground, isStored);
-            if (result == -(int)Errno.ESTALE)
-                OnDisk.MoveToLost();
-            if (result < 0 || next is null)
-                return result;
-            _services.Pace.Note(Node.Id, next.WrittenBytes);
-            _lock.BecomeExclusive();
-            if (Overlay.Rebase(next, keepsCopy: unsynced < 0) is { } copy)
-                Volatile.Write(ref _unsynced, Unsynced! with { Copy = copy });
-            _refusal = 0;
-            _isEmptied = false;
-            return unsynced;
-        }
-        catch (Exception e)
-        {
-            Change.Abandon();
-            // Whatever has failed, the content stays dirty, and the queue tries again.
-            int result = ContentFault.Report(e, this, _services.Log);
-            // Here ESTALE is the source's answer to a read. As this method's result it would mean that the content was
-            // moved away.
-            if (result == -(int)Errno.ESTALE)
-                result = -(int)Errno.EIO;
-            Outcome.NoteEnd(result, isBackground, isStored: false);
-            return result;
-        }
-    }
-
-    /// <summary>Compresses what the kernel wrote by itself: it was not compressed behind its writer.</summary>
-    private bool TryMakeRoom()
-    {
-        if (!Overlay.Lending.WasUnderWay || IsLent)
-            return false;
-        bool isMade = _services.Reserve.Release(), isMoved = true;
-        while (isMoved)
-        {
-            // Readers get in between two steps.
-            _lock.BecomeExclusive();
-            isMoved = Overlay.TryMakeRoom();
-            _lock.BecomeShared();
-            isMade |= isMoved;
-        }
-        return isMade;
-    }
-
-    /// <summary>
-    /// Puts a commit's new version on disk. That takes long for a large version, so a commit that gives way lets
-    /// writers in meanwhile.
-    /// </summary>
-    internal int SynchronizeVersion(FileDescriptor version, bool yields) =>
-        yields ? LetWritersIn(version, SystemCallsFile.SynchronizeData) : SystemCallsFile.SynchronizeData(version);
-
-    /// <summary>
-    /// Runs a part of a commit that reads nothing of what writers change, and lets writers in meanwhile. −EAGAIN
-    /// where they changed what the version was made of.
-    /// </summary>
-    internal int LetWritersIn<T>(T state, Func<T, int> part)
-    {
-        (StoredBase from, long changes) = (Base, Overlay.Changes.Count);
-        _lock.PauseCommit();
-        int result;
-        try
-        {
-            result = part(state);
-        }
-        finally
-        {
-            _lock.ResumeCommit();
-        }
-        return result >= 0 && (Base != from || Overlay.Changes.Count != changes) ? -(int)Errno.EAGAIN : result;
+        Lock.BecomeExclusive();
+        if (Overlay.Rebase(next, keepsCopy) is { } copy)
+            Volatile.Write(ref _unsynced, Unsynced! with { Copy = copy });
+        _refusal = 0;
+        IsEmptied = false;
     }
 
     /// <summary>The commit is about to change the base itself: readers wait until it is done.</summary>
-    internal void LockOutReaders() => _lock.BecomeExclusive();
+    internal void LockOutReaders() => Lock.BecomeExclusive();
 
     /// <summary>The base does not change any more: readers may go on.</summary>
-    internal void LetReadersIn() => _lock.BecomeShared();
+    internal void LetReadersIn() => Lock.BecomeShared();
 
     /// <summary>
     /// A rewrite of the stored file failed on its way. From here on readers read the redo, until a next commit has
@@ -623,7 +521,7 @@ internal sealed class FileContent : IDisposable
         Node.KeepPages(Published.Version, next.Version);
         Published = next;
         IsPublishedUnseen = false;
-        _services.NotePublication(Node.Id);
+        _services.Publications.Note(Node.Id);
     }
 
     /// <summary>

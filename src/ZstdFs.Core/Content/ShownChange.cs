@@ -1,5 +1,6 @@
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Content;

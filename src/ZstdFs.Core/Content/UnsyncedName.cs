@@ -1,4 +1,5 @@
-using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
+using ZstdFs.Core.WorkingCopies;
 
 namespace ZstdFs.Core.Content;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;

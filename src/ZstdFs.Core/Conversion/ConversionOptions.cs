@@ -1,3 +1,4 @@
+
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>What a conversion makes of the files it finds.</summary>

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Conversion.Forms;
 using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;

@@ -1,3 +1,5 @@
+using ZstdFs.Core.Conversion.Forms;
+
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>

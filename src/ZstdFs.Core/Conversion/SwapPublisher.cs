@@ -1,5 +1,6 @@
 using System.Text;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;

@@ -1,6 +1,6 @@
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Compression.Codecs;
-using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 
 namespace ZstdFs.Core.Conversion;
 

@@ -1,7 +1,10 @@
 using System.Buffers;
+using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;

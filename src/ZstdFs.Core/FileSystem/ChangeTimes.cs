@@ -1,5 +1,7 @@
+using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.KernelCache;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;

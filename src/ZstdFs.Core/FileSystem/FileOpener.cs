@@ -1,7 +1,11 @@
+using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.KernelCache;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;

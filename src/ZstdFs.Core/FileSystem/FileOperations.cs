@@ -1,4 +1,7 @@
+using ZstdFs.Core.Callers;
+using ZstdFs.Core.Commits;
 using ZstdFs.Core.Content;
+using ZstdFs.Core.KernelCache;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
@@ -56,7 +59,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         {
             // The daemon will not hear of the first write.
             volume.Privileges.Drop(((OpenFile)handle).Content, writer.Unannounced);
-            result = ((OpenFile)handle).Content.OnDisk.Secure();
+            result = volume.Committer.Durability.Secure(((OpenFile)handle).Content);
         }
         if (result < 0)
         {
@@ -233,12 +236,12 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         // The last close takes the old version back.
         if (content.CutShort is < 0 and var refusal)
             return refusal;
-        if (isLast && (content.CommitsCheaply
+        if (isLast && (volume.Committer.Pace.IsCheap(content)
             || volume.Queue.BacklogBytes > volume.Services.Options.BacklogBytes && !content.IsLent))
-            return content.Keeping.CommitOrKeep(volume.Committer);
+            return volume.Keeping.CommitOrKeep(content);
         int result = content.Persist();
         if (result == -(int)Errno.EOPNOTSUPP)
-            return content.Commit(volume.Committer, yields: false);
+            return volume.Committer.Commit(content, yields: false);
         return result < 0 ? result : content.Outcome.TakeUntoldError();
     }
 
@@ -276,7 +279,7 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
 
     private void CommitLater(FileContent content)
     {
-        if (content.Keeping.Keep() is < 0 and var reason)
+        if (volume.Keeping.Keep(content) is < 0 and var reason)
             volume.Revert(content, reason);
         else
             volume.Queue.Add(content, atOnce: false);
@@ -301,8 +304,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
             return result;
         result = Truncate(own, size, writer);
         if (result >= 0 && own is OpenFile file)
-            result = volume.Contents.IsOnlyWriter(file) && file.Content.CommitsCheaply
-                ? file.Content.Keeping.CommitOrKeep(volume.Committer)
+            result = volume.Contents.IsOnlyWriter(file) && volume.Committer.Pace.IsCheap(file.Content)
+                ? volume.Keeping.CommitOrKeep(file.Content)
                 : file.Content.Persist();
         Close(own);
         return result == -(int)Errno.EOPNOTSUPP ? 0 : result;

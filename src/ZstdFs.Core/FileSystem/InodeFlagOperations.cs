@@ -111,7 +111,7 @@ internal sealed class InodeFlagOperations(Volume volume)
         if (content.Overlay.Lending.MayBeWritten)
             return -(int)Errno.ETXTBSY;
         content.IsImmutable |= isImmutable;
-        return content.IsDirty ? content.Commit(volume.Committer, yields: false) : 0;
+        return content.IsDirty ? volume.Committer.Commit(content, yields: false) : 0;
     }
 
     private int Open(ulong nodeId, out Node node, out FileDescriptor file)

@@ -1,7 +1,10 @@
+using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
@@ -312,7 +315,7 @@ internal sealed class NameOperations(Volume volume)
             if (!content.Overlay.IsUnnamed)
                 return -(int)Errno.ENOENT;
             int result = content.IsDirty && content.Overlay.IsBuffered
-                ? content.Commit(volume.Committer, yields: false) : 0;
+                ? volume.Committer.Commit(content, yields: false) : 0;
             // The stored file did not take the content, or the content is in a working copy.
             if (result >= 0 && content.IsDirty)
                 result = content.Persist() is < 0 and not -(int)Errno.EOPNOTSUPP and var failed ? failed : 0;

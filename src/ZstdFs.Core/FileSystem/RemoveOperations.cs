@@ -1,4 +1,5 @@
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Names;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;

@@ -1,4 +1,5 @@
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -118,9 +119,9 @@ internal sealed class RenameOperations(Volume volume)
     {
         if (volume.Contents.Hold(moved.Id) is { } held)
         {
-            int settled = held.Keeping.Settle();
+            int settled = volume.Keeping.Settle(held);
             if (settled == -(int)Errno.EOPNOTSUPP)
-                settled = held.Commit(volume.Committer, yields: false);
+                settled = volume.Committer.Commit(held, yields: false);
             volume.Release(held);
             return settled;
         }

@@ -17,12 +17,12 @@ internal sealed class SyncOperations(Volume volume)
         {
             // To commit the first content of a small file costs no more than to write it to a working copy.
             result = content.Overlay.IsBuffered && content.Base.IsFresh
-                ? content.Keeping.CommitOrKeep(volume.Committer) : content.Persist();
+                ? volume.Keeping.CommitOrKeep(content) : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
-                result = content.Commit(volume.Committer, yields: false);
+                result = volume.Committer.Commit(content, yields: false);
         }
         if (result >= 0)
-            result = content.OnDisk.Synchronize();
+            result = volume.Committer.Durability.Synchronize(content);
         if (result >= 0)
             result = content.Outcome.TakeUntoldError();
         // A commit gives the name to another stored file, and then the folder must be synchronised again.
@@ -58,10 +58,10 @@ internal sealed class SyncOperations(Volume volume)
             _ = volume.Contents.TryTakeBack(content, out _);
             int result = openToo || content.Handles.Writable == 0 ? -(int)Errno.EOPNOTSUPP : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
-                result = content.Commit(volume.Committer, yields: false);
+                result = volume.Committer.Commit(content, yields: false);
             // There may be room for a working copy where there was none for the new version.
             if (result < 0 && content.Node.HasName)
-                _ = content.Keeping.Keep();
+                _ = volume.Keeping.Keep(content);
             if (first == 0)
                 first = Math.Min(result, 0);
             volume.Release(content);
@@ -97,7 +97,7 @@ internal sealed class SyncOperations(Volume volume)
         foreach (FileContent content in volume.Contents.HoldUnsettled())
         {
             if (content.CutShort is < 0 and var reason)
-                _ = content.Keeping.TryRevert(reason, isLast: true);
+                _ = volume.Keeping.TryRevert(content, reason, isLast: true);
             volume.Release(content);
         }
     }
@@ -111,13 +111,13 @@ internal sealed class SyncOperations(Volume volume)
         int kept = 0;
         foreach (FileContent content in volume.Contents.HoldUnsettled())
         {
-            if (content.Node.HasName && content.Keeping.Keep() is < 0 and var reason)
-                _ = content.Keeping.TryRevert(reason, isLast: true);
+            if (content.Node.HasName && volume.Keeping.Keep(content) is < 0 and var reason)
+                _ = volume.Keeping.TryRevert(content, reason, isLast: true);
             if (content.IsUnsettled && content.Node.HasName)
             {
                 kept++;
                 // The next mount may come after a reboot: then it takes only what is known to be on disk.
-                if (content.IsDirty && content.OnDisk.Secure() is < 0 and var failed)
+                if (content.IsDirty && volume.Committer.Durability.Secure(content) is < 0 and var failed)
                     volume.Services.Log.Error(
                         $"{content.Node.AnyLink?.NativeName.ToString()}: what was written is kept, and may not survive a power cut ({(Errno)(-failed)})");
             }
@@ -134,7 +134,7 @@ internal sealed class SyncOperations(Volume volume)
     {
         foreach (FileContent content in volume.Contents.HoldUnsettled())
         {
-            content.OnDisk.KeepWholeIfIdle();
+            volume.Committer.Durability.KeepWholeIfIdle(content);
             volume.Release(content);
         }
     }

@@ -1,8 +1,16 @@
+using ZstdFs.Core.Callers;
+using ZstdFs.Core.Commits;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.KernelCache;
+using ZstdFs.Core.LiveConversion;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.OpenFiles;
+using ZstdFs.Core.Overlays;
 using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
@@ -29,15 +37,15 @@ internal sealed class Volume : IDisposable
         _folderChanges = OpenFolderChanges(source, state);
         FolderGates = new FolderGates(_folderChanges);
         Nodes = new NodeTable(inodes, _returnedMemory.Expect);
-        Services = new ContentServices(source, state, options, log) { Rules = rules };
+        Services = new StorageServices(source, state, options, log) { Rules = rules };
         Directories = new DirectoryCache(source, Nodes.Root, OpenDirectories);
         Contents = new ContentTable(Nodes);
-        Committer = new Committer(Services, Directories, FolderGates);
-        Queue = new CommitQueue(Contents, Committer, log, Revert, Forgotten);
-        WriteBack = new WriteBack(Contents, options.WriteBackAge, Release);
+        Committer = new Committer(Services, Directories, FolderGates, SettleNames);
+        Keeping = new Keeping(Services, Committer);
+        Queue = new CommitQueue(Contents, Committer, Keeping, log, Revert, Forgotten);
+        WriteBack = new WriteBack(Contents, Committer.Durability, options.WriteBackAge, Release);
         Privileges = new Privileges(this);
         NameJournal = state is null ? null : new NameJournal(source, state, log);
-        Services.SettleNames = SettleNames;
         PlainFiles = new PlainFileView(options.PlainFiles, log);
         Pages = new KernelPages(this);
         ChangeTimes = new ChangeTimes(this);
@@ -64,7 +72,7 @@ internal sealed class Volume : IDisposable
             return new FolderChanges(source, folder, readOnly: true);
     }
 
-    internal ContentServices Services { get; }
+    internal StorageServices Services { get; }
     internal SourceTree Source => Services.Source;
     internal IInodeStore Inodes { get; }
     internal NodeTable Nodes { get; }
@@ -73,6 +81,7 @@ internal sealed class Volume : IDisposable
     internal ContentTable Contents { get; }
     internal HandleShares Shares { get; } = new(ResourceLimits.OpenFiles, Credentials.UserId);
     internal Committer Committer { get; }
+    internal Keeping Keeping { get; }
     internal CommitQueue Queue { get; }
     internal WriteBack WriteBack { get; }
     internal Privileges Privileges { get; }
@@ -126,7 +135,7 @@ internal sealed class Volume : IDisposable
     /// </summary>
     internal bool Revert(FileContent content, int reason)
     {
-        if (!content.Keeping.TryRevert(reason))
+        if (!Keeping.TryRevert(content, reason))
             return false;
         Pages.Drop(content.Node);
         return true;
@@ -160,20 +169,20 @@ internal sealed class Volume : IDisposable
     internal int LookUp(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out FuseEntryOut entry)
     {
         entry = default;
-        long before = Services.Publications;
+        long before = Services.Publications.OfAll;
         int result = Acquire(parent, directory, name, out Resolved resolved, out Node node);
         if (result < 0)
             return result;
         entry = Entry(node, resolved);
         Conversion?.Consider(node);
-        bool mayBeMixed = before != Services.Publications;
+        bool mayBeMixed = before != Services.Publications.OfAll;
         for (int attempt = 0; attempt < Attempts && mayBeMixed; attempt++)
         {
-            before = Services.PublicationsOf(node.Id);
+            before = Services.Publications.Of(node.Id);
             if (Resolver.Resolve(directory, parent == Nodes.Root, name, out resolved) < 0 || resolved.Id != node.Id)
                 break;
             entry = Entry(node, resolved);
-            mayBeMixed = before != Services.PublicationsOf(node.Id);
+            mayBeMixed = before != Services.Publications.Of(node.Id);
         }
         Pages.NoteShown(node, resolved.Stat);
         return 0;
@@ -323,12 +332,12 @@ internal sealed class Volume : IDisposable
         int attempt = 0;
         do
         {
-            before = Services.PublicationsOf(node.Id);
+            before = Services.Publications.Of(node.Id);
             result = Resolve(node, out resolved);
             if (result >= 0)
                 attributes = Attributes(node, resolved);
         }
-        while (before != Services.PublicationsOf(node.Id) && attempt++ < Attempts);
+        while (before != Services.Publications.Of(node.Id) && attempt++ < Attempts);
         return result;
     }
 

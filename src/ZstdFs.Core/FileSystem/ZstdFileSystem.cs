@@ -1,10 +1,15 @@
 using System.Buffers.Binary;
+using ZstdFs.Core.Callers;
+using ZstdFs.Core.Commits;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Mounting;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;

@@ -126,7 +126,7 @@ internal sealed class NodeTable
         {
             long lookups = 0;
             Node? node = _nodes.Find(id);
-            if (node is null || node.Kind != kind && !StateFolder.IsAllocated(id))
+            if (node is null || node.Kind != kind && !InodeNumber.IsAllocated(id))
             {
                 if (node is not null)
                 {

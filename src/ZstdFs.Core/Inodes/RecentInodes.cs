@@ -1,3 +1,4 @@
+
 namespace ZstdFs.Core.Inodes;
 
 /// <summary>

@@ -1,4 +1,5 @@
 using ZstdFs.Core.Content;
+using ZstdFs.Core.Overlays;
 using ZstdFs.Fuse;
 using ZstdFs.Linux;
 

@@ -1,4 +1,4 @@
-using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Cache;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
@@ -186,7 +187,7 @@ internal readonly record struct SizeRecord
             IsOneFrame = (bytes[3] & OneFrameFlag) != 0,
             HasHoles = (bytes[3] & HolesFlag) != 0,
         };
-        return record.LogicalBytes >= 0 && StateFolder.IsAllocated(record.InodeNumber);
+        return record.LogicalBytes >= 0 && Source.InodeNumber.IsAllocated(record.InodeNumber);
     }
 
     private static SizeRecord Read(ReadOnlySpan<byte> bytes)

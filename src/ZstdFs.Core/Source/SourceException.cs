@@ -1,3 +1,4 @@
+
 namespace ZstdFs.Core.Source;
 
 /// <summary>Why a source cannot be served.</summary>

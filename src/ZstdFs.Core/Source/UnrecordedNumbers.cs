@@ -29,18 +29,21 @@ internal sealed class UnrecordedNumbers(SourceDevices devices)
     /// <summary>The number that was noted, or the source's own.</summary>
     internal ulong Of(in Statx stat) => Find(stat) is > 0 and var number ? number : devices.NumberOf(stat);
 
-    /// <summary>The same, but a number of the source's own that another file keeps is not given twice.</summary>
-    internal ulong Of(in Statx stat, StateFolder? state)
+    /// <summary>
+    /// The number that was noted, or the source's own. Where another file keeps that one, a number of
+    /// <paramref name="allocate"/>.
+    /// </summary>
+    internal ulong Of(in Statx stat, Func<ulong>? allocate)
     {
         ulong number = Of(stat);
-        if (state is null || !_kept.ContainsKey(number) || Find(stat) == number)
+        if (allocate is null || !_kept.ContainsKey(number) || Find(stat) == number)
             return number;
         Timestamp birth = stat.Birth.ToTimestamp();
         return _noted.AddOrUpdate(devices.IdentityOf(stat),
-            static (_, found) => new Noted(found.State.AllocateInodeNumber(), found.Birth, found.Birth),
+            static (_, found) => new Noted(found.Allocate(), found.Birth, found.Birth),
             static (_, earlier, found) => earlier.StoredBirth == found.Birth
-                ? earlier : new Noted(found.State.AllocateInodeNumber(), found.Birth, found.Birth),
-            (State: state, Birth: birth)).Number;
+                ? earlier : new Noted(found.Allocate(), found.Birth, found.Birth),
+            (Allocate: allocate, Birth: birth)).Number;
     }
 
     internal Timestamp BirthOf(in Statx stat) =>
@@ -56,7 +59,7 @@ internal sealed class UnrecordedNumbers(SourceDevices devices)
         Timestamp birth = BirthOf(old);
         Forget(old);
         _noted[devices.IdentityOf(next)] = new Noted(number, birth, next.Birth.ToTimestamp());
-        if (!StateFolder.IsAllocated(number))
+        if (!InodeNumber.IsAllocated(number))
             _kept[number] = true;
     }
 

@@ -1,4 +1,4 @@
-using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Cache;
 
 namespace ZstdFs.Core.Tests.Compression;
 

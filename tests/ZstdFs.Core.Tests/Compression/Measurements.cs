@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Cache;
 using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Linux;
 

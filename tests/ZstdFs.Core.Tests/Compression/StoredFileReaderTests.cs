@@ -1,4 +1,5 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Cache;
 
 namespace ZstdFs.Core.Tests.Compression;
 

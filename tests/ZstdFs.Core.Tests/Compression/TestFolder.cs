@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Cache;
 using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Linux;
 

@@ -1,6 +1,8 @@
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
+using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Core.Tests.Compression;
 using ZstdFs.Linux;
 
@@ -31,7 +33,7 @@ internal sealed class InProcessTests
         {
             Assert.That(record.IsOf(stat) && record.Describes(stat), Is.True);
             Assert.That(record.LogicalBytes, Is.EqualTo(700_000));
-            Assert.That(StateFolder.IsAllocated(record.InodeNumber), Is.True);
+            Assert.That(InodeNumber.IsAllocated(record.InodeNumber), Is.True);
             Assert.That(record.Epoch, Is.Zero, "the content is on disk");
             Assert.That(DateTime.UnixEpoch.AddSeconds(record.Birth.Seconds), Is.EqualTo(birth).Within(TimeSpan.FromSeconds(1)));
         });

@@ -1,4 +1,5 @@
 using System.Text;
+using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;

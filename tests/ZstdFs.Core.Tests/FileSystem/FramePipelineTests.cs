@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using ZstdFs.Core.Compression;
-using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Overlays;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 
@@ -84,13 +85,13 @@ internal sealed class FramePipelineTests : IEventLog
     });
 
     /// <summary>Runs a test on a content of all frames, and sees that it gives back all memory.</summary>
-    private void WithContent(int jobs, Action<ContentServices, FileDescriptor, Overlay> test)
+    private void WithContent(int jobs, Action<StorageServices, FileDescriptor, Overlay> test)
     {
         using var source = new TestSource();
         source.WithState((tree, state) =>
         {
             var options = new FileSystemOptions { Jobs = jobs, FrameBytes = FrameBytes };
-            using var services = new ContentServices(tree, state, options, new BoundedLog(this, TimeProvider.System));
+            using var services = new StorageServices(tree, state, options, new BoundedLog(this, TimeProvider.System));
             FileDescriptor stored = NewFile();
             var writer = new StoredFileWriter(services, stored);
             byte[] content = Content();
@@ -116,7 +117,7 @@ internal sealed class FramePipelineTests : IEventLog
         return content;
     }
 
-    private static StoredBase Base(ContentServices services, FileDescriptor file, FrameMap map)
+    private static StoredBase Base(StorageServices services, FileDescriptor file, FrameMap map)
     {
         Assert.That(SystemCallsAt.Stat(file, out Statx stat), Is.Zero);
         return new StoredBase(services, file, stat, isFresh: false, map);

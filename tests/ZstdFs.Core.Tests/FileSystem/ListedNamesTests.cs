@@ -1,5 +1,5 @@
 using System.Text;
-using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.KernelCache;
 
 namespace ZstdFs.Core.Tests.FileSystem;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.KernelCache;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;

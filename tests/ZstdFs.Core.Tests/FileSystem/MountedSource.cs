@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Mounting;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
 using ZstdFs.Fuse.Wire;

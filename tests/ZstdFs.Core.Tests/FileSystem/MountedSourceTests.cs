@@ -1,4 +1,6 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Source;
 
 namespace ZstdFs.Core.Tests.FileSystem;
 

@@ -1,5 +1,6 @@
 using System.Text;
-using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Names;
+using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 

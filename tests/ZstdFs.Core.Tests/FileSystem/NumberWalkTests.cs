@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;

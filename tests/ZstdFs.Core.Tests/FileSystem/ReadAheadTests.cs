@@ -2,6 +2,7 @@ using ZstdFs.Core.Compression;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 
@@ -76,13 +77,13 @@ internal sealed class ReadAheadTests : IEventLog
 
     private static void Read(FileContent content, long offset) => Assert.That(content.Read(offset, new byte[PieceBytes]), Is.EqualTo(PieceBytes));
 
-    private void WithContent(Action<ContentServices, FileContent, ReadAhead> test)
+    private void WithContent(Action<StorageServices, FileContent, ReadAhead> test)
     {
         _said.Clear();
         using var source = new TestSource();
         source.WithState((tree, state) =>
         {
-            using var services = new ContentServices(tree, state, new FileSystemOptions { FrameBytes = FrameBytes }, new BoundedLog(this, TimeProvider.System));
+            using var services = new StorageServices(tree, state, new FileSystemOptions { FrameBytes = FrameBytes }, new BoundedLog(this, TimeProvider.System));
             Assert.That(SystemCallsAt.CreateMemoryFile(new NativeName("test\0"u8), out FileDescriptor stored), Is.GreaterThanOrEqualTo(0));
             var writer = new StoredFileWriter(services, stored);
             byte[] frame = new byte[FrameBytes];

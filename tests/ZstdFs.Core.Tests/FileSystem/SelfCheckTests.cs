@@ -1,5 +1,7 @@
-using ZstdFs.Core.Compression;
-using ZstdFs.Core.Content;
+using ZstdFs.Core.Commits;
+using ZstdFs.Core.Compression.Cache;
+using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Core.Tests.Conversion;
 
 namespace ZstdFs.Core.Tests.FileSystem;
@@ -13,7 +15,7 @@ internal sealed class SelfCheckTests : IEventLog
         using var source = new TestSource();
         source.WithState((tree, state) =>
         {
-            using var services = new ContentServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
+            using var services = new StorageServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
             Assert.That(new SelfCheck(services).Run(), Is.Null);
             Assert.That(services.Codecs.Buffers.RentedBytes, Is.Zero, "memory kept");
             Assert.That(Directory.GetFiles(Path.Combine(source.Path, ".zstdfs", "working")), Is.Empty);
@@ -26,7 +28,7 @@ internal sealed class SelfCheckTests : IEventLog
     {
         using var source = new TestSource();
         using var tree = new Core.Source.SourceTree(source.Open(), readOnly: true);
-        using var services = new ContentServices(tree, state: null, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
+        using var services = new StorageServices(tree, state: null, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
         Assert.That(new SelfCheck(services).Run(), Is.Null);
     }
 
@@ -38,7 +40,7 @@ internal sealed class SelfCheckTests : IEventLog
         using var source = new TestSource();
         source.WithState((tree, state) =>
         {
-            using var services = new ContentServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
+            using var services = new StorageServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
             ulong next = services.NextCacheId() + 1;
             Assert.That(services.Cache.Prefetch(new FrameKey(next, frame), SelfCheck.PieceBytes, new OtherContent()));
             Assert.That(new SelfCheck(services).Run(), Does.Contain("does not read back"));

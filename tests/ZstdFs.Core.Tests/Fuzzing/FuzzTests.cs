@@ -3,6 +3,7 @@ using System.Diagnostics;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Core.Tests.Compression;
 using ZstdFs.Linux;
 

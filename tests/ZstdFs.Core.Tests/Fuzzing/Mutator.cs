@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ZstdFs.Core.Names;
 
 namespace ZstdFs.Core.Tests.Fuzzing;
 

@@ -1,4 +1,5 @@
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Names;
 
 namespace ZstdFs.Core.Tests.Inodes;
 

@@ -1,4 +1,4 @@
-using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 

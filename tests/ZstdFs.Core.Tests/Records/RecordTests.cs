@@ -1,4 +1,5 @@
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Records;

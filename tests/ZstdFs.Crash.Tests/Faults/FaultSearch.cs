@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Linux;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using ZstdFs.Core.Checking;
+using ZstdFs.Core.OpenFiles;
 using ZstdFs.Crash.Tests.Recovering;
 using ZstdFs.Linux;
 

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Commits;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Recovering;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Histories;
 using ZstdFs.Fuse.Wire;
@@ -135,7 +136,7 @@ internal sealed class PowerCut : IDisposable
             Succeed(SystemCallsAt.Open(new NativeName(Ext4.Native(Path.Combine(source, name + ".zst"))), OpenFlags.ReadOnly, out FileDescriptor file), "open", name);
             using (file)
             {
-                if (SourceTree.TryReadRecord(file, out SizeRecord record) && StateFolder.IsAllocated(record.InodeNumber) && record.InodeNumber >= reserved)
+                if (SourceTree.TryReadRecord(file, out SizeRecord record) && InodeNumber.IsAllocated(record.InodeNumber) && record.InodeNumber >= reserved)
                     return name;
             }
         }

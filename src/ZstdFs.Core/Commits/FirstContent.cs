@@ -1,0 +1,143 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Compression.Cache;
+using ZstdFs.Core.Content;
+using ZstdFs.Core.Overlays;
+using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Commits;
+
+/// <summary>The first content of a new small file: one frame, written over the empty one.</summary>
+internal sealed class FirstContent(StorageServices services)
+{
+    /// <summary>
+    /// Not an errno: a write would take set-id bits or capabilities off the stored file, so the content needs a new
+    /// version.
+    /// </summary>
+    internal const int NeedsVersion = 1;
+
+    /// <summary>
+    /// Writes into the empty stored file that CREATE made. The file counts as empty until its record says otherwise, so
+    /// a crash on the way leaves the old version.
+    /// </summary>
+    internal int Fill(FileContent content, long look, in Statx old, out StoredBase? next)
+    {
+        next = null;
+        FileDescriptor stored = content.Base.Stored;
+        // Note once more what users did before. From here on this commit moves the change time.
+        _ = content.Change.Of(look, old.ChangeTime.ToTimestamp());
+        content.Change.Begin();
+        services.Inspector.BeginFirstContent(old);
+        try
+        {
+            return Fill(content, stored, old, out next);
+        }
+        finally
+        {
+            services.Inspector.EndRewrite(old.InodeNumber);
+        }
+    }
+
+    private int Fill(FileContent content, FileDescriptor stored, in Statx old, out StoredBase? next)
+    {
+        next = null;
+        object gate = content.Node.LinksGate;
+        int result = Write(content.Overlay, stored, old.Size, gate, out FrameMap map);
+        if (result == NeedsVersion)
+        {
+            content.Change.Abandon();
+            return result;
+        }
+        bool hasHoles = result >= 0 && services.HasHoles(stored, map);
+        lock (content.Node.LinksGate)
+        {
+            // ModifyTime may be what utimens set a moment ago, so it is read under the gate.
+            Timestamp modify = content.ModifyTime,
+                change = content.ChangeTime > content.Change.Shown ? content.ChangeTime : content.Change.Shown;
+            if (result >= 0)
+                result = SystemCallsFile.SetTimes(stored, Timestamp.Omit, modify);
+            // Write the record before the stat, which then shows what the record's own write left.
+            Statx stat = old;
+            (stat.Size, stat.ModifyTime) = (map?.StoredBytes ?? old.Size, StatxTimestamp.Of(modify));
+            SizeRecord record = services.Source.Devices.RecordFor(
+                stat, content.Node.Id, content.LogicalBytes, old.Birth.ToTimestamp()) with
+            {
+                Epoch = services.State!.Epoch,
+                IsOneFrame = map?.IsOneFrame ?? false,
+                HasHoles = hasHoles,
+                ChangeTime = change
+            };
+            long windowEnd = 0;
+            if (result >= 0)
+                result = CommitNotes.WriteRecord(stored, record, out windowEnd);
+            if (result >= 0)
+                result = SystemCallsAt.Stat(stored, out stat);
+            // The file system may keep times less finely than it was asked to.
+            if (result >= 0 && !record.Describes(stat))
+            {
+                result = CommitNotes.WriteRecord(stored, record.Of(stat.ModifyTime.ToTimestamp()), out windowEnd);
+                if (result >= 0)
+                    result = SystemCallsAt.Stat(stored, out stat);
+            }
+            if (result < 0)
+            {
+                TakeBack(stored, old);
+                CommitNotes.NoteTouched(content, stored);
+                content.Change.Abandon();
+                return result;
+            }
+            // A lookup that follows the publication may read the frames again.
+            services.Inspector.EndRewrite(old.InodeNumber);
+            content.NotePublished(stat);
+            content.Change.End(change, stat.ChangeTime.ToTimestamp(), windowEnd);
+            next = content.Base.Rewritten(stat, map!, hasHoles);
+            return 0;
+        }
+    }
+
+    /// <param name="content">What is written.</param>
+    /// <param name="stored">The stored file.</param>
+    /// <param name="oldBytes">Its length.</param>
+    /// <param name="gate">
+    /// The node's gate: no user sets set-id bits or capabilities between the check and the write.
+    /// </param>
+    /// <param name="map">Its one frame.</param>
+    private int Write(
+        Overlay content, FileDescriptor stored, long oldBytes, object gate, out FrameMap map)
+    {
+        map = null!;
+        int logicalBytes = (int)content.LogicalBytes;
+        int room = FrameEncoder.BoundBytes(logicalBytes);
+        using FrameBuffer frame = services.Codecs.Buffers.Rent(room);
+        int length = StoredFileWriter.Compress(services, content.Level, content.BufferedContent, frame.AsSpan(room));
+        int result;
+        lock (gate)
+        {
+            if (StoredAttributes.LosesToAWrite(stored))
+                return NeedsVersion;
+            result = SystemCallsFile.Write(stored, 0, frame.AsSpan(length));
+            if (result >= 0 && length < oldBytes)
+                result = SystemCallsFile.Truncate(stored, length);
+        }
+        if (result < 0)
+            return result;
+        var builder = new FrameMapBuilder(1);
+        builder.Add(0, length, logicalBytes);
+        map = builder.Build(length);
+        return 0;
+    }
+
+    /// <summary>
+    /// Puts the empty frame back after the first content could not be committed. Where that fails too, the record still
+    /// calls the file empty.
+    /// </summary>
+    private void TakeBack(FileDescriptor stored, in Statx old)
+    {
+        ReadOnlySpan<byte> empty = services.EmptyFrame.Span;
+        // Truncate first: on a full disk, Btrfs needs the room that this frees to write anything.
+        if (SystemCallsFile.Truncate(stored, empty.Length) >= 0)
+            _ = SystemCallsFile.Write(stored, 0, empty);
+        _ = SystemCallsFile.SetTimes(stored, Timestamp.Omit, old.ModifyTime.ToTimestamp());
+    }
+}

@@ -1,0 +1,177 @@
+using ZstdFs.Core.Compression;
+using ZstdFs.Core.Content;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.Commits;
+
+/// <summary>
+/// A commit that writes into the stored file itself, because a rename would split its names or may not replace it. Before
+/// the first byte changes, the new version is on disk as a redo.
+/// </summary>
+internal sealed class InPlaceCommit(StorageServices services, DirectoryCache directories)
+{
+    /// <summary>
+    /// The stored file itself gets the new content. Before its first byte changes, the new version is on disk under a
+    /// name that tells the next mount to do this again.
+    /// </summary>
+    internal int Run(
+        FileContent content, NewVersion version, FileDescriptor parent, NativeName stored, in Statx old,
+        Timestamp change, FrameMap map, out StoredBase? next)
+    {
+        next = null;
+        int result = services.Source.OpenWrite(parent, stored, out FileDescriptor target);
+        return result < 0 ? result : Run(content, version, target, old, change, map, out next);
+    }
+
+    internal int Run(
+        FileContent content, NewVersion version, FileDescriptor target, in Statx old, Timestamp change, FrameMap map,
+        out StoredBase? next)
+    {
+        next = null;
+        var rewrite = new InPlaceRewrite(
+            services, content.Node.Id, map.LogicalBytes, content.ModifyTime, change, content.Birth);
+        // Each write to the target takes set-id bits and capabilities away, the reservation too. So keep them first.
+        int result = StoredAttributes.CopyPrivileges(target, version.File);
+        if (result >= 0)
+            result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);
+        // No lookup may read the frames while the file holds a part of each version.
+        services.Inspector.BeginRewrite(old);
+        // Reserving moves the target's modification time. Without a redo on disk a next mount would take that for a
+        // change in the source.
+        if (result >= 0)
+        {
+            result = InPlaceRewrite.Reserve(version.File, target, old);
+            CommitNotes.NoteTouched(content, target);
+        }
+        // From here on the redo stands for the working copy's content. Once the rewrite is done and the redo is gone,
+        // the target stands for it.
+        if (result >= 0)
+            result = CommitNotes.NoteCommitted(content, old.InodeNumber);
+        if (result < 0)
+        {
+            services.Inspector.EndRewrite(old.InodeNumber);
+            _ = StoredAttributes.PutBackPrivileges(version.File, target);
+            version.GiveUpRedo();
+            target.Dispose();
+            return result;
+        }
+        content.LockOutReaders();
+        result = rewrite.Run(version.File, target, out Statx stat);
+        if (result < 0)
+        {
+            _ = StoredAttributes.PutBackPrivileges(version.File, target);
+            ReadFromRedo(content, version, target, old, map);
+            return result;
+        }
+        services.Inspector.EndRewrite(old.InodeNumber);
+        version.DropRedo();
+        content.NotePublished(stat);
+        content.Change.End(change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
+        next = new StoredBase(services, target, stat, isFresh: false, map)
+        {
+            HasHoles = services.HasHoles(target, map),
+            IsOnDisk = true
+        };
+        return 0;
+    }
+
+    /// <summary>
+    /// The stored file may hold a part of the new version and a part of the one before. The redo has all of the new
+    /// one, and readers get it from there.
+    /// </summary>
+    private void ReadFromRedo(
+        FileContent content, NewVersion version, FileDescriptor target, in Statx old, FrameMap map)
+    {
+        bool hasHoles = services.HasHoles(version.File, map);
+        var redo = new StoredBase(services, target, old, isFresh: false, map, version.Release())
+        {
+            HasHoles = hasHoles
+        };
+        content.BeginRedo(redo, map);
+        CommitNotes.NoteTouched(content, target);
+        content.LetReadersIn();
+        services.Log.Warning(
+            $"{content.Node.AnyLink?.NativeName.ToString()}: its stored file could not be rewritten to the end; its content is kept in .zstdfs/working, and the rewrite is tried again");
+    }
+
+    /// <summary>
+    /// Finishes a rewrite that failed. Returns 0 with the next base where the redo holds all of the content. Returns 0
+    /// without one where a commit of later writes can begin, or the file has no name left. Else <see cref="CommitResult.Refused"/>
+    /// or −errno.
+    /// </summary>
+    internal int Finish(FileContent content, UnfinishedRewrite unfinished, out StoredBase? next)
+    {
+        next = null;
+        Node node = content.Node;
+        lock (node.LinksGate)
+        {
+            // The file has no name left: no lookup will find it.
+            if (!node.HasName)
+            {
+                content.EndRewrite();
+                return 0;
+            }
+            StoredBase redo = content.Base;
+            int result = SystemCallsAt.Stat(redo.Stored, out Statx stat);
+            if (result < 0)
+                return result;
+            Statx named = stat;
+            bool isThere = true;
+            if (node.AnyLink is { } link)
+                result = FindByName(link, out isThere, out named);
+            if (result < 0)
+                return result;
+            if (!isThere || !content.IsPublished(named))
+                return CommitNotes.Refuse(services.Log, content, isThere, named);
+            bool isAll = content.IsInRedo;
+            Timestamp change = content.ChangeTimeOf(content.Change.Look(), stat);
+            content.Change.Begin();
+            var rewrite = new InPlaceRewrite(services, node.Id, unfinished.Map.LogicalBytes,
+                isAll && content.Overlay.IsDirty ? content.ModifyTime : unfinished.ModifyTime, change, content.Birth);
+            result = rewrite.Run(redo.Frames, redo.Stored, out stat);
+            // Note this before the redo goes: a next mount must know what the copy lies over, or that the stored file
+            // holds all of its content.
+            if (result >= 0)
+                result = isAll
+                    ? CommitNotes.NoteCommitted(content, stat.InodeNumber)
+                    : content.Overlay.NoteRewritten(StoredIdentity.Of(stat));
+            if (result < 0)
+            {
+                CommitNotes.NoteTouched(content, redo.Stored);
+                content.Change.Abandon();
+                return result;
+            }
+            content.LockOutReaders();
+            StoredBase finished = redo.Finished(stat, unfinished.Map);
+            content.NotePublished(stat);
+            content.EndRewrite();
+            content.Change.End(change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
+            services.Log.Information($"{node.AnyLink?.NativeName.ToString()}: its stored file is rewritten");
+            if (isAll)
+                next = finished;
+            content.Overlay.ReplaceBase(finished);
+            content.LetReadersIn();
+            return 0;
+        }
+    }
+
+    /// <summary>Finds what the name leads to in the source. 0 or −errno; that there is nothing is no error.</summary>
+    private int FindByName(Link link, out bool isThere, out Statx named)
+    {
+        (isThere, named) = (false, default);
+        int result = directories.Rent(link.Parent, out DescriptorLease parent);
+        if (result < 0)
+            return result;
+        using (parent)
+        {
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+            result = SystemCallsAt.Stat(
+                parent.Descriptor, link.Find(parent.Descriptor, NodeKind.Stored, buffer), out named);
+            isThere = result >= 0;
+            return result == -(int)Errno.ENOENT ? 0 : Math.Min(result, 0);
+        }
+    }
+}

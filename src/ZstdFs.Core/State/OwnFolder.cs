@@ -1,0 +1,59 @@
+using System.Text;
+using ZstdFs.Core.Source;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.State;
+
+/// <summary>
+/// Keeps <c>.zstdfs</c> and the folders below it ours alone: what lies in them tells a daemon, which may be root's,
+/// what to write where. Another user may have made them before we did.
+/// </summary>
+internal static class OwnFolder
+{
+    private const uint Permissions = 0xFFF, OwnersPermissions = 0b111_000_000, OthersWrite = 0b000_010_010;
+
+    /// <summary>
+    /// Takes others' permissions away. A file system that keeps no modes leaves the folder as open as the source
+    /// itself. Returns 0, or −errno where the folder could not be checked.
+    /// </summary>
+    /// <exception cref="SourceException">
+    /// It belongs to another user; or its mode let others write, and something in it belongs to another user.
+    /// </exception>
+    internal static int Secure(SourceTree source, FileDescriptor folder, NativeName name)
+    {
+        int result = SystemCallsAt.Stat(folder, out Statx stat);
+        if (result < 0)
+            return result;
+        Require(source, stat, name.Bytes);
+        if ((stat.Mode & Permissions & ~OwnersPermissions) == 0)
+            return 0;
+        result = SystemCallsFile.ChangeMode(folder, OwnersPermissions);
+        if ((stat.Mode & OthersWrite) == 0)
+            return PassingFault.Is(result) ? result : 0;
+        var entries = new EntryReader(folder, new byte[32 * 1024]);
+        while (entries.MoveNext())
+        {
+            // A version that a commit had under way may have its file's owner already. No program uses it any more.
+            bool isRemains = WorkingName.TryParse(entries.Name[..^1], out WorkingName working)
+                && working.Role == WorkingRole.Version;
+            if (!isRemains && SystemCallsAt.Stat(folder, new NativeName(entries.Name), out Statx entry) >= 0)
+                Require(source, entry, entries.Name[..^1]);
+        }
+        return entries.Error < 0 ? entries.Error : PassingFault.Is(result) ? result : 0;
+    }
+
+    /// <summary>
+    /// It must belong to the daemon's user, or to the source's owner, who can do with the source as he likes anyway.
+    /// </summary>
+    private static void Require(SourceTree source, in Statx stat, ReadOnlySpan<byte> name)
+    {
+        if (stat.UserId != Credentials.UserId && stat.UserId != source.RootStat.UserId)
+        {
+            string place = name.SequenceEqual(StoredName.ReservedFolder)
+                ? "its folder '.zstdfs'"
+                : $"'{Encoding.UTF8.GetString(name)}' in its folder '.zstdfs'";
+            throw new SourceException(SourceProblem.Unusable,
+                $"{place} belongs to user {stat.UserId}, and what is in it is trusted: look what it is, then remove it or chown it");
+        }
+    }
+}
