@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Reflection;
 using ZstdFs.Cli.Options;
+using ZstdFs.Core;
 
 namespace ZstdFs.Cli.Commands;
 
