@@ -30,7 +30,7 @@ internal sealed class Volume : IDisposable
     {
         // What tables and folders hold.
         Inodes = inodes;
-        _folderChanges = OpenFolderChanges(source, state);
+        _folderChanges = FolderChanges.Of(source, state?.Folder);
         FolderGates = new FolderGates(_folderChanges);
         Nodes = new NodeTable(inodes, _returnedMemory.Expect);
         Services = new StorageServices(source, state, options, log) { Rules = rules };
@@ -69,17 +69,6 @@ internal sealed class Volume : IDisposable
     private int SettleNames(Node node) =>
         NameJournal is { } names && node.AnyLink is { } link ? names.Settle(link.Parent.Id, link.Bytes) : 0;
 
-    /// <summary>A read-only mount reads what an earlier mount noted.</summary>
-    private static FolderChanges OpenFolderChanges(SourceTree source, StateFolder? state)
-    {
-        if (state is not null)
-            return new FolderChanges(source, state.Folder, readOnly: false);
-        if (source.OpenDirectory(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
-            return new FolderChanges(source, folder: null, readOnly: true);
-        using (folder)
-            return new FolderChanges(source, folder, readOnly: true);
-    }
-
     internal StorageServices Services { get; }
     internal SourceTree Source => Services.Source;
     internal IInodeStore Inodes { get; }
@@ -107,9 +96,7 @@ internal sealed class Volume : IDisposable
     internal NameChanges NameChanges { get; }
     internal ShownAttributes Attributes { get; }
     internal EntryLookup Entries { get; }
-    /// <summary>
-    /// Makes stored files of plain ones; null where the user did not ask for that, or it is impossible.
-    /// </summary>
+    /// <summary>Makes stored files of plain ones; null where the user did not ask for it, or it cannot.</summary>
     internal BackgroundConversion? Conversion { get; }
     internal bool IsReadOnly => Services.State is null;
 
@@ -141,8 +128,7 @@ internal sealed class Volume : IDisposable
     internal void InvalidateAttributes(ulong nodeId) => Notices.InvalidateAttributes(nodeId);
 
     /// <inheritdoc cref="KernelNotices.InvalidatePages"/>
-    internal void InvalidatePages(ulong nodeId, long offset, long bytes) =>
-        Notices.InvalidatePages(nodeId, offset, bytes);
+    internal void InvalidatePages(ulong nodeId, long from, long bytes) => Notices.InvalidatePages(nodeId, from, bytes);
 
     /// <summary>
     /// Takes the old version of a file back, because what was written to it cannot be kept. False where a program has
@@ -191,8 +177,7 @@ internal sealed class Volume : IDisposable
         Attributes.Get(node, isChanging, out attributes);
 
     /// <inheritdoc cref="ShownAttributes.GetExtended"/>
-    internal int GetExtendedAttributes(Node node, out FuseStatxOut extended) =>
-        Attributes.GetExtended(node, out extended);
+    internal int GetExtendedAttributes(Node node, out FuseStatxOut shown) => Attributes.GetExtended(node, out shown);
 
     /// <inheritdoc cref="NodeResolver.PathOf"/>
     internal string PathOf(ulong nodeId) => NodeResolver.PathOf(nodeId);

@@ -27,13 +27,26 @@ internal sealed class FolderChanges : IDisposable
     /// <param name="folder">The folder <c>.zstdfs</c>; null where the source has none.</param>
     /// <param name="source">The source.</param>
     /// <param name="readOnly">Nothing may be written.</param>
-    internal FolderChanges(SourceTree source, FileDescriptor? folder, bool readOnly)
+    private FolderChanges(SourceTree source, FileDescriptor? folder, bool readOnly)
     {
         _isReadOnly = readOnly;
         if (folder is null || Open(source, folder, readOnly, out FileDescriptor file) < 0)
             return;
         _file = file;
         Load();
+    }
+
+    /// <summary>The change times that a mount notes. A read-only mount reads what an earlier one noted.</summary>
+    /// <param name="source">The source.</param>
+    /// <param name="stateFolder">The folder <c>.zstdfs</c>, open; null for a read-only mount.</param>
+    internal static FolderChanges Of(SourceTree source, FileDescriptor? stateFolder)
+    {
+        if (stateFolder is not null)
+            return new FolderChanges(source, stateFolder, readOnly: false);
+        if (source.OpenDirectory(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
+            return new FolderChanges(source, folder: null, readOnly: true);
+        using (folder)
+            return new FolderChanges(source, folder, readOnly: true);
     }
 
     internal static NativeName FileName => new("folders\0"u8);
