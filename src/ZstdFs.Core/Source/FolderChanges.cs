@@ -27,7 +27,7 @@ internal sealed class FolderChanges : IDisposable
     /// <param name="folder">The folder <c>.zstdfs</c>; null where the source has none.</param>
     /// <param name="source">The source.</param>
     /// <param name="readOnly">Nothing may be written.</param>
-    private FolderChanges(SourceTree source, FileDescriptor? folder, bool readOnly)
+    internal FolderChanges(SourceTree source, FileDescriptor? folder, bool readOnly)
     {
         _isReadOnly = readOnly;
         if (folder is null || Open(source, folder, readOnly, out FileDescriptor file) < 0)
