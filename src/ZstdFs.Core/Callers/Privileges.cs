@@ -1,5 +1,4 @@
 using ZstdFs.Core.Content;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.StoredFiles;
@@ -12,7 +11,9 @@ namespace ZstdFs.Core.Callers;
 /// caller does. The kernel says when the bits must go (HANDLE_KILLPRIV_V2). It removes capabilities itself, except at
 /// writes past its page cache.
 /// </summary>
-internal sealed class Privileges(Volume volume)
+/// <param name="directories">Open folders.</param>
+/// <param name="invalidateAttributes">Makes the kernel ask for a node's attributes again.</param>
+internal sealed class Privileges(DirectoryCache directories, Action<ulong> invalidateAttributes)
 {
     internal const uint SetGroup = 0x400;
 
@@ -40,7 +41,7 @@ internal sealed class Privileges(Volume volume)
                 _ = place.ChangeMode(kept);
             }
         }
-        volume.InvalidateAttributes(node.Id);
+        invalidateAttributes(node.Id);
     }
 
     /// <summary>
@@ -60,7 +61,7 @@ internal sealed class Privileges(Volume volume)
             if (kept == (stat.Mode & 0xFFFu) || SystemCallsFile.ChangeMode(plain.File, kept) < 0)
                 return;
         }
-        volume.InvalidateAttributes(plain.Node.Id);
+        invalidateAttributes(plain.Node.Id);
     }
 
     /// <summary>Called before the content changes.</summary>
@@ -88,7 +89,7 @@ internal sealed class Privileges(Volume volume)
         Link? link = content.Node.AnyLink;
         bool isOpen = content.TryRentStored(link is not null, out DescriptorLease lease);
         place = isOpen ? new AttributePlace(lease) : default;
-        if (isOpen || link is null || volume.Directories.Rent(link.Parent, out lease) < 0)
+        if (isOpen || link is null || directories.Rent(link.Parent, out lease) < 0)
             return isOpen;
         place = new AttributePlace(lease, link, content.Node.Kind);
         return true;

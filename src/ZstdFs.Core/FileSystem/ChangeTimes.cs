@@ -2,7 +2,9 @@ using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Names;
+using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
@@ -14,7 +16,7 @@ namespace ZstdFs.Core.FileSystem;
 /// (<see cref="ChangeWindow"/>), the node knows it exactly. Where the two disagree, a user or another program changed
 /// the file within the window. The daemon then writes the record again, because the node may be forgotten.
 /// </summary>
-internal sealed class ChangeTimes(Volume volume)
+internal sealed class ChangeTimes(StorageServices services, DirectoryCache directories, ContentTable contents)
 {
     /// <summary>
     /// The change time that users see of a file that was just resolved. For folders <see cref="FolderGates"/> knows it.
@@ -26,9 +28,9 @@ internal sealed class ChangeTimes(Volume volume)
             return stored;
         if (resolved.ShowsChange)
             return node.OwnChange == Node.ForeignChange
-                ? KeepHidden(node, volume.Contents.Find(node.Id), stored)
+                ? KeepHidden(node, contents.Find(node.Id), stored)
                 : stored;
-        if (node.Kind == NodeKind.Stored && volume.Contents.Find(node.Id) is { } content
+        if (node.Kind == NodeKind.Stored && contents.Find(node.Id) is { } content
             && content.TryShowChange(out Timestamp shown))
             return KeepHidden(node, content, shown);
         if (resolved.Change.Time == default)
@@ -64,7 +66,7 @@ internal sealed class ChangeTimes(Volume volume)
 
     /// <summary>The same of a file that may be open.</summary>
     internal UsersChange Begin(Node node) =>
-        Begin(node, node.Kind == NodeKind.Stored ? volume.Contents.Find(node.Id) : null);
+        Begin(node, node.Kind == NodeKind.Stored ? contents.Find(node.Id) : null);
 
     /// <summary>
     /// The change was made, or failed with −errno. The record is written again where the change may be in its window.
@@ -105,11 +107,11 @@ internal sealed class ChangeTimes(Volume volume)
     /// </summary>
     private Timestamp Keep(Node node, FileContent? content, Timestamp seen)
     {
-        if (volume.IsReadOnly)
+        if (services.State is null)
             return seen;
         lock (node.LinksGate)
         {
-            if (node.AnyLink is not { } link || volume.Directories.Rent(link.Parent, out DescriptorLease folder) < 0)
+            if (node.AnyLink is not { } link || directories.Rent(link.Parent, out DescriptorLease folder) < 0)
                 return seen;
             using var place = new AttributePlace(folder, link, node.Kind);
             return Keep(node, content, place, seen);
@@ -119,7 +121,7 @@ internal sealed class ChangeTimes(Volume volume)
     private Timestamp Keep(Node node, FileContent? content, in AttributePlace place, Timestamp seen)
     {
         if (!place.TryReadRecord(out SizeRecord record) || place.Stat(out Statx stat) < 0
-            || !volume.Source.Devices.IsOf(record, stat) || !record.CoversChange(stat))
+            || !services.Source.Devices.IsOf(record, stat) || !record.CoversChange(stat))
             return seen;
         Timestamp stored = stat.ChangeTime.ToTimestamp();
         // The daemon has written the record meanwhile, or the user's change has failed.

@@ -14,8 +14,8 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>Ops that look names up and give names: lookup, create, link.</summary>
 internal sealed class NameOperations(Volume volume)
 {
-    private readonly NameChanges _changes = new(volume);
-    private readonly WholeNames _wholeNames = new(volume);
+    private readonly NameChanges _changes = volume.NameChanges;
+    private readonly WholeNames _wholeNames = new(volume.Source, volume.Directories);
 
     internal int Lookup(ulong parentId, NativeName name, out FuseEntryOut entry)
     {

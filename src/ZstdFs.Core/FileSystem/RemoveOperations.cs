@@ -7,7 +7,7 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>unlink(2) and rmdir(2).</summary>
 internal sealed class RemoveOperations(Volume volume)
 {
-    private readonly NameChanges _changes = new(volume);
+    private readonly NameChanges _changes = volume.NameChanges;
 
     internal int Remove(ulong parentId, NativeName name, bool folder)
     {

@@ -8,8 +8,8 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>renameat2(2).</summary>
 internal sealed class RenameOperations(Volume volume)
 {
-    private readonly NameChanges _changes = new(volume);
-    private readonly WholeNames _wholeNames = new(volume);
+    private readonly NameChanges _changes = volume.NameChanges;
+    private readonly WholeNames _wholeNames = new(volume.Source, volume.Directories);
 
     internal int Rename(ulong oldParentId, NativeName oldName, ulong newParentId, NativeName newName, uint flags)
     {

@@ -5,7 +5,6 @@ using ZstdFs.Core.Content;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Mounting;
-using ZstdFs.Core.Names;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;

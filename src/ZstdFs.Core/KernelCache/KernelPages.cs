@@ -1,6 +1,6 @@
 using ZstdFs.Core.Content;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -23,7 +23,7 @@ internal enum KeptPages
 /// changed behind the mount's back: at each open, and before attributes are told, because with them the kernel learns a
 /// new length.
 /// </summary>
-internal sealed class KernelPages(Volume volume)
+internal sealed class KernelPages(KernelNotices notices, DirectoryCache directories, ContentTable contents)
 {
     /// <summary>The kernel drops no pages by itself when a modification time changes.</summary>
     internal bool AreKept { get; set; }
@@ -62,7 +62,7 @@ internal sealed class KernelPages(Volume volume)
     internal void Drop(Node node)
     {
         node.NoteDroppedPages();
-        volume.InvalidatePages(node.Id, 0, 0);
+        notices.InvalidatePages(node.Id, 0, 0);
     }
 
     /// <summary>The same after an open of a version, whose pages the kernel may keep from here on.</summary>
@@ -82,7 +82,7 @@ internal sealed class KernelPages(Volume volume)
     {
         lock (node.LinksGate)
         {
-            if (node.AnyLink is not { } link || volume.Directories.Rent(link.Parent, out DescriptorLease lease) < 0)
+            if (node.AnyLink is not { } link || directories.Rent(link.Parent, out DescriptorLease lease) < 0)
                 return false;
             Statx stat;
             using (lease)
@@ -94,7 +94,7 @@ internal sealed class KernelPages(Volume volume)
             }
             // The first content of a new file is written in place, which changes its version.
             return StoredIdentity.Of(stat).Version != node.CachedVersion
-                && volume.Contents.Find(node.Id) is not { Base.IsFresh: true };
+                && contents.Find(node.Id) is not { Base.IsFresh: true };
         }
     }
 }

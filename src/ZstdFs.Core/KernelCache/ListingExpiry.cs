@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 
 namespace ZstdFs.Core.KernelCache;
@@ -11,7 +10,9 @@ namespace ZstdFs.Core.KernelCache;
 /// </summary>
 internal sealed class ListingExpiry : IDisposable
 {
-    private readonly Volume _volume;
+    private readonly TimeSpan _timeout;
+    private readonly KernelNotices _notices;
+    private readonly BoundedLog _log;
     private readonly long _age;
     private readonly long _deliveryTime = Stopwatch.Frequency / 10;
     private readonly Timer _timer;
@@ -23,10 +24,13 @@ internal sealed class ListingExpiry : IDisposable
     private readonly Queue<(ulong Folder, long Due)> _queue = new();
     private bool _isAwaited;
 
-    internal ListingExpiry(Volume volume)
+    /// <param name="timeout">The age at which a listing goes; zero where the kernel keeps none.</param>
+    /// <param name="notices">The way to the kernel.</param>
+    /// <param name="log">The log of failures.</param>
+    internal ListingExpiry(TimeSpan timeout, KernelNotices notices, BoundedLog log)
     {
-        _volume = volume;
-        _age = (long)(volume.CacheTimeout.TotalSeconds * Stopwatch.Frequency);
+        (_timeout, _notices, _log) = (timeout, notices, log);
+        _age = (long)(timeout.TotalSeconds * Stopwatch.Frequency);
         _timer = new Timer(
             static expiry => ((ListingExpiry)expiry!).DropOld(), this, Timeout.InfiniteTimeSpan,
             Timeout.InfiniteTimeSpan);
@@ -49,7 +53,7 @@ internal sealed class ListingExpiry : IDisposable
             if (_isAwaited)
                 return;
             _isAwaited = true;
-            _timer.Change(_volume.CacheTimeout, Timeout.InfiniteTimeSpan);
+            _timer.Change(_timeout, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -58,11 +62,11 @@ internal sealed class ListingExpiry : IDisposable
         try
         {
             while (TakeOld(out ulong folder))
-                _volume.InvalidatePages(folder, 0, 0);
+                _notices.InvalidatePages(folder, 0, 0);
         }
         catch (Exception e)
         {
-            _volume.Services.Log.Unexpected("dropping old listings", e);
+            _log.Unexpected("dropping old listings", e);
         }
     }
 

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Text;
 using ZstdFs.Core.Conversion;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
+using ZstdFs.Core.StoredFiles;
 
 namespace ZstdFs.Core.LiveConversion;
 
@@ -20,8 +20,10 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
     // A program that looks a file up is likely to open it next.
     private static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(1), LongestDelay = TimeSpan.FromSeconds(10);
 
-    private readonly Volume _volume;
+    private readonly StorageServices _services;
     private readonly StateFolder _state;
+    private readonly NodeTable _nodes;
+    private readonly NodeDescriptors _descriptors;
     private readonly PlainFileSwap _swap;
     private readonly CancellationTokenSource _stopping = new();
 
@@ -33,10 +35,11 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
 
     private readonly record struct Waiting(Node Node, TimeSpan Delay);
 
-    internal BackgroundConversion(Volume volume, StateFolder state)
+    internal BackgroundConversion(
+        StorageServices services, StateFolder state, NodeTable nodes, NodeDescriptors descriptors, PlainFileSwap swap)
     {
-        (_volume, _state) = (volume, state);
-        _swap = new PlainFileSwap(volume);
+        (_services, _state, _swap) = (services, state, swap);
+        (_nodes, _descriptors) = (nodes, descriptors);
     }
 
     /// <summary>
@@ -51,7 +54,7 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
         {
             if (_stopping.IsCancellationRequested || _known.Count >= MostWaiting || !_known.Add(node))
                 return;
-            _volume.Nodes.Pin(node);
+            _nodes.Pin(node);
             Put(new Waiting(node, FirstDelay));
             if (_thread is not null)
                 return;
@@ -75,7 +78,7 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
         catch (Exception e)
         {
             // The files that wait stay plain until the next mount.
-            _volume.Services.Log.Unexpected("converting plain files", e);
+            _services.Log.Unexpected("converting plain files", e);
         }
     }
 
@@ -88,7 +91,7 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
             List<Waiting> batch = Take(waits);
             waits = batch.Count == 0;
             if (batch.Count > 0)
-                Convert(batch, converter ??= new FileConverter(_volume.Source, _state, Options(), this));
+                Convert(batch, converter ??= new FileConverter(_services.Source, _state, Options(), this));
             else if (converter?.TryForgetJournals() == true)
             {
                 converter.Dispose();
@@ -101,10 +104,10 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
     /// <summary>Half of the mount's threads, because programs that use the mount come first.</summary>
     private ConversionOptions Options() => new()
     {
-        Codec = _volume.Services.Options.Codec,
-        Level = _volume.Services.Options.Level,
-        FrameBytes = _volume.Services.Options.FrameBytes,
-        Jobs = Math.Max(1, _volume.Services.Options.Jobs / 2),
+        Codec = _services.Options.Codec,
+        Level = _services.Options.Level,
+        FrameBytes = _services.Options.FrameBytes,
+        Jobs = Math.Max(1, _services.Options.Jobs / 2),
     };
 
     /// <summary>
@@ -171,7 +174,7 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
             }
             _known.Remove(waiting.Node);
         }
-        _volume.Forgotten(_volume.Nodes.Unpin(waiting.Node));
+        _descriptors.Unpin(waiting.Node);
     }
 
     void IConversionObserver.Left(ReadOnlySpan<byte> path, LeftReason reason, string detail)
@@ -179,11 +182,11 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
         // This reason holds for all files of the source, or of one user. The text is the same, so the log has one line.
         if (reason == LeftReason.WritersUnknown)
         {
-            _volume.Services.Log.Warning(
+            _services.Log.Warning(
                 $"plain files stay as they are where it cannot be told who has them open for writing ({detail})");
         }
         else if (!PlainFileSwap.IsPassing(reason))
-            _volume.Services.Log.Warning(
+            _services.Log.Warning(
                 $"'{Encoding.UTF8.GetString(path)}' stays plain: {reason}{(detail.Length == 0 ? "" : $" ({detail})")}");
     }
 
@@ -197,7 +200,7 @@ internal sealed class BackgroundConversion : IConversionObserver, IDisposable
         }
         _thread?.Join();
         while (_queue.TryDequeue(out Waiting waiting, out _))
-            _volume.Forgotten(_volume.Nodes.Unpin(waiting.Node));
+            _descriptors.Unpin(waiting.Node);
         _known.Clear();
     }
 }

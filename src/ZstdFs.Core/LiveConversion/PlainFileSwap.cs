@@ -1,7 +1,8 @@
 using ZstdFs.Core.Conversion;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.KernelCache;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.LiveConversion;
@@ -45,7 +46,8 @@ internal sealed class PlainFile(Node node, SwapOutcome outcome)
 /// exactly one form of a file at every moment. The names change under the node's gate while no handle is open on the
 /// plain form, and a listing shows both forms as one name.
 /// </summary>
-internal sealed class PlainFileSwap(Volume volume)
+internal sealed class PlainFileSwap(
+    StorageServices services, DirectoryCache directories, FolderGates folderGates, KernelNotices notices)
 {
     // A program that has just written a file may write it again.
     private const long QuietSeconds = 2;
@@ -62,7 +64,7 @@ internal sealed class PlainFileSwap(Volume volume)
                 return new PlainFile(node, SwapOutcome.Done);
             if (node.PlainHandles > 0)
                 return new PlainFile(node, SwapOutcome.Later);
-            if (link.Bytes.Length > volume.Services.LongestName)
+            if (link.Bytes.Length > services.LongestName)
                 return new PlainFile(node, SwapOutcome.StaysPlain);
             if (OpenFolder(link.Parent) is not { } folder)
                 return new PlainFile(node, SwapOutcome.Later);
@@ -80,7 +82,7 @@ internal sealed class PlainFileSwap(Volume volume)
             // mount fail.
             if (converter.Open(job)
                 && !(SourceTree.TryReadRecord(job.Original!, out SizeRecord record) && record.InodeNumber == node.Id
-                    && volume.Source.Devices.IsOf(record, job.Stat)))
+                    && services.Source.Devices.IsOf(record, job.Stat)))
             {
                 // The name leads to another file.
                 converter.Abandon(job);
@@ -103,14 +105,14 @@ internal sealed class PlainFileSwap(Volume volume)
 
     private SourceFolder? OpenFolder(Node folder)
     {
-        if (volume.Directories.Rent(folder, out DescriptorLease lease) < 0)
+        if (directories.Rent(folder, out DescriptorLease lease) < 0)
             return null;
         using (lease)
         {
-            if (volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) < 0)
+            if (services.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) < 0)
                 return null;
             _ = SystemCallsAt.Stat(descriptor, out Statx stat);
-            return new SourceFolder(descriptor, NameInSource.PathOf(folder, volume.Directories), stat);
+            return new SourceFolder(descriptor, NameInSource.PathOf(folder, directories), stat);
         }
     }
 
@@ -147,7 +149,7 @@ internal sealed class PlainFileSwap(Volume volume)
                 return;
             // 0: the change time that the mount sees first on the stored form is the one that the publication left.
             (node.Kind, node.OwnChange) = (NodeKind.Stored, 0);
-            volume.Services.Publications.Note(node.Id);
+            services.Publications.Note(node.Id);
             FileDescriptor folder = job.Names[0].Folder.Descriptor;
             if (SystemCallsFile.Synchronize(folder) is < 0 and var failed)
                 converter.Withdraw(job, failed);
@@ -160,7 +162,7 @@ internal sealed class PlainFileSwap(Volume volume)
             // Ends the lease before a program can open the file through the mount again.
             job.CloseFiles();
         }
-        volume.InvalidateAttributes(node.Id);
+        notices.InvalidateAttributes(node.Id);
     }
 
     private static bool IsUnderItsName(SwapJob job) =>
@@ -169,13 +171,13 @@ internal sealed class PlainFileSwap(Volume volume)
 
     private bool Publish(Node parent, SwapJob job, FileConverter converter)
     {
-        using FolderGates.Unnoticed gate = volume.FolderGates.EnterUnnoticed(parent, job.Names[0].Folder.Descriptor);
+        using FolderGates.Unnoticed gate = folderGates.EnterUnnoticed(parent, job.Names[0].Folder.Descriptor);
         return converter.Publish(job);
     }
 
     private void Retire(Node parent, SwapJob job, FileConverter converter)
     {
-        using FolderGates.Unnoticed gate = volume.FolderGates.EnterUnnoticed(parent, job.Names[0].Folder.Descriptor);
+        using FolderGates.Unnoticed gate = folderGates.EnterUnnoticed(parent, job.Names[0].Folder.Descriptor);
         converter.Retire(job);
     }
 }

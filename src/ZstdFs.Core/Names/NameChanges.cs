@@ -1,12 +1,15 @@
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Names;
 
 /// <summary>The steps that all ops that change names share.</summary>
-internal sealed class NameChanges(Volume volume)
+internal sealed class NameChanges(
+    StorageServices services, NameJournal? journal, NodeDescriptors descriptors, DirectoryCache directories,
+    FolderGates folderGates, ContentTable contents)
 {
     /// <summary>
     /// Not an errno. The op looked at a name, and before it could change the name, a conversion made a stored file of
@@ -25,33 +28,33 @@ internal sealed class NameChanges(Volume volume)
     {
         parent = null!;
         lease = default;
-        if (volume.IsReadOnly)
+        if (services.State is null)
             return -(int)Errno.EROFS;
-        if (name.Length > volume.Services.LongestName)
+        if (name.Length > services.LongestName)
             return -(int)Errno.ENAMETOOLONG;
         if (StoredName.IsReserved(name.Bytes, parentId == NodeTable.RootId))
             return -(int)Errno.EPERM;
-        if (volume.NameJournal?.Settle(parentId, name.Bytes) is < 0 and var half)
+        if (journal?.Settle(parentId, name.Bytes) is < 0 and var half)
             return half;
-        return volume.RentFolder(parentId, out parent, out lease);
+        return descriptors.RentFolder(parentId, out parent, out lease);
     }
 
     /// <summary>The file lost its last name: the next mount must not look for a target of its working copy.</summary>
     internal void ForgetWorkingCopy(Node node)
     {
-        if (volume.Contents.Hold(node.Id) is not { } held)
+        if (contents.Hold(node.Id) is not { } held)
             return;
         held.ForgetName();
-        volume.Release(held);
+        descriptors.Close(contents.Release(held));
     }
 
     /// <summary>Writes the file's new path into its working copy.</summary>
     internal void NoteWorkingPath(Node node)
     {
-        if (volume.Contents.Hold(node.Id) is not { } held)
+        if (contents.Hold(node.Id) is not { } held)
             return;
         held.NotePath(node.LogicalPath());
-        volume.Release(held);
+        descriptors.Close(contents.Release(held));
     }
 
     /// <summary>
@@ -64,12 +67,12 @@ internal sealed class NameChanges(Volume volume)
         if (!node.IsOnlyLink(parent, name.Bytes))
             return null;
         if (node.Kind == NodeKind.Directory)
-            return volume.Directories.Take(node, directory, name);
+            return directories.Take(node, directory, name);
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         NativeName source = NameInSource.Find(directory, node.Kind, name.Bytes, buffer);
-        if (node.Kind != NodeKind.Special && volume.Source.OpenRead(directory, source, out FileDescriptor file) >= 0)
+        if (node.Kind != NodeKind.Special && services.Source.OpenRead(directory, source, out FileDescriptor file) >= 0)
             return file;
-        return volume.Source.OpenPath(directory, source, out file) >= 0 ? file : null;
+        return services.Source.OpenPath(directory, source, out file) >= 0 ? file : null;
     }
 
     /// <summary>
@@ -118,18 +121,18 @@ internal sealed class NameChanges(Volume volume)
     /// </summary>
     internal bool RemoveLeftovers(Node folder, FileDescriptor descriptor)
     {
-        if (volume.Source.OpenListing(descriptor, new NativeName(".\0"u8), out FileDescriptor listing) < 0)
+        if (services.Source.OpenListing(descriptor, new NativeName(".\0"u8), out FileDescriptor listing) < 0)
             return false;
         bool any = false;
         using (listing)
         {
-            if (DirectoryListing.Read(listing, volume.Source.Watches, out DirectoryListing entries) < 0)
+            if (DirectoryListing.Read(listing, services.Source.Watches, out DirectoryListing entries) < 0)
                 return false;
             for (int i = 0; i < entries.Count; i++)
             {
                 if (!StoredName.IsPassing(entries.Name(i).Bytes))
                     continue;
-                lock (volume.FolderGates[folder])
+                lock (folderGates[folder])
                     any |= SystemCallsAt.Unlink(listing, entries.Name(i)) >= 0;
             }
         }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -11,7 +10,7 @@ namespace ZstdFs.Core.Names;
 /// number that a walk did not find is not looked for again for ten times as long as the walk took, so that a stale
 /// handle cannot keep the disk busy.
 /// </summary>
-internal sealed class NumberWalk(Volume volume)
+internal sealed class NumberWalk(SourceTree source, IInodeStore inodes)
 {
     private const int Pause = 10, MostAbsent = 10_000;
 
@@ -24,9 +23,9 @@ internal sealed class NumberWalk(Volume volume)
 
     private volatile bool _isStopped;
 
-    private SourceDevices Devices => volume.Source.Devices;
+    private SourceDevices Devices => source.Devices;
 
-    private UnrecordedNumbers Numbers => volume.Source.Numbers;
+    private UnrecordedNumbers Numbers => source.Numbers;
 
     /// <summary>
     /// The path of a file below the root, logical names with slashes between; null where there is none.
@@ -69,8 +68,8 @@ internal sealed class NumberWalk(Volume volume)
     private void Walk(Batch batch)
     {
         long begun = Stopwatch.GetTimestamp();
-        var root = new SourceFolder(volume.Source.Root, [], volume.Source.RootStat, ownsDescriptor: false);
-        new TreeWalk(volume.Source, new Visitor(this, volume.Inodes, batch), oneFileSystem: false).Run(root);
+        var root = new SourceFolder(source.Root, [], source.RootStat, ownsDescriptor: false);
+        new TreeWalk(source, new Visitor(this, inodes, batch), oneFileSystem: false).Run(root);
         long ended = Stopwatch.GetTimestamp();
         if (_absentUntil.Count > MostAbsent)
             _absentUntil.Clear();

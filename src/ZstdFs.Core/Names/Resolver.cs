@@ -51,6 +51,40 @@ internal sealed class Resolver(StorageServices services, FolderGates folderGates
         return result == -(int)Errno.ENOENT && name.Length > services.LongestName ? -(int)Errno.ENAMETOOLONG : result;
     }
 
+    /// <summary>What the root of the mount is.</summary>
+    internal int ResolveRoot(out Resolved resolved)
+    {
+        int result;
+        Statx root;
+        long look;
+        do
+        {
+            look = folderGates.Look();
+            result = SystemCallsAt.Stat(services.Source.Root, out root);
+        }
+        while (!folderGates.TryShow(look, NodeTable.RootId, ref root));
+        resolved = new Resolved(NodeKind.Directory, root.InodeNumber, root, root.Size, root.Birth.ToTimestamp());
+        return Math.Min(result, 0);
+    }
+
+    /// <summary>What an open file or folder is that lost its last name.</summary>
+    internal int ResolveNameless(FileDescriptor open, Node node, out Resolved resolved)
+    {
+        resolved = default;
+        int result = SystemCallsAt.Stat(open, out Statx stat);
+        if (result < 0)
+            return result;
+        resolved = new Resolved(node.Kind, node.Id, stat, stat.Size, stat.Birth.ToTimestamp());
+        if (node.Kind != NodeKind.Stored)
+            return 0;
+        result = services.Inspector.Inspect(open, ref stat, new NativeName("(deleted)\0"u8), out StoredFacts facts);
+        resolved = result < 0
+            ? resolved with { LogicalBytes = -1 }
+            : new Resolved(NodeKind.Stored, node.Id, stat, facts.LogicalBytes, facts.Birth)
+            { HasHoles = facts.HasHoles, Change = facts.Change };
+        return 0;
+    }
+
     /// <summary>−ENOENT where there is no stored file of this logical name.</summary>
     private int TryStored(FileDescriptor parent, ReadOnlySpan<byte> name, out Resolved resolved)
     {

@@ -1,5 +1,4 @@
 using System.Text;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -10,7 +9,7 @@ namespace ZstdFs.Core.Names;
 /// Adds to the <see cref="FullNames"/> of a file that may have hard links. Such a file keeps the names that it lost,
 /// too, because another folder may have it under the same name. They are removed when there is no room for one more.
 /// </summary>
-internal sealed class WholeNames(Volume volume)
+internal sealed class WholeNames(SourceTree source, DirectoryCache directories)
 {
     private const int ListingBytes = 32 * 1024;
 
@@ -23,9 +22,9 @@ internal sealed class WholeNames(Volume volume)
     /// <param name="isOnlyLink">The file is about to lose the name that it has, and has no other.</param>
     internal int Add(Node? node, Place place, NativeName stored, Node target, ReadOnlySpan<byte> name, bool isOnlyLink)
     {
-        int result = FullNames.Add(volume.Source, place.Directory, stored, name, isOnlyLink);
+        int result = FullNames.Add(source, place.Directory, stored, name, isOnlyLink);
         return result == -(int)Errno.EMLINK && TryDropUnused(node, place.Directory, stored, [place.Folder, target])
-            ? FullNames.Add(volume.Source, place.Directory, stored, name, isOnlyLink) : result;
+            ? FullNames.Add(source, place.Directory, stored, name, isOnlyLink) : result;
     }
 
     /// <summary>
@@ -43,7 +42,7 @@ internal sealed class WholeNames(Volume volume)
         int found = 0;
         foreach (Node folder in folders)
         {
-            if (volume.Directories.Rent(folder, out DescriptorLease lease) < 0)
+            if (directories.Rent(folder, out DescriptorLease lease) < 0)
                 return false;
             using (lease)
                 found += FindNames(lease.Descriptor, file, used);
@@ -51,12 +50,12 @@ internal sealed class WholeNames(Volume volume)
         List<byte[]> whole = FullNames.All(directory, stored);
         List<byte[]> kept = whole.FindAll(name => used.Contains(InSource(name)));
         return found == file.LinkCount && kept.Count < whole.Count
-            && FullNames.Keep(volume.Source, directory, stored, kept) >= 0;
+            && FullNames.Keep(source, directory, stored, kept) >= 0;
     }
 
     private int FindNames(FileDescriptor folder, in Statx file, HashSet<string> used)
     {
-        if (volume.Source.OpenListing(folder, new NativeName(".\0"u8), out FileDescriptor listing) < 0)
+        if (source.OpenListing(folder, new NativeName(".\0"u8), out FileDescriptor listing) < 0)
             return 0;
         using (listing)
         {

@@ -36,6 +36,19 @@ internal sealed class FolderChanges : IDisposable
         Load();
     }
 
+    /// <summary>The change times that a mount notes. A read-only mount reads what an earlier one noted.</summary>
+    /// <param name="source">The source.</param>
+    /// <param name="stateFolder">The folder <c>.zstdfs</c>, open; null for a read-only mount.</param>
+    internal static FolderChanges Of(SourceTree source, FileDescriptor? stateFolder)
+    {
+        if (stateFolder is not null)
+            return new FolderChanges(source, stateFolder, readOnly: false);
+        if (source.OpenDirectory(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
+            return new FolderChanges(source, folder: null, readOnly: true);
+        using (folder)
+            return new FolderChanges(source, folder, readOnly: true);
+    }
+
     internal static NativeName FileName => new("folders\0"u8);
 
     private static int Open(SourceTree source, FileDescriptor folder, bool readOnly, out FileDescriptor file)

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Text;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Names;
 using ZstdFs.Core.Source;
@@ -11,7 +10,7 @@ namespace ZstdFs.Core.Tests.FileSystem;
 
 /// <summary>Files that are looked for by their number in the whole source.</summary>
 [CancelAfter(120_000)]
-internal sealed class NumberWalkTests : IEventLog
+internal sealed class NumberWalkTests
 {
     private const int Files = 40, Threads = 12, Rounds = 150;
 
@@ -22,11 +21,10 @@ internal sealed class NumberWalkTests : IEventLog
         using var folder = new TestSource();
         for (int i = 0; i < Files; i++)
             folder.Write($"d{i % 3}/{i}.zst", []);
-        folder.WithState((source, state) =>
+        folder.WithState((source, _) =>
         {
-            using var volume = new Volume(source, state, new FileSystemOptions(), rules: null, new RecentInodes(0),
-                new BoundedLog(this, TimeProvider.System));
-            var walk = new NumberWalk(volume);
+            using var inodes = new RecentInodes(0);
+            var walk = new NumberWalk(source, inodes);
             var wrong = new ConcurrentQueue<string>();
             ulong[] numbers = [.. Enumerable.Range(0, Files).Select(i => NumberOf(source, $"d{i % 3}/{i}.zst"))];
             Thread[] threads = [.. Enumerable.Range(0, Threads).Select(seed => new Thread(() => LookFor(seed)))];
@@ -57,10 +55,4 @@ internal sealed class NumberWalkTests : IEventLog
         Assert.That(SystemCallsAt.Stat(source.Root, name, out Statx stat), Is.GreaterThanOrEqualTo(0));
         return source.Numbers.Of(stat);
     }
-
-    public void Information(string message) { }
-
-    public void Warning(string message) { }
-
-    public void Error(string message) { }
 }
