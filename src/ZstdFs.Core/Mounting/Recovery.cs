@@ -22,9 +22,8 @@ internal sealed class Recovery(Volume volume, StateFolder state)
 {
     private readonly RecoveryTargets _targets = new(volume);
     private readonly HashSet<ulong> _rewritten = [];
-    // Files whose rewrite found no room: with an unchanged target in _untouched, with one that may be changed in part
-    // in _unfinished.
-    private readonly HashSet<ulong> _untouched = [];
+    // Redos for which there is no room: those that a working copy makes unnecessary, and those that must stay.
+    private readonly UnstartedRedos _unstarted = new(volume, state);
     private readonly UnfinishedRedos _unfinished = new(volume, state);
     private readonly List<byte[]> _redone = [];
     // Queued at the end: a commit that begins earlier could write a redo under the name of one that is to be removed.
@@ -201,35 +200,14 @@ internal sealed class Recovery(Volume volume, StateFolder state)
 
     /// <summary>
     /// The rewrite cannot be done, mostly because there is no room. Where the target is unchanged, the working copy
-    /// still lies over it, and is committed when there is room.
+    /// may still lie over it. Else the redo stays, and users get the content from it.
     /// </summary>
     private int GiveUpRedo(byte[] name, WorkingCopy redo, bool isUntouched, int reason)
     {
-        if (isUntouched)
-        {
-            _untouched.Add(redo.Record.InodeNumber);
-            // The redo may be the only copy of the working copy's early frames: then it becomes their file again.
-            return EarlyNameOf(redo.Record.InodeNumber) is { } early
-                ? SystemCallsAt.Rename(state.Working, new NativeName(name),
-                    state.Working, new NativeName(early.Terminated()), RenameFlags.NoReplace)
-                : SystemCallsAt.Unlink(state.Working, new NativeName(name));
-        }
+        if (isUntouched && _unstarted.TryGiveUp(name, redo.Record, Names()))
+            return 0;
         _unfinished.Add(name, redo.Record, redo.ReadPath());
         return reason;
-    }
-
-    /// <summary>The name of a file's early frames, where its working copy needs them and they are missing.</summary>
-    private WorkingName? EarlyNameOf(ulong inodeNumber)
-    {
-        foreach (byte[] terminated in Names())
-        {
-            if (WorkingName.TryParse(terminated.AsSpan()[..^1], out WorkingName name)
-                && name.Role == WorkingRole.Copy && name.InodeNumber == inodeNumber
-                && WorkingCopy.TryReadRecord(volume.Services, state, terminated, out WorkingCopyRecord record)
-                && record.HasEarlyFrames && !IsThere(name.OfEarlyFrames()))
-                return name.OfEarlyFrames();
-        }
-        return null;
     }
 
     private bool IsThere(WorkingName name) =>
@@ -267,22 +245,21 @@ internal sealed class Recovery(Volume volume, StateFolder state)
                 $"{Encoding.UTF8.GetString(copy.ReadPath())} was replaced or deleted in the source meanwhile");
         using (target)
         {
-            bool isCommitted = record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber
-                && !_untouched.Contains(record.InodeNumber);
+            bool isCommitted =
+                record.CommittedInode != 0 && record.CommittedInode == target.Stat.InodeNumber;
             bool isUnfinished = _unfinished.Contains(record.InodeNumber);
-            // The early frames' file became the redo, and the daemon died before it noted that: the redo had all of the
+            // The copy was written to after the rewrite had failed. So it lies over what the redo put there, or holds
+            // the same.
+            bool isOverRedo = isUnfinished || _rewritten.Contains(record.InodeNumber);
+            // The early frames' file became the redo, and the daemon died before it noted that: the redo has all of the
             // content.
-            bool isInRedo = record.HasEarlyFrames && _rewritten.Contains(record.InodeNumber)
-                && !IsThere(copy.Id.OfEarlyFrames());
+            bool isInRedo = record.HasEarlyFrames && isOverRedo && !IsThere(copy.Id.OfEarlyFrames());
             // A program may have written to a lent copy after its commit: the kernel does not tell the daemon.
             if (isInRedo || isCommitted && !record.IsLent)
             {
                 copy.Discard();
                 return 0;
             }
-            // The copy was written to after the rewrite had failed. So it lies over what the redo put there, or holds
-            // the same.
-            bool isOverRedo = isUnfinished || _rewritten.Contains(record.InodeNumber);
             if (!isCommitted && (target.Stat.InodeNumber != record.Base.InodeNumber
                 || !isOverRedo && StoredIdentity.Of(target.Stat) != record.Base))
                 return GiveUp(copy, logicalBytes, $"{target.Text} was changed in the source meanwhile");
