@@ -33,9 +33,10 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     private readonly AttributeOperations _attributes;
     private readonly NodeFinder _finder;
     private readonly InodeFlagOperations _flags;
-    private Task _check = Task.CompletedTask;
 
-    private ZstdFileSystem(Volume volume, StateFolder? state)
+    /// <param name="volume">The source, recovered. This file system takes it over.</param>
+    /// <param name="state">Its state folder, which is taken over too; null where nothing can be written.</param>
+    internal ZstdFileSystem(Volume volume, StateFolder? state)
     {
         _volume = volume;
         _state = state;
@@ -52,110 +53,6 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <summary>Nothing can be written, because the user asked for that, or the source cannot be written.</summary>
     public bool ReadOnly => _volume.IsReadOnly;
-
-    /// <summary>Opens a source.</summary>
-    /// <param name="root">
-    /// The source's root folder, opened for reading before anything is mounted over it. This method takes it over.
-    /// </param>
-    /// <param name="options">How to serve it.</param>
-    /// <param name="events">The log for what an operator should know.</param>
-    /// <exception cref="SourceException">The source cannot be served.</exception>
-    /// <exception cref="InodeStoreException">The inode store in the options cannot be opened.</exception>
-    public static ZstdFileSystem Open(FileDescriptor root, FileSystemOptions options, IEventLog events)
-    {
-        var log = new BoundedLog(events, TimeProvider.System);
-        var source = new SourceTree(root, options.ReadOnly);
-        StateFolder? state = null;
-        Volume? volume = null;
-        try
-        {
-            LevelRules? rules = RulesFile.Load(source, options.RulesPath);
-            options = MemoryShares.Apply(options);
-            if (!source.ReadOnly)
-            {
-                state = StateFolder.TryOpen(source, out Errno reason);
-                if (state is null)
-                    log.Warning($"the source cannot be written ({reason}): mounted read-only");
-                else if (!state.KeepsRecords)
-                    log.Warning("the source keeps no user attributes (user.*): inode numbers last as long as this "
-                        + "mount, and each close and fsync waits for its commit");
-            }
-            if (state is null)
-                NameNewer(source, log);
-            volume = new Volume(source, state, options, rules, InodeStoreChoice.Open(state, options, log), log);
-            volume.PlainFiles.LookInto(source);
-            if (state is not null)
-                Recover(volume, state);
-            else
-                UnseenWrites.Tell(source, log);
-            return new ZstdFileSystem(volume, state);
-        }
-        catch
-        {
-            volume?.Dispose();
-            state?.Dispose();
-            source.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// A read-only mount finishes nothing. This names in the log what a newer zstdfs left and only that could finish.
-    /// </summary>
-    private static void NameNewer(SourceTree source, BoundedLog log)
-    {
-        if (source.OpenListing(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
-            return;
-        using (folder)
-        {
-            _ = NewerFormat.Find(source, folder, out List<byte[]> newer);
-            foreach (byte[] path in newer)
-                log.Warning($"{NewerFormat.Text(path)}: what it tells is left out");
-        }
-    }
-
-    /// <summary>
-    /// Puts in order what earlier mounts and tools left. This comes before any write: a write to an old version would
-    /// be in conflict with what they acknowledged.
-    /// </summary>
-    private static void Recover(Volume volume, StateFolder state)
-    {
-        int result = volume.NameJournal!.Recover();
-        if (result < 0)
-            throw new SourceException(SourceProblem.UnfinishedWrites,
-                $"a rename that was interrupted could not be finished ({(Errno)(-result)}): mount again when that is mended");
-        result = FileConverter.Recover(volume.Source, state);
-        if (result < 0)
-            throw new SourceException(SourceProblem.UnfinishedWrites,
-                $"what an interrupted conversion left could not be put in order ({(Errno)(-result)}): mount again when that is mended");
-        new Recovery(volume, state).Run();
-    }
-
-    /// <summary>
-    /// Starts a check in the background, once the mount serves. The check sends data of its own the way that files go,
-    /// so that a machine that damages them is reported at once.
-    /// </summary>
-    public void CheckItself() =>
-        _check = Task.Factory.StartNew(Check, CancellationToken.None, TaskCreationOptions.None, _volume.Services.Background);
-
-    private void Check()
-    {
-        try
-        {
-            if (new SelfCheck(_volume.Services).Run() is { } fault)
-                _volume.Services.Log.Error(
-                    $"{fault}: this machine's memory, or its libzstd, must not be trusted");
-            new FirstVisit(this).Run();
-        }
-        catch (Exception e) when (ContentFault.IsExpected(e))
-        {
-            // The first user who reads the damaged file gets the error.
-        }
-        catch (Exception e)
-        {
-            _volume.Services.Log.Unexpected("the first visit", e);
-        }
-    }
 
     /// <summary>
     /// The mount is made. <paramref name="device"/> is its device number ("0:57"), by which other programs find out
@@ -174,8 +71,6 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public int Drain(out int kept)
     {
         kept = 0;
-        // The check uses what is about to be closed.
-        _check.Wait();
         if (ReadOnly)
             return 0;
         _directories.Dispose();
@@ -462,7 +357,6 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <summary>After <see cref="Drain()"/>.</summary>
     public void Dispose()
     {
-        _check.Wait();
         _directories.Dispose();
         _volume.Dispose();
         _state?.Dispose();
