@@ -111,7 +111,8 @@ public sealed class ServedSource : IDisposable
     /// so that a machine that damages them is reported at once.
     /// </summary>
     public void CheckItself() =>
-        _check = Task.Factory.StartNew(Check, CancellationToken.None, TaskCreationOptions.None, _volume.Services.Background);
+        _check = Task.Factory.StartNew(
+            Check, CancellationToken.None, TaskCreationOptions.None, _volume.Services.Background);
 
     private void Check()
     {
