@@ -1,6 +1,6 @@
 using ZstdFs.Core;
-using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Mounting;
 using ZstdFs.Crash.Tests.Faults;
 using ZstdFs.Crash.Tests.Recovering;
 using ZstdFs.Linux;
@@ -29,7 +29,7 @@ internal sealed class SourceWithoutLeasesTests
         {
             var options = new FileSystemOptions { Jobs = 1, PlainFiles = PlainFiles.Convert };
             using ZstdFileSystem fileSystem =
-                ZstdFileSystem.Open(SourceFolders.OpenFolder(place.Folder), options, log);
+                ServedSource.Open(SourceFolders.OpenFolder(place.Folder), options, log).FileSystem;
             var use = new DirectUse(fileSystem);
             foreach (string name in files)
                 Assert.That(use.ReadAll(name, 10), Is.EqualTo("one\n"u8.ToArray()));

@@ -3,6 +3,7 @@ using ZstdFs.Cli.Options;
 using ZstdFs.Core;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Mounting;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -25,7 +26,8 @@ internal sealed class MountService(
         Folder from = checkedFolders.Source, onto = checkedFolders.MountPoint;
         // A signal that comes while the mount is being made must end it too.
         using var ending = new EndingSignals(onto.Path, log);
-        using ZstdFileSystem fileSystem = Open(from, ending);
+        using ServedSource served = Open(from, ending);
+        ZstdFileSystem fileSystem = served.FileSystem;
         // The last look before the mount: opening may have taken long, and a user who ended the command wants no mount.
         if (!report.IsAwaited)
             throw ToldToEnd(from);
@@ -40,33 +42,33 @@ internal sealed class MountService(
             Directory.SetCurrentDirectory("/");
             if (ending.MountIsMade() is { } device)
                 fileSystem.NoteMounted(device);
-            mount.Run(fileSystem, log, () => NoteServing(fileSystem, from, onto));
+            mount.Run(fileSystem, log, () => NoteServing(served, from, onto));
         }
-        ExitCode code = Drain(fileSystem, from);
+        ExitCode code = Drain(served, from);
         return _served || ending.WasAsked
             ? code
             : throw new CommandFailure(ExitCode.FuseUnavailable,
             $"the mount on '{onto.Text}' ended before it served: the kernel's FUSE may be too old, 'dmesg' may tell");
     }
 
-    private void NoteServing(ZstdFileSystem fileSystem, Folder from, Folder onto)
+    private void NoteServing(ServedSource served, Folder from, Folder onto)
     {
         _served = true;
         KernelReadahead.Raise(onto.Path, options.FileSystem.FrameBytes);
         // Before the log's line, which must not reach the user who waits: to that user, success is silent.
         report.Serving();
-        log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(fileSystem.ReadOnly ? ", read-only" : "")}; codec: {CodecName.Of(options.FileSystem.Codec)}");
-        fileSystem.CheckItself();
+        log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(served.FileSystem.ReadOnly ? ", read-only" : "")}; codec: {CodecName.Of(options.FileSystem.Codec)}");
+        served.CheckItself();
     }
 
-    private ZstdFileSystem Open(Folder from, EndingSignals ending)
+    private ServedSource Open(Folder from, EndingSignals ending)
     {
         string? wayOut = options.FileSystem.ReadOnly ? null : ", or mount with -o ro";
         var last = new LastDaemon(from.Text, options.Wait, log, wayOut);
         while (true)
         {
-            if (TryOpen(from, last) is { } fileSystem)
-                return fileSystem;
+            if (TryOpen(from, last) is { } served)
+                return served;
             last.Await();
             // Checked before each further attempt, too: an attempt could recover the whole source.
             if (ending.WasAsked || !report.IsAwaited)
@@ -78,7 +80,7 @@ internal sealed class MountService(
         new(ExitCode.Busy, $"source '{from.Text}' was not free yet when this mount was told to end");
 
     /// <summary>Null where the source's last daemon is about to let go of it.</summary>
-    private ZstdFileSystem? TryOpen(Folder from, LastDaemon last)
+    private ServedSource? TryOpen(Folder from, LastDaemon last)
     {
         // A read-only mount takes no lock, but must not show files as they were before their last writer closed them.
         if (options.FileSystem.ReadOnly && LockHolder.Find(from.Handle) is { } storing && last.IsEnding(storing))
@@ -94,7 +96,7 @@ internal sealed class MountService(
             asked = asked with { HasStrictAccessTimes = TryBeStrict(ref root) };
         try
         {
-            return ZstdFileSystem.Open(root, asked, log);
+            return ServedSource.Open(root, asked, log);
         }
         catch (InodeStoreException e)
         {
@@ -126,9 +128,9 @@ internal sealed class MountService(
         return true;
     }
 
-    private ExitCode Drain(ZstdFileSystem fileSystem, Folder from)
+    private ExitCode Drain(ServedSource served, Folder from)
     {
-        int result = fileSystem.Drain(out int kept);
+        int result = served.Drain(out int kept);
         if (result >= 0)
         {
             log.Information($"unmounted; everything is committed to '{from.Text}'");

@@ -11,12 +11,13 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Ops that look names up and give names: lookup, create, link.</summary>
+/// <summary>Looks names up, and makes what gets a new name.</summary>
 internal sealed class NameOperations(Volume volume)
 {
     private readonly NameChanges _changes = volume.NameChanges;
-    private readonly WholeNames _wholeNames = new(volume.Source, volume.Directories);
+    private readonly TakenNames _taken = new(volume);
 
+    /// <summary>LOOKUP. The answer that a name does not exist is no error.</summary>
     internal int Lookup(ulong parentId, NativeName name, out FuseEntryOut entry)
     {
         entry = default;
@@ -42,7 +43,7 @@ internal sealed class NameOperations(Volume volume)
             return result;
         using (lease)
         {
-            if (IsTaken(parent, lease.Descriptor, name, NodeKind.Special))
+            if (_taken.IsTaken(parent, lease.Descriptor, name, NodeKind.Special))
                 return -(int)Errno.EEXIST;
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             NativeName inSource = StoredName.OfNode(name.Bytes, buffer);
@@ -76,8 +77,8 @@ internal sealed class NameOperations(Volume volume)
             return result;
         using (lease)
         {
-            if (IsTaken(parent, lease.Descriptor, name, NodeKind.Stored))
-                return Taken(parent, lease.Descriptor, name, mustBeNew);
+            if (_taken.IsTaken(parent, lease.Descriptor, name, NodeKind.Stored))
+                return _taken.ErrnoOf(parent, lease.Descriptor, name, mustBeNew);
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             NativeName stored = StoredName.Of(name.Bytes, buffer);
             FileDescriptor descriptor;
@@ -93,7 +94,7 @@ internal sealed class NameOperations(Volume volume)
                     result = CreateFile(context, lease.Descriptor, stored, mode, umask, out descriptor);
             }
             if (result == -(int)Errno.EEXIST)
-                return Taken(parent, lease.Descriptor, name, mustBeNew);
+                return _taken.ErrnoOf(parent, lease.Descriptor, name, mustBeNew);
             if (result < 0)
                 return result;
             // The whole name comes before the file's shortened name (where the source has unnamed files) and before any
@@ -115,7 +116,9 @@ internal sealed class NameOperations(Volume volume)
                 if (isNamed)
                     _ = SystemCallsAt.Unlink(lease.Descriptor, stored);
                 descriptor.Dispose();
-                return result == -(int)Errno.EEXIST ? Taken(parent, lease.Descriptor, name, mustBeNew) : result;
+                return result == -(int)Errno.EEXIST
+                    ? _taken.ErrnoOf(parent, lease.Descriptor, name, mustBeNew)
+                    : result;
             }
             Node node = volume.Nodes.Acquire(id, NodeKind.Stored, parent, name.Bytes, onlyName: true);
             file = OpenFresh(node, descriptor, stat, access, out _);
@@ -123,32 +126,6 @@ internal sealed class NameOperations(Volume volume)
                 node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
             return 0;
         }
-    }
-
-    /// <summary>
-    /// The errno for a name that is taken although the kernel believes it to be free. A caller that does not insist on
-    /// a new file wants to open the one that is there: at ESTALE the kernel drops its belief, looks the name up again
-    /// and opens that. Where the mount does not show what has the name in the source, that lookup would find nothing
-    /// again, so the answer is EEXIST.
-    /// </summary>
-    private int Taken(Node parent, FileDescriptor directory, NativeName name, bool mustBeNew) =>
-        -(int)(!mustBeNew && volume.Find(parent, directory, name.Bytes, out _) >= 0 ? Errno.ESTALE : Errno.EEXIST);
-
-    /// <summary>
-    /// Whether something already has the logical name under another name in the source than the new file will get. The
-    /// system call that makes the file would not notice it.
-    /// </summary>
-    private bool IsTaken(Node parent, FileDescriptor directory, NativeName name, NodeKind kind)
-    {
-        if (StoredName.IsShortened(name.Bytes) || StoredName.IsEscaped(name.Bytes))
-            return volume.Resolver.Resolve(directory, parent == volume.Nodes.Root, name.Bytes, out _) >= 0;
-        // The new stored file would hide a plain one that the mount shows.
-        if (kind == NodeKind.Stored)
-            return SystemCallsAt.Stat(directory, name, out Statx native) >= 0
-                && (!native.IsRegular || volume.Services.Options.PlainFiles != PlainFiles.Ignore);
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        return SystemCallsAt.Stat(directory, StoredName.Of(name.Bytes, buffer), out Statx stored) >= 0
-            && stored.IsRegular;
     }
 
     private int CreateFile(in RequestContext context, FileDescriptor directory, NativeName stored, uint mode,
@@ -248,118 +225,6 @@ internal sealed class NameOperations(Volume volume)
             return Math.Min(result, 0);
         volume.Source.Numbers.Note(stat, id);
         return 0;
-    }
-
-    internal int Link(ulong nodeId, ulong newParentId, NativeName newName, out FuseEntryOut entry)
-    {
-        entry = default;
-        if (volume.Nodes.Find(nodeId) is not { } node)
-            return -(int)Errno.ESTALE;
-        int result = _changes.Prepare(newParentId, newName, out Node newParent, out DescriptorLease to);
-        if (result < 0)
-            return result;
-        using (to)
-        {
-            // A plain file with this name would count as a stored one. At EXDEV the caller copies, and so makes a
-            // stored file.
-            if (node.Kind == NodeKind.Plain && StoredName.TryToLogical(newName.Bytes, out _))
-                return -(int)Errno.EXDEV;
-            if (IsTaken(newParent, to.Descriptor, newName, node.Kind))
-                return -(int)Errno.EEXIST;
-            if (node.AnyLink is not { } link)
-                return LinkUnnamed(node, newParent, to.Descriptor, newName, out entry);
-            result = volume.Directories.Rent(link.Parent, out DescriptorLease from);
-            if (result < 0)
-                return result;
-            using (from)
-            {
-                Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes],
-                    newBuffer = stackalloc byte[StoredName.BufferBytes];
-                lock (node.LinksGate)
-                    lock (volume.FolderGates[newParent])
-                    {
-                        ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
-                        NativeName oldStored = link.Find(from.Descriptor, node.Kind, oldBuffer);
-                        NativeName newStored = NameInSource.New(node.Kind, newName.Bytes, newBuffer);
-                        result = 0;
-                        if (node.Kind == NodeKind.Stored)
-                            result = _wholeNames.Add(node, new Place(link.Parent, from.Descriptor, link.NativeName),
-                                oldStored, newParent, newName.Bytes, isOnlyLink: false);
-                        if (result >= 0)
-                            result = SystemCallsAt.Link(from.Descriptor, oldStored, to.Descriptor, newStored);
-                        if (result == -(int)Errno.EEXIST && node.Kind == NodeKind.Stored
-                            && SourceNames.MakeRoom(to.Descriptor, newStored))
-                            result = SystemCallsAt.Link(from.Descriptor, oldStored, to.Descriptor, newStored);
-                        // Even if the lookup below fails, the file has the name.
-                        if (result >= 0)
-                            volume.Nodes.AddLink(node, newParent, newName.Bytes, only: false);
-                        volume.ChangeTimes.End(users, result);
-                    }
-            }
-            return result < 0 ? result : volume.LookUp(newParent, to.Descriptor, newName.Bytes, out entry);
-        }
-    }
-
-    /// <summary>
-    /// linkat(2) of a file made with O_TMPFILE. Before the file gets the name, its content is committed, or kept in a
-    /// working copy.
-    /// </summary>
-    private int LinkUnnamed(Node node, Node newParent, FileDescriptor to, NativeName newName, out FuseEntryOut entry)
-    {
-        entry = default;
-        if (volume.Contents.Hold(node.Id) is not { } held)
-            return -(int)Errno.ENOENT;
-        FileContent content = held;
-        try
-        {
-            if (!content.Overlay.IsUnnamed)
-                return -(int)Errno.ENOENT;
-            int result = content.IsDirty && content.Overlay.IsBuffered
-                ? volume.Committer.Commit(content, yields: false) : 0;
-            // The stored file did not take the content, or the content is in a working copy.
-            if (result >= 0 && content.IsDirty)
-                result = content.Persist() is < 0 and not -(int)Errno.EOPNOTSUPP and var failed ? failed : 0;
-            if (result < 0)
-                return result;
-            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            if (!content.TryRentBase(out DescriptorLease stored))
-                return -(int)Errno.ENOENT;
-            using (stored)
-            {
-                result = FullNames.Set(stored.Descriptor, newName.Bytes);
-                // The working copy is noted before the link: if the daemon dies in between, the next mount must look
-                // for the file, or it would discard what was written.
-                if (result >= 0 && (result = content.NoteNamed()) < 0)
-                    content.NoteUnnamed();
-                if (result < 0)
-                    return result;
-                NativeName inSource = StoredName.Of(newName.Bytes, buffer);
-                lock (node.LinksGate)
-                {
-                    lock (volume.FolderGates[newParent])
-                    {
-                        result = SystemCallsAt.Link(stored.Descriptor, to, inSource);
-                        if (result == -(int)Errno.EEXIST && SourceNames.MakeRoom(to, inSource))
-                            result = SystemCallsAt.Link(stored.Descriptor, to, inSource);
-                    }
-                    // Even if the lookup below fails, the file has the name.
-                    if (result >= 0)
-                        volume.Nodes.AddLink(node, newParent, newName.Bytes, only: true);
-                }
-            }
-            if (result < 0)
-            {
-                content.NoteUnnamed();
-                return result;
-            }
-            result = volume.LookUp(newParent, to, newName.Bytes, out entry);
-            content.NotePath(node.LogicalPath());
-            return result;
-        }
-        finally
-        {
-            volume.Release(held);
-        }
     }
 }
 

@@ -1,13 +1,9 @@
-using System.Buffers.Binary;
 using ZstdFs.Core.Callers;
-using ZstdFs.Core.Commits;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Inodes;
-using ZstdFs.Core.Mounting;
+using ZstdFs.Core.Names;
 using ZstdFs.Core.OpenFiles;
-using ZstdFs.Core.Policy;
-using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
@@ -24,137 +20,50 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     private readonly Volume _volume;
     private readonly StateFolder? _state;
     private readonly NameOperations _names;
+    private readonly LinkOperations _links;
     private readonly RemoveOperations _removals;
     private readonly RenameOperations _renames;
+    private readonly OpenOperations _opens;
+    private readonly CloseOperations _closes;
     private readonly FileOperations _files;
+    private readonly RangeOperations _ranges;
     private readonly SyncOperations _syncs;
     private readonly DirectoryOperations _directories;
     private readonly AttributeOperations _attributes;
+    private readonly SetAttributeOperations _changes;
+    private readonly ExtendedAttributeOperations _extended;
     private readonly NodeFinder _finder;
-    private readonly InodeFlagOperations _flags;
-    private Task _check = Task.CompletedTask;
+    private readonly ControlOperations _controls;
 
-    private ZstdFileSystem(Volume volume, StateFolder? state)
+    /// <param name="volume">The source, recovered. This file system takes it over.</param>
+    /// <param name="state">Its state folder, which is taken over too; null where nothing can be written.</param>
+    internal ZstdFileSystem(Volume volume, StateFolder? state)
     {
         _volume = volume;
         _state = state;
         _names = new NameOperations(volume);
+        _links = new LinkOperations(volume);
         _removals = new RemoveOperations(volume);
         _renames = new RenameOperations(volume);
-        _syncs = new SyncOperations(volume);
-        _files = new FileOperations(volume, _syncs);
         _directories = new DirectoryOperations(volume);
         _finder = new NodeFinder(volume);
-        _flags = new InodeFlagOperations(volume);
-        _attributes = new AttributeOperations(volume, _files);
+        _syncs = new SyncOperations(volume);
+        _controls = new ControlOperations(volume, _syncs, new InodeFlagOperations(volume));
+        var handles = new HandleTable<OpenHandle>();
+        var opener = new FileOpener(volume);
+        var calls = new ContentCalls(volume);
+        _closes = new CloseOperations(volume, handles);
+        _ranges = new RangeOperations(volume, handles, opener, _closes, calls);
+        _opens = new OpenOperations(volume, handles, opener, _closes, _ranges);
+        _files = new FileOperations(volume, handles, calls, _syncs);
+        var places = new AttributePlaces(volume);
+        _attributes = new AttributeOperations(volume, places);
+        _changes = new SetAttributeOperations(volume, places, _ranges);
+        _extended = new ExtendedAttributeOperations(volume, places);
     }
 
     /// <summary>Nothing can be written, because the user asked for that, or the source cannot be written.</summary>
     public bool ReadOnly => _volume.IsReadOnly;
-
-    /// <summary>Opens a source.</summary>
-    /// <param name="root">
-    /// The source's root folder, opened for reading before anything is mounted over it. This method takes it over.
-    /// </param>
-    /// <param name="options">How to serve it.</param>
-    /// <param name="events">The log for what an operator should know.</param>
-    /// <exception cref="SourceException">The source cannot be served.</exception>
-    /// <exception cref="InodeStoreException">The inode store in the options cannot be opened.</exception>
-    public static ZstdFileSystem Open(FileDescriptor root, FileSystemOptions options, IEventLog events)
-    {
-        var log = new BoundedLog(events, TimeProvider.System);
-        var source = new SourceTree(root, options.ReadOnly);
-        StateFolder? state = null;
-        Volume? volume = null;
-        try
-        {
-            LevelRules? rules = RulesFile.Load(source, options.RulesPath);
-            options = MemoryShares.Apply(options);
-            if (!source.ReadOnly)
-            {
-                state = StateFolder.TryOpen(source, out Errno reason);
-                if (state is null)
-                    log.Warning($"the source cannot be written ({reason}): mounted read-only");
-                else if (!state.KeepsRecords)
-                    log.Warning("the source keeps no user attributes (user.*): inode numbers last as long as this "
-                        + "mount, and each close and fsync waits for its commit");
-            }
-            if (state is null)
-                NameNewer(source, log);
-            volume = new Volume(source, state, options, rules, InodeStoreChoice.Open(state, options, log), log);
-            volume.PlainFiles.LookInto(source);
-            if (state is not null)
-                Recover(volume, state);
-            else
-                UnseenWrites.Tell(source, log);
-            return new ZstdFileSystem(volume, state);
-        }
-        catch
-        {
-            volume?.Dispose();
-            state?.Dispose();
-            source.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>
-    /// A read-only mount finishes nothing. This names in the log what a newer zstdfs left and only that could finish.
-    /// </summary>
-    private static void NameNewer(SourceTree source, BoundedLog log)
-    {
-        if (source.OpenListing(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
-            return;
-        using (folder)
-        {
-            _ = NewerFormat.Find(source, folder, out List<byte[]> newer);
-            foreach (byte[] path in newer)
-                log.Warning($"{NewerFormat.Text(path)}: what it tells is left out");
-        }
-    }
-
-    /// <summary>
-    /// Puts in order what earlier mounts and tools left. This comes before any write: a write to an old version would
-    /// be in conflict with what they acknowledged.
-    /// </summary>
-    private static void Recover(Volume volume, StateFolder state)
-    {
-        int result = volume.NameJournal!.Recover();
-        if (result < 0)
-            throw new SourceException(SourceProblem.UnfinishedWrites,
-                $"a rename that was interrupted could not be finished ({(Errno)(-result)}): mount again when that is mended");
-        result = FileConverter.Recover(volume.Source, state);
-        if (result < 0)
-            throw new SourceException(SourceProblem.UnfinishedWrites,
-                $"what an interrupted conversion left could not be put in order ({(Errno)(-result)}): mount again when that is mended");
-        new Recovery(volume, state).Run();
-    }
-
-    /// <summary>
-    /// Starts a check in the background, once the mount serves. The check sends data of its own the way that files go,
-    /// so that a machine that damages them is reported at once.
-    /// </summary>
-    public void CheckItself() =>
-        _check = Task.Factory.StartNew(Check, CancellationToken.None, TaskCreationOptions.None, _volume.Services.Background);
-
-    private void Check()
-    {
-        try
-        {
-            if (new SelfCheck(_volume.Services).Run() is { } fault)
-                _volume.Services.Log.Error(
-                    $"{fault}: this machine's memory, or its libzstd, must not be trusted");
-            new FirstVisit(this).Run();
-        }
-        catch (Exception e) when (ContentFault.IsExpected(e))
-        {
-            // The first user who reads the damaged file gets the error.
-        }
-        catch (Exception e)
-        {
-            _volume.Services.Log.Unexpected("the first visit", e);
-        }
-    }
 
     /// <summary>
     /// The mount is made. <paramref name="device"/> is its device number ("0:57"), by which other programs find out
@@ -173,8 +82,6 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public int Drain(out int kept)
     {
         kept = 0;
-        // The check uses what is about to be closed.
-        _check.Wait();
         if (ReadOnly)
             return 0;
         _directories.Dispose();
@@ -245,7 +152,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int SetAttributes(
         in RequestContext context, ulong node, in FuseSetattrIn change, out FuseAttrOut attributes) =>
-        _attributes.Set(context, node, change, out attributes);
+        _changes.Set(context, node, change, out attributes);
 
     /// <inheritdoc/>
     public override int ReadLink(in RequestContext context, ulong node, Span<byte> target) =>
@@ -271,7 +178,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         int result = _names.Create(
             context, parent, name, mode, umask, OpenAccess.ReadWrite, mustBeNew: true, out entry, out OpenFile file);
         if (result >= 0)
-            _files.Close(file);
+            _closes.Close(file);
         return result;
     }
 
@@ -298,12 +205,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int Link(
         in RequestContext context, ulong node, ulong newParent, NativeName newName, out FuseEntryOut entry) =>
-        _names.Link(node, newParent, newName, out entry);
+        _links.Link(node, newParent, newName, out entry);
 
     /// <inheritdoc/>
     public override int Open(
         in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply) =>
-        _files.Open(node, flags, _volume.WriterOf(context, killSuidSgid), _volume.ShareOf(context), out reply);
+        _opens.Open(node, flags, _volume.WriterOf(context, killSuidSgid), _volume.ShareOf(context), out reply);
 
     /// <inheritdoc/>
     public override int Create(
@@ -316,9 +223,9 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
             return result;
         bool mustBeNew = (flags & OpenFlags.Exclusive) != 0;
         result = _names.Create(
-            context, parent, name, mode, umask, FileOperations.AccessOf(flags), mustBeNew,
+            context, parent, name, mode, umask, OpenOperations.AccessOf(flags), mustBeNew,
             out entry, out OpenFile file);
-        return _files.Register(result, file, flags, share, out reply);
+        return _opens.Register(result, file, flags, share, out reply);
     }
 
     /// <inheritdoc/>
@@ -331,8 +238,8 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         if (result < 0)
             return result;
         result = _names.CreateUnnamed(
-            context, parent, mode, umask, FileOperations.AccessOf(flags), out entry, out OpenFile file);
-        return _files.Register(result, file, flags, share, out reply);
+            context, parent, mode, umask, OpenOperations.AccessOf(flags), out entry, out OpenFile file);
+        return _opens.Register(result, file, flags, share, out reply);
     }
 
     /// <inheritdoc/>
@@ -344,7 +251,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public override long CopyFileRange(
         in RequestContext context, ulong nodeIn, ulong handleIn, long offsetIn, ulong nodeOut, ulong handleOut,
         long offsetOut, long length, ulong flags) =>
-        _files.Copy(handleIn, offsetIn, handleOut, offsetOut, length, Writer.Unknown(context));
+        _ranges.Copy(handleIn, offsetIn, handleOut, offsetOut, length, Writer.Unknown(context));
 
     /// <inheritdoc/>
     public override int Read(
@@ -361,11 +268,11 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 
     /// <inheritdoc/>
     public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) =>
-        _files.Flush(handle);
+        _closes.Flush(handle);
 
     /// <inheritdoc/>
     public override void Release(in RequestContext context, ulong node, ulong handle, int flags) =>
-        _files.Release(handle);
+        _closes.Release(handle);
 
     /// <inheritdoc/>
     public override int Synchronize(in RequestContext context, ulong node, ulong handle, bool dataOnly) =>
@@ -399,69 +306,39 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int SetExtendedAttribute(
         in RequestContext context, ulong node, NativeName name, ReadOnlySpan<byte> value, int flags, bool killSgid) =>
-        _attributes.SetExtended(node, name, value, flags, killSgid);
+        _extended.Set(node, name, value, flags, killSgid);
 
     /// <inheritdoc/>
     public override int GetExtendedAttribute(
         in RequestContext context, ulong node, NativeName name, Span<byte> value) =>
-        _attributes.GetExtended(node, name, value);
+        _extended.Get(node, name, value);
 
     /// <inheritdoc/>
     public override int ListExtendedAttributes(in RequestContext context, ulong node, Span<byte> names) =>
-        _attributes.ListExtended(node, names);
+        _extended.List(node, names);
 
     /// <inheritdoc/>
     public override int RemoveExtendedAttribute(in RequestContext context, ulong node, NativeName name) =>
-        _attributes.RemoveExtended(node, name);
+        _extended.Remove(node, name);
 
     /// <inheritdoc/>
     public override int Allocate(
         in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) =>
-        _files.Allocate(handle, offset, length, mode, Writer.Unknown(context));
+        _ranges.Allocate(handle, offset, length, mode, Writer.Unknown(context));
 
     /// <inheritdoc/>
     public override long Seek(in RequestContext context, ulong node, ulong handle, long offset, uint whence) =>
-        _files.Seek(handle, offset, whence);
+        _ranges.Seek(handle, offset, whence);
 
     /// <inheritdoc/>
     public override int IoControl(
         in RequestContext context, ulong node, ulong handle, uint flags, uint command, ulong argument,
-        ReadOnlySpan<byte> input, Span<byte> output)
-    {
-        switch (command)
-        {
-            case ControlCommands.Identity when output.Length >= 2 * sizeof(uint):
-                BinaryPrimitives.WriteInt32LittleEndian(output, Environment.ProcessId);
-                BinaryPrimitives.WriteUInt32LittleEndian(output[sizeof(uint)..], 1);
-                return 0;
-            case InodeFlags.GetCommand:
-                return _flags.Get(node, output);
-            case InodeFlags.GetExtendedCommand:
-                return _flags.GetExtended(node, output);
-            case InodeFlags.SetCommand:
-                return _flags.Set(node, input);
-            case InodeFlags.SetExtendedCommand:
-                return _flags.SetExtended(node, input);
-            case ControlCommands.Sync:
-                if (ReadOnly)
-                    return 0;
-                _syncs.FetchMapped();
-                return _syncs.SynchronizeAll(openToo: true);
-            // The answer names files that the caller may have no right to know of.
-            case ControlCommands.Status when !Caller.MayAskForStatus(context):
-                return -(int)Errno.EPERM;
-            case ControlCommands.Status when output.Length >= ControlCommands.StatusBytes:
-                MountStatus.Write(_volume, output);
-                return 0;
-            default:
-                return -(int)Errno.ENOTTY;
-        }
-    }
+        ReadOnlySpan<byte> input, Span<byte> output) =>
+        _controls.Run(context, node, command, input, output);
 
     /// <summary>After <see cref="Drain()"/>.</summary>
     public void Dispose()
     {
-        _check.Wait();
         _directories.Dispose();
         _volume.Dispose();
         _state?.Dispose();

@@ -1,6 +1,7 @@
 using System.Text;
 using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Mounting;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
@@ -26,7 +27,7 @@ internal sealed class AllocationTests(CodecChoice codec) : IEventLog
     public void Open()
     {
         Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(_folder + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
-        _fileSystem = ZstdFileSystem.Open(root, new FileSystemOptions { Codec = codec }, this);
+        _fileSystem = ServedSource.Open(root, new FileSystemOptions { Codec = codec }, this).FileSystem;
         new Random(1).NextBytes(_data);
     }
 

@@ -3,6 +3,7 @@ using System.Text;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.KernelCache;
+using ZstdFs.Core.Mounting;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
@@ -30,7 +31,7 @@ internal sealed class ListingPositionTests : IEventLog
         for (int i = 0; i < Files; i++)
             File.WriteAllBytes(PathOf(i), EmptyFrame);
         Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(_folder + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
-        _fileSystem = ZstdFileSystem.Open(root, new FileSystemOptions(), this);
+        _fileSystem = ServedSource.Open(root, new FileSystemOptions(), this).FileSystem;
     }
 
     [OneTimeTearDown]

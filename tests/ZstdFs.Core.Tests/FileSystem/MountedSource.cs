@@ -88,7 +88,7 @@ internal sealed class MountedSource : IDisposable, IEventLog
     private void Start()
     {
         Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(Source + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
-        _fileSystem = ZstdFileSystem.Open(root, _options, this);
+        _fileSystem = ServedSource.Open(root, _options, this).FileSystem;
         _mount = FuseMount.Mount(Mount, new FuseMountOptions { Source = Source, AllowOther = true });
         _session = new FuseSession(_mount.Device, _fileSystem, new SessionOptions { ExportSupport = true, Withheld = _withheld, OnFailure = _fileSystem.ReportFailure });
         _session.Start();

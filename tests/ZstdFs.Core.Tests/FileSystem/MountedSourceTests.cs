@@ -1,5 +1,6 @@
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Mounting;
 using ZstdFs.Core.Source;
 
 namespace ZstdFs.Core.Tests.FileSystem;
@@ -118,6 +119,6 @@ internal sealed class MountedSourceTests
         Assert.That(ZstdFs.Linux.SystemCallsAt.Open(new ZstdFs.Linux.NativeName(System.Text.Encoding.UTF8.GetBytes(mounted.Source + "\0")),
             ZstdFs.Linux.OpenFlags.ReadOnly | ZstdFs.Linux.OpenFlags.Directory, out ZstdFs.Linux.FileDescriptor root), Is.GreaterThanOrEqualTo(0));
         using (root)
-            Assert.That(() => Core.FileSystem.ZstdFileSystem.Open(root, new FileSystemOptions(), mounted), Throws.TypeOf<Core.Source.SourceException>());
+            Assert.That(() => ServedSource.Open(root, new FileSystemOptions(), mounted), Throws.TypeOf<Core.Source.SourceException>());
     }
 }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Mounting;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Fuse.Session;
 using ZstdFs.Fuse.Tests;
@@ -28,7 +29,7 @@ internal sealed class NegotiatedFeatureTests : IEventLog
     {
         var path = new NativeName(Encoding.UTF8.GetBytes(_folder + "\0"));
         Assert.That(SystemCallsAt.Open(path, OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
-        _fileSystem = ZstdFileSystem.Open(root, new FileSystemOptions(), this);
+        _fileSystem = ServedSource.Open(root, new FileSystemOptions(), this).FileSystem;
     }
 
     [TearDown]

@@ -2,6 +2,7 @@ using System.Text;
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.FileSystem;
+using ZstdFs.Core.Mounting;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Conversion;
@@ -157,7 +158,7 @@ internal sealed class NewerFormatTests : IEventLog
         Assert.That(Snapshot(), Is.EqualTo(before));
     }
 
-    private ZstdFileSystem Open(FileSystemOptions options) => ZstdFileSystem.Open(_source.Open(), options, this);
+    private ZstdFileSystem Open(FileSystemOptions options) => ServedSource.Open(_source.Open(), options, this).FileSystem;
 
     private static byte[] NewerRecord(string magic, int length)
     {

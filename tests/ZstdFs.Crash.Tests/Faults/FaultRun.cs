@@ -1,5 +1,4 @@
 using ZstdFs.Core;
-using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Mounting;
 using ZstdFs.Core.Source;
@@ -99,7 +98,7 @@ internal sealed class FaultRun(string folder, Scenario scenario, int seed, Fault
             FailingCalls.Arm(fault);
         try
         {
-            var fileSystem = ZstdFileSystem.Open(root, Options, _log);
+            var fileSystem = ServedSource.Open(root, Options, _log).FileSystem;
             _isReadOnly = fileSystem.ReadOnly;
             return fileSystem;
         }
@@ -185,7 +184,7 @@ internal sealed class FaultRun(string folder, Scenario scenario, int seed, Fault
     {
         try
         {
-            ZstdFileSystem fileSystem = ZstdFileSystem.Open(SourceFolders.OpenFolder(_source), Options, _log);
+            ZstdFileSystem fileSystem = ServedSource.Open(SourceFolders.OpenFolder(_source), Options, _log).FileSystem;
             _isReadOnly = false;
             if (fileSystem.ReadOnly)
                 _wrong.Add("the next mount is read-only");

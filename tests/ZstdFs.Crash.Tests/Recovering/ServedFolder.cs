@@ -1,6 +1,6 @@
 using ZstdFs.Core;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.OpenFiles;
+using ZstdFs.Core.Mounting;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Mount;
@@ -73,5 +73,5 @@ internal static class SourceFolders
         return file;
     }
 
-    internal static ZstdFileSystem Open(string path, IEventLog log) => ZstdFileSystem.Open(OpenFolder(path), new FileSystemOptions { Jobs = 1 }, log);
+    internal static ZstdFileSystem Open(string path, IEventLog log) => ServedSource.Open(OpenFolder(path), new FileSystemOptions { Jobs = 1 }, log).FileSystem;
 }

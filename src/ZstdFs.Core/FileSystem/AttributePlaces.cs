@@ -1,0 +1,104 @@
+using ZstdFs.Core.Callers;
+using ZstdFs.Core.Content;
+using ZstdFs.Core.Inodes;
+using ZstdFs.Core.Names;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>Finds where a file's attributes are: at its open content, at a file without a name, or at a name.</summary>
+internal sealed class AttributePlaces(Volume volume)
+{
+    /// <summary>
+    /// Not an errno: a program has opened the file since the daemon looked for its open content, which must hear of
+    /// the change. The caller tries again.
+    /// </summary>
+    internal const int WasOpened = 1;
+
+    /// <summary>The open content of a stored file; null where it is not open. Give it back with Release.</summary>
+    internal FileContent? Hold(Node node) => node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
+
+    /// <summary>
+    /// Whether the content is still what is open. The caller holds the node's gate, under which files are opened.
+    /// </summary>
+    internal bool IsWhatIsOpen(Node node, FileContent? held) =>
+        node.Kind != NodeKind.Stored || volume.Contents.Find(node.Id) == held;
+
+    /// <summary>Finds where the attributes of a node are. 0 or −errno.</summary>
+    internal int Locate(ulong nodeId, out AttributePlace place)
+    {
+        place = default;
+        if (volume.Nodes.Find(nodeId) is not { } node)
+            return -(int)Errno.ESTALE;
+        FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(nodeId) : null;
+        int result = Locate(node, held, out place);
+        if (held is not null)
+            volume.Release(held);
+        return result;
+    }
+
+    /// <summary>
+    /// The open file where it has something to commit, or no name. Otherwise the name, which shows what other programs
+    /// did to the file in the source.
+    /// </summary>
+    internal int Locate(Node node, FileContent? content, out AttributePlace place)
+    {
+        place = default;
+        Link? link = node.AnyLink;
+        bool hasName = link is not null || node == volume.Nodes.Root;
+        if (content is not null && (!hasName || content.IsDirty || content.Base.IsFresh)
+            && content.TryRentStored(hasName, out DescriptorLease open))
+        {
+            place = new AttributePlace(open);
+            return 0;
+        }
+        if (!hasName)
+        {
+            if (!node.TryRentNameless(out DescriptorLease nameless))
+                return -(int)Errno.ENOENT;
+            place = node.Kind == NodeKind.Directory
+                ? new AttributePlace(nameless, null, node.Kind)
+                : new AttributePlace(nameless);
+            return 0;
+        }
+        if (node.KnownLinks > 1)
+            return LocateName(node, content, out place);
+        int result = volume.Directories.Rent(link?.Parent ?? node, out DescriptorLease folder);
+        if (result >= 0)
+            place = new AttributePlace(folder, link, node.Kind);
+        return result;
+    }
+
+    /// <summary>
+    /// Finds a name that still leads to a file with several names: another program may have removed some of them in the
+    /// source. Where a name leads to another file, the caller may mean that file. So ESTALE makes the kernel look the
+    /// name up again.
+    /// </summary>
+    private int LocateName(Node node, FileContent? content, out AttributePlace place)
+    {
+        place = default;
+        for (int left = node.KnownLinks; node.AnyLink is { } link; left--)
+        {
+            int result = volume.Directories.Rent(link.Parent, out DescriptorLease folder);
+            if (result < 0)
+                return result;
+            bool isRoots = link.Parent == volume.Nodes.Root;
+            result = volume.Resolver.Resolve(folder.Descriptor, isRoots, link.Bytes, out Resolved resolved);
+            if (result >= 0 && resolved.Id == node.Id)
+            {
+                place = new AttributePlace(folder, link, node.Kind);
+                return 0;
+            }
+            folder.Dispose();
+            if (result < 0 && result != -(int)Errno.ENOENT)
+                return result;
+            bool isAnother = result >= 0;
+            if (!node.TryPreferNext(link) || left <= 1 || isAnother)
+                break;
+        }
+        if (content is null || !content.TryRentStored(hasName: true, out DescriptorLease open))
+            return -(int)Errno.ESTALE;
+        place = new AttributePlace(open);
+        return 0;
+    }
+}

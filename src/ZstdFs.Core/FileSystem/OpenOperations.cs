@@ -1,0 +1,106 @@
+using ZstdFs.Core.Callers;
+using ZstdFs.Core.KernelCache;
+using ZstdFs.Core.OpenFiles;
+using ZstdFs.Fuse.Wire;
+using ZstdFs.Linux;
+
+namespace ZstdFs.Core.FileSystem;
+
+/// <summary>Gives numbers to files that are opened or made, and tells the kernel how to treat them.</summary>
+internal sealed class OpenOperations(
+    Volume volume, HandleTable<OpenHandle> handles, FileOpener opener, CloseOperations closer, RangeOperations ranges)
+{
+    /// <summary>open(2) of a file that exists.</summary>
+    internal int Open(ulong nodeId, int flags, in Writer writer, uint sharer, out FuseOpenOut reply)
+    {
+        reply = default;
+        // Linux also empties a file that is opened for reading with O_TRUNC.
+        bool truncates = (flags & OpenFlags.Truncate) != 0;
+        OpenAccess access = AccessOf(flags);
+        if (truncates && access == OpenAccess.Read)
+            access = OpenAccess.ReadWrite;
+        int needed = access == OpenAccess.Read ? HandleShares.ToRead : HandleShares.ToWrite;
+        int result = volume.Shares.Take(sharer, needed, out HandleShare share);
+        if (result < 0)
+            return result;
+        bool appends = (flags & OpenFlags.Append) != 0 && !truncates;
+        // A file that is likely to grow is better written through here: it is compressed behind its writer should the
+        // disk be small. A file opened with O_DIRECT is not lent either: fcntl(F_SETFL) may take O_DIRECT away for the
+        // rest of it, and the kernel does not report that.
+        bool mayLend = access != OpenAccess.WriteOnly && !truncates && !appends && (flags & OpenFlags.Direct) == 0;
+        result = opener.Open(nodeId, access, appends, mayLend, out OpenHandle handle, out KeptPages pages);
+        if (result < 0)
+        {
+            volume.Shares.GiveBack(share);
+            return result;
+        }
+        handle.Share = share;
+        handle.Appends = (flags & OpenFlags.Append) != 0;
+        if (truncates)
+            result = ranges.Truncate(handle, 0, writer);
+        if (result < 0)
+        {
+            closer.Close(handle);
+            return result;
+        }
+        bool isServedByKernel = handle is OpenFile { BackingId: not 0 };
+        // A working copy that was lent to read may not be synchronised yet. Its pages need no care: the kernel drops
+        // what it has cached of a file that it serves by itself, and caches nothing more.
+        if (isServedByKernel && handle.IsWritable)
+        {
+            // The daemon will not hear of the first write.
+            volume.Privileges.Drop(((OpenFile)handle).Content, writer.Unannounced);
+            result = volume.Committer.Durability.Secure(((OpenFile)handle).Content);
+        }
+        if (result < 0)
+        {
+            closer.Close(handle);
+            return result;
+        }
+        // Drop them before the answer: another open must not find them.
+        if (pages == KeptPages.Stale && !isServedByKernel)
+            volume.Pages.DropFor(((OpenFile)handle).Content);
+        reply = Register(handle);
+        if (pages == KeptPages.Current && !isServedByKernel)
+            reply.OpenFlags |= OpenReplyFlags.KeepCache;
+        if (volume.AccessTimes.NoteOpened(
+            handle, access, flags, mayReadUnseen: pages == KeptPages.Current || isServedByKernel))
+            volume.InvalidateAttributes(nodeId);
+        return 0;
+    }
+
+    /// <summary>
+    /// A handle for a file just made, where <paramref name="result"/> says that it was. Returns the result.
+    /// </summary>
+    internal int Register(int result, OpenFile file, int flags, in HandleShare share, out FuseOpenOut reply)
+    {
+        reply = default;
+        if (result < 0)
+        {
+            volume.Shares.GiveBack(share);
+            return result;
+        }
+        file.Share = share;
+        file.Appends = (flags & OpenFlags.Append) != 0;
+        reply = Register(file);
+        return result;
+    }
+
+    /// <summary>What the flags of open(2) allow.</summary>
+    internal static OpenAccess AccessOf(int flags) => (flags & OpenFlags.AccessMask) switch
+    {
+        OpenFlags.ReadOnly => OpenAccess.Read,
+        OpenFlags.WriteOnly => OpenAccess.WriteOnly,
+        _ => OpenAccess.ReadWrite,
+    };
+
+    /// <summary>A handle for a file just opened. Read-only handles have nothing to flush.</summary>
+    private FuseOpenOut Register(OpenHandle handle) => new()
+    {
+        Handle = handles.Add(handle),
+        OpenFlags = (handle.IsWritable && handle is OpenFile ? OpenReplyFlags.None : OpenReplyFlags.NoFlush)
+            | (handle is OpenFile { IsDirect: true } ? OpenReplyFlags.DirectIo : OpenReplyFlags.None)
+            | (handle is OpenFile { BackingId: not 0 } ? OpenReplyFlags.Passthrough : OpenReplyFlags.None),
+        BackingId = (handle as OpenFile)?.BackingId ?? 0,
+    };
+}
