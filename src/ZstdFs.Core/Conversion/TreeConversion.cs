@@ -320,10 +320,13 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
 
     private void Take(SwapJob job)
     {
+        if (!_batch.HasRoomFor(job))
+            SubmitBefore(job);
         Batch batch = _batch;
         batch.Add(job);
-        bool created = job.KeepsTarget
-            || _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file"));
+        bool fits = _outcomes.Try(job, () => RequireJournal(job));
+        bool created = fits && (job.KeepsTarget
+            || _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file")));
         if (created && job.Stat.Size >= OpenInCallerBytes && !job.KeepsTarget)
             TakeLarge(batch, job);
         else if (created)
@@ -331,6 +334,25 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         if (batch.Jobs.Count < _filesInBatch && batch.Bytes < BatchBytes)
             return;
         Submit();
+    }
+
+    private void SubmitBefore(SwapJob job)
+    {
+        try
+        {
+            Submit();
+        }
+        catch
+        {
+            _batch.Add(job); // released with the batch
+            throw;
+        }
+    }
+
+    private static void RequireJournal(SwapJob job)
+    {
+        if (ConversionJournal.BytesFor(job) > ConversionJournal.LargestBytes)
+            throw new FileLeftException(LeftReason.Failed, $"it has too many names: {job.Names.Length}");
     }
 
     private void TakeLarge(Batch batch, SwapJob job)
