@@ -116,7 +116,13 @@ internal sealed class ConversionWalk(
         if (isFound && options.Kind == ConversionKind.Revert)
             candidates.Keep();
         if (isStored && options.Kind == ConversionKind.Revert)
-            _ = SourceNames.TryToLogical(file.Folder.Descriptor, name, isRegular: true, shown, out logical);
+            found = SourceNames.FindLogical(file.Folder.Descriptor, name, isRegular: true, shown, out logical);
+        if (found < 0)
+        {
+            // The plain file would keep the shortened name for good.
+            candidates.Unreadable(file.Folder.PathOf(name), (Errno)(-found));
+            return false;
+        }
         target = options.Kind switch
         {
             ConversionKind.Convert => isStored == Wraps && isFound == Wraps
