@@ -57,6 +57,30 @@ public static unsafe class SystemCallsFile
     }
 
     /// <summary>
+    /// write(2) until everything is written: where the file stands, which with O_APPEND is its end. It serves terminals
+    /// too, which take no offset. Returns 0; after an error part of it may have been written.
+    /// </summary>
+    public static int Write(FileDescriptor file, ReadOnlySpan<byte> data)
+    {
+        int done = 0;
+        fixed (byte* p = data)
+        {
+            while (done < data.Length)
+            {
+                long count = SystemCallResult.From((long)Libc.Write(file, p + done, (nuint)(data.Length - done)));
+                if (count == -(int)Errno.EINTR)
+                    continue;
+                if (count < 0)
+                    return (int)count;
+                if (count == 0)
+                    return -(int)Errno.ENOSPC;
+                done += (int)count;
+            }
+        }
+        return 0;
+    }
+
+    /// <summary>
     /// pwritev2(2) with RWF_APPEND until everything is written: at the end that the file has by then, however it was
     /// opened. Returns 0; after an error part of it may have been written.
     /// </summary>

@@ -45,6 +45,25 @@ internal sealed class FileLogTests
         Assert.That(Lines(), Is.EqualTo(new[] { "information earlier", "information later" }));
     }
 
+    /// <summary>A terminal takes no write at an offset.</summary>
+    [Test]
+    public void Terminal_GetsTheEvents()
+    {
+        var start = new System.Diagnostics.ProcessStartInfo("script", ["-qfc", "tty; sleep 30", _path]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        using var terminal = System.Diagnostics.Process.Start(start)!;
+        try
+        {
+            string device = terminal.StandardOutput.ReadLine()!.Trim();
+            using (var log = new FileLog(device))
+                log.Warning("to the terminal");
+            Assert.That(terminal.StandardOutput.ReadLine(), Does.EndWith("to the terminal"));
+        }
+        finally
+        {
+            terminal.Kill(entireProcessTree: true);
+        }
+    }
+
     [Test]
     public void FileThatCannotBeMade_IsNamed() =>
         Assert.That(() => new FileLog("/nowhere/log"), Throws.TypeOf<CommandFailure>().With.Message.Contains("/nowhere/log"));

@@ -19,6 +19,11 @@ internal sealed class NativeTextTests
     }
 
     [Test]
+    public void EmptyWordsAtTheEnd_AreWords() => Assert.That(
+        NativeText.Arguments(["mount", "\ufffd", "", ""], [.. "zstdfs\0mount\0"u8, 0xff, 0, 0, 0]),
+        Is.EqualTo(new[] { "mount", "\udcff", "", "" }));
+
+    [Test]
     public void Utf8_IsItsOwnText() => Assert.That(NativeText.Decode(Encoding.UTF8.GetBytes("grüße/🙂")), Is.EqualTo("grüße/🙂"));
 
     [TestCase(new byte[] { 0x61, 0xff, 0x0a, 0x1b, 0x62 }, "a\\xff\\x0a\\x1bb")]

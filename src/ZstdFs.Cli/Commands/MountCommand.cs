@@ -115,7 +115,7 @@ internal static class MountCommand
             return (int)RunDaemon(source, mountPoint, parsed);
         if (parsed.GetValue(List) is { } lists && lists.Any(MountOptionList.AsksForRemount))
         {
-            Remount.Run(mountPoint, lists);
+            Remount.Run(mountPoint, lists, parsed.GetValue(Sloppy));
             return (int)ExitCode.Success;
         }
         MountOptions options = Options(parsed);

@@ -19,7 +19,7 @@ internal sealed class FileLog : EventLog
     /// <summary>Opens or creates <paramref name="path"/>, an absolute path.</summary>
     internal FileLog(string path)
     {
-        // A pipe would make its opener wait for a reader, and takes no write at an offset.
+        // A pipe would make its opener wait for a reader, and lose what comes while none is there.
         const int Flags = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append | OpenFlags.NonBlocking;
         int result = SystemCallsAt.Open(
             new NativeName(NativeText.EncodeTerminated(path)), Flags, OwnerOnly, out _file);
@@ -42,8 +42,8 @@ internal sealed class FileLog : EventLog
     protected override void Write(Severity severity, string message)
     {
         string time = DateTime.UtcNow.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-        // With O_APPEND the kernel takes the file's end for the offset.
+        // A terminal takes no write at an offset.
         _ = SystemCallsFile.Write(
-            _file, 0, Encoding.UTF8.GetBytes($"{time} {severity.ToString().ToLowerInvariant(),-11} {message}\n"));
+            _file, Encoding.UTF8.GetBytes($"{time} {severity.ToString().ToLowerInvariant(),-11} {message}\n"));
     }
 }

@@ -12,9 +12,9 @@ internal static class Remount
 {
     /// <summary>
     /// Changes the mount on <paramref name="mountPoint"/> as <paramref name="lists"/> say, later entries winning. An
-    /// option that repeats what the mount has is taken.
+    /// option that repeats what the mount has is taken. With <paramref name="sloppy"/> it passes over unknown ones.
     /// </summary>
-    internal static void Run(string mountPoint, IReadOnlyList<string> lists)
+    internal static void Run(string mountPoint, IReadOnlyList<string> lists, bool sloppy)
     {
         using ControlledMount mount = ControlledMount.Find(mountPoint);
         if (mount.State == MountState.Dead)
@@ -23,7 +23,11 @@ internal static class Remount
         using JsonDocument status = JsonDocument.Parse(mount.ReadStatus());
         JsonElement root = status.RootElement;
         string given = root.TryGetProperty("options", out JsonElement text) ? text.GetString()! : "";
-        ulong flags = Changed(mount, MountOptionList.Apply(new MountOptions(), given), lists);
+        ulong flags = MountFlags.Of(mount.Entry);
+        IReadOnlyList<string> refused = Refused(given, lists, sloppy, ref flags);
+        if (refused.Count > 0)
+            throw new CommandFailure(ExitCode.Usage,
+                $"a remount cannot change {string.Join(", ", refused)}: unmount '{mount.Text}' and mount it again with that");
         if ((flags & MountCalls.ReadOnly) == 0 && root.GetProperty("read_only").GetBoolean())
             throw new CommandFailure(ExitCode.Usage,
                 $"'{mount.Text}' was mounted read-only, so its daemon has not taken the source to write: unmount it and mount it without 'ro'");
@@ -34,21 +38,31 @@ internal static class Remount
                 $"'{mount.Text}' is read-only now, but not everything could be stored ({(Errno)(-failed)}): the mount's log says which file and why");
     }
 
-    private static ulong Changed(ControlledMount mount, MountOptions present, IReadOnlyList<string> lists)
+    /// <summary>
+    /// The entries that would change an option of the daemon, quoted. Those that change what the kernel keeps change
+    /// <paramref name="flags"/>.
+    /// </summary>
+    /// <param name="given">What the mount was given, as one list.</param>
+    /// <param name="lists">What the remount is given.</param>
+    /// <param name="sloppy">Whether the remount passes over unknown entries.</param>
+    /// <param name="flags">What the kernel keeps for the mount.</param>
+    internal static IReadOnlyList<string> Refused(
+        string given, IReadOnlyList<string> lists, bool sloppy, ref ulong flags)
     {
+        // The mount took them: what is unknown there it passed over.
+        MountOptions present = MountOptionList.Apply(new MountOptions(), given, sloppy: true);
+        HashSet<string> passedOver =
+            [.. MountOptionList.Read(given).Select(static e => e.Name).Where(static n => !MountOptionList.IsKnown(n))];
         var refused = new List<string>();
-        ulong flags = MountFlags.Of(mount.Entry);
         foreach ((string name, string? value) in lists.SelectMany(MountOptionList.Read))
         {
-            if (MountFlags.TryChange(name, ref flags) || MountOptionList.IsOfTheKernel(name))
+            if (MountFlags.TryChange(name, ref flags) || MountOptionList.IsOfTheKernel(name)
+                || passedOver.Contains(name) || sloppy && !MountOptionList.IsKnown(name))
                 continue;
             if (MountOptionList.Change(present, name, value) != present)
                 refused.Add($"'{name}'");
         }
-        return refused.Count == 0
-            ? flags
-            : throw new CommandFailure(ExitCode.Usage,
-                $"a remount cannot change {string.Join(", ", refused.Distinct())}: unmount '{mount.Text}' and mount it again with that");
+        return [.. refused.Distinct()];
     }
 
     private static void Apply(ControlledMount mount, ulong flags)

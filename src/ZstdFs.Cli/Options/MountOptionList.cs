@@ -135,7 +135,8 @@ internal static class MountOptionList
     internal static string Escape(string value) =>
         value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(",", "\\,", StringComparison.Ordinal);
 
-    private static bool IsKnown(string name) =>
+    /// <summary>A mount takes the entry, or it has no effect.</summary>
+    internal static bool IsKnown(string name) =>
         Entries.ContainsKey(name) || WithoutEffect.Contains(name) || name.StartsWith("x-", StringComparison.Ordinal);
 
     /// <summary>

@@ -18,10 +18,16 @@ internal static class NativeText
     {
         if (!arguments.Any(a => a.Contains('\ufffd')))
             return arguments;
-        byte[] raw = File.ReadAllBytes("/proc/self/cmdline");
+        return Arguments(arguments, File.ReadAllBytes("/proc/self/cmdline"));
+    }
+
+    /// <summary>The last of the words in a command line as /proc has it: each with its NUL, empty ones too.</summary>
+    internal static string[] Arguments(string[] arguments, ReadOnlySpan<byte> commandLine)
+    {
         var all = new List<string>();
-        foreach (Range range in raw.AsSpan().TrimEnd((byte)0).Split((byte)0))
-            all.Add(Decode(raw.AsSpan(range)));
+        ReadOnlySpan<byte> words = commandLine.EndsWith((byte)0) ? commandLine[..^1] : commandLine;
+        foreach (Range range in words.Split((byte)0))
+            all.Add(Decode(words[range]));
         return all.Count < arguments.Length ? arguments : [.. all[^arguments.Length..]];
     }
 

@@ -43,35 +43,41 @@ internal sealed class FileTask(
             progress.NoteFile(stat.Size);
         var findings = new List<StoredFileCheck.Finding>();
         FrameMap? map = structure.Look(file, stat, findings);
-        if (data is null || map is null || map.FrameCount == 0)
+        int frames = data is null || map is null ? 0 : FramesToDecode(map);
+        if (frames == 0)
         {
             Conclude(worker, pool, file, stat, findings);
             return;
         }
-        int steps = (map.FrameCount + FramesOfStep - 1) / FramesOfStep;
+        int steps = (frames + FramesOfStep - 1) / FramesOfStep;
         _stepsLeft = steps;
         for (int step = 1; step < steps; step++)
         {
             int first = step * FramesOfStep;
-            pool.Post(w => Step(w, pool, file, stat, map, first, findings), urgent: true);
+            pool.Post(w => Step(w, pool, file, stat, map!, first, frames, findings), urgent: true);
         }
-        Step(worker, pool, file, stat, map, 0, findings);
+        Step(worker, pool, file, stat, map!, 0, frames, findings);
     }
+
+    /// <summary>
+    /// A damaged map may end with the damaged frame, of which a structure finding tells already. Only that frame
+    /// reaches to the file's end then: behind an intact one lies what the finding is about.
+    /// </summary>
+    private static int FramesToDecode(FrameMap map) =>
+        map.FrameCount > 0 && map.Damage is not null && map.EndOfFrames == map.StoredBytes
+            ? map.FrameCount - 1 : map.FrameCount;
 
     private void Step(
         Worker worker, WorkerPool pool, FileDescriptor file, Statx stat, FrameMap map, int first,
-        List<StoredFileCheck.Finding> findings)
+        int frames, List<StoredFileCheck.Finding> findings)
     {
         List<UndecodableRange> lost = data!.FindLost(
-            worker, file, map, first, Math.Min(map.FrameCount, first + FramesOfStep), cancellation);
+            worker, file, map, first, Math.Min(frames, first + FramesOfStep), cancellation);
         lock (_gate)
             _lost.AddRange(lost);
         if (Interlocked.Decrement(ref _stepsLeft) > 0)
             return;
-        // A damaged map may end with the damaged frame, of which a structure finding tells already.
-        foreach (UndecodableRange range in _lost
-            .OrderBy(l => l.Start)
-            .Where(l => map.Damage is null || l.End < map.LogicalBytes))
+        foreach (UndecodableRange range in _lost.OrderBy(l => l.Start))
             Add(findings, range);
         Conclude(worker, pool, file, stat, findings);
     }

@@ -20,6 +20,9 @@ public sealed class SourceCheck
     private readonly FaultReport _report;
     private readonly InodeNumbers _numbers = new();
 
+    // Another process serves the source, and may be in the middle of any of its files.
+    private bool _mayChange;
+
     /// <summary>Prepares a check.</summary>
     public SourceCheck(CheckOptions options, ICheckObserver observer)
     {
@@ -58,6 +61,7 @@ public sealed class SourceCheck
             IsServed = state.Look();
         else
             state.LookForEpochs();
+        _mayChange = IsServed || LockHolder.IsHeld(source.Root, new NativeName(".zstdfs/lock\0"u8));
         var mark = new CheckMark(source);
         byte[] from = _options is { Resume: true, Data: true } ? mark.Read() : [];
         bool whole;
@@ -114,7 +118,7 @@ public sealed class SourceCheck
 
         public bool Listed(SourceFolder folder, DirectoryListing listing)
         {
-            NameCheck.Look(folder, listing, _check.IsServed, _check._report);
+            NameCheck.Look(folder, listing, _check._mayChange, _check._report);
             return false;
         }
 

@@ -154,12 +154,7 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
     {
         using var window = new StoredWindow(file, stat.Size);
         if (!map.HasSeekTable)
-        {
-            ReadOnlySpan<byte> magic = window.Look(map.EndOfFrames, sizeof(uint), dense: true);
-            return map.FrameCount > 0
-                && magic.Length == sizeof(uint)
-                && BinaryPrimitives.ReadUInt32LittleEndian(magic) == SeekTable.SkippableMagic;
-        }
+            return map.FrameCount > 0 && HasTable(window, map.EndOfFrames);
         var walker = new FrameWalker(window, stat.Size);
         for (int i = 0; i < map.FrameCount; i++)
         {
@@ -171,5 +166,20 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
             }
         }
         return walker.Next(out _) || walker.Damage is not null;
+    }
+
+    /// <summary>A table may lie behind the mark or padding, which are skippable frames too.</summary>
+    private static bool HasTable(StoredWindow window, long at)
+    {
+        while (true)
+        {
+            ReadOnlySpan<byte> bytes = window.Look(at, FrameHeader.MaxBytes, dense: true);
+            FrameHeader header = FrameHeader.Parse(bytes);
+            if (header.Kind != FrameKind.Skippable)
+                return false;
+            if (BinaryPrimitives.ReadUInt32LittleEndian(bytes) == SeekTable.SkippableMagic)
+                return true;
+            at += header.HeaderBytes + header.SkippableBytes;
+        }
     }
 }

@@ -2,11 +2,15 @@ namespace ZstdFs.Core.Compression;
 
 /// <summary>
 /// Limits the memory of decoders that are kept between reads in the middle of large frames. A decoder that begins is
-/// never refused: where the sum exceeds the limit, the least recently used idle ones are freed for it. Thread-safe.
+/// never refused: where the sum exceeds the limit, the least recently used idle ones are freed for it. One with a window
+/// beyond zstd's default, which may take gigabytes, is freed when it has rested for a while. Thread-safe.
 /// </summary>
 internal sealed class StreamBudget
 {
     internal const long DefaultBytes = 32L << 20;
+
+    // Long enough that a reader who goes on finds its decoder: a frame decodes from its beginning otherwise.
+    private const int DefaultRestMs = 10_000;
 
     // A monitor, not a Lock: cursors with large windows wait on it for their turn. Guards all fields, and of the
     // cursors: IsBusy, IsCounted, Age, and the decoder while the cursor is not busy.
@@ -15,11 +19,15 @@ internal sealed class StreamBudget
     private readonly long _ceilingBytes;
     private long _usedBytes;
     private bool _isLargeBusy;
+    private readonly int _restMs;
+    private long _largeRestsSince;
+    private bool _isRestWatched;
 
-    internal StreamBudget(WindowLimit windows, long ceilingBytes = DefaultBytes)
+    internal StreamBudget(WindowLimit windows, long ceilingBytes = DefaultBytes, int restMs = DefaultRestMs)
     {
         Windows = windows;
         _ceilingBytes = ceilingBytes;
+        _restMs = restMs;
     }
 
     /// <summary>The limit of a single window.</summary>
@@ -70,7 +78,36 @@ internal sealed class StreamBudget
             if (!IsLarge(cursor))
                 return;
             _isLargeBusy = false;
+            _largeRestsSince = Environment.TickCount64;
             Monitor.PulseAll(_gate);
+            if (!_isRestWatched)
+                WatchRest(_restMs);
+            _isRestWatched = true;
+        }
+    }
+
+    private void WatchRest(long ms) =>
+        _ = Task.Delay((int)ms).ContinueWith(_ => FreeRested(), TaskScheduler.Default);
+
+    private void FreeRested()
+    {
+        lock (_gate)
+        {
+            long left = _isLargeBusy ? _restMs : _largeRestsSince + _restMs - Environment.TickCount64;
+            if (left > 0)
+            {
+                WatchRest(left);
+                return;
+            }
+            _isRestWatched = false;
+            LinkedListNode<FrameCursor>? node = _byAge.First;
+            while (node is not null)
+            {
+                LinkedListNode<FrameCursor>? next = node.Next;
+                if (!node.Value.IsBusy && IsLarge(node.Value))
+                    TakeDecoder(node.Value);
+                node = next;
+            }
         }
     }
 

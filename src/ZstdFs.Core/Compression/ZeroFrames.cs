@@ -57,6 +57,9 @@ internal sealed class ZeroFrames(CodecPool codecs, int level)
     /// <summary>Whether this frame holds zeros alone. False for a damaged frame.</summary>
     internal bool IsZeros(ReadOnlySpan<byte> frame, int logicalBytes)
     {
+        // Nothing decodes to content. An empty range also equals what no frame was put into yet.
+        if (frame.IsEmpty)
+            return false;
         // Frames of the same bytes hold the same content: one of a run is decoded.
         if (frame.SequenceEqual(_zeros))
             return true;

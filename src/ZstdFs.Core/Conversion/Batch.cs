@@ -5,6 +5,9 @@ namespace ZstdFs.Core.Conversion;
 /// <summary>Files that share one synchronisation.</summary>
 internal sealed class Batch(int number)
 {
+    // One file with very many names may take more, up to what a journal can hold.
+    private const long MostJournalBytes = 32 << 20;
+
     internal int Number { get; } = number;
 
     internal List<SwapJob> Jobs { get; } = [];
@@ -12,13 +15,23 @@ internal sealed class Batch(int number)
     /// <summary>Logical bytes, as the walk saw them.</summary>
     internal long Bytes { get; private set; }
 
+    private long _journalBytes;
+
     /// <summary>The writing that is still under way.</summary>
     internal WorkGroup Writing { get; } = new();
+
+    /// <summary>
+    /// Whether the batch's journal stays short with this file in it. A batch without files takes any one that a journal
+    /// can hold.
+    /// </summary>
+    internal bool HasRoomFor(SwapJob job) =>
+        Jobs.Count == 0 || _journalBytes + ConversionJournal.BytesFor(job) <= MostJournalBytes;
 
     internal void Add(SwapJob job)
     {
         Jobs.Add(job);
         Bytes += job.Stat.Size;
+        _journalBytes += ConversionJournal.BytesFor(job);
     }
 
     internal IReadOnlyList<SwapJob> Remaining => [.. Jobs.Where(j => !j.IsLeft)];

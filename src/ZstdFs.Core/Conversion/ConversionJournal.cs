@@ -36,7 +36,12 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
 
     private const uint Magic = NewerFormat.ConversionJournal;
     private const int HeaderBytes = 16;
-    private const int LargestBytes = 256 << 20;
+
+    /// <summary>A journal is no longer: a longer one would not be read.</summary>
+    internal const int LargestBytes = 256 << 20;
+
+    // Lengths of what is of one length for each folder, for each name, and for the whole.
+    private const int FolderBytes = 8 + 2 * 16, NameBytes = 2 * 8 + 2 * 8 + 3 * 8 + 16, CountBytes = 2 * 8;
 
     internal static byte[] SlotName(int slot) => System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}\0");
 
@@ -84,7 +89,25 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
         return new ConversionJournal(folders, names);
     }
 
-    /// <summary>Writes it into a slot. The caller synchronises.</summary>
+    /// <summary>How long a journal of this one file is.</summary>
+    internal static long BytesFor(SwapJob job)
+    {
+        long bytes = HeaderBytes + CountBytes;
+        foreach (SwapName name in job.Names)
+            bytes += NameBytes + name.Original.Length + name.Target.Length;
+        // Most files have one name, and need no set.
+        return bytes + (job.Names.Length == 1
+            ? FolderBytes + job.Names[0].Folder.Path.Length
+            : job.Names.Select(static n => n.Folder).Distinct().Sum(static f => (long)FolderBytes + f.Path.Length));
+    }
+
+    private long Bytes => HeaderBytes + CountBytes
+        + Folders.Sum(static f => (long)FolderBytes + f.Path.Length)
+        + Names.Sum(static n => (long)NameBytes + n.Original.Length + n.Target.Length);
+
+    /// <summary>
+    /// Writes it into a slot. The caller synchronises. −EFBIG where it is longer than <see cref="LargestBytes"/>.
+    /// </summary>
     /// <param name="stateFolder">The state folder.</param>
     /// <param name="slot">Which one.</param>
     /// <param name="saysUntouched">
@@ -92,6 +115,8 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
     /// </param>
     internal int Write(FileDescriptor stateFolder, int slot, bool saysUntouched = false)
     {
+        if (Bytes > LargestBytes)
+            return -(int)Errno.EFBIG;
         var writer = new System.Buffers.ArrayBufferWriter<byte>(64 * 1024);
         writer.GetSpan(HeaderBytes)[..HeaderBytes].Clear();
         writer.Advance(HeaderBytes);

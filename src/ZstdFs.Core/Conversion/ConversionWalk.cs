@@ -37,7 +37,7 @@ internal sealed class ConversionWalk(
 
     public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
     {
-        if (NamePattern.AnyMatches(_exclude, Relative(parent.PathOf(name.Bytes))))
+        if (NamePattern.AnyMatches(_exclude, ShownFolder(Relative(parent.PathOf(name.Bytes)))))
             return false;
         if (!IsOtherSource(parent, name))
             return true;
@@ -116,7 +116,13 @@ internal sealed class ConversionWalk(
         if (isFound && options.Kind == ConversionKind.Revert)
             candidates.Keep();
         if (isStored && options.Kind == ConversionKind.Revert)
-            _ = SourceNames.TryToLogical(file.Folder.Descriptor, name, isRegular: true, shown, out logical);
+            found = SourceNames.FindLogical(file.Folder.Descriptor, name, isRegular: true, shown, out logical);
+        if (found < 0)
+        {
+            // The plain file would keep the shortened name for good.
+            candidates.Unreadable(file.Folder.PathOf(name), (Errno)(-found));
+            return false;
+        }
         target = options.Kind switch
         {
             ConversionKind.Convert => isStored == Wraps && isFound == Wraps
@@ -135,13 +141,25 @@ internal sealed class ConversionWalk(
             return false;
         if (_include.Length == 0 && _exclude.Length == 0)
             return true;
-        ReadOnlySpan<byte> path = Relative(file.Folder.PathOf(file.Name.Bytes));
-        // Patterns are about names as users see them.
-        if (options.Kind != ConversionKind.Convert)
-            path = path[..^4];
+        ReadOnlySpan<byte> path = ShownPath(file);
         return (_include.Length == 0 || NamePattern.AnyMatches(_include, path))
             && !NamePattern.AnyMatches(_exclude, path);
     }
+
+    // Patterns are about names as users see them. To a conversion, the names in the source are those.
+    private ReadOnlySpan<byte> ShownPath(in WalkedFile file)
+    {
+        ReadOnlySpan<byte> name = file.Name.Bytes, path = Relative(file.Folder.PathOf(name));
+        if (options.Kind == ConversionKind.Convert)
+            return path;
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        _ = SourceNames.TryToLogical(
+            file.Folder.Descriptor, name, isRegular: true, buffer, out ReadOnlySpan<byte> logical);
+        return (byte[])[.. ShownFolder(path[..^name.Length]), .. logical];
+    }
+
+    private ReadOnlySpan<byte> ShownFolder(ReadOnlySpan<byte> path) =>
+        options.Kind == ConversionKind.Convert ? path : SourceNames.ToLogicalPath(path.ToArray());
 
     private void Consider(in WalkedFile file, byte[] target)
     {

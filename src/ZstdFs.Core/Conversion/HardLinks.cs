@@ -11,6 +11,10 @@ internal sealed class HardLinks
         /// <summary>Folder path, old name with NUL, new name with NUL.</summary>
         internal List<(byte[] Folder, byte[] Original, byte[] Target)> Names { get; } = [];
 
+        /// <summary>Paths (Latin-1) of the folders that the names are in.</summary>
+        internal HashSet<string> Folders =>
+            [.. Names.Select(static n => System.Text.Encoding.Latin1.GetString(n.Folder))];
+
         internal bool IsComplete => Names.Count == LinkCount;
     }
 
@@ -24,4 +28,33 @@ internal sealed class HardLinks
     }
 
     internal IEnumerable<Group> Groups => _groups.Values;
+}
+
+/// <summary>Parts of a list of files with several names.</summary>
+internal static class LinkChunks
+{
+    /// <summary>
+    /// Cuts the list so that no part has more than so many files, nor its names in more than so many folders: each
+    /// folder takes a descriptor while its part is worked on. A file with names in more folders is a part by itself.
+    /// </summary>
+    internal static IEnumerable<IReadOnlyList<HardLinks.Group>> Chunks(
+        this IEnumerable<HardLinks.Group> groups, int mostFiles, int mostFolders)
+    {
+        var chunk = new List<HardLinks.Group>();
+        var folders = new HashSet<string>();
+        foreach (HardLinks.Group group in groups)
+        {
+            HashSet<string> its = group.Folders;
+            int more = its.Count(f => !folders.Contains(f));
+            if (chunk.Count == mostFiles || chunk.Count > 0 && more > 0 && folders.Count + more > mostFolders)
+            {
+                yield return chunk;
+                (chunk, folders) = ([], []);
+            }
+            chunk.Add(group);
+            folders.UnionWith(its);
+        }
+        if (chunk.Count > 0)
+            yield return chunk;
+    }
 }

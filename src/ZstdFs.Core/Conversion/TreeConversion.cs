@@ -261,9 +261,9 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
                     ? "it has several names"
                     : $"{group.Names.Count} of its {group.LinkCount} names are here");
         }
-        foreach (HardLinks.Group[] chunk in _links.Groups
+        foreach (IReadOnlyList<HardLinks.Group> chunk in _links.Groups
             .Where(g => g.IsComplete && _options.Kind != ConversionKind.Recompress)
-            .Chunk(_filesInBatch / 4))
+            .Chunks(_filesInBatch / 4, FreeDescriptors / 2))
         {
             if (_cancellation.IsCancellationRequested)
                 return;
@@ -284,9 +284,16 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         }
     }
 
+    // Descriptors for files and folders. The folders of a chunk may take half of them.
+    private static int FreeDescriptors =>
+        (int)Math.Clamp(ResourceLimits.OpenFiles - SpareDescriptors, 128, int.MaxValue);
+
     private void TakeGroup(FolderSet folders, HardLinks.Group group)
     {
-        if (folders.TryNames(group, out SwapName[] names, out Statx stat))
+        if (group.Folders.Count > FreeDescriptors)
+            _outcomes.Leave(PathOf(group), LeftReason.Failed,
+                $"its names are in {group.Folders.Count} folders, more than may be open at once: raise 'ulimit -n'");
+        else if (folders.TryNames(group, out SwapName[] names, out Statx stat))
             Take(new SwapJob(names, stat));
         else
             _outcomes.Leave(PathOf(group), LeftReason.Changed, "its names cannot be looked at");
@@ -313,10 +320,13 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
 
     private void Take(SwapJob job)
     {
+        if (!_batch.HasRoomFor(job))
+            SubmitBefore(job);
         Batch batch = _batch;
         batch.Add(job);
-        bool created = job.KeepsTarget
-            || _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file"));
+        bool fits = _outcomes.Try(job, () => RequireJournal(job));
+        bool created = fits && (job.KeepsTarget
+            || _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file")));
         if (created && job.Stat.Size >= OpenInCallerBytes && !job.KeepsTarget)
             TakeLarge(batch, job);
         else if (created)
@@ -324,6 +334,25 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         if (batch.Jobs.Count < _filesInBatch && batch.Bytes < BatchBytes)
             return;
         Submit();
+    }
+
+    private void SubmitBefore(SwapJob job)
+    {
+        try
+        {
+            Submit();
+        }
+        catch
+        {
+            _batch.Add(job); // released with the batch
+            throw;
+        }
+    }
+
+    private static void RequireJournal(SwapJob job)
+    {
+        if (ConversionJournal.BytesFor(job) > ConversionJournal.LargestBytes)
+            throw new FileLeftException(LeftReason.Failed, $"it has too many names: {job.Names.Length}");
     }
 
     private void TakeLarge(Batch batch, SwapJob job)

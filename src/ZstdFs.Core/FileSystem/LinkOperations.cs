@@ -10,8 +10,8 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>Gives a file one more name.</summary>
 internal sealed class LinkOperations(Volume volume)
 {
-    private readonly NameChanges _changes = new(volume);
-    private readonly WholeNames _wholeNames = new(volume);
+    private readonly NameChanges _changes = volume.NameChanges;
+    private readonly WholeNames _wholeNames = new(volume.Source, volume.Directories);
     private readonly TakenNames _taken = new(volume);
 
     /// <summary>linkat(2).</summary>

@@ -19,7 +19,9 @@ internal static class LevelEstimate
     {
         if (map.FrameCount == 0 || map[0].LogicalBytes == 0)
             return "nothing to tell it by";
-        if (map[0].LogicalBytes > LongestContentBytes)
+        // A few bytes of content may stand behind gigabytes of empty blocks.
+        if (map[0].LogicalBytes > LongestContentBytes
+            || map[0].StoredBytes > FrameEncoder.BoundBytes(LongestContentBytes))
             return "not looked into: its first frame is too large";
         byte[] frame = new byte[map[0].StoredBytes], content = new byte[map[0].LogicalBytes];
         try

@@ -141,13 +141,21 @@ public sealed class TreeStatistics
             return path[..end];
         }
 
-        // Once there are as many groups as the bound allows, every further file counts in the group without a name.
-        private static GroupStatistics Group(Dictionary<string, GroupStatistics> groups, ReadOnlySpan<byte> name)
-        {
-            string key = Encoding.Latin1.GetString(groups.Count < MostGroups ? name : default);
-            if (!groups.TryGetValue(key, out GroupStatistics? group))
-                groups.Add(key, group = new GroupStatistics(Encoding.Latin1.GetBytes(key)));
+    }
+
+    /// <summary>
+    /// The group of this name. Once there are as many groups as the bound allows, it is the one without a name where
+    /// there is none of this name yet.
+    /// </summary>
+    internal static GroupStatistics Group(Dictionary<string, GroupStatistics> groups, ReadOnlySpan<byte> name)
+    {
+        string key = Encoding.Latin1.GetString(name);
+        if (groups.TryGetValue(key, out GroupStatistics? group))
             return group;
-        }
+        if (groups.Count >= MostGroups)
+            key = "";
+        if (!groups.TryGetValue(key, out group))
+            groups.Add(key, group = new GroupStatistics(Encoding.Latin1.GetBytes(key)));
+        return group;
     }
 }

@@ -108,7 +108,10 @@ internal sealed class Resolver(StorageServices services, FolderGates folderGates
         int result = SystemCallsAt.Stat(parent, stored, out Statx stat);
         if (result >= 0 && stat.IsRegular)
         {
-            if (FullNames.TryFind(parent, stored, found, out ReadOnlySpan<byte> full))
+            result = FullNames.Find(parent, stored, found, out ReadOnlySpan<byte> full);
+            if (result < 0)
+                return result;
+            if (result > 0)
                 return full.SequenceEqual(name) ? ResolveStored(parent, stored, ref stat, out resolved)
                     : -(int)Errno.ENOENT;
             // A program copied the file without its attributes. The hash proves that the name is the file's, but
@@ -127,8 +130,10 @@ internal sealed class Resolver(StorageServices services, FolderGates folderGates
         result = SystemCallsAt.Stat(parent, stored, out stat);
         if (result < 0)
             return result;
-        return stat.IsRegular && !FullNames.TryFind(parent, stored, found, out _)
-            ? ResolveStored(parent, stored, ref stat, out resolved) : -(int)Errno.ENOENT;
+        result = stat.IsRegular ? FullNames.Find(parent, stored, found, out _) : 1;
+        if (result < 0)
+            return result;
+        return result == 0 ? ResolveStored(parent, stored, ref stat, out resolved) : -(int)Errno.ENOENT;
     }
 
     private int ResolveNative(FileDescriptor parent, ReadOnlySpan<byte> name, out Resolved resolved)

@@ -72,10 +72,15 @@ public sealed class LevelRules
         if (wrong is not null)
             return null;
         (long moreThan, long lessThan) = (-1, long.MaxValue);
-        int last = rest.LastIndexOfAny((byte)' ', (byte)'\t') + 1;
-        if (last > 0 && rest[last] is (byte)'>' or (byte)'<')
+        int last = FindCondition(rest);
+        if (last == 0)
         {
-            if (ParseSize(rest[(last + 1)..]) is not { } bytes)
+            wrong = "the pattern is missing: a rule is a level and a pattern, as in '19 *.log >1M'";
+            return null;
+        }
+        if (last > 0)
+        {
+            if (ParseSize(rest[(last + 1)..].TrimStart(" \t"u8)) is not { } bytes)
             {
                 wrong = $"'{Encoding.UTF8.GetString(rest[last..])}' is no size: write > or < and a number with K, M or G behind it, as in '>1M'";
                 return null;
@@ -84,6 +89,24 @@ public sealed class LevelRules
             rest = rest[..last].TrimEnd(" \t"u8);
         }
         return new Rule(level, new NamePattern(rest.ToArray()), moreThan, lessThan);
+    }
+
+    /// <summary>
+    /// Where the condition begins, −1 for none: the last word where it begins with &gt; or &lt;, or what begins with a
+    /// word that is nothing else. A size may stand apart from its sign.
+    /// </summary>
+    private static int FindCondition(ReadOnlySpan<byte> rest)
+    {
+        int last = rest.LastIndexOfAny((byte)' ', (byte)'\t') + 1;
+        if (last > 0 && rest[last] is (byte)'>' or (byte)'<')
+            return last;
+        for (int at = rest.Length - 2; at >= 0; at--)
+        {
+            if (rest[at] is (byte)'>' or (byte)'<' && rest[at + 1] is (byte)' ' or (byte)'\t'
+                && (at == 0 || rest[at - 1] is (byte)' ' or (byte)'\t'))
+                return at;
+        }
+        return -1;
     }
 
     private static long? ParseSize(ReadOnlySpan<byte> text)

@@ -15,23 +15,28 @@ internal static class FullNames
     internal static NativeName AttributeName => new("user.zstdfs.name\0"u8);
 
     /// <summary>
-    /// The logical name of a stored file under a shortened name. False where the file does not tell: it was copied
-    /// without its attributes, or its name is older than these rules and only looks shortened.
+    /// The logical name of a stored file under a shortened name. 1 where the file tells it. 0 where it does not: it was
+    /// copied without its attributes, or its name is older than these rules and only looks shortened. −errno where a
+    /// fault hides the name at this moment.
     /// </summary>
-    internal static bool TryFind(FileDescriptor directory, scoped NativeName stored, Span<byte> buffer,
+    internal static int Find(FileDescriptor directory, scoped NativeName stored, Span<byte> buffer,
         out ReadOnlySpan<byte> logical)
     {
         logical = default;
         Span<byte> room = stackalloc byte[RoomBytes];
         int length = ExtendedAttributes.Get(directory, stored, AttributeName, room);
         if (length != -(int)Errno.ERANGE)
-            return length > 0 && TryFind(room[..length], stored, buffer, out logical);
+            return length > 0 ? ToInt(TryFind(room[..length], stored, buffer, out logical)) : ToFault(length);
         byte[] rented = ArrayPool<byte>.Shared.Rent(LongestBytes);
         length = ExtendedAttributes.Get(directory, stored, AttributeName, rented);
         bool isFound = length > 0 && TryFind(rented.AsSpan(0, length), stored, buffer, out logical);
         ArrayPool<byte>.Shared.Return(rented);
-        return isFound;
+        return length > 0 ? ToInt(isFound) : ToFault(length);
     }
+
+    private static int ToInt(bool isFound) => isFound ? 1 : 0;
+
+    private static int ToFault(int result) => PassingFault.Is(result) ? result : 0;
 
     private static bool TryFind(scoped ReadOnlySpan<byte> names, scoped NativeName stored, Span<byte> buffer,
         out ReadOnlySpan<byte> logical)

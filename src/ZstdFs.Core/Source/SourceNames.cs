@@ -33,9 +33,17 @@ internal static class SourceNames
 
     /// <summary>
     /// The logical name under which an entry of a folder is shown. <paramref name="buffer"/> may hold it. False where
-    /// another entry is shown under that name instead.
+    /// another entry is shown under that name instead. Where a fault hides a whole name, it is the shortened one.
     /// </summary>
     internal static bool TryToLogical(FileDescriptor directory, ReadOnlySpan<byte> stored, bool isRegular,
+        Span<byte> buffer, out ReadOnlySpan<byte> logical) =>
+        FindLogical(directory, stored, isRegular, buffer, out logical) is var found
+        && (found > 0 || found < 0 && IsShownShortened(directory, logical));
+
+    /// <summary>
+    /// The same for a caller that writes the name down: 1 or 0, or −errno where a fault hides the whole name.
+    /// </summary>
+    internal static int FindLogical(FileDescriptor directory, ReadOnlySpan<byte> stored, bool isRegular,
         Span<byte> buffer, out ReadOnlySpan<byte> logical)
     {
         logical = stored;
@@ -43,19 +51,22 @@ internal static class SourceNames
         {
             logical = StoredName.ToLogicalNode(stored, buffer);
             return !StoredName.TryToLogical(stored, out _)
-                || !IsNode(directory, StoredName.OfNode(stored, stackalloc byte[StoredName.BufferBytes]));
+                || !IsNode(directory, StoredName.OfNode(stored, stackalloc byte[StoredName.BufferBytes])) ? 1 : 0;
         }
         if (!StoredName.TryToLogical(stored, out ReadOnlySpan<byte> name))
-            return true;
+            return 1;
         logical = name;
         if (!StoredName.LooksShortened(name))
-            return true;
-        Span<byte> terminated = stackalloc byte[StoredName.BufferBytes];
-        if (!FullNames.TryFind(directory, Itself(stored, terminated), buffer, out ReadOnlySpan<byte> full))
-            return SystemCallsAt.Stat(directory, StoredName.Of(name, terminated), out _) < 0;
-        logical = full;
-        return true;
+            return 1;
+        int found = FullNames.Find(directory, Itself(stored, stackalloc byte[StoredName.BufferBytes]), buffer,
+            out ReadOnlySpan<byte> full);
+        if (found > 0)
+            logical = full;
+        return found == 0 && IsShownShortened(directory, name) ? 1 : found;
     }
+
+    private static bool IsShownShortened(FileDescriptor directory, ReadOnlySpan<byte> name) =>
+        SystemCallsAt.Stat(directory, StoredName.Of(name, stackalloc byte[StoredName.BufferBytes]), out _) < 0;
 
     /// <summary>The logical path of a folder: names with slashes between.</summary>
     internal static byte[] ToLogicalPath(byte[] path)

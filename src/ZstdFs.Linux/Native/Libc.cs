@@ -96,6 +96,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "sync_file_range", SetLastError = true)]
     internal static partial int SynchronizeRange(FileDescriptor file, long offset, long bytes, uint flags);
 
+    [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
+    internal static partial nint Write(FileDescriptor file, byte* buffer, nuint size);
+
     [LibraryImport(Library, EntryPoint = "pwrite", SetLastError = true)]
     internal static partial nint WriteAt(FileDescriptor file, byte* buffer, nuint size, long offset);
 

@@ -7,7 +7,6 @@ using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Core.Tests.FileSystem;
-using ZstdFs.Core.WorkingCopies;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Source;
