@@ -1,5 +1,4 @@
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Recovering;
 using ZstdFs.Linux;

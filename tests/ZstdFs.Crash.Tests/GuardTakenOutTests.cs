@@ -1,4 +1,5 @@
 using ZstdFs.Crash.Tests.Faults;
+using ZstdFs.Crash.Tests.Histories;
 
 namespace ZstdFs.Crash.Tests;
 

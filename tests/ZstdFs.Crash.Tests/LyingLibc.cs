@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using ZstdFs.Crash.Tests.Faults;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests;

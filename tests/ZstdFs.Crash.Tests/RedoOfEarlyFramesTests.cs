@@ -1,7 +1,5 @@
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.Inodes;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Crash.Tests.Faults;

@@ -1,7 +1,6 @@
 using System.Text;
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Faults;
 using ZstdFs.Crash.Tests.Recovering;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Crash.Tests.Faults;

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Recovering;
 using ZstdFs.Fuse;

@@ -1,6 +1,5 @@
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Crash.Tests.Faults;
 using ZstdFs.Crash.Tests.Recovering;

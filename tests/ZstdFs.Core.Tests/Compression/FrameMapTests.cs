@@ -1,4 +1,5 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Tests.Harness;
 
 namespace ZstdFs.Core.Tests.Compression;
 

@@ -1,5 +1,6 @@
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Compression.Cache;
+using ZstdFs.Core.Tests.Harness;
 
 namespace ZstdFs.Core.Tests.Compression;
 

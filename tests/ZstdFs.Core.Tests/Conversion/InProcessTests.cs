@@ -1,9 +1,9 @@
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Core.Tests.Compression;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Conversion;

@@ -2,8 +2,8 @@ using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Conversion.Forms;
 using ZstdFs.Core.Inodes;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Conversion;

@@ -1,3 +1,5 @@
+using ZstdFs.Core.Tests.Harness;
+
 namespace ZstdFs.Core.Tests.FileSystem;
 
 /// <summary>Names that the kernel remembers as free and that have come into the source since.</summary>

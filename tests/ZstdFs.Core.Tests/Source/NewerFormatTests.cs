@@ -2,10 +2,8 @@ using System.Text;
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
-using ZstdFs.Core.Tests.Conversion;
-using ZstdFs.Core.Tests.FileSystem;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.WorkingCopies;
 using ZstdFs.Linux;
 

@@ -1,6 +1,4 @@
-using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Crash.Tests.Recovering;
 using ZstdFs.Linux;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Linux;
 

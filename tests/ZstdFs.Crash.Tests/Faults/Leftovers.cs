@@ -1,6 +1,5 @@
 using System.Text;
 using ZstdFs.Core.Checking;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Crash.Tests.Recovering;
 using ZstdFs.Linux;
 

@@ -1,10 +1,9 @@
 using System.Text;
 using ZstdFs.Core.Names;
-using ZstdFs.Core.Source;
-using ZstdFs.Core.Tests.Conversion;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.Names;
 
 /// <summary>A crash between the two steps of a rename between a stored file and what is stored as itself.</summary>
 [TestFixture]

@@ -1,7 +1,8 @@
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Compression.Cache;
+using ZstdFs.Core.Tests.Harness;
 
-namespace ZstdFs.Core.Tests.Compression;
+namespace ZstdFs.Core.Tests.Compression.Cache;
 
 internal sealed class FrameCacheTests
 {

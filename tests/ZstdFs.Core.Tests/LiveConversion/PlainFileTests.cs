@@ -1,4 +1,6 @@
-namespace ZstdFs.Core.Tests.FileSystem;
+using ZstdFs.Core.Tests.Harness;
+
+namespace ZstdFs.Core.Tests.LiveConversion;
 
 /// <summary>Files in the source that are not compressed.</summary>
 [CancelAfter(120_000)]

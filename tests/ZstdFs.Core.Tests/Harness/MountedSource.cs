@@ -8,7 +8,7 @@ using ZstdFs.Fuse.Session;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.Harness;
 
 /// <summary>A new folder, mounted for real and served by this process.</summary>
 internal sealed class MountedSource : IDisposable, IEventLog

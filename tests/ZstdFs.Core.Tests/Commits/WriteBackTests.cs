@@ -1,6 +1,7 @@
 using System.Diagnostics;
+using ZstdFs.Core.Tests.Harness;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.Commits;
 
 /// <summary>What is written to a file that stays open reaches the disk by the clock.</summary>
 internal sealed class WriteBackTests

@@ -1,4 +1,6 @@
-namespace ZstdFs.Core.Tests.FileSystem;
+using ZstdFs.Core.Tests.Harness;
+
+namespace ZstdFs.Core.Tests.Names;
 
 /// <summary>What somebody has open, while another one renames and removes it.</summary>
 [CancelAfter(120_000)]

@@ -1,6 +1,7 @@
 using ZstdFs.Core.Source;
+using ZstdFs.Core.Tests.Harness;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.Policy;
 
 /// <summary>Levels by rules, and bounds on memory, in a mount.</summary>
 [CancelAfter(120_000)]

@@ -6,7 +6,7 @@ using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Tests.Conversion;
+namespace ZstdFs.Core.Tests.Harness;
 
 /// <summary>A folder that conversions and checks are run on, in this process.</summary>
 internal sealed class TestSource : IDisposable, IConversionObserver, ICheckObserver

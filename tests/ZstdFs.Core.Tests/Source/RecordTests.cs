@@ -2,7 +2,7 @@ using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Tests.Records;
+namespace ZstdFs.Core.Tests.Source;
 
 /// <summary>testdata/records: what each version of the program has written. Kept for ever, so that it stays readable.</summary>
 [TestFixture]

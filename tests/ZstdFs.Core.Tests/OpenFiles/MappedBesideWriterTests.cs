@@ -1,6 +1,7 @@
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Fuse.Wire;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.OpenFiles;
 
 /// <summary>A file that a program has open only to write is mapped by others, as on any folder: also where the kernel maps no file that is open past its page cache (before Linux 6.6).</summary>
 [CancelAfter(120_000)]

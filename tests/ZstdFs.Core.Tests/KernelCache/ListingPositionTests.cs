@@ -8,7 +8,7 @@ using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.KernelCache;
 
 /// <summary>READDIR and READDIRPLUS in small replies, each of which goes on at the position where the one before ended.</summary>
 internal sealed class ListingPositionTests : IEventLog

@@ -1,4 +1,6 @@
-namespace ZstdFs.Core.Tests.FileSystem;
+using ZstdFs.Core.Tests.Harness;
+
+namespace ZstdFs.Core.Tests.Names;
 
 /// <summary>Names in the source that no logical name can be.</summary>
 [CancelAfter(120_000)]

@@ -1,8 +1,8 @@
 using ZstdFs.Core.State;
-using ZstdFs.Core.Tests.Conversion;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Tests.Inodes;
+namespace ZstdFs.Core.Tests.State;
 
 /// <summary>Inode numbers that the source's allocator gives.</summary>
 internal sealed class NumberTests

@@ -1,4 +1,6 @@
-namespace ZstdFs.Core.Tests.FileSystem;
+using ZstdFs.Core.Tests.Harness;
+
+namespace ZstdFs.Core.Tests.Mounting;
 
 /// <summary>The mount's own look at its first file leaves nothing behind.</summary>
 internal sealed class FirstVisitTests

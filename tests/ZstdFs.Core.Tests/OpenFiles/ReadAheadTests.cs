@@ -3,10 +3,10 @@ using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.StoredFiles;
-using ZstdFs.Core.Tests.Conversion;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.OpenFiles;
 
 /// <summary>What is decoded before anybody asks for it.</summary>
 [CancelAfter(60_000)]

@@ -4,10 +4,10 @@ using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Names;
 using ZstdFs.Core.Source;
-using ZstdFs.Core.Tests.Conversion;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.Names;
 
 /// <summary>Files that are looked for by their number in the whole source.</summary>
 [CancelAfter(120_000)]

@@ -1,7 +1,7 @@
 using System.Text;
 using ZstdFs.Core.KernelCache;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.KernelCache;
 
 /// <summary>The order of a listing, and what of it is in memory at a time.</summary>
 internal sealed class ListedNamesTests

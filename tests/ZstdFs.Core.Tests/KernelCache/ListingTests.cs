@@ -1,6 +1,7 @@
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Fuse.Wire;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.KernelCache;
 
 /// <summary>Listings that the kernel keeps.</summary>
 [CancelAfter(120_000)]

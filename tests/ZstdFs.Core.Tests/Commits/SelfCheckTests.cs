@@ -1,10 +1,9 @@
 using ZstdFs.Core.Commits;
 using ZstdFs.Core.Compression.Cache;
-using ZstdFs.Core.Source;
 using ZstdFs.Core.StoredFiles;
-using ZstdFs.Core.Tests.Conversion;
+using ZstdFs.Core.Tests.Harness;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.Commits;
 
 [TestFixture]
 internal sealed class SelfCheckTests : IEventLog

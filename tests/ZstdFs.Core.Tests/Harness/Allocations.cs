@@ -1,4 +1,4 @@
-namespace ZstdFs.Core.Tests;
+namespace ZstdFs.Core.Tests.Harness;
 
 /// <summary>What calls take from the managed heap.</summary>
 internal static class Allocations

@@ -1,6 +1,6 @@
 using ZstdFs.Core.Compression.Cache;
 
-namespace ZstdFs.Core.Tests.Compression;
+namespace ZstdFs.Core.Tests.Compression.Cache;
 
 [TestFixture]
 internal sealed class FrameBuffersTests

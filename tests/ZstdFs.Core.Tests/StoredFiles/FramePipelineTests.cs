@@ -3,10 +3,10 @@ using ZstdFs.Core.Compression;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Overlays;
 using ZstdFs.Core.StoredFiles;
-using ZstdFs.Core.Tests.Conversion;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.StoredFiles;
 
 /// <summary>Frames that are compressed side by side.</summary>
 [CancelAfter(60_000)]

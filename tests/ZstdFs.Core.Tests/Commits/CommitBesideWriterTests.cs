@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using ZstdFs.Core.Tests.Harness;
 
-namespace ZstdFs.Core.Tests.FileSystem;
+namespace ZstdFs.Core.Tests.Commits;
 
 /// <summary>A large file that is opened, appended to and closed all the time, while its commits run.</summary>
 internal sealed class CommitBesideWriterTests
