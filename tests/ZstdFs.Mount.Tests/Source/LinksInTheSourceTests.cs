@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Source;
 
 /// <summary>
 /// A file with several names of which another program takes one away in the source, or puts another file under it: the

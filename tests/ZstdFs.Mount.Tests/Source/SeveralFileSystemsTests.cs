@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Source;
 
 /// <summary>A source with another file system mounted in it, or a subvolume: each numbers its inodes from the start.</summary>
 [TestFixture("ext4", null)]

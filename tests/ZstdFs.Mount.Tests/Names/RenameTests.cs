@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Names;
 
 /// <summary>Renames of, onto and above files that are open and not yet stored.</summary>
 internal sealed class RenameTests(Ground ground) : GroundTests(ground)

@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Attributes;
 
 /// <summary>Mode, owner, times, attributes and inode number stay with a file that is rewritten, and changes to them while it is open.</summary>
 internal sealed class MetadataTests(Ground ground) : GroundTests(ground)

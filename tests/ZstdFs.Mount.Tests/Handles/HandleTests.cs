@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Handles;
 
 /// <summary>What another handle, or the same one, sees of a file that nobody has closed yet.</summary>
 internal sealed class HandleTests(Ground ground) : GroundTests(ground)

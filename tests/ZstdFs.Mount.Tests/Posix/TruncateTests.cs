@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Posix;
 
 /// <summary>A size set without a write, by every call that sets one.</summary>
 internal sealed class TruncateTests(Ground ground) : ProgramTests(ground)

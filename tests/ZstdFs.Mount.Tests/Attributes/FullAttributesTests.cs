@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Attributes;
 
 /// <summary>
 /// Files whose extended attributes take all of the room that the source's file system has for them (ext4: what the inode leaves, and one block). They are written, copied and converted like any other,

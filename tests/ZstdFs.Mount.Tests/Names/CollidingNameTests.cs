@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Names;
 
 /// <summary>
 /// A file <c>x</c> is stored as <c>x.zst</c>, a folder <c>x.zst</c> has the same name in the source by itself: every tree that an ordinary folder holds a mount holds too,

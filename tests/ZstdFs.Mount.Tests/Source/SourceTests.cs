@@ -1,7 +1,7 @@
 using System.Globalization;
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Source;
 
 /// <summary>Sources that hold more than .zst files, that change behind the mount, and their figures in df.</summary>
 [TestFixture]

@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.KernelCache;
 
 /// <summary>A handle that only writes goes past the kernel's page cache; whoever reads beside it must not notice.</summary>
 internal sealed class DirectWriterTests(Ground ground) : GroundTests(ground)

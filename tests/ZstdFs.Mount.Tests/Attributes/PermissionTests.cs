@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Attributes;
 
 /// <summary>Root mounts for all; two users are each stopped where the modes stop them, and nowhere else.</summary>
 [TestFixture]

@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.KernelCache;
 
 /// <summary>What the kernel keeps of a file: all of it over what is done through the mount, none of it once somebody changed the file in the source.</summary>
 internal sealed class KeptPagesTests

@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Source;
 
 /// <summary>A commit on another file system than the root's, where the new version has a second name for a moment.</summary>
 [TestFixture]

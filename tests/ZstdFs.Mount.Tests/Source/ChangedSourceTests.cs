@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Source;
 
 /// <summary>What somebody does to the source while it is mounted: seen at the next open always, in attributes and listings within the cache timeout.</summary>
 [TestFixture(0)]

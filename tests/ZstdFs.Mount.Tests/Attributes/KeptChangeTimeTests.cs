@@ -1,7 +1,7 @@
 using ZstdFs.Mount.Tests.Harness;
 using ZstdFs.Mount.Tests.Tools;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Attributes;
 
 /// <summary>ctime, and a folder's mtime and ctime, over what is no change by a user: a kill, the tools, conversion beside the mount. What is done in the source moves them.</summary>
 [TestFixture("ext4")]

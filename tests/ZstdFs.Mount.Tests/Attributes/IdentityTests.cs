@@ -1,6 +1,6 @@
 using ZstdFs.Mount.Tests.Harness;
 
-namespace ZstdFs.Mount.Tests.Peers;
+namespace ZstdFs.Mount.Tests.Attributes;
 
 /// <summary>Inode numbers: the same for as long as a file lives, and never those of two.</summary>
 [TestFixture]
