@@ -7,36 +7,19 @@ namespace ZstdFs.Mount.Tests.Passthrough;
 /// </summary>
 [TestFixtureSource(nameof(FileSystems))]
 [CancelAfter(180_000)]
-internal sealed class PassthroughTests(string type)
+internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 1024)
 {
     private static readonly string[] FileSystems = ["ext4", "xfs", "btrfs", "tmpfs"];
 
-    private LoopImage _image = null!;
-    private MountedFolder _folder = null!;
-
-    [SetUp]
-    public void Mount()
-    {
-        _image = LoopImage.Create(type, 1024);
-        _folder = MountedFolder.Create(new MountSetup { SourceParent = _image.Root });
-    }
-
-    [TearDown]
-    public void Remove()
-    {
-        _folder.Dispose();
-        _image.Dispose();
-    }
-
-    private void Run(string script) => LentFile.Run(_folder, script);
+    private void Run(string script) => LentFile.Run(Folder, script);
 
     /// <summary>What the last script left in "f" is there after another mount too.</summary>
     private void AssertStaysAfterRemount()
     {
-        string before = Shell.Get($"cd '{_folder.Mount}' && sha256sum f && stat -c '%s %y' f");
-        _folder.Remount();
-        Assert.That(Shell.Get($"cd '{_folder.Mount}' && sha256sum f && stat -c '%s %y' f"), Is.EqualTo(before));
-        Assert.That(Shell.Get($"ls -A '{_folder.Source}/.zstdfs/working'"), Is.Empty);
+        string before = Shell.Get($"cd '{Folder.Mount}' && sha256sum f && stat -c '%s %y' f");
+        Folder.Remount();
+        Assert.That(Shell.Get($"cd '{Folder.Mount}' && sha256sum f && stat -c '%s %y' f"), Is.EqualTo(before));
+        Assert.That(Shell.Get($"ls -A '{Folder.Source}/.zstdfs/working'"), Is.Empty);
     }
 
     [Test]
@@ -133,11 +116,11 @@ internal sealed class PassthroughTests(string type)
             refused(errno.ENOTCONN, os.fsync, fd)
             open(SOURCE + "/../expected", "wb").write(expected)
             """);
-        _folder.Crash();
-        _folder.Start();
+        Folder.Crash();
+        Folder.Start();
         Shell.Get($"""
-            cmp '{_folder.Mount}/f' '{_folder.Source}/../expected'
-            '{TestMachine.Program(ShellUser.Same)}' sync '{_folder.Mount}' && zstd -qdc '{_folder.Source}/f.zst' | cmp - '{_folder.Source}/../expected'
+            cmp '{Folder.Mount}/f' '{Folder.Source}/../expected'
+            '{TestMachine.Program(ShellUser.Same)}' sync '{Folder.Mount}' && zstd -qdc '{Folder.Source}/f.zst' | cmp - '{Folder.Source}/../expected'
             """);
         AssertStaysAfterRemount();
     }
@@ -169,9 +152,9 @@ internal sealed class PassthroughTests(string type)
             record[4:8] = (crc ^ 0xFFFFFFFF).to_bytes(4, "little")
             os.setxattr(copy, "user.zstdfs.working", bytes(record))
             """);
-        _folder.Crash();
-        _folder.Start();
-        Assert.That(Shell.Get($"head -c 18 '{_folder.Mount}/f'"), Is.EqualTo("committedand later"));
+        Folder.Crash();
+        Folder.Start();
+        Assert.That(Shell.Get($"head -c 18 '{Folder.Mount}/f'"), Is.EqualTo("committedand later"));
         AssertStaysAfterRemount();
     }
 
@@ -204,8 +187,8 @@ internal sealed class PassthroughTests(string type)
             os.chdir("/")
             subprocess.run([PROGRAM, "unmount", MOUNT], check=True)
             """);
-        _folder.Kill();
-        _folder.Start();
+        Folder.Kill();
+        Folder.Start();
         AssertStaysAfterRemount();
     }
 
@@ -267,8 +250,8 @@ internal sealed class PassthroughTests(string type)
             sync()
             assert os.path.exists("f") == bool({{(replaced ? 1 : 0)}})
             """);
-        _folder.Remount();
-        Assert.That(Shell.Get($"ls -A '{_folder.Source}/.zstdfs/working'; find '{_folder.Mount}' -type f -exec cat {{}} +"), Is.EqualTo(replaced ? "other" : ""));
+        Folder.Remount();
+        Assert.That(Shell.Get($"ls -A '{Folder.Source}/.zstdfs/working'; find '{Folder.Mount}' -type f -exec cat {{}} +"), Is.EqualTo(replaced ? "other" : ""));
     }
 
     [Test]
