@@ -6,7 +6,8 @@ namespace ZstdFs.Architecture.Tests;
 [TestFixture]
 internal sealed partial class HabitTests
 {
-    // Wrappers of ZstdFs.Linux pass pointers to libc and are unsafe throughout: that project is the native folder of the whole.
+    // Wrappers of ZstdFs.Linux pass pointers to libc and are unsafe throughout: that project is the native folder of
+    // the whole.
     private static readonly string[] UnsafeFolders = ["Native", "Codecs"];
     private static readonly Regex UnsafeFiles = UnsafeFile();
 
@@ -39,7 +40,8 @@ internal sealed partial class HabitTests
         IEnumerable<string> wrong =
             from file in SourceFile.All
             where file.Project != "ZstdFs.Linux" && UnsafeWord().IsMatch(file.Code)
-            where !file.Folder.Split('/').Any(UnsafeFolders.Contains) && !UnsafeFiles.IsMatch(Path.GetFileName(file.Path))
+            where !file.Folder.Split('/').Any(UnsafeFolders.Contains)
+                && !UnsafeFiles.IsMatch(Path.GetFileName(file.Path))
             select file.ToString();
         Assert.That(wrong, Is.Empty, "unsafe code belongs into Native/, Codecs/, the device loop and the buffer pools");
     }
@@ -64,7 +66,9 @@ internal sealed partial class HabitTests
         Assert.That(wrong, Is.Empty);
     }
 
-    [GeneratedRegex(@"(?<![\w.])(?:System\.IO\.)?(?:File|Directory|Path|FileInfo|DirectoryInfo|FileStream)(?:\.[A-Z]\w*|\s*\()", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"(?<![\w.])(?:System\.IO\.)?(?:File|Directory|Path|FileInfo|DirectoryInfo|FileStream)(?:\.[A-Z]\w*|\s*\()",
+        RegexOptions.CultureInvariant)]
     private static partial Regex FileClasses();
 
     [GeneratedRegex(@"\bunsafe\b|\bfixed\s*\(")]

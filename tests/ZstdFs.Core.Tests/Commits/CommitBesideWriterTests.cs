@@ -8,7 +8,9 @@ namespace ZstdFs.Core.Tests.Commits;
 internal sealed class CommitBesideWriterTests
 {
     private const int InitialBytes = 48 * 1024 * 1024;
-    /// <summary>A file that is changed a little at a time is stored once a minute at least; a loaded machine takes its time.</summary>
+    /// <summary>
+    /// A file that is changed a little at a time is stored once a minute at least; a loaded machine takes its time.
+    /// </summary>
     private static readonly TimeSpan LongestUntilCommitted = TimeSpan.FromMinutes(2);
 
     [Test]
@@ -38,7 +40,9 @@ internal sealed class CommitBesideWriterTests
             written.AppendData(piece);
             Thread.Sleep(5);
         }
-        TestContext.Out.WriteLine($"{pieces} appends until the commit after {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, the longest {longest.TotalMilliseconds:F1} ms");
+        TestContext.Out.WriteLine(
+            $"{pieces} appends until the commit after {Stopwatch.GetElapsedTime(start).TotalSeconds:F1} s, the longest "
+            + $"{longest.TotalMilliseconds:F1} ms");
         Assert.That(new FileInfo(stored).Length, Is.Not.EqualTo(first), "it was not committed while it was written to");
         byte[] expected = written.GetHashAndReset();
         Assert.That(SHA256.HashData(File.ReadAllBytes(file)), Is.EqualTo(expected));

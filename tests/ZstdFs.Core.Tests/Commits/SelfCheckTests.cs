@@ -14,7 +14,8 @@ internal sealed class SelfCheckTests : IEventLog
         using var source = new TestSource();
         source.WithState((tree, state) =>
         {
-            using var services = new StorageServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
+            using var services =
+                new StorageServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
             Assert.That(new SelfCheck(services).Run(), Is.Null);
             Assert.That(services.Codecs.Buffers.RentedBytes, Is.Zero, "memory kept");
             Assert.That(Directory.GetFiles(Path.Combine(source.Path, ".zstdfs", "working")), Is.Empty);
@@ -27,11 +28,15 @@ internal sealed class SelfCheckTests : IEventLog
     {
         using var source = new TestSource();
         using var tree = new Core.Source.SourceTree(source.Open(), readOnly: true);
-        using var services = new StorageServices(tree, state: null, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
+        using var services =
+            new StorageServices(tree, state: null, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
         Assert.That(new SelfCheck(services).Run(), Is.Null);
     }
 
-    /// <summary>A frame that is not what was compressed, as a failing memory would have it: put where the check's first file keeps its decoded frames.</summary>
+    /// <summary>
+    /// A frame that is not what was compressed, as a failing memory would have it: put where the check's first file
+    /// keeps its decoded frames.
+    /// </summary>
     [TestCase(0)]
     [TestCase(1)]
     public void MemoryThatChangesWhatIsInIt_IsNoticed(int frame)
@@ -39,7 +44,8 @@ internal sealed class SelfCheckTests : IEventLog
         using var source = new TestSource();
         source.WithState((tree, state) =>
         {
-            using var services = new StorageServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
+            using var services =
+                new StorageServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
             ulong next = services.NextCacheId() + 1;
             Assert.That(services.Cache.Prefetch(new FrameKey(next, frame), SelfCheck.PieceBytes, new OtherContent()));
             Assert.That(new SelfCheck(services).Run(), Does.Contain("does not read back"));

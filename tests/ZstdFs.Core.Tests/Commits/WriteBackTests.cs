@@ -12,13 +12,16 @@ internal sealed class WriteBackTests
     {
         using var source = new MountedSource(new FileSystemOptions { WriteBackAge = TimeSpan.FromMilliseconds(300) });
         string working = Path.Combine(source.Source, ".zstdfs/working");
-        using var file = new FileStream(Path.Combine(source.Mount, "log"), FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite, 0);
+        using var file = new FileStream(Path.Combine(source.Mount, "log"), FileMode.CreateNew, FileAccess.Write,
+            FileShare.ReadWrite, 0);
         file.Write(new byte[1000]);
         Assert.That(Directory.GetFiles(working, "*.synced"), Is.Empty, "it is in memory");
         long start = Stopwatch.GetTimestamp();
-        while (Directory.GetFiles(working, "*.synced").Length == 0 && Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(20))
+        while (Directory.GetFiles(working, "*.synced").Length == 0
+            && Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(20))
             Thread.Sleep(20);
-        Assert.That(Directory.GetFiles(working, "*.synced").Select(f => new FileInfo(f).Length), Is.EqualTo(new[] { 1000L }));
+        Assert.That(Directory.GetFiles(working, "*.synced").Select(f => new FileInfo(f).Length),
+            Is.EqualTo(new[] { 1000L }));
         file.Write(new byte[500]);
         file.Dispose();
         source.Synchronize();

@@ -55,7 +55,9 @@ internal sealed class MountedSource : IDisposable, IEventLog
     }
 
     /// <summary>What `zstdfs sync` asks the daemon for.</summary>
-    internal void Synchronize() => Assert.That(_fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Sync, 0, default, default), Is.Zero, "sync");
+    internal void Synchronize() =>
+        Assert.That(_fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Sync, 0, default, default), Is.Zero,
+            "sync");
 
     /// <summary>What a mount does by itself once it serves.</summary>
     internal void Visit() => new FirstVisit(_fileSystem).Run();
@@ -68,10 +70,15 @@ internal sealed class MountedSource : IDisposable, IEventLog
         return reply.OpenFlags;
     }
 
-    /// <summary>Runs a shell command with the mount as its folder; fails the test unless it exits with 0. Returns what it printed.</summary>
+    /// <summary>
+    /// Runs a shell command with the mount as its folder; fails the test unless it exits with 0. Returns what it
+    /// printed.
+    /// </summary>
     internal string Shell(string command, int seconds = 240)
     {
-        var start = new ProcessStartInfo("/bin/bash", ["-c", "set -euo pipefail; " + command]) { WorkingDirectory = Mount, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("/bin/bash",
+            ["-c", "set -euo pipefail; " + command]) { WorkingDirectory = Mount, RedirectStandardOutput = true,
+                RedirectStandardError = true };
         start.Environment["SRC"] = Source;
         start.Environment["MNT"] = Mount;
         using Process process = Process.Start(start)!;
@@ -87,10 +94,14 @@ internal sealed class MountedSource : IDisposable, IEventLog
 
     private void Start()
     {
-        Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(Source + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(Source + "\0")),
+                OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root),
+            Is.GreaterThanOrEqualTo(0));
         _fileSystem = ZstdFileSystem.Open(root, _options, this);
         _mount = FuseMount.Mount(Mount, new FuseMountOptions { Source = Source, AllowOther = true });
-        _session = new FuseSession(_mount.Device, _fileSystem, new SessionOptions { ExportSupport = true, Withheld = _withheld, OnFailure = _fileSystem.ReportFailure });
+        _session = new FuseSession(_mount.Device, _fileSystem,
+            new SessionOptions { ExportSupport = true, Withheld = _withheld, OnFailure = _fileSystem.ReportFailure });
         _session.Start();
         Assert.That(_session.WaitUntilServing(TimeSpan.FromSeconds(10)), Is.True);
     }
@@ -112,7 +123,10 @@ internal sealed class MountedSource : IDisposable, IEventLog
         Assert.That(Log.Where(line => line.Contains(BoundedLog.UnexpectedWords, StringComparison.Ordinal)), Is.Empty);
     }
 
-    /// <summary>An operation that ends in this exception. Returns how many the mount counts that it was not prepared for, and takes them out of the log.</summary>
+    /// <summary>
+    /// An operation that ends in this exception. Returns how many the mount counts that it was not prepared for, and
+    /// takes them out of the log.
+    /// </summary>
     internal long Fail(Exception exception)
     {
         _fileSystem.ReportFailure(FuseOpcode.Read, 1, exception);

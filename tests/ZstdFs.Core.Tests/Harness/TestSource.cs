@@ -21,13 +21,15 @@ internal sealed class TestSource : IDisposable, IConversionObserver, ICheckObser
 
     internal FileDescriptor Open()
     {
-        Assert.That(SystemCallsAt.Open(Name(Path), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
+        Assert.That(SystemCallsAt.Open(Name(Path), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root),
+            Is.GreaterThanOrEqualTo(0));
         return root;
     }
 
     internal FileDescriptor OpenFile(string name)
     {
-        Assert.That(SystemCallsAt.Open(Name($"{Path}/{name}"), OpenFlags.ReadWrite, out FileDescriptor file), Is.GreaterThanOrEqualTo(0));
+        Assert.That(SystemCallsAt.Open(Name($"{Path}/{name}"), OpenFlags.ReadWrite, out FileDescriptor file),
+            Is.GreaterThanOrEqualTo(0));
         return file;
     }
 
@@ -39,7 +41,8 @@ internal sealed class TestSource : IDisposable, IConversionObserver, ICheckObser
 
     internal ConversionProgress Convert(ConversionOptions? options = null, CancellationToken cancellation = default)
     {
-        using TreeConversion conversion = TreeConversion.Open(Open(), default, options ?? new ConversionOptions(), this);
+        using TreeConversion conversion =
+            TreeConversion.Open(Open(), default, options ?? new ConversionOptions(), this);
         conversion.Run(cancellation);
         return conversion.Progress;
     }
@@ -61,9 +64,13 @@ internal sealed class TestSource : IDisposable, IConversionObserver, ICheckObser
     /// <summary>Leaves the journal of one file's conversion, as a run that was killed does.</summary>
     internal void WithJournal(SwapJob job)
     {
-        Assert.That(SystemCallsAt.Open(Name($"{Path}/.zstdfs"), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor folder), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            SystemCallsAt.Open(Name($"{Path}/.zstdfs"), OpenFlags.ReadOnly | OpenFlags.Directory,
+                out FileDescriptor folder),
+            Is.GreaterThanOrEqualTo(0));
         using (folder)
-            Assert.That(ConversionJournal.Of([job], keepsFolderTimes: false).Write(folder, slot: 0), Is.GreaterThanOrEqualTo(0));
+            Assert.That(ConversionJournal.Of([job], keepsFolderTimes: false).Write(folder, slot: 0),
+                Is.GreaterThanOrEqualTo(0));
     }
 
     public void Left(ReadOnlySpan<byte> path, LeftReason reason, string detail)

@@ -15,10 +15,12 @@ internal sealed class ListedNamesTests
     [TestCase("00", 0xc9f49bf37d57ca93UL)]
     [TestCase("000102030405060708090a", 0x70c118c1f94dc352UL)]
     public void Position_IsThatOfTheStandardHash(string message, ulong hash) =>
-        Assert.That(Order.PositionOf(Convert.FromHexString(message)), Is.EqualTo((hash >> 2) + ListingOrder.Parent + 1));
+        Assert.That(Order.PositionOf(Convert.FromHexString(message)),
+            Is.EqualTo((hash >> 2) + ListingOrder.Parent + 1));
 
     [Test]
-    public void PiecesOfALargeFolder_GiveEachNameOnce_WhateverTheyAreToldTwice([Values(300, 5_000, 1_000_000)] int roomBytes)
+    public void PiecesOfALargeFolder_GiveEachNameOnce_WhateverTheyAreToldTwice(
+        [Values(300, 5_000, 1_000_000)] int roomBytes)
     {
         const int Count = 3_000;
         var names = new ListedNames(roomBytes);
@@ -54,10 +56,12 @@ internal sealed class ListedNamesTests
     {
         var names = new ListedNames();
         names.Begin(0);
-        foreach ((int number, ListedForm form) in new[] { (1, ListedForm.Shown), (2, ListedForm.Plain), (1, ListedForm.Plain), (3, ListedForm.Shown) })
+        foreach ((int number, ListedForm form) in new[] { (1, ListedForm.Shown), (2, ListedForm.Plain),
+            (1, ListedForm.Plain), (3, ListedForm.Shown) })
             names.Add(Order.PositionOf(NameOf(number)), NameOf(number), form, 8);
         names.Complete();
-        Assert.That(Enumerable.Range(0, names.Count).Select(i => $"{Encoding.ASCII.GetString(names.NameOf(i))}: {names.FormOf(i)} {names.TypeOf(i)}"),
+        Assert.That(Enumerable.Range(0, names.Count)
+            .Select(i => $"{Encoding.ASCII.GetString(names.NameOf(i))}: {names.FormOf(i)} {names.TypeOf(i)}"),
             Is.EquivalentTo(new[] { "name 1: Shown, Plain 8", "name 2: Plain 8", "name 3: Shown 8" }));
     }
 
@@ -72,7 +76,9 @@ internal sealed class ListedNamesTests
             foreach (int number in order.Concat(order))
                 names.Add(number == 4 ? 1001UL : 1000, NameOf(number), ListedForm.Shown, 4);
             names.Complete();
-            seen.Add(string.Join(' ', Enumerable.Range(0, names.Count).Select(i => $"{names.PositionOf(i)}={Encoding.ASCII.GetString(names.NameOf(i))}")));
+            seen.Add(string.Join(' ',
+                Enumerable.Range(0, names.Count)
+                    .Select(i => $"{names.PositionOf(i)}={Encoding.ASCII.GetString(names.NameOf(i))}")));
             Assert.That(names.IndexBehind(1001), Is.EqualTo(2));
         }
         Assert.That(seen, Is.All.EqualTo("1000=name 1 1001=name 2 1002=name 3 1003=name 4"));

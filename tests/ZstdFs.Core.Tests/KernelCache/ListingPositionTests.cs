@@ -10,13 +10,16 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.KernelCache;
 
-/// <summary>READDIR and READDIRPLUS in small replies, each of which goes on at the position where the one before ended.</summary>
+/// <summary>
+/// READDIR and READDIRPLUS in small replies, each of which goes on at the position where the one before ended.
+/// </summary>
 internal sealed class ListingPositionTests : IEventLog
 {
     private const ulong Root = 1;
     private const int Files = 600, ReplyBytes = 2048;
 
-    // struct fuse_dirent: inode number, offset, length of the name, type; then the name. With attributes struct fuse_entry_out comes first.
+    // struct fuse_dirent: inode number, offset, length of the name, type; then the name. With attributes struct
+    // fuse_entry_out comes first.
     private const int AttributesBytes = 128, OffsetAt = 8, NameLengthAt = 16, NameAt = 24;
 
     private static readonly byte[] EmptyFrame = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0];
@@ -29,7 +32,10 @@ internal sealed class ListingPositionTests : IEventLog
     {
         for (int i = 0; i < Files; i++)
             File.WriteAllBytes(PathOf(i), EmptyFrame);
-        Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(_folder + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(_folder + "\0")),
+                OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root),
+            Is.GreaterThanOrEqualTo(0));
         _fileSystem = ZstdFileSystem.Open(root, new FileSystemOptions(), this);
     }
 
@@ -59,7 +65,8 @@ internal sealed class ListingPositionTests : IEventLog
             handle = OpenRoot();
         }
         _fileSystem.ReleaseDirectory(default, Root, handle);
-        Assert.That(names, Is.EquivalentTo(Enumerable.Range(0, Files).Select(i => $"name {i}").Append(".").Append("..")));
+        Assert.That(names,
+            Is.EquivalentTo(Enumerable.Range(0, Files).Select(i => $"name {i}").Append(".").Append("..")));
     }
 
     /// <summary>All of a listing again from each position in it.</summary>
@@ -108,24 +115,30 @@ internal sealed class ListingPositionTests : IEventLog
         _fileSystem.ReleaseDirectory(default, Root, handle);
     }
 
-    /// <summary>Those that lose their names read the folder again; those that are left serve an open that goes on there, until a listing begins.</summary>
+    /// <summary>
+    /// Those that lose their names read the folder again; those that are left serve an open that goes on there, until a
+    /// listing begins.
+    /// </summary>
     [Test]
     public void NamesOfManyListings_TakeNoMoreThanTheBound()
     {
         var memory = new ListingMemory(boundBytes: 300_000);
         var order = new ListingOrder(Guid.Empty);
         var folder = new Node(2, NodeKind.Directory);
-        Listing[] listings = [.. Enumerable.Range(0, 10).Select(_ => new Listing(new FileDescriptor(-1), folder, false, order, default))];
+        Listing[] listings = [.. Enumerable.Range(0, 10)
+            .Select(_ => new Listing(new FileDescriptor(-1), folder, false, order, default))];
         foreach (Listing listing in listings)
         {
             memory.NoteBegun(listing);
             ListedNames names = memory.Renew(listing, 0);
             for (int i = 0; i < 2_000; i++)
-                ((IEntrySink)listing).Add(listing.Descriptor, Encoding.ASCII.GetBytes($"a name of some length {i}\0"), 4);
+                ((IEntrySink)listing)
+                    .Add(listing.Descriptor, Encoding.ASCII.GetBytes($"a name of some length {i}\0"), 4);
             names.Complete();
             memory.NoteRead(listing);
         }
-        Assert.That(listings.Where(listing => listing.Names is not null).Sum(listing => listing.Names!.Bytes), Is.InRange(100_000, 300_000));
+        Assert.That(listings.Where(listing => listing.Names is not null).Sum(listing => listing.Names!.Bytes),
+            Is.InRange(100_000, 300_000));
         Assert.That(listings[^1].Names, Is.Not.Null);
         Listing last = listings[^1], next = new(new FileDescriptor(-1), folder, false, order, default);
         ListedNames left = last.Names!;
@@ -133,10 +146,13 @@ internal sealed class ListingPositionTests : IEventLog
         Assert.That(memory.TryTakeLeft(next, left.PositionOf(1_000)) && next.Names == left);
         memory.NoteClosed(next);
         memory.NoteBegun(listings[0]);
-        Assert.That(memory.TryTakeLeft(next, left.PositionOf(1_000)), Is.False, "from before a listing that has begun since");
+        Assert.That(memory.TryTakeLeft(next, left.PositionOf(1_000)), Is.False,
+            "from before a listing that has begun since");
     }
 
-    /// <summary>A folder of which a part could not be read: whoever opens it anew and goes on must hear of that at the end.</summary>
+    /// <summary>
+    /// A folder of which a part could not be read: whoever opens it anew and goes on must hear of that at the end.
+    /// </summary>
     [TestCase(0)]
     [TestCase(-(int)Errno.EIO)]
     public void NamesOfAFolderThatWasNotReadWhole_AreNotLeftForTheNextOpen(int error)
@@ -144,7 +160,8 @@ internal sealed class ListingPositionTests : IEventLog
         var memory = new ListingMemory();
         var order = new ListingOrder(Guid.Empty);
         var folder = new Node(2, NodeKind.Directory);
-        Listing broken = new(new FileDescriptor(-1), folder, false, order, default), next = new(new FileDescriptor(-1), folder, false, order, default);
+        Listing broken = new(new FileDescriptor(-1), folder, false, order, default),
+            next = new(new FileDescriptor(-1), folder, false, order, default);
         memory.NoteBegun(broken);
         ListedNames names = memory.Renew(broken, 0);
         for (int i = 0; i < 2_000; i++)

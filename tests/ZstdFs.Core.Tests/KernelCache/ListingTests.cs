@@ -12,7 +12,8 @@ internal sealed class ListingTests
     [Test]
     public void KeptListing_ServesAsLongAsTheAttributesThatCameWithIt()
     {
-        using var mounted = new MountedSource(new FileSystemOptions { CacheTimeout = TimeSpan.FromMilliseconds(300) }, ThreeFiles);
+        using var mounted =
+            new MountedSource(new FileSystemOptions { CacheTimeout = TimeSpan.FromMilliseconds(300) }, ThreeFiles);
         Assert.That(mounted.OpenListing(), Is.EqualTo(OpenReplyFlags.CacheDirectory));
         Assert.That(mounted.OpenListing(), Is.EqualTo(OpenReplyFlags.CacheDirectory | OpenReplyFlags.KeepCache));
         Thread.Sleep(350);
@@ -25,14 +26,18 @@ internal sealed class ListingTests
         using var mounted = new MountedSource(new FileSystemOptions { CacheTimeout = TimeSpan.Zero }, ThreeFiles);
         for (int i = 0; i < 3; i++)
             Assert.That(mounted.OpenListing(), Is.EqualTo(OpenReplyFlags.None));
-        Assert.That(mounted.Shell("ls; mv \"$SRC/b.zst\" \"$SRC/d.zst\"; ls; rm \"$SRC/a.zst\"; ls"), Is.EqualTo("a\nb\nc\na\nc\nd\nc\nd\n"));
+        Assert.That(mounted.Shell("ls; mv \"$SRC/b.zst\" \"$SRC/d.zst\"; ls; rm \"$SRC/a.zst\"; ls"),
+            Is.EqualTo("a\nb\nc\na\nc\nd\nc\nd\n"));
     }
 
     [Test]
     public void ChangesThroughTheMount_AreListedAtOnce()
     {
-        using var mounted = new MountedSource(new FileSystemOptions { CacheTimeout = TimeSpan.FromHours(1) }, ThreeFiles);
-        Assert.That(mounted.Shell("ls; ls; echo > d; ls; rm a; ls; mv b e; ls; mkdir f; ln c g; ls; rmdir f; ls -l | tail -n +2 | wc -l").Split('\n', StringSplitOptions.RemoveEmptyEntries),
+        using var mounted =
+            new MountedSource(new FileSystemOptions { CacheTimeout = TimeSpan.FromHours(1) }, ThreeFiles);
+        Assert.That(mounted.Shell(
+            "ls; ls; echo > d; ls; rm a; ls; mv b e; ls; mkdir f; ln c g; ls; rmdir f; ls -l | tail -n +2 | wc -l")
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries),
             Is.EqualTo("a b c a b c a b c d b c d c d e c d e f g 4".Split(' ')));
     }
 
@@ -40,17 +45,21 @@ internal sealed class ListingTests
     public void ChangesInTheSource_AreListedWithinTheTimeout()
     {
         using var mounted = new MountedSource(prepare: ThreeFiles + "; mkdir sub");
-        mounted.Shell("ls > /dev/null; ls > /dev/null; ls sub; rm \"$SRC/a.zst\"; echo > \"$SRC/sub/note\"; echo 1 | zstd -q > \"$SRC/sub/n.zst\"; echo longer | zstd -qf > \"$SRC/b.zst\"; sleep 1.1");
+        mounted.Shell(
+            "ls > /dev/null; ls > /dev/null; ls sub; rm \"$SRC/a.zst\"; echo > \"$SRC/sub/note\"; echo 1 | "
+            + "zstd -q > \"$SRC/sub/n.zst\"; echo longer | zstd -qf > \"$SRC/b.zst\"; sleep 1.1");
         Assert.That(mounted.Shell("ls; ls sub; stat -c %s b"), Is.EqualTo("b\nc\nsub\nn\n7\n"));
     }
 
     [Test]
     public void LongFolder_IsListedWholeEachTime_AndWithItsAttributes()
     {
-        using var mounted = new MountedSource(new FileSystemOptions { CacheTimeout = TimeSpan.FromMinutes(1) }, "seq 3000 | while read i; do echo $i; done | split -l 1 -a 4 --filter='zstd -q > $FILE.zst' - f");
+        using var mounted = new MountedSource(new FileSystemOptions { CacheTimeout = TimeSpan.FromMinutes(1) },
+            "seq 3000 | while read i; do echo $i; done | split -l 1 -a 4 --filter='zstd -q > $FILE.zst' - f");
         mounted.Shell("""
             for i in 1 2 3; do test $(ls -U | sort -u | wc -l) = 3000; done
-            test $(find . -type f -size -6c | wc -l) = 3000; find . -type f -printf '%i\n' | sort -u | wc -l | grep -qx 3000
+            test $(find . -type f -size -6c | wc -l) = 3000
+            find . -type f -printf '%i\n' | sort -u | wc -l | grep -qx 3000
             rm -r ./f*[aeiou]; test $(ls -U | wc -l) = $(ls "$SRC"/*.zst | wc -l); rm -rf ./f*; test -z "$(ls)"
             """);
     }

@@ -18,7 +18,9 @@ internal sealed class FirstVisitTests
     {
         using var source = new MountedSource(new FileSystemOptions { PlainFiles = plain }, prepare);
         source.Visit();
-        string before = source.Shell("ls -l --time-style=full-iso $SRC; ls -l --time-style=full-iso; stat -c '%n %X %Z' $SRC $SRC/* 2>/dev/null || true");
+        string before = source.Shell(
+            "ls -l --time-style=full-iso $SRC; ls -l --time-style=full-iso; "
+            + "stat -c '%n %X %Z' $SRC $SRC/* 2>/dev/null || true");
         int said = source.Log.Count, open = Descriptors();
         for (int i = 0; i < Visits; i++)
             source.Visit();
@@ -26,7 +28,11 @@ internal sealed class FirstVisitTests
         {
             Assert.That(Descriptors(), Is.LessThan(open + Visits / 2));
             Assert.That(source.Log, Has.Count.EqualTo(said), string.Join('\n', source.Log));
-            Assert.That(source.Shell("ls -l --time-style=full-iso $SRC; ls -l --time-style=full-iso; stat -c '%n %X %Z' $SRC $SRC/* 2>/dev/null || true"), Is.EqualTo(before));
+            Assert.That(
+                source.Shell(
+                    "ls -l --time-style=full-iso $SRC; ls -l --time-style=full-iso; "
+                    + "stat -c '%n %X %Z' $SRC $SRC/* 2>/dev/null || true"),
+                Is.EqualTo(before));
         });
         source.Remount();
     }

@@ -14,31 +14,43 @@ internal sealed class HiddenNameTests
         using var mounted = new MountedSource(prepare: $"{Fill}; mkdir d; cd d; {Fill}");
         const string Raw = "ls -aUf . | sort | tr '\\n' ' '; ls -aUl . | wc -l; cat ...";
         Assert.That(mounted.Shell($"{Raw}; cd d; {Raw}"), Is.EqualTo(". .. ... d 5\n...\n. .. ... 4\n...\n"));
-        Assert.That(mounted.Shell("echo new > ...; cd d; rm ...; cd ..; ls -A \"$SRC/d\" | wc -l; test -z \"$(ls -A d)\"; cat ..."), Is.EqualTo("2\nnew\n"));
+        Assert.That(
+            mounted.Shell(
+                "echo new > ...; cd d; rm ...; cd ..; ls -A \"$SRC/d\" | wc -l; test -z \"$(ls -A d)\"; cat ..."),
+            Is.EqualTo("2\nnew\n"));
     }
 
-    /// <summary>On another file system than the root's a commit gives the new version such a name for a moment; a crash may leave it.</summary>
+    /// <summary>
+    /// On another file system than the root's a commit gives the new version such a name for a moment; a crash may
+    /// leave it.
+    /// </summary>
     [TestCase(PlainFiles.Ignore)]
     [TestCase(PlainFiles.Show)]
     [TestCase(PlainFiles.Convert)]
     public void NameThatCommitsUse_IsHiddenAndRefused(PlainFiles mode)
     {
         using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = mode },
-            "mkdir d; echo 1 | zstd -q > p.zst; for f in . d; do echo left > $f/.zstdfs-commit-5; echo 2 | zstd -q > $f/.zstdfs-commit-6.zst; done");
+            "mkdir d; echo 1 | zstd -q > p.zst; for f in . d; do echo left > $f/.zstdfs-commit-5; echo 2 | "
+            + "zstd -q > $f/.zstdfs-commit-6.zst; done");
         Assert.That(mounted.Shell("ls -A; ls -A d; find . | sort"), Is.EqualTo("d\np\n.\n./d\n./p\n"));
         Assert.That(mounted.Shell("""
             python3 - <<'END'
             import errno, os
             name = "/.zstdfs-commit-"
             for folder in (".", "d"):
-                for act in (lambda: os.stat(folder + name + "5"), lambda: os.stat(folder + name + "6"), lambda: open(folder + name + "7", "w"), lambda: open(folder + name + "5", "w"),
-                            lambda: os.mkdir(folder + name + "7"), lambda: os.rename("p", folder + name + "7"), lambda: os.link("p", folder + name + "7"), lambda: os.symlink("p", folder + name + "7")):
+                for act in (lambda: os.stat(folder + name + "5"), lambda: os.stat(folder + name + "6"),
+                        lambda: open(folder + name + "7", "w"), lambda: open(folder + name + "5", "w"),
+                            lambda: os.mkdir(folder + name + "7"), lambda: os.rename("p", folder + name + "7"),
+                                lambda: os.link("p", folder + name + "7"),
+                                lambda: os.symlink("p", folder + name + "7")):
                     try: act(); print("done")
                     except OSError as e: print(errno.errorcode[e.errno], end=" ")
                 print()
             END
             cat "$SRC/d/.zstdfs-commit-5"
-            """), Is.EqualTo(string.Concat(Enumerable.Repeat("ENOENT ENOENT EPERM EPERM EPERM EPERM EPERM EPERM \n", 2)) + "left\n"));
+            """),
+                Is.EqualTo(string.Concat(Enumerable.Repeat("ENOENT ENOENT EPERM EPERM EPERM EPERM EPERM EPERM \n", 2))
+                    + "left\n"));
     }
 
     [TestCase(PlainFiles.Ignore)]
@@ -46,8 +58,11 @@ internal sealed class HiddenNameTests
     public void FolderWithNothingButLeftovers_CanBeRemoved(PlainFiles mode)
     {
         using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = mode },
-            "mkdir d e; for f in d e; do echo left > $f/.zstdfs-commit-1f; done; echo a user\\'s > e/.zstdfs-commit-note");
-        mounted.Shell("rmdir d; test ! -e \"$SRC/d\"; ! rmdir e; test \"$(ls -A \"$SRC/e\")\" = .zstdfs-commit-note; ls e; echo > e/f; rm e/f");
+            "mkdir d e; for f in d e; do echo left > $f/.zstdfs-commit-1f; done; "
+            + "echo a user\\'s > e/.zstdfs-commit-note");
+        mounted.Shell(
+            "rmdir d; test ! -e \"$SRC/d\"; ! rmdir e; test \"$(ls -A \"$SRC/e\")\" = .zstdfs-commit-note; ls e; "
+            + "echo > e/f; rm e/f");
     }
 
     [TestCase(PlainFiles.Ignore)]
@@ -55,7 +70,8 @@ internal sealed class HiddenNameTests
     public void FolderWithNothingButLeftovers_CanBeReplaced(PlainFiles mode)
     {
         using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = mode },
-            "mkdir d e new; for f in d e; do echo left > $f/.zstdfs-commit-1f; done; echo a user\\'s > e/.zstdfs-commit-note");
+            "mkdir d e new; for f in d e; do echo left > $f/.zstdfs-commit-1f; done; "
+            + "echo a user\\'s > e/.zstdfs-commit-note");
         mounted.Shell("""
             echo content > new/f
             ! mv -T new e; test "$(ls -A "$SRC/e")" = .zstdfs-commit-note

@@ -15,8 +15,12 @@ internal sealed class NameJournalTests : IEventLog
 
     private static byte[] Terminated(string name) => Encoding.UTF8.GetBytes(name + "\0");
 
-    /// <summary>Makes a source with the stored file s/a.zst and the folder (or fifo) d/b, and begins a rename of one to the other's name.</summary>
-    private static void Begin(TestSource source, bool exchanges, bool firstStepIsDone, bool otherIsStored, Action? afterwards = null)
+    /// <summary>
+    /// Makes a source with the stored file s/a.zst and the folder (or fifo) d/b, and begins a rename of one to the
+    /// other's name.
+    /// </summary>
+    private static void Begin(TestSource source, bool exchanges, bool firstStepIsDone, bool otherIsStored,
+        Action? afterwards = null)
     {
         source.Write("s/a.zst", [1, 2, 3]);
         Directory.CreateDirectory($"{source.Path}/d/below");
@@ -24,15 +28,19 @@ internal sealed class NameJournalTests : IEventLog
             source.Write("d/below/b.zst", [4]);
         else
             Directory.CreateDirectory($"{source.Path}/d/below/b");
-        string other = otherIsStored ? "b.zst" : "b", moved = otherIsStored ? "b" : "b.zst", from = otherIsStored ? "a" : "a.zst";
+        string other = otherIsStored ? "b.zst" : "b", moved = otherIsStored ? "b" : "b.zst",
+            from = otherIsStored ? "a" : "a.zst";
         if (otherIsStored)
             File.Move($"{source.Path}/s/a.zst", $"{source.Path}/s/a");
         source.WithState((tree, state) =>
         {
             var journal = new NameJournal(tree, state, new NameJournalTests());
-            JournaledName first = new(Encoding.UTF8.GetBytes("d/below"), Terminated(moved), Number(source, $"s/{from}"));
-            JournaledName second = new(Encoding.UTF8.GetBytes("d/below"), Terminated(other), Number(source, $"d/below/{other}"));
-            JournaledName? destination = exchanges ? new JournaledName(Encoding.UTF8.GetBytes("s"), Terminated(otherIsStored ? "a.zst" : "a"), 0) : null;
+            JournaledName first =
+                new(Encoding.UTF8.GetBytes("d/below"), Terminated(moved), Number(source, $"s/{from}"));
+            JournaledName second =
+                new(Encoding.UTF8.GetBytes("d/below"), Terminated(other), Number(source, $"d/below/{other}"));
+            JournaledName? destination = exchanges
+                ? new JournaledName(Encoding.UTF8.GetBytes("s"), Terminated(otherIsStored ? "a.zst" : "a"), 0) : null;
             Assert.Throws<Crash>(() => journal.Run(first, second, destination, Steps(() =>
             {
                 Assert.That(journal.Sequence % 2, Is.EqualTo(1));
@@ -46,11 +54,15 @@ internal sealed class NameJournalTests : IEventLog
     }
 
     private static TwoSteps Steps(Func<int> first, Func<int>? second = null, Func<int>? undo = null) =>
-        new((1, "a"u8.ToArray()), (2, "b"u8.ToArray()), first, second ?? (static () => 0), undo ?? (static () => 0), static () => { });
+        new((1, "a"u8.ToArray()), (2, "b"u8.ToArray()), first, second ?? (static () => 0), undo ?? (static () => 0),
+            static () => { });
 
     private static ulong Number(TestSource source, string name)
     {
-        Assert.That(SystemCallsAt.Open(new NativeName(Terminated($"{source.Path}/{name}")), OpenFlags.PathOnly | OpenFlags.NoFollow, out FileDescriptor file), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            SystemCallsAt.Open(new NativeName(Terminated($"{source.Path}/{name}")),
+                OpenFlags.PathOnly | OpenFlags.NoFollow, out FileDescriptor file),
+            Is.GreaterThanOrEqualTo(0));
         using (file)
         {
             Assert.That(SystemCallsAt.Stat(file, out Statx stat), Is.GreaterThanOrEqualTo(0));
@@ -63,7 +75,8 @@ internal sealed class NameJournalTests : IEventLog
         source.WithState((tree, state) => new NameJournal(tree, state, this).Recover());
         Assert.That(File.Exists($"{source.Path}/.zstdfs/names"), Is.False);
         return string.Join(' ', Directory.EnumerateFileSystemEntries(source.Path, "*", SearchOption.AllDirectories)
-            .Select(p => Path.GetRelativePath(source.Path, p)).Where(p => !p.StartsWith(".zstdfs", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+            .Select(p => Path.GetRelativePath(source.Path, p))
+            .Where(p => !p.StartsWith(".zstdfs", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
     [TestCase(true, true, false, "d d/below d/below/b.zst s s/a")]
@@ -71,7 +84,8 @@ internal sealed class NameJournalTests : IEventLog
     [TestCase(true, true, true, "d d/below d/below/b s s/a.zst")]
     [TestCase(false, true, true, "d d/below d/below/b s")]
     [TestCase(false, false, true, "d d/below d/below/b.zst s s/a")]
-    public void CrashBetweenTheSteps_IsFinishedByTheNextMountAndBeforeThemIsNothing(bool exchanges, bool firstStepIsDone, bool otherIsStored, string left)
+    public void CrashBetweenTheSteps_IsFinishedByTheNextMountAndBeforeThemIsNothing(bool exchanges,
+        bool firstStepIsDone, bool otherIsStored, string left)
     {
         using var source = new TestSource();
         Begin(source, exchanges, firstStepIsDone, otherIsStored);
@@ -90,7 +104,9 @@ internal sealed class NameJournalTests : IEventLog
         source.Write($"{inSource}/b", [1]);
         source.WithState((tree, state) => Assert.Throws<Crash>(() => new NameJournal(tree, state, this).Run(
             new JournaledName(Encoding.UTF8.GetBytes(logical), Terminated("b"), Number(source, $"{inSource}/b")),
-            new JournaledName(Encoding.UTF8.GetBytes(logical), Terminated("b.zst"), Number(source, $"{inSource}/b.zst")), null, Steps(static () => throw new Crash()))));
+            new JournaledName(Encoding.UTF8.GetBytes(logical), Terminated("b.zst"),
+                Number(source, $"{inSource}/b.zst")),
+                null, Steps(static () => throw new Crash()))));
         Assert.That(Recover(source), Is.EqualTo($"{inSource} {inSource}/b"));
     }
 
@@ -130,8 +146,10 @@ internal sealed class NameJournalTests : IEventLog
                     return 0;
                 });
             Assert.That(journal.Run(moved, other, null, steps), Is.EqualTo(Refused));
-            Assert.That(File.Exists($"{source.Path}/.zstdfs/names"), "a mount that dies now leaves the journal to the next");
-            Assert.That(journal.Settle(1, "a"u8), Is.EqualTo(Refused), "a name that leads to something else at this moment");
+            Assert.That(File.Exists($"{source.Path}/.zstdfs/names"),
+                "a mount that dies now leaves the journal to the next");
+            Assert.That(journal.Settle(1, "a"u8), Is.EqualTo(Refused),
+                "a name that leads to something else at this moment");
             Assert.That(journal.Settle(1, "c"u8), Is.Zero, "another name does not suffer");
             Assert.That(journal.Settle(2, "b"u8), Is.Zero);
             Assert.That(File.Exists($"{source.Path}/s/a.zst") && File.Exists($"{source.Path}/d/b"));

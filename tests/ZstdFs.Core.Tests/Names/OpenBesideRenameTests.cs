@@ -53,8 +53,10 @@ internal sealed class OpenBesideRenameTests
     }
 
     // The name in the mount may be remembered as free: the new file is looked up.
-    private static string Make(string kind) => kind == "folder" ? "os.mkdir('d')" : "open(os.environ['SRC'] + '/d', 'w').close()";
+    private static string Make(string kind) =>
+        kind == "folder" ? "os.mkdir('d')" : "open(os.environ['SRC'] + '/d', 'w').close()";
 
     // Each stat(2) asks the mount.
-    private static MountedSource Mount() => new(new FileSystemOptions { PlainFiles = PlainFiles.Show, CacheTimeout = TimeSpan.Zero });
+    private static MountedSource Mount() =>
+        new(new FileSystemOptions { PlainFiles = PlainFiles.Show, CacheTimeout = TimeSpan.Zero });
 }

@@ -3,7 +3,10 @@ using ZstdFs.Fuse.Wire;
 
 namespace ZstdFs.Core.Tests.OpenFiles;
 
-/// <summary>A file that a program has open only to write is mapped by others, as on any folder: also where the kernel maps no file that is open past its page cache (before Linux 6.6).</summary>
+/// <summary>
+/// A file that a program has open only to write is mapped by others, as on any folder: also where the kernel maps no
+/// file that is open past its page cache (before Linux 6.6).
+/// </summary>
 [CancelAfter(120_000)]
 internal sealed class MappedBesideWriterTests
 {

@@ -25,7 +25,8 @@ internal sealed class ReadAheadTests : IEventLog
             if (offset < PieceBytes)
                 continue;
             long next = Math.Min(offset / FrameBytes + 2, Frames - 1);
-            Assert.That(() => services.Cache.Misses, Is.GreaterThan(next).After((int)Patience.TotalMilliseconds, 5), $"frame {next} was not decoded at {offset}");
+            Assert.That(() => services.Cache.Misses, Is.GreaterThan(next).After((int)Patience.TotalMilliseconds, 5),
+                $"frame {next} was not decoded at {offset}");
         }
         // Each frame was decoded once: by the reader or before it.
         Assert.That(services.Cache.Misses, Is.EqualTo(Frames));
@@ -75,7 +76,8 @@ internal sealed class ReadAheadTests : IEventLog
 
     private readonly List<string> _said = [];
 
-    private static void Read(FileContent content, long offset) => Assert.That(content.Read(offset, new byte[PieceBytes]), Is.EqualTo(PieceBytes));
+    private static void Read(FileContent content, long offset) =>
+        Assert.That(content.Read(offset, new byte[PieceBytes]), Is.EqualTo(PieceBytes));
 
     private void WithContent(Action<StorageServices, FileContent, ReadAhead> test)
     {
@@ -83,8 +85,10 @@ internal sealed class ReadAheadTests : IEventLog
         using var source = new TestSource();
         source.WithState((tree, state) =>
         {
-            using var services = new StorageServices(tree, state, new FileSystemOptions { FrameBytes = FrameBytes }, new BoundedLog(this, TimeProvider.System));
-            Assert.That(SystemCallsAt.CreateMemoryFile(new NativeName("test\0"u8), out FileDescriptor stored), Is.GreaterThanOrEqualTo(0));
+            using var services = new StorageServices(tree, state, new FileSystemOptions { FrameBytes = FrameBytes },
+                new BoundedLog(this, TimeProvider.System));
+            Assert.That(SystemCallsAt.CreateMemoryFile(new NativeName("test\0"u8), out FileDescriptor stored),
+                Is.GreaterThanOrEqualTo(0));
             var writer = new StoredFileWriter(services, stored);
             byte[] frame = new byte[FrameBytes];
             for (int i = 0; i < Frames; i++)
@@ -97,8 +101,11 @@ internal sealed class ReadAheadTests : IEventLog
             var nodes = new NodeTable(new RecentInodes(16), () => { });
             var contents = new ContentTable(nodes);
             var node = new Node(7, NodeKind.Stored);
-            OpenFile file = contents.Add(new FileContent(services, node, new StoredBase(services, stored, stat, isFresh: false, map)), OpenAccess.Read);
-            test(services, file.Content, new ReadAhead(contents, file.Content, FrameBytes, content => contents.Release(content)));
+            OpenFile file = contents.Add(
+                new FileContent(services, node, new StoredBase(services, stored, stat, isFresh: false, map)),
+                OpenAccess.Read);
+            test(services, file.Content,
+                new ReadAhead(contents, file.Content, FrameBytes, content => contents.Release(content)));
             contents.Close(file);
             contents.Release(file.Content);
             Assert.That(() => services.Codecs.Buffers.RentedBytes, Is.Zero.After((int)Patience.TotalMilliseconds, 5));

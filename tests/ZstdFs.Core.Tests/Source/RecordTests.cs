@@ -4,7 +4,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Source;
 
-/// <summary>testdata/records: what each version of the program has written. Kept for ever, so that it stays readable.</summary>
+/// <summary>
+/// testdata/records: what each version of the program has written. Kept for ever, so that it stays readable.
+/// </summary>
 [TestFixture]
 internal sealed class RecordTests
 {
@@ -44,9 +46,14 @@ internal sealed class RecordTests
             Assert.That(SizeRecord.TryRead(Golden(name), out SizeRecord record), Is.True);
             Assert.That(record.IsOf(Stored with { InodeNumber = 1235 }), Is.False);
             Assert.That(record.Describes(Stored with { Size = 5001 }), Is.False);
-            Assert.That(record.Describes(Stored with { ModifyTime = StatxTimestamp.Of(new Timestamp(1700000000, 123456790)) }), Is.False);
+            Assert.That(
+                record.Describes(Stored with { ModifyTime = StatxTimestamp.Of(new Timestamp(1700000000, 123456790)) }),
+                Is.False);
             // 2^18 seconds: what 48 bits without the upper ones would not tell apart.
-            Assert.That(record.Describes(Stored with { ModifyTime = StatxTimestamp.Of(new Timestamp(1700000000 + (1 << 18), 123456789)) }), Is.False);
+            Assert.That(
+                record.Describes(
+                    Stored with { ModifyTime = StatxTimestamp.Of(new Timestamp(1700000000 + (1 << 18), 123456789)) }),
+                Is.False);
         }
     }
 
@@ -58,7 +65,8 @@ internal sealed class RecordTests
         Assert.That(SizeRecord.TryRead(Golden("stored-v2"), out SizeRecord record), Is.True);
         var shown = new Timestamp(1700000050, 99);
         Assert.That(record.ChangeTimeOf(Stored), Is.EqualTo(shown));
-        foreach (Timestamp other in new[] { new Timestamp(1700000100, 104_000_000), new Timestamp(1700000100, 40_000_000), new Timestamp(1700000200, 0), new Timestamp(1600000000, 0) })
+        foreach (Timestamp other in new[] { new Timestamp(1700000100, 104_000_000),
+            new Timestamp(1700000100, 40_000_000), new Timestamp(1700000200, 0), new Timestamp(1600000000, 0) })
             Assert.That(record.ChangeTimeOf(Stored with { ChangeTime = StatxTimestamp.Of(other) }), Is.EqualTo(other));
     }
 
@@ -75,11 +83,13 @@ internal sealed class RecordTests
     public void RecordWithoutSizeOrOfHugeFile_KeepsTheNumberAlone()
     {
         byte[] written = new byte[SizeRecord.Bytes];
-        foreach (SizeRecord record in new[] { SizeRecord.For(Stored, Number, 100).WithoutSize(), SizeRecord.For(Stored, Number, 1L << 48), SizeRecord.For(Stored with { Size = 1L << 48 }, Number, 5) })
+        foreach (SizeRecord record in new[] { SizeRecord.For(Stored, Number, 100).WithoutSize(),
+            SizeRecord.For(Stored, Number, 1L << 48), SizeRecord.For(Stored with { Size = 1L << 48 }, Number, 5) })
         {
             record.Write(written);
             Assert.That(SizeRecord.TryRead(written, out SizeRecord read), Is.True);
-            Assert.That((read.HasNoSize, read.InodeNumber, read.IsOf(Stored), read.Describes(Stored)), Is.EqualTo((true, Number, true, false)));
+            Assert.That((read.HasNoSize, read.InodeNumber, read.IsOf(Stored), read.Describes(Stored)),
+                Is.EqualTo((true, Number, true, false)));
         }
     }
 

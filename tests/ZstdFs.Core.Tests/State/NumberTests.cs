@@ -38,7 +38,8 @@ internal sealed class NumberTests
                     ulong number = state.AllocateInodeNumber();
                     Assert.That(given.Add(number), Is.True, "given twice");
                     if (number >= reserved)
-                        Assert.That(number, Is.LessThan(reserved = StateRecord.Read(File.ReadAllBytes(StateFile)).ReservedUpTo));
+                        Assert.That(number,
+                            Is.LessThan(reserved = StateRecord.Read(File.ReadAllBytes(StateFile)).ReservedUpTo));
                 }
             });
         }
@@ -75,12 +76,16 @@ internal sealed class NumberTests
         if (!File.Exists(StateFile))
             return false;
         using FileDescriptor file = Open();
-        return InodeFlags.Get(file, out uint flags) >= 0 && InodeFlags.Set(file, immutable ? flags | InodeFlags.Immutable : flags & ~InodeFlags.Immutable) >= 0;
+        return InodeFlags.Get(file, out uint flags) >= 0
+            && InodeFlags.Set(file, immutable ? flags | InodeFlags.Immutable : flags & ~InodeFlags.Immutable) >= 0;
     }
 
     private FileDescriptor Open()
     {
-        Assert.That(SystemCallsAt.Open(new NativeName(System.Text.Encoding.UTF8.GetBytes(StateFile + "\0")), OpenFlags.ReadOnly, out FileDescriptor file), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            SystemCallsAt.Open(new NativeName(System.Text.Encoding.UTF8.GetBytes(StateFile + "\0")), OpenFlags.ReadOnly,
+                out FileDescriptor file),
+            Is.GreaterThanOrEqualTo(0));
         return file;
     }
 }

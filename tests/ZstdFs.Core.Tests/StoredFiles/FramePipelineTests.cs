@@ -15,7 +15,8 @@ internal sealed class FramePipelineTests : IEventLog
     private const int FrameBytes = 64 * 1024, Frames = 100;
 
     [Test]
-    public void Frames_AreWrittenInOrder_HoweverManyWork([Values(1, 2, 7)] int jobs, [Values(1, 2, Frames)] int frames) => WithContent(jobs, (services, stored, content) =>
+    public void Frames_AreWrittenInOrder_HoweverManyWork([Values(1, 2, 7)] int jobs,
+        [Values(1, 2, Frames)] int frames) => WithContent(jobs, (services, stored, content) =>
     {
         FileDescriptor output = NewFile();
         var writer = new StoredFileWriter(services, output);
@@ -35,10 +36,14 @@ internal sealed class FramePipelineTests : IEventLog
     });
 
     [Test]
-    public void FrameThatCannotBeRead_FailsTheWrite_AndNothingIsKept([Values(1, 2, 7)] int jobs) => WithContent(jobs, (services, stored, content) =>
+    public void FrameThatCannotBeRead_FailsTheWrite_AndNothingIsKept([Values(1, 2, 7)] int jobs) =>
+        WithContent(jobs, (services, stored, content) =>
     {
         FrameExtent damaged = content.Base.Map[Frames / 2];
-        Assert.That(SystemCallsFile.Write(stored, damaged.StoredOffset + damaged.StoredBytes / 2, RandomNumberGenerator.GetBytes(64)), Is.Zero);
+        Assert.That(
+            SystemCallsFile.Write(stored, damaged.StoredOffset + damaged.StoredBytes / 2,
+                RandomNumberGenerator.GetBytes(64)),
+            Is.Zero);
         using FileDescriptor output = NewFile();
         var writer = new StoredFileWriter(services, output);
         using (var pipeline = new FramePipeline(services, content, services.Background))
@@ -54,7 +59,8 @@ internal sealed class FramePipelineTests : IEventLog
     });
 
     [Test]
-    public void DisposedOfHalfWay_WaitsForWhoIsAtWork([Values(2, 7)] int jobs) => WithContent(jobs, (services, stored, content) =>
+    public void DisposedOfHalfWay_WaitsForWhoIsAtWork([Values(2, 7)] int jobs) =>
+        WithContent(jobs, (services, stored, content) =>
     {
         for (int round = 0; round < 50; round++)
         {
@@ -72,7 +78,8 @@ internal sealed class FramePipelineTests : IEventLog
     [Test]
     public void FullDisk_IsTold([Values(2, 7)] int jobs) => WithContent(jobs, (services, stored, content) =>
     {
-        Assert.That(SystemCallsAt.Open(new NativeName("/dev/full\0"u8), OpenFlags.ReadWrite, out FileDescriptor full), Is.GreaterThanOrEqualTo(0));
+        Assert.That(SystemCallsAt.Open(new NativeName("/dev/full\0"u8), OpenFlags.ReadWrite, out FileDescriptor full),
+            Is.GreaterThanOrEqualTo(0));
         using (full)
         {
             var writer = new StoredFileWriter(services, full);
@@ -125,7 +132,8 @@ internal sealed class FramePipelineTests : IEventLog
 
     private static FileDescriptor NewFile()
     {
-        Assert.That(SystemCallsAt.CreateMemoryFile(new NativeName("test\0"u8), out FileDescriptor file), Is.GreaterThanOrEqualTo(0));
+        Assert.That(SystemCallsAt.CreateMemoryFile(new NativeName("test\0"u8), out FileDescriptor file),
+            Is.GreaterThanOrEqualTo(0));
         return file;
     }
 

@@ -3,8 +3,8 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Attributes;
 
 /// <summary>
-/// Files whose extended attributes take all of the room that the source's file system has for them (ext4: what the inode leaves, and one block). They are written, copied and converted like any other,
-/// and keep every attribute.
+/// Files whose extended attributes take all of the room that the source's file system has for them (ext4: what the
+/// inode leaves, and one block). They are written, copied and converted like any other, and keep every attribute.
 /// </summary>
 [CancelAfter(120_000)]
 internal sealed class FullAttributesTests
@@ -16,7 +16,8 @@ internal sealed class FullAttributesTests
         import errno, os, random, subprocess
         def noise(count, seed): return random.Random(seed).randbytes(count)
         def fill(path):
-            "A small one, which would take the record's place in the inode of a copy; seven as they come; then whatever still fits. Where the room has no end to speak of, a few."
+            # A small one, which would take the record's place in the inode of a copy; seven as they come; then whatever
+            # still fits. Where the room has no end to speak of, a few.
             is_full = False
             for i, size in enumerate([24] + [558] * 7 + [400, 200, 100, 60, 30, 10, 1]):
                 try: os.setxattr(path, f"user.full{i}", noise(size, i))
@@ -25,7 +26,8 @@ internal sealed class FullAttributesTests
                     is_full = True
             return is_full
         # What the user sees: ours is not shown.
-        def attributes(path): return {n: os.getxattr(path, n) for n in os.listxattr(path) if not n.startswith("user.zstdfs")}
+        def attributes(path):
+            return {n: os.getxattr(path, n) for n in os.listxattr(path) if not n.startswith("user.zstdfs")}
         def put(path, content, flags, at=0):
             fd = os.open(path, flags, 0o644)
             while at < len(content): at += os.pwrite(fd, content[at:], at)
@@ -126,7 +128,8 @@ internal sealed class FullAttributesTests
 
     private static void TryRewrites(string type, ShellUser user)
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { SourceParent = SharedImages.Root(type), User = user });
+        using MountedFolder folder =
+            MountedFolder.Create(new MountSetup { SourceParent = SharedImages.Root(type), User = user });
         string expected = Python(folder.Mount,
             """
             names = {"small": 20_000, "large": 1_500_000, "linked": 20_000}
@@ -145,25 +148,32 @@ internal sealed class FullAttributesTests
                     put(name, content, os.O_WRONLY | os.O_TRUNC)
                     put(name, content + b"appended", os.O_WRONLY, at=len(content))
                     contents[name] = content + b"appended"
-                    assert read(name) == contents[name] and attributes(name) == kept[name] and os.stat(name).st_ino == numbers[name], (name, turn)
+                    assert read(name) == contents[name] and attributes(name) == kept[name] \
+                        and os.stat(name).st_ino == numbers[name], (name, turn)
             patched = bytearray(contents["large"]); patched[700_000:700_100] = bytes(100)
             fd = os.open("large", os.O_WRONLY); os.pwrite(fd, bytes(100), 700_000); os.fsync(fd); os.close(fd)
             contents["large"] = bytes(patched)
             for copy in (["cp", "-a"], ["rsync", "-aAX"]):
                 for name in names:
                     subprocess.run([*copy, name, name + copy[0]], check=True)
-                    assert attributes(name + copy[0]) == kept[name] and read(name + copy[0]) == contents[name], (copy, name)
+                    assert attributes(name + copy[0]) == kept[name] and read(name + copy[0]) == contents[name], \
+                        (copy, name)
                     put(name + copy[0], noise(30_000, copy[0]), os.O_WRONLY | os.O_TRUNC)
-                    assert attributes(name + copy[0]) == kept[name] and read(name + copy[0]) == noise(30_000, copy[0]), (copy, name)
+                    assert attributes(name + copy[0]) == kept[name] \
+                        and read(name + copy[0]) == noise(30_000, copy[0]), (copy, name)
             import hashlib
-            for name in names: print(name, numbers[name], hashlib.sha256(contents[name]).hexdigest(), hashlib.sha256(repr(sorted(kept[name].items())).encode()).hexdigest())
+            for name in names:
+                print(name, numbers[name], hashlib.sha256(contents[name]).hexdigest(),
+                    hashlib.sha256(repr(sorted(kept[name].items())).encode()).hexdigest())
             """, user);
         Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero, () => folder.Log);
         folder.Remount();
         string found = Python(folder.Mount,
             """
             import hashlib
-            for name in ("small", "large", "linked"): print(name, os.stat(name).st_ino, hashlib.sha256(read(name)).hexdigest(), hashlib.sha256(repr(sorted(attributes(name).items())).encode()).hexdigest())
+            for name in ("small", "large", "linked"):
+                print(name, os.stat(name).st_ino, hashlib.sha256(read(name)).hexdigest(),
+                    hashlib.sha256(repr(sorted(attributes(name).items())).encode()).hexdigest())
             """, user);
         Assert.That(found, Is.EqualTo(expected), "after a remount");
         Assert.That(folder.Log, Does.Not.Contain("error"));
@@ -173,7 +183,9 @@ internal sealed class FullAttributesTests
     public void FileFoundWithoutRoomForARecord_IsRewrittenAndKeepsItsNumberWhileTheMountLives(string type)
     {
         using MountedFolder folder = MountedFolder.Prepared(new MountSetup { SourceParent = SharedImages.Root(type) });
-        Shell.Get($"cd '{folder.Source}' && head -c 20000 /dev/urandom > f && head -c 1500000 /dev/urandom > g && zstd -q --rm f g");
+        Shell.Get(
+            $"cd '{folder.Source}' && head -c 20000 /dev/urandom > f && head -c 1500000 /dev/urandom > g && "
+            + "zstd -q --rm f g");
         Python(folder.Source, "for name in ('f.zst', 'g.zst'): fill(name)\nos.link('g.zst', 'g_too.zst')");
         folder.Start();
         string attributes = Python(folder.Mount,
@@ -184,13 +196,17 @@ internal sealed class FullAttributesTests
                 for turn in range(3):
                     content = content + noise(5_000 * turn, turn)
                     put(name, content, os.O_WRONLY)
-                    assert read(name) == content and attributes(name) == kept and os.stat(name).st_ino == number, (name, turn)
+                    assert read(name) == content and attributes(name) == kept and os.stat(name).st_ino == number, \
+                        (name, turn)
                     put(name, content, os.O_WRONLY | os.O_TRUNC)
-                    assert read(name) == content and attributes(name) == kept and os.stat(name).st_ino == number, (name, turn)
+                    assert read(name) == content and attributes(name) == kept and os.stat(name).st_ino == number, \
+                        (name, turn)
                 print(sorted(kept.items()), len(content))
             """);
         folder.Remount();
-        Assert.That(Python(folder.Mount, "for name in ('f', 'g'): print(sorted(attributes(name).items()), len(read(name)))"), Is.EqualTo(attributes));
+        Assert.That(
+            Python(folder.Mount, "for name in ('f', 'g'): print(sorted(attributes(name).items()), len(read(name)))"),
+            Is.EqualTo(attributes));
         Shell.Get($"zstd -qt '{folder.Source}/f.zst' '{folder.Source}/g.zst'");
     }
 
@@ -223,18 +239,22 @@ internal sealed class FullAttributesTests
     {
         using MountedFolder folder = MountedFolder.Prepared(new MountSetup { SourceParent = SharedImages.Root(type) });
         string List(string suffix) => Python(folder.Source,
-            $"for name in sorted(n for n in os.listdir('.') if n != '.zstdfs'): print(name.removesuffix('{suffix}'), os.stat(name).st_mtime_ns, sorted(attributes(name).items()))");
+            $"for name in sorted(n for n in os.listdir('.') if n != '.zstdfs'): print(name.removesuffix('{suffix}'), "
+            + "os.stat(name).st_mtime_ns, sorted(attributes(name).items()))");
         Python(folder.Source,
             """
             for name in ("f", "g"):
                 put(name, b"text " * 100_000 if name == "g" else b"text", os.O_WRONLY | os.O_CREAT)
                 if name == "g": subprocess.run(["setfacl", "-m", "u:12345:rw", name], check=True)
                 # cap_net_raw+ep; a mark in the record's place is a write, which takes capabilities away.
-                else: os.setxattr(name, "security.capability", (0x02000001).to_bytes(4, "little") + (1 << 13).to_bytes(4, "little") + bytes(12))
+                else:
+                    os.setxattr(name, "security.capability",
+                        (0x02000001).to_bytes(4, "little") + (1 << 13).to_bytes(4, "little") + bytes(12))
                 fill(name)
             """);
         string plain = List("");
-        foreach ((string[] words, string suffix) in new (string[], string)[] { (["convert"], ".zst"), (["recompress", "--level=9"], ".zst"), (["convert", "--revert"], "") })
+        foreach ((string[] words, string suffix) in new (string[], string)[] { (["convert"], ".zst"),
+            (["recompress", "--level=9"], ".zst"), (["convert", "--revert"], "") })
         {
             ShellResult result = folder.Program([.. words, folder.Source]);
             Assert.That(result.ExitCode, Is.Zero, () => $"{string.Join(' ', words)}: {result}");

@@ -2,10 +2,14 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Attributes;
 
-/// <summary>Mode, owner, times, attributes and inode number stay with a file that is rewritten, and changes to them while it is open.</summary>
+/// <summary>
+/// Mode, owner, times, attributes and inode number stay with a file that is rewritten, and changes to them while it is
+/// open.
+/// </summary>
 internal sealed class MetadataTests(Ground ground) : GroundTests(ground)
 {
-    private const string Look = "stat -c '%a %u:%g %i %h' f && getfattr --only-values -n user.colour f && getfacl -cp f";
+    private const string Look =
+        "stat -c '%a %u:%g %i %h' f && getfattr --only-values -n user.colour f && getfacl -cp f";
 
     [TestCase("echo more >> f")]
     [TestCase("echo new > f")]
@@ -15,7 +19,8 @@ internal sealed class MetadataTests(Ground ground) : GroundTests(ground)
     {
         if (IsForRootOnly("owners", "chown 12:34 refused"))
             return;
-        Bash("seq 300000 > f && chmod 2751 f && chown 12:34 f && chmod 2751 f && setfattr -n user.colour -v green f && setfacl -m u:77:rw f");
+        Bash("seq 300000 > f && chmod 2751 f && chown 12:34 f && chmod 2751 f && "
+            + "setfattr -n user.colour -v green f && setfacl -m u:77:rw f");
         string before = Bash(Look);
         // Root's write keeps set-id bits; so it does on ext4.
         Bash(rewrite);
@@ -60,7 +65,8 @@ internal sealed class MetadataTests(Ground ground) : GroundTests(ground)
     public void ChangeTime_MovesWithEveryChange()
     {
         Bash("echo a > f");
-        foreach (string change in new[] { "chmod 600 f", "echo b >> f", "touch -d @1000000000 f", "setfattr -n user.a -v b f", "ln f g", "rm g", "mv f f2 && mv f2 f" })
+        foreach (string change in new[] { "chmod 600 f", "echo b >> f", "touch -d @1000000000 f",
+            "setfattr -n user.a -v b f", "ln f g", "rm g", "mv f f2 && mv f2 f" })
         {
             string before = Bash("stat -c %.9Z f");
             Bash($"sleep 0.02; {change}");
@@ -72,7 +78,8 @@ internal sealed class MetadataTests(Ground ground) : GroundTests(ground)
     [Test]
     public void FolderTime_MovesOnlyWhenItsNamesDo()
     {
-        Bash("mkdir d && echo a > d/f && touch -d @1000000000 d && echo b > d/f && echo c >> d/f && cat d/f && sync d/f");
+        Bash("mkdir d && echo a > d/f && touch -d @1000000000 d && echo b > d/f && echo c >> d/f && cat d/f && "
+            + "sync d/f");
         Assert.That(Bash("stat -c %Y d"), Is.EqualTo("1000000000"), "rewriting a file changed its folder's time");
         Bash("touch d/g");
         Assert.That(Bash("stat -c %Y d"), Is.Not.EqualTo("1000000000"));
@@ -85,13 +92,15 @@ internal sealed class MetadataTests(Ground ground) : GroundTests(ground)
         TestMachine.RequireRoot("becoming an ordinary user");
         if (User == ShellUser.Ordinary)
         {
-            Assert.That(Bash("echo a > f && chmod 6777 f && stat -c %a f && echo b >> f && stat -c '%a %s' f"), Is.EqualTo("6777\n777 4"), "the owner's own write");
+            Assert.That(Bash("echo a > f && chmod 6777 f && stat -c %a f && echo b >> f && stat -c '%a %s' f"),
+                Is.EqualTo("6777\n777 4"), "the owner's own write");
             return;
         }
         if (OnMount)
         {
             Mounted.Unmount();
-            using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "allow_other"], SourceParent = SourceParent });
+            using MountedFolder folder =
+                MountedFolder.Create(new MountSetup { Options = ["-o", "allow_other"], SourceParent = SourceParent });
             Assert.That(ModeAfterWrite(folder.Mount), Is.EqualTo("777 4"));
             Assert.That(Shell.Get($"stat -c %a '{folder.Source}/f.zst'"), Is.EqualTo("777"));
             folder.Unmount();
@@ -106,7 +115,8 @@ internal sealed class MetadataTests(Ground ground) : GroundTests(ground)
         {
             Shell.Get($"cd '{folder}' && echo a > f && chmod 6777 f");
             Shell.Get($"echo b >> '{folder}/f'", user: ShellUser.Ordinary);
-            // Asked for the mode alone, Linux 6.18 answers from its cache for a second; with the size it asks the daemon.
+            // Asked for the mode alone, Linux 6.18 answers from its cache for a second; with the size it asks the
+            // daemon.
             return Shell.Get($"stat -c '%a %s' '{folder}/f'");
         }
     }

@@ -18,7 +18,9 @@ internal sealed class PermissionTests
         TestMachine.RequireRoot("becoming other users");
         _folder = MountedFolder.Create(new MountSetup { Options = ["-o", "allow_other"] });
         _control = TestMachine.CreateFolder();
-        Everywhere($"mkdir ann ben shared && chown {Ann}:{Ann} ann && chown {Ben}:{Ben} ben && chmod 700 ann ben && chown {Ann}:{Shared} shared && chmod 2770 shared && mkdir -m 1777 tmp");
+        Everywhere(
+            $"mkdir ann ben shared && chown {Ann}:{Ann} ann && chown {Ben}:{Ben} ben && chmod 700 ann ben && "
+            + $"chown {Ann}:{Shared} shared && chmod 2770 shared && mkdir -m 1777 tmp");
     }
 
     [TearDown]
@@ -69,7 +71,8 @@ internal sealed class PermissionTests
     {
         foreach ((string user, string command, bool works) in Steps)
         {
-            Assert.That(As(user, _control, command).ExitCode == 0, Is.EqualTo(works), $"the control itself: {user}: {command}");
+            Assert.That(As(user, _control, command).ExitCode == 0, Is.EqualTo(works),
+                $"the control itself: {user}: {command}");
             ShellResult result = As(user, Folder.Mount, command);
             Assert.That(result.ExitCode == 0, Is.EqualTo(works), $"{user}: {command}: {result}");
         }
@@ -84,8 +87,12 @@ internal sealed class PermissionTests
     {
         foreach (string ground in new[] { Folder.Mount, _control })
         {
-            Assert.That(As(Ben, ground, "umask 027 && echo x > shared/f && mkdir shared/d && echo y > tmp/g && mkfifo tmp/p && ln -s x tmp/l && stat -c '%u:%g %a' shared/f shared/d tmp/g tmp/p tmp/l").Text,
-                Is.EqualTo($"{Ben}:{Shared} 640\n{Ben}:{Shared} 2750\n{Ben}:{Ben} 640\n{Ben}:{Ben} 640\n{Ben}:{Ben} 777"), ground);
+            Assert.That(As(Ben, ground,
+                "umask 027 && echo x > shared/f && mkdir shared/d && echo y > tmp/g && mkfifo tmp/p && "
+                + "ln -s x tmp/l && stat -c '%u:%g %a' shared/f shared/d tmp/g tmp/p tmp/l").Text,
+                Is.EqualTo(
+                    $"{Ben}:{Shared} 640\n{Ben}:{Shared} 2750\n{Ben}:{Ben} 640\n{Ben}:{Ben} 640\n{Ben}:{Ben} 777"),
+                    ground);
         }
         Assert.That(Shell.Get($"stat -c '%u:%g %a' '{Folder.Source}/shared/f.zst'"), Is.EqualTo($"{Ben}:{Shared} 640"));
         Folder.Unmount();
@@ -96,7 +103,8 @@ internal sealed class PermissionTests
     {
         Everywhere("setfacl -d -m u:2002:rw,o::- tmp");
         foreach (string ground in new[] { Folder.Mount, _control })
-            Assert.That(As(Ann, ground, "umask 077; echo x > tmp/f && mkdir tmp/d && getfacl -cp tmp/f tmp/d").Text, Does.Contain("user:2002:rw-"), ground);
+            Assert.That(As(Ann, ground, "umask 077; echo x > tmp/f && mkdir tmp/d && getfacl -cp tmp/f tmp/d").Text,
+                Does.Contain("user:2002:rw-"), ground);
         AssertSame();
         Assert.That(As(Ben, Folder.Mount, "echo y >> tmp/f && cat tmp/f").Text, Is.EqualTo("x\ny"));
         Folder.Unmount();
@@ -110,10 +118,12 @@ internal sealed class PermissionTests
 
     private void AssertSame()
     {
-        const string look = "find . -mindepth 1 -printf '%P %y %m %U:%G %s\\n' | LC_ALL=C sort; find . -mindepth 1 ! -type l | LC_ALL=C sort | xargs getfacl -p --";
+        const string look = "find . -mindepth 1 -printf '%P %y %m %U:%G %s\\n' | LC_ALL=C sort; "
+            + "find . -mindepth 1 ! -type l | LC_ALL=C sort | xargs getfacl -p --";
         Assert.That(Shell.Get($"cd '{Folder.Mount}' && {look}"), Is.EqualTo(Shell.Get($"cd '{_control}' && {look}")));
     }
 
     private static ShellResult As(string user, string folder, string command) =>
-        Shell.Run(["setpriv", $"--reuid={user}", $"--regid={user}", $"--groups={user},{Shared}", "--inh-caps=-all", "bash", "-c", $"cd '{folder}' && {command}"]);
+        Shell.Run(["setpriv", $"--reuid={user}", $"--regid={user}", $"--groups={user},{Shared}", "--inh-caps=-all",
+            "bash", "-c", $"cd '{folder}' && {command}"]);
 }

@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Crashes;
 
-/// <summary>SIGKILL at a chosen moment: what was closed or synchronised is there after the next mount, whole, and the rest is old or new.</summary>
+/// <summary>
+/// SIGKILL at a chosen moment: what was closed or synchronised is there after the next mount, whole, and the rest is
+/// old or new.
+/// </summary>
 [TestFixtureSource(nameof(FileSystems))]
 [CancelAfter(180_000)]
 internal sealed class KilledDaemonTests(string type) : MountOnImageTests(type, 1024)
@@ -27,14 +30,18 @@ internal sealed class KilledDaemonTests(string type) : MountOnImageTests(type, 1
         Folder.Start();
     }
 
-    /// <summary>The mount shows it, and after a sync the source holds it for stock zstd, with nothing left over.</summary>
+    /// <summary>
+    /// The mount shows it, and after a sync the source holds it for stock zstd, with nothing left over.
+    /// </summary>
     private void AssertHolds(string name, byte[] expected)
     {
-        Assert.That(File.ReadAllBytes(At(name)).AsSpan().SequenceEqual(expected), Is.True, () => $"{name} through the mount\n{Folder.Log}");
+        Assert.That(File.ReadAllBytes(At(name)).AsSpan().SequenceEqual(expected), Is.True,
+            () => $"{name} through the mount\n{Folder.Log}");
         Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero);
         string plain = Path.Combine(Path.GetDirectoryName(Folder.Mount)!, "expected");
         File.WriteAllBytes(plain, expected);
-        Shell.Get($"zstd -q -t '{Folder.Source}/{name}.zst' && zstd -qdc '{Folder.Source}/{name}.zst' | cmp - '{plain}'");
+        Shell.Get(
+            $"zstd -q -t '{Folder.Source}/{name}.zst' && zstd -qdc '{Folder.Source}/{name}.zst' | cmp - '{plain}'");
         Assert.That(Directory.GetFileSystemEntries(Path.Combine(Folder.Source, ".zstdfs/working")), Is.Empty);
     }
 
@@ -67,7 +74,8 @@ internal sealed class KilledDaemonTests(string type) : MountOnImageTests(type, 1
         File.WriteAllBytes(At("f"), content);
         string before = Shell.Get($"stat -c '%i %s %y' '{At("f")}'");
         Folder.Crash();
-        Assert.That(Directory.GetFiles(Path.Combine(Folder.Source, ".zstdfs/working")), Is.Not.Empty, "the kill came too late to prove anything");
+        Assert.That(Directory.GetFiles(Path.Combine(Folder.Source, ".zstdfs/working")), Is.Not.Empty,
+            "the kill came too late to prove anything");
         Folder.Start();
         Assert.That(Shell.Get($"stat -c '%i %s %y' '{At("f")}'"), Is.EqualTo(before));
         AssertHolds("f", content);
@@ -168,7 +176,8 @@ internal sealed class KilledDaemonTests(string type) : MountOnImageTests(type, 1
     [Test]
     public void DeletedWhileOpen_LeavesNothing()
     {
-        using (var open = new FileStream(At("f"), FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0))
+        using (var open = new FileStream(At("f"), FileMode.CreateNew, FileAccess.Write,
+            FileShare.ReadWrite | FileShare.Delete, 0))
         {
             open.Write(Content(3_000_000, 11));
             File.Delete(At("f"));
@@ -193,7 +202,8 @@ internal sealed class KilledDaemonTests(string type) : MountOnImageTests(type, 1
         string[] lost = Directory.GetFiles(Path.Combine(Folder.Source, ".zstdfs/lost"));
         Assert.That(lost, Has.Length.EqualTo(1));
         Assert.That(File.ReadAllBytes(lost[0]).AsSpan().SequenceEqual(ours), Is.True);
-        Assert.That(Folder.Log, Does.Contain("f was replaced or deleted in the source").And.Contain(Path.GetFileName(lost[0])));
+        Assert.That(Folder.Log,
+            Does.Contain("f was replaced or deleted in the source").And.Contain(Path.GetFileName(lost[0])));
     }
 
     [Test]
@@ -204,9 +214,12 @@ internal sealed class KilledDaemonTests(string type) : MountOnImageTests(type, 1
         Folder.Crash();
         Shell.Get($"""
             cd '{Folder.Source}/.zstdfs/working'
-            head -c 5000 /dev/urandom | tee without-a-record 0010000000000001-1-1 redo-0010000000000001-0-0 > 0010000000000001-1-2
-            setfattr -n user.zstdfs.working -v 0x$(head -c 72 /dev/urandom | od -An -v -tx1 | tr -d ' \n') 0010000000000001-1-2
-            mkdir folder 0010000000000001-1-3; ln -s /etc/passwd 0010000000000001-1-4; cp ../state commit-0010000000000001-1-1
+            head -c 5000 /dev/urandom |
+                tee without-a-record 0010000000000001-1-1 redo-0010000000000001-0-0 > 0010000000000001-1-2
+            setfattr -n user.zstdfs.working -v 0x$(head -c 72 /dev/urandom | od -An -v -tx1 |
+                tr -d ' \n') 0010000000000001-1-2
+            mkdir folder 0010000000000001-1-3; ln -s /etc/passwd 0010000000000001-1-4
+            cp ../state commit-0010000000000001-1-1
             """);
         Folder.Start();
         Assert.That(File.ReadAllBytes(At("f")), Is.EqualTo(content));
@@ -230,7 +243,11 @@ internal sealed class KilledDaemonTests(string type) : MountOnImageTests(type, 1
         AssertHolds("c", next);
         File.AppendAllText(At("c"), "more");
         AssertHolds("b", [.. next, .. "more"u8]);
-        Assert.That(Shell.Get($"stat -c '%i %h' '{At("a")}' '{At("b")}' '{At("c")}' | sort -u | wc -l; stat -c %h '{At("c")}' '{Folder.Source}/a.zst'"), Is.EqualTo("1\n3\n3"));
+        Assert.That(
+            Shell.Get(
+                $"stat -c '%i %h' '{At("a")}' '{At("b")}' '{At("c")}' | sort -u | wc -l; "
+                + $"stat -c %h '{At("c")}' '{Folder.Source}/a.zst'"),
+            Is.EqualTo("1\n3\n3"));
     }
 
     [Test]

@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Crashes;
 
-/// <summary>A new file that is larger than the room there is, but not compressed: it is compressed behind its writer.</summary>
+/// <summary>
+/// A new file that is larger than the room there is, but not compressed: it is compressed behind its writer.
+/// </summary>
 [TestFixture("ext4")]
 [TestFixture("btrfs")]
 [CancelAfter(180_000)]
@@ -25,7 +27,8 @@ internal sealed class LargerThanTheDiskTests(string type) : MountOnImageTests(ty
 
     private string Working => Path.Combine(Folder.Source, ".zstdfs/working");
 
-    private void Python(string script) => Shell.Get($"cd '{Folder.Mount}' && python3 - <<'END'\n{Library}\n{script}\nEND", TimeSpan.FromMinutes(2));
+    private void Python(string script) =>
+        Shell.Get($"cd '{Folder.Mount}' && python3 - <<'END'\n{Library}\n{script}\nEND", TimeSpan.FromMinutes(2));
 
     private void AssertCommitted()
     {
@@ -47,7 +50,8 @@ internal sealed class LargerThanTheDiskTests(string type) : MountOnImageTests(ty
             assert os.pread(f, 5000, 4096 * 7) == pages(7, 2)[:5000]
             os.pwrite(f, b"changed", 4096 * {{changedPage}} + 3)
             assert os.pread(f, 10, 4096 * {{changedPage}}) == page({{changedPage}})[:3] + b"changed"
-            assert any(name.startswith("early-") for name in os.listdir("{{Working}}")), "nothing was compressed behind the writer: this proves nothing"
+            assert any(name.startswith("early-") for name in os.listdir("{{Working}}")), \
+                "nothing was compressed behind the writer: this proves nothing"
             os.close(f)
             check("big", {{fileMib}} * 256, {{changed}})
             """);

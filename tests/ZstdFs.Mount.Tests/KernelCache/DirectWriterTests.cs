@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.KernelCache;
 
-/// <summary>A handle that only writes goes past the kernel's page cache; whoever reads beside it must not notice.</summary>
+/// <summary>
+/// A handle that only writes goes past the kernel's page cache; whoever reads beside it must not notice.
+/// </summary>
 internal sealed class DirectWriterTests(Ground ground) : GroundTests(ground)
 {
     [TestCase("os.O_RDONLY", "before")]
@@ -75,7 +77,8 @@ internal sealed class DirectWriterTests(Ground ground) : GroundTests(ground)
     [TestCase("os.O_RDWR")]
     public void Writing_TakesCapabilitiesAway_AndACommitKeepsThoseGivenAfter(string flags)
     {
-        if (IsForRootOnly("capabilities", "setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 refused"))
+        if (IsForRootOnly("capabilities",
+            "setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 refused"))
             return;
         Python(
             $$"""

@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.KernelCache;
 
-/// <summary>What the kernel keeps of a file: all of it over what is done through the mount, none of it once somebody changed the file in the source.</summary>
+/// <summary>
+/// What the kernel keeps of a file: all of it over what is done through the mount, none of it once somebody changed the
+/// file in the source.
+/// </summary>
 internal sealed class KeptPagesTests
 {
     private const int Pages = 2048, PageBytes = 4096;
@@ -21,10 +24,14 @@ internal sealed class KeptPagesTests
             return sum(page & 1 for page in pages.raw)
         """;
 
-    [TestCase("printf changed | dd of=f bs=1 seek=5000000 conv=notrunc status=none && stat f", KeepsPagesAfterWrites, TestName = "{m}(write in the middle)")]
+    [TestCase("printf changed | dd of=f bs=1 seek=5000000 conv=notrunc status=none && stat f", KeepsPagesAfterWrites,
+        TestName = "{m}(write in the middle)")]
     [TestCase("head -c 100000 /dev/urandom >> f && stat f", KeepsPagesAfterWrites, TestName = "{m}(append)")]
     [TestCase("touch f && stat f", TestName = "{m}(touch)")]
-    [TestCase("printf changed | dd of=f bs=1 seek=5000000 conv=notrunc status=none && touch -d '2001-02-03' f && ZSTDFS sync . && stat f", TestName = "{m}(commit)")]
+    [TestCase(
+        "printf changed | dd of=f bs=1 seek=5000000 conv=notrunc status=none && touch -d '2001-02-03' f && "
+        + "ZSTDFS sync . && stat f",
+        TestName = "{m}(commit)")]
     [TestCase("ln -f f g && mv f h && mv h f && chmod 600 g && stat f g", TestName = "{m}(names and mode)")]
     public void WhatIsDoneThroughTheMount_LeavesThem(string act, string needs = "")
     {
@@ -64,7 +71,8 @@ internal sealed class KeptPagesTests
     {
         using MountedFolder folder = Prepare($"--cache-timeout={timeoutSeconds}");
         Shell.Get($$"""
-            cd '{{folder.Mount}}' && cp f old && seq 1000000 2000000 > new && zstd -q new -o ../new.zst && python3 - <<'END'
+            cd '{{folder.Mount}}' && cp f old && seq 1000000 2000000 > new && zstd -q new -o ../new.zst &&
+                python3 - <<'END'
             import mmap, os, subprocess, time
             old, new = open("old", "rb").read(), open("new", "rb").read()
             reader = os.open("f", os.O_RDONLY)
@@ -94,8 +102,11 @@ internal sealed class KeptPagesTests
             size = os.fstat(reader).st_size
             os.pread(reader, size, 0)
             before = kept(reader)
-            # As long as before. What the one who has it open gets from now on is not defined, but it must not be shown as the new version's.
-            subprocess.run("head -c %d /dev/zero | zstd -q > ../zeros.zst && cat ../zeros.zst > '{folder.Source}/f.zst'" % size, shell=True, check=True)
+            # As long as before. What the one who has it open gets from now on is not defined, but it must not be shown
+            # as the new version's.
+            subprocess.run(
+                "head -c %d /dev/zero | zstd -q > ../zeros.zst && cat ../zeros.zst > '{folder.Source}/f.zst'" % size,
+                shell=True, check=True)
             time.sleep(1.1)
             subprocess.run({Quoted(act)}, shell=True, check=True, stdout=subprocess.DEVNULL)
             assert before > {Pages / 2} and kept(reader) == 0, (before, kept(reader))
@@ -143,7 +154,8 @@ internal sealed class KeptPagesTests
             reader = os.open("f", os.O_RDONLY)
             half = len(later) // 2
             for name in ["f", "f", "f"]:
-                subprocess.run("cp -a ../earlier.zst ../put-back.zst && mv ../put-back.zst '{{folder.Source}}/f.zst'", shell=True, check=True)
+                subprocess.run("cp -a ../earlier.zst ../put-back.zst && mv ../put-back.zst '{{folder.Source}}/f.zst'",
+                    shell=True, check=True)
                 open(name).close()
                 os.posix_fadvise(reader, 0, 0, os.POSIX_FADV_DONTNEED)
                 assert os.pread(reader, half, half) == later[half:]
@@ -155,7 +167,8 @@ internal sealed class KeptPagesTests
     [Test]
     public void PlainFileThatGrowsInTheSource_IsReadAndMappedToItsEnd()
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["--plain=show"] }, source => File.WriteAllText(source + "/log", "begin\n"));
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["--plain=show"] },
+            source => File.WriteAllText(source + "/log", "begin\n"));
         Shell.Get($$"""
             cd '{{folder.Mount}}' && python3 - <<'END'
             import mmap, os, time
@@ -176,10 +189,13 @@ internal sealed class KeptPagesTests
     private static MountedFolder Prepare(string? option = null)
     {
         var folder = MountedFolder.Create(new MountSetup { Options = option is null ? [] : [option] });
-        Shell.Get($"cd '{folder.Mount}' && seq 1000000 > f && truncate -s {Pages * PageBytes / 2} f && head -c {Pages * PageBytes / 2} /dev/urandom >> f && sync");
+        Shell.Get(
+            $"cd '{folder.Mount}' && seq 1000000 > f && truncate -s {Pages * PageBytes / 2} f && "
+            + $"head -c {Pages * PageBytes / 2} /dev/urandom >> f && sync");
         folder.Remount();
         return folder;
     }
 
-    private static string Quoted(string shell) => $"\"\"\"{shell.Replace("ZSTDFS", $"'{TestMachine.Program(ShellUser.Same)}'", StringComparison.Ordinal)}\"\"\"";
+    private static string Quoted(string shell) =>
+        $"\"\"\"{shell.Replace("ZSTDFS", $"'{TestMachine.Program(ShellUser.Same)}'", StringComparison.Ordinal)}\"\"\"";
 }

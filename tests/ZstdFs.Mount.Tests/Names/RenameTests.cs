@@ -176,7 +176,8 @@ internal sealed class RenameTests(Ground ground) : GroundTests(ground)
         Remount();
         Assert.That(Bash("ls -A"), Is.EqualTo("b"));
         if (OnMount)
-            Assert.That(Shell.Get($"ls -A '{Mounted.Source}' | grep -v zstdfs | wc -l"), Is.EqualTo("1"), "what was replaced is not hidden behind it");
+            Assert.That(Shell.Get($"ls -A '{Mounted.Source}' | grep -v zstdfs | wc -l"), Is.EqualTo("1"),
+                "what was replaced is not hidden behind it");
         Bash("rm b");
         Assert.That(Bash("ls -A"), Is.Empty);
     }
@@ -237,9 +238,14 @@ internal sealed class RenameTests(Ground ground) : GroundTests(ground)
             unknown Invalid argument
             g h o f g o
             """));
-        // A whiteout is for an overlayfs that has its upper folder here: a mount is refused as one, as it is on every file system without them.
+        // A whiteout is for an overlayfs that has its upper folder here: a mount is refused as one, as it is on every
+        // file system without them.
         if (OnMount)
-            Assert.That(Python("import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\nassert libc.renameat2(-100, b'h', -100, b'g', 4)\nprint(os.strerror(ctypes.get_errno()), *sorted(os.listdir('.')), open('g').read())"), Is.EqualTo("Invalid argument g h o g"));
+            Assert.That(
+                Python("import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+                    + "assert libc.renameat2(-100, b'h', -100, b'g', 4)\n"
+                    + "print(os.strerror(ctypes.get_errno()), *sorted(os.listdir('.')), open('g').read())"),
+                Is.EqualTo("Invalid argument g h o g"));
         AssertKept();
     }
 }

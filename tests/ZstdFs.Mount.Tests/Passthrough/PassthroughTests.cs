@@ -3,7 +3,8 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Passthrough;
 
 /// <summary>
-/// Files that the kernel serves by itself: nobody hears of what is written to them, RELEASE is not the end of it, and nothing of it may be lost.
+/// Files that the kernel serves by itself: nobody hears of what is written to them, RELEASE is not the end of it, and
+/// nothing of it may be lost.
 /// </summary>
 [TestFixtureSource(nameof(FileSystems))]
 [CancelAfter(180_000)]
@@ -45,7 +46,8 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
             os.ftruncate(fd, 700_001); del expected[700_001:]; check()
             os.truncate("f", 900_000); expected.extend(bytes(900_000 - len(expected))); check()
             os.posix_fallocate(fd, 0, 950_000); expected.extend(bytes(950_000 - len(expected))); check()
-            subprocess.run(["fallocate", "-p", "-o", "4096", "-l", "200000", "f"], check=True); expected[4096:204096] = bytes(200_000); check()
+            subprocess.run(["fallocate", "-p", "-o", "4096", "-l", "200000", "f"], check=True)
+            expected[4096:204096] = bytes(200_000); check()
             source = os.open("g", os.O_RDWR | os.O_CREAT); os.write(source, b"copied " * 20000)
             assert os.copy_file_range(source, fd, 100_000, 7, 500_000) == 100_000
             expected[500_000:600_000] = (b"copied " * 20000)[7:100_007]; check()
@@ -120,7 +122,8 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
         Folder.Start();
         Shell.Get($"""
             cmp '{Folder.Mount}/f' '{Folder.Source}/../expected'
-            '{TestMachine.Program(ShellUser.Same)}' sync '{Folder.Mount}' && zstd -qdc '{Folder.Source}/f.zst' | cmp - '{Folder.Source}/../expected'
+            '{TestMachine.Program(ShellUser.Same)}' sync '{Folder.Mount}' &&
+                zstd -qdc '{Folder.Source}/f.zst' | cmp - '{Folder.Source}/../expected'
             """);
         AssertStaysAfterRemount();
     }
@@ -138,7 +141,8 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
             time.sleep(0.2)
             try: os.close(fd)
             except OSError: pass
-            # As the commit leaves it when the name leads to the new version already: over the base before, and committed into this one.
+            # As the commit leaves it when the name leads to the new version already: over the base before, and
+            # committed into this one.
             copy = f"{SOURCE}/.zstdfs/working/{working()[0]}"
             record = bytearray(os.getxattr(copy, "user.zstdfs.working"))
             assert len(record) == 80 and record[3] == 4, bytes(record)
@@ -251,7 +255,9 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
             assert os.path.exists("f") == bool({{(replaced ? 1 : 0)}})
             """);
         Folder.Remount();
-        Assert.That(Shell.Get($"ls -A '{Folder.Source}/.zstdfs/working'; find '{Folder.Mount}' -type f -exec cat {{}} +"), Is.EqualTo(replaced ? "other" : ""));
+        Assert.That(
+            Shell.Get($"ls -A '{Folder.Source}/.zstdfs/working'; find '{Folder.Mount}' -type f -exec cat {{}} +"),
+            Is.EqualTo(replaced ? "other" : ""));
     }
 
     [Test]
@@ -278,7 +284,8 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
     {
         Run("""
             fd = lend(CONTENT)
-            block = b"".join(b"%d compresses well, " % number for number in random.Random(3).choices(range(1000), k=60_000))[:1 << 20]
+            block = b"".join(b"%d compresses well, " % number
+                for number in random.Random(3).choices(range(1000), k=60_000))[:1 << 20]
             at = 0
             try:
                 while True: at += os.pwrite(fd, block, at)
@@ -345,7 +352,8 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
             reader = os.open("f", os.O_RDONLY)
             os.pread(reader, 100, 0)
             # In place: the same inode.
-            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'", shell=True, check=True)
+            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'",
+                shell=True, check=True)
             assert open("f").read() == "new\n"
             for attempt in range(3):
                 for i in range(2): write_whole("f", CONTENT)
@@ -361,7 +369,8 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
         Run("""
             fd = lend(CONTENT)
             sync()
-            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'", shell=True, check=True)
+            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'",
+                shell=True, check=True)
             os.pwrite(fd, b"lost", 0)
             assert subprocess.run([PROGRAM, "sync", MOUNT]).returncode != 0
             refused(errno.EBUSY, os.open, "f", os.O_RDONLY)
@@ -378,7 +387,8 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
         Run("""
             fd = lend(CONTENT)
             os.pwrite(fd, b"written", 0)
-            subprocess.run(f"echo other | zstd -q > '{SOURCE}/new.zst' && mv '{SOURCE}/new.zst' '{SOURCE}/f.zst'", shell=True, check=True)
+            subprocess.run(f"echo other | zstd -q > '{SOURCE}/new.zst' && mv '{SOURCE}/new.zst' '{SOURCE}/f.zst'",
+                shell=True, check=True)
             assert subprocess.run([PROGRAM, "sync", MOUNT]).returncode != 0
             os.pwrite(fd, b"later", 20)
             os.close(fd)
@@ -386,7 +396,8 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
             assert open("f", "rb").read() == b"other\n"
             kept = os.listdir(SOURCE + "/.zstdfs/lost")
             assert len(kept) == 1
-            assert open(SOURCE + "/.zstdfs/lost/" + kept[0], "rb").read() == b"written" + CONTENT[7:20] + b"later" + CONTENT[25:]
+            assert open(SOURCE + "/.zstdfs/lost/"
+                + kept[0], "rb").read() == b"written" + CONTENT[7:20] + b"later" + CONTENT[25:]
             """);
     }
 

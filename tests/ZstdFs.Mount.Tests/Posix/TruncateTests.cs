@@ -22,7 +22,8 @@ internal sealed class TruncateTests(Ground ground) : ProgramTests(ground)
             Python($"import os\n{change}\nassert os.stat('f').st_size == {size}");
             string check = $"""
                 kept = {kept}
-                with open('f', 'rb') as f: assert f.read() == (b'0123456789' * {before / 10})[:kept] + bytes({size} - kept)
+                with open('f', 'rb') as f:
+                    assert f.read() == (b'0123456789' * {before / 10})[:kept] + bytes({size} - kept)
                 """;
             Python(check);
             AssertKept();

@@ -25,7 +25,8 @@ internal sealed class DiskTrafficTests(string type) : MountOnImageTests(type, 10
     }
 
     [Test]
-    public void WorkingCopyThatIsEmptied_IsNotWrittenWhenItIsThrownAway() => AssertLittleIsWritten("file.write(text); file.truncate(0); file.seek(0)");
+    public void WorkingCopyThatIsEmptied_IsNotWrittenWhenItIsThrownAway() =>
+        AssertLittleIsWritten("file.write(text); file.truncate(0); file.seek(0)");
 
     private void AssertLittleIsWritten(string before, bool isNew = true)
     {
@@ -65,7 +66,8 @@ internal sealed class DiskTrafficTests(string type) : MountOnImageTests(type, 10
     private long WrittenMib()
     {
         const int SectorsInMib = 2048;
-        string sectors = Shell.Get($"awk '{{ print $7 }}' /sys/block/$(basename $(findmnt -n -o SOURCE '{Image.Root}'))/stat");
+        string sectors =
+            Shell.Get($"awk '{{ print $7 }}' /sys/block/$(basename $(findmnt -n -o SOURCE '{Image.Root}'))/stat");
         return long.Parse(sectors, CultureInfo.InvariantCulture) / SectorsInMib;
     }
 }

@@ -4,8 +4,8 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Programs;
 
 /// <summary>
-/// A program that opens a large file, changes a little of it and closes it, again and again: the disk gets to write what was changed, and the whole stored file
-/// once in a while only.
+/// A program that opens a large file, changes a little of it and closes it, again and again: the disk gets to write
+/// what was changed, and the whole stored file once in a while only.
 /// </summary>
 [TestFixture("ext4")]
 [TestFixture("xfs")]
@@ -82,13 +82,16 @@ internal sealed class RewriteCostTests(string type) : MountOnImageTests(type, 15
     private void AssertStored()
     {
         Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero, () => Folder.Log);
-        Shell.Get($"zstd -dc '{Folder.Source}/file.zst' | cmp - '{Path.GetDirectoryName(Folder.Mount)}/expected' && sync -f '{Image.Root}'");
+        Shell.Get(
+            $"zstd -dc '{Folder.Source}/file.zst' | cmp - '{Path.GetDirectoryName(Folder.Mount)}/expected' && "
+            + $"sync -f '{Image.Root}'");
     }
 
     private long WrittenKib()
     {
         const int SectorsInKib = 2;
-        string sectors = Shell.Get($"awk '{{ print $7 }}' /sys/block/$(basename $(findmnt -n -o SOURCE '{Image.Root}'))/stat");
+        string sectors =
+            Shell.Get($"awk '{{ print $7 }}' /sys/block/$(basename $(findmnt -n -o SOURCE '{Image.Root}'))/stat");
         return long.Parse(sectors, CultureInfo.InvariantCulture) / SectorsInKib;
     }
 }

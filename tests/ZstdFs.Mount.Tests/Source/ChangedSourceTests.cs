@@ -2,18 +2,23 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Source;
 
-/// <summary>What somebody does to the source while it is mounted: seen at the next open always, in attributes and listings within the cache timeout.</summary>
+/// <summary>
+/// What somebody does to the source while it is mounted: seen at the next open always, in attributes and listings
+/// within the cache timeout.
+/// </summary>
 [TestFixture(0)]
 [TestFixture(1)]
 internal sealed class ChangedSourceTests(int timeoutSeconds)
 {
-    private const string Prepare = "mkdir -p d/below && seq 1000 | zstd -q > f.zst && seq 2000 | zstd -q > d/g.zst && seq 3000 | zstd -q > d/below/h.zst";
+    private const string Prepare = "mkdir -p d/below && seq 1000 | zstd -q > f.zst && seq 2000 | zstd -q > d/g.zst && "
+        + "seq 3000 | zstd -q > d/below/h.zst";
 
     private MountedFolder _folder = null!;
 
     [SetUp]
     public void Mount() =>
-        _folder = MountedFolder.Create(new MountSetup { Options = [$"--cache-timeout={timeoutSeconds}"] }, source => Shell.Get($"cd '{source}' && {Prepare}"));
+        _folder = MountedFolder.Create(new MountSetup { Options = [$"--cache-timeout={timeoutSeconds}"] },
+            source => Shell.Get($"cd '{source}' && {Prepare}"));
 
     [TearDown]
     public void Unmount() => _folder?.Dispose();
@@ -26,14 +31,19 @@ internal sealed class ChangedSourceTests(int timeoutSeconds)
     [TestCase("mv f.zst d/g.zst", "d/g", "seq 1000")]
     [TestCase("mv d/g.zst d/i.zst", "d/i", "seq 2000")]
     [TestCase("seq 5 9 | zstd -q > d/new.zst", "d/new", "seq 5 9")]
-    [TestCase("mv --exchange f.zst d/g.zst || python3 -c 'import ctypes; assert ctypes.CDLL(None).renameat2(-100, b\"f.zst\", -100, b\"d/g.zst\", 2) == 0'", "f", "seq 2000")]
+    [TestCase(
+        "mv --exchange f.zst d/g.zst || python3 -c 'import ctypes; "
+        + "assert ctypes.CDLL(None).renameat2(-100, b\"f.zst\", -100, b\"d/g.zst\", 2) == 0'",
+        "f", "seq 2000")]
     public void ChangedFile_IsReadAsItIs(string change, string path, string content)
     {
         LookAtAll();
         Shell.Get($"cd '{_folder.Source}' && {change}");
-        // A file that the kernel knows is opened as it is now; one that it knows not to be there, or another one's, is looked up again within the timeout.
+        // A file that the kernel knows is opened as it is now; one that it knows not to be there, or another one's, is
+        // looked up again within the timeout.
         AwaitTimeout();
-        Shell.Get($"cd '{_folder.Mount}' && cmp {path} <({content}) && [ $(stat -c %s {path}) = $({content} | wc -c) ]");
+        Shell.Get(
+            $"cd '{_folder.Mount}' && cmp {path} <({content}) && [ $(stat -c %s {path}) = $({content} | wc -c) ]");
         AssertListedAsInTheSource();
         _folder.Remount();
         Shell.Get($"cd '{_folder.Mount}' && cmp {path} <({content})");
@@ -47,8 +57,11 @@ internal sealed class ChangedSourceTests(int timeoutSeconds)
     {
         for (int round = 0; round < 5; round++)
         {
-            Shell.Get($"cd '{_folder.Source}' && seq {round} 1000 | zstd -q > t && mv t f.zst && cmp '{_folder.Mount}/f' <(seq {round} 1000)");
-            string now = round == 0 || !change.Contains(">> ", StringComparison.Ordinal) ? content : $"seq {round} 1100";
+            Shell.Get(
+                $"cd '{_folder.Source}' && seq {round} 1000 | zstd -q > t && mv t f.zst && "
+                + $"cmp '{_folder.Mount}/f' <(seq {round} 1000)");
+            string now =
+                round == 0 || !change.Contains(">> ", StringComparison.Ordinal) ? content : $"seq {round} 1100";
             if (round == 0 && change.Contains(">> ", StringComparison.Ordinal))
                 now = "seq 0 1100";
             Shell.Get($"cd '{_folder.Source}' && {change} && cmp '{_folder.Mount}/f' <({now})");
@@ -77,11 +90,15 @@ internal sealed class ChangedSourceTests(int timeoutSeconds)
         string number = Shell.Get($"stat -c %i '{_folder.Mount}/d/below/h'");
         Shell.Get($"cd '{_folder.Source}' && mv d e");
         AwaitTimeout();
-        Shell.Get($"cd '{_folder.Mount}' && cmp e/below/h <(seq 3000) && echo more >> e/below/h && echo new > e/below/new && mv e/g e/below/");
+        Shell.Get(
+            $"cd '{_folder.Mount}' && cmp e/below/h <(seq 3000) && echo more >> e/below/h && echo new > e/below/new && "
+            + "mv e/g e/below/");
         Assert.That(Shell.Get($"stat -c %i '{_folder.Mount}/e/below/h'"), Is.EqualTo(number));
         AssertListedAsInTheSource();
         _folder.Remount();
-        Shell.Get($"cd '{_folder.Mount}' && cmp e/below/h <(seq 3000; echo more) && cat e/below/new && cmp e/below/g <(seq 2000)");
+        Shell.Get(
+            $"cd '{_folder.Mount}' && cmp e/below/h <(seq 3000; echo more) && cat e/below/new && "
+            + "cmp e/below/g <(seq 2000)");
     }
 
     [Test]
@@ -119,7 +136,9 @@ internal sealed class ChangedSourceTests(int timeoutSeconds)
             old = os.open("d", os.O_RDONLY)
             reader = os.open("d/g", os.O_RDONLY)
             number = os.fstat(old).st_ino
-            subprocess.run("mv d old && mkdir -p d/below && seq 7 | zstd -q > d/g.zst && seq 8 | zstd -q > d/below/h.zst", shell=True, check=True, cwd=source)
+            subprocess.run(
+                "mv d old && mkdir -p d/below && seq 7 | zstd -q > d/g.zst && seq 8 | zstd -q > d/below/h.zst",
+                shell=True, check=True, cwd=source)
             time.sleep({{timeoutSeconds}} + 0.2)
             assert open("d/g").read() == "1\n2\n3\n4\n5\n6\n7\n"
             assert os.stat("d").st_ino != number == os.stat("old").st_ino == os.fstat(old).st_ino
@@ -187,20 +206,24 @@ internal sealed class ChangedSourceTests(int timeoutSeconds)
         ("seq 5 7000 | zstd -q > t && mv t f.zst", "zstd -qdc f.zst | cmp - <(seq 5 7000)"),
         ("seq 5 7000 | zstd -q > f.zst", "zstd -qdc f.zst | cmp - <(seq 5 7000)"),
         ("rm f.zst", "[ ! -e f.zst ]"),
-        ("mv f.zst elsewhere.zst", "[ ! -e f.zst ] && zstd -qdc elsewhere.zst > $outside/now && { cmp -s $outside/now $outside/kept || cmp $outside/now $outside/changed; }"),
+        ("mv f.zst elsewhere.zst",
+            "[ ! -e f.zst ] && zstd -qdc elsewhere.zst > $outside/now && { cmp -s $outside/now $outside/kept || "
+            + "cmp $outside/now $outside/changed; }"),
         ("mv d/g.zst f.zst", "zstd -qdc f.zst | cmp - <(seq 2000)"),
     ];
 
     [Test]
     public void UnsavedChanges_NeverOverwriteWhatIsThereNow(
-        [ValueSource(nameof(ConflictingChanges))] (string Change, string Check) conflict, [Values(1_000, 3_000_000)] int size, [Values("close", "fsync", "crash")] string end)
+        [ValueSource(nameof(ConflictingChanges))] (string Change, string Check) conflict,
+            [Values(1_000, 3_000_000)] int size, [Values("close", "fsync", "crash")] string end)
     {
         string outside = Path.GetDirectoryName(_folder.Mount)!;
         File.WriteAllText(outside + "/script.py", $$"""
             import errno, os, subprocess, sys, time
             outside, failures = '{{outside}}', []
             # Begun before the file is opened: a fork would close it, which commits it.
-            other = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd='{{_folder.Source}}', text=True, bufsize=1)
+            other = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd='{{_folder.Source}}',
+                text=True, bufsize=1)
             f = os.open('{{_folder.Mount}}/f', os.O_RDWR)
             os.pwrite(f, b"unsaved changes", 300)
             other.stdin.write(sys.argv[1] + " && echo done\n")
@@ -216,8 +239,12 @@ internal sealed class ChangedSourceTests(int timeoutSeconds)
             print(*failures, flush=True)
             open(outside + "/done", "w").close()
             """);
-        Shell.Get($"cd '{_folder.Mount}' && python3 -c 'import random; open(\"f\", \"wb\").write(random.Random(1).randbytes({size}))' && cp f '{outside}/kept'");
-        Shell.Get($"cp '{outside}/kept' '{outside}/changed' && printf 'unsaved changes' | dd of='{outside}/changed' bs=1 seek=300 conv=notrunc status=none");
+        Shell.Get(
+            $"cd '{_folder.Mount}' && python3 -c 'import random; "
+            + $"open(\"f\", \"wb\").write(random.Random(1).randbytes({size}))' && cp f '{outside}/kept'");
+        Shell.Get(
+            $"cp '{outside}/kept' '{outside}/changed' && printf 'unsaved changes' | "
+            + $"dd of='{outside}/changed' bs=1 seek=300 conv=notrunc status=none");
         Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero);
         string run = $"python3 '{outside}/script.py' '{conflict.Change}'";
         string failures = "";
@@ -250,17 +277,24 @@ internal sealed class ChangedSourceTests(int timeoutSeconds)
             Shell.Get($"cmp '{outside}/now' '{outside}/changed'");
             return;
         }
-        Assert.That(Shell.Get($"cd '{_folder.Source}' && grep -lr 'unsaved changes' .zstdfs | wc -l; ls -A .zstdfs/working | wc -l"), Is.EqualTo("1\n0"), () => $"kept in .zstdfs/lost\n{failures}\n{_folder.Log}");
+        Assert.That(
+            Shell.Get(
+                $"cd '{_folder.Source}' && grep -lr 'unsaved changes' .zstdfs | wc -l; ls -A .zstdfs/working | wc -l"),
+            Is.EqualTo("1\n0"), () => $"kept in .zstdfs/lost\n{failures}\n{_folder.Log}");
         Assert.That(_folder.Log, Does.Contain("is kept as .zstdfs/lost/"));
         // A large file is closed and synchronised in its working copy; what becomes of that is for the log.
         if (size == 1_000)
             Assert.That(failures, Does.StartWith("ESTALE"), "who saves is told");
     }
 
-    private void LookAtAll() => Shell.Get($"cd '{_folder.Mount}' && ls -laR > /dev/null && cat f d/g d/below/h > /dev/null");
+    private void LookAtAll() =>
+        Shell.Get($"cd '{_folder.Mount}' && ls -laR > /dev/null && cat f d/g d/below/h > /dev/null");
 
     private void AwaitTimeout() => Thread.Sleep(TimeSpan.FromSeconds(timeoutSeconds == 0 ? 0 : timeoutSeconds + 0.1));
 
     private void AssertListedAsInTheSource() =>
-        Assert.That(Shell.Get($"cd '{_folder.Mount}' && find . -printf '%P %y\\n' | sort"), Is.EqualTo(Shell.Get($"cd '{_folder.Source}' && find . -path ./.zstdfs -prune -o -printf '%P %y\\n' | sed 's/[.]zst f$/ f/' | sort")));
+        Assert.That(Shell.Get($"cd '{_folder.Mount}' && find . -printf '%P %y\\n' | sort"),
+            Is.EqualTo(Shell.Get(
+                $"cd '{_folder.Source}' && find . -path ./.zstdfs -prune -o -printf '%P %y\\n' | "
+                + "sed 's/[.]zst f$/ f/' | sort")));
 }

@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Source;
 
-/// <summary>A commit on another file system than the root's, where the new version has a second name for a moment.</summary>
+/// <summary>
+/// A commit on another file system than the root's, where the new version has a second name for a moment.
+/// </summary>
 [TestFixture]
 internal sealed class CommitOnAnotherFileSystemTests
 {
@@ -11,7 +13,8 @@ internal sealed class CommitOnAnotherFileSystemTests
     public void NameThatANewVersionPassesThrough_IsHiddenAndFreedByTheNextCommit(string plain)
     {
         TestMachine.RequireRoot("mounting in a source");
-        MountedFolder folder = MountedFolder.Prepared(new MountSetup { Options = [$"--plain={plain}", "--cache-timeout=0"] });
+        MountedFolder folder =
+            MountedFolder.Prepared(new MountSetup { Options = [$"--plain={plain}", "--cache-timeout=0"] });
         string inner = folder.Source + "/inner";
         try
         {
@@ -43,7 +46,8 @@ internal sealed class CommitOnAnotherFileSystemTests
                 """), Is.EqualTo("ENOENT\nEPERM\nEPERM\n['f']"));
             folder.Unmount();
             Assert.That(folder.Log, Does.Not.Contain("lost"));
-            Assert.That(Shell.Get($"zstd -qdc '{inner}/f.zst' | head -c 7; ls -A '{inner}'"), Is.EqualTo("CHANGEDf.zst"));
+            Assert.That(Shell.Get($"zstd -qdc '{inner}/f.zst' | head -c 7; ls -A '{inner}'"),
+                Is.EqualTo("CHANGEDf.zst"));
         }
         finally
         {

@@ -4,8 +4,8 @@ namespace ZstdFs.Mount.Tests.Source;
 
 /// <summary>
 /// Files that were made through a mount and never written, into whose stored files another program then writes: cp(1),
-/// a shell's redirection and rsync --inplace keep the inode and its attributes. What cannot be decoded is damaged. It is
-/// never taken for a first content that a crash cut off, which becomes an empty file.
+/// a shell's redirection and rsync --inplace keep the inode and its attributes. What cannot be decoded is damaged. It
+/// is never taken for a first content that a crash cut off, which becomes an empty file.
 /// </summary>
 [CancelAfter(120_000)]
 internal sealed class FilledInTheSourceTests
@@ -82,7 +82,8 @@ internal sealed class FilledInTheSourceTests
     [Test]
     public void EmptyFileWithAnotherTime_StaysEmptyAndSound()
     {
-        Shell.Get($"cd '{_folder.Mount}' && touch -d '2001-02-03' x && sleep 1.1 && [ $(stat -c %s x) = 0 ] && [ ! -s x ]");
+        Shell.Get(
+            $"cd '{_folder.Mount}' && touch -d '2001-02-03' x && sleep 1.1 && [ $(stat -c %s x) = 0 ] && [ ! -s x ]");
         _folder.Remount();
         Shell.Get($"cd '{_folder.Mount}' && [ $(stat -c %s,%Y x) = 0,$(date -d 2001-02-03 +%s) ]");
         Shell.Get($"echo content > '{_folder.Mount}/x'");
@@ -108,10 +109,14 @@ internal sealed class FilledInTheSourceTests
         AwaitTimeout();
         Shell.Get($"ls -l '{_folder.Mount}'");
         const string Epoch = "getfattr --only-values -n user.zstdfs {0}.zst | od -An -tu4 -j20 -N4";
-        InSource($"[ $({string.Format(null, Epoch, "x")}) -gt 0 ] && [ $({string.Format(null, Epoch, "x")}) = $({string.Format(null, Epoch, "y")}) ]");
+        InSource(
+            $"[ $({string.Format(null, Epoch, "x")}) -gt 0 ] && "
+            + $"[ $({string.Format(null, Epoch, "x")}) = $({string.Format(null, Epoch, "y")}) ]");
     }
 
-    /// <summary>A daemon that died while it wrote the first content, and what a mount shows that may not mend it.</summary>
+    /// <summary>
+    /// A daemon that died while it wrote the first content, and what a mount shows that may not mend it.
+    /// </summary>
     [Test]
     public void ContentThatAKillCutOff_IsNone([Values("rw", "ro")] string mode)
     {

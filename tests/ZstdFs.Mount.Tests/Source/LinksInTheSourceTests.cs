@@ -14,7 +14,8 @@ internal sealed class LinksInTheSourceTests
     [SetUp]
     public void Mount()
     {
-        _folder = MountedFolder.Create(prepare: source => Shell.Get($"cd '{source}'; seq 100 | zstd -q > f.zst; ln f.zst g.zst"));
+        _folder = MountedFolder.Create(prepare: source =>
+            Shell.Get($"cd '{source}'; seq 100 | zstd -q > f.zst; ln f.zst g.zst"));
         // Both orders of the names that the mount knows are met: the last that was seen comes first.
         Shell.Get($"cd '{_folder.Mount}'; stat f g f > /dev/null");
     }
@@ -29,7 +30,9 @@ internal sealed class LinksInTheSourceTests
     {
         InSource(change);
         Thread.Sleep(1_200);
-        InMount("cmp g <(seq 100); setfattr -n user.a -v 1 g; chmod 600 g; [ $(getfattr --only-values -n user.a g) = 1 ]; touch -d 2001-01-01 g");
+        InMount(
+            "cmp g <(seq 100); setfattr -n user.a -v 1 g; chmod 600 g; [ $(getfattr --only-values -n user.a g) = 1 ]; "
+            + "touch -d 2001-01-01 g");
         InMount("[ $(stat -c %a,%Y g) = 600,$(date -d 2001-01-01 +%s) ]; echo more >> g; cmp g <(seq 100; echo more)");
         if (change.Contains("mv t", StringComparison.Ordinal))
             InMount("cmp f <(seq 7); [ $(stat -c %a f) != 600 ]; ! getfattr -n user.a f 2> /dev/null");
@@ -43,7 +46,8 @@ internal sealed class LinksInTheSourceTests
     [TestCase("seq 7 | zstd -q > t; mv t f.zst")]
     public void ContentThatWaits_IsCommittedUnderTheOtherName(string change)
     {
-        InMount("stat g f > /dev/null; exec 3<> g; echo patched >&3; " + $"(cd '{_folder.Source}'; {change}); echo again >&3; sync -d g || true; exec 3>&-");
+        InMount("stat g f > /dev/null; exec 3<> g; echo patched >&3; "
+            + $"(cd '{_folder.Source}'; {change}); echo again >&3; sync -d g || true; exec 3>&-");
         _folder.Unmount();
         InSource("zstd -qdc g.zst | head -2 | cmp - <(echo patched; echo again)");
         Assert.That(Directory.Exists($"{_folder.Source}/.zstdfs/lost"), Is.False, () => _folder.Log);
@@ -60,7 +64,9 @@ internal sealed class LinksInTheSourceTests
         // A daemon that has just begun looks names up by itself, and forgets those that a file has lost.
         InMount($"sleep 2; stat f g {seenLast} > /dev/null");
         InSource("seq 7 | zstd -q > t; mv t f.zst");
-        InMount("cmp f <(seq 7); cmp g <(seq 100); echo x >> f; echo y >> g; cmp f <(seq 7; echo x); cmp g <(seq 100; echo y)");
+        InMount(
+            "cmp f <(seq 7); cmp g <(seq 100); echo x >> f; echo y >> g; cmp f <(seq 7; echo x); cmp g <(seq 100; "
+            + "echo y)");
         InMount("truncate -s 0 f; cmp g <(seq 100; echo y); chmod 600 f; [ $(stat -c %a g) = 644 ]");
         InSource("rm g.zst");
         Assert.That(Shell.Run($"cat '{_folder.Mount}/g'").Error, Does.Contain("No such file"));

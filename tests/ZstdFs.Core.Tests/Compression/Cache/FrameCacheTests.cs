@@ -22,7 +22,8 @@ internal sealed class FrameCacheTests
             content.Fill((byte)frame);
         }
 
-        internal void WaitUntilDecoding(int frames = 1) => SpinWait.SpinUntil(() => Volatile.Read(ref Decoded) >= frames);
+        internal void WaitUntilDecoding(int frames = 1) =>
+            SpinWait.SpinUntil(() => Volatile.Read(ref Decoded) >= frames);
     }
 
     [Test]
@@ -45,7 +46,8 @@ internal sealed class FrameCacheTests
         for (int i = 0; i < 5000; i++)
         {
             Check(cache, source, new FrameKey(1, 0), 4096, 0);
-            Check(cache, source, new FrameKey((ulong)random.Next(2, 4), random.Next(100)), random.Next(100, 30_000), 50);
+            Check(cache, source, new FrameKey((ulong)random.Next(2, 4), random.Next(100)), random.Next(100, 30_000),
+                50);
             Assert.That(cache.AllocatedBytes, Is.LessThanOrEqualTo(64 * 1024));
         }
         cache.Invalidate(2);
@@ -71,7 +73,8 @@ internal sealed class FrameCacheTests
     {
         using var cache = new FrameCache(8192);
         var slow = new Source { Gate = new ManualResetEventSlim() };
-        Task[] pinning = [Task.Run(() => Check(cache, slow, new FrameKey(1, 1), 4096, 0)), Task.Run(() => Check(cache, slow, new FrameKey(1, 2), 4096, 0))];
+        Task[] pinning = [Task.Run(() => Check(cache, slow, new FrameKey(1, 1), 4096, 0)),
+            Task.Run(() => Check(cache, slow, new FrameKey(1, 2), 4096, 0))];
         slow.WaitUntilDecoding(2);
         Check(cache, new Source(), new FrameKey(1, 3), 4096, 0);
         Assert.That(cache.AllocatedBytes, Is.LessThanOrEqualTo(8192));
@@ -84,7 +87,9 @@ internal sealed class FrameCacheTests
     {
         using var cache = new FrameCache(1 << 20);
         var slow = new Source { Gate = new ManualResetEventSlim() };
-        Task[] readers = [.. Enumerable.Range(0, 8).Select(_ => Task.Factory.StartNew(() => Check(cache, slow, new FrameKey(1, 1), 4096, 100), TaskCreationOptions.LongRunning))];
+        Task[] readers = [.. Enumerable.Range(0, 8)
+            .Select(_ => Task.Factory.StartNew(() => Check(cache, slow, new FrameKey(1, 1), 4096, 100),
+                TaskCreationOptions.LongRunning))];
         slow.WaitUntilDecoding();
         Check(cache, new Source(), new FrameKey(1, 2), 4096, 100);
         slow.Gate.Set();
@@ -98,7 +103,8 @@ internal sealed class FrameCacheTests
         using var cache = new FrameCache(1 << 20);
         var source = new Source { Gate = new ManualResetEventSlim(), Fails = true };
         Task[] readers = [.. Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
-            () => Assert.Throws<DamagedFrameException>(() => Check(cache, source, new FrameKey(1, 1), 4096, 0)), TaskCreationOptions.LongRunning))];
+            () => Assert.Throws<DamagedFrameException>(() => Check(cache, source, new FrameKey(1, 1), 4096, 0)),
+                TaskCreationOptions.LongRunning))];
         source.WaitUntilDecoding();
         source.Gate.Set();
         Task.WaitAll(readers);
