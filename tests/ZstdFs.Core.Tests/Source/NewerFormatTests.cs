@@ -4,7 +4,6 @@ using ZstdFs.Core.Conversion;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Harness;
-using ZstdFs.Core.WorkingCopies;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Source;
