@@ -164,7 +164,7 @@ internal sealed class CheckTests
     [Test]
     public void InterruptedConversion_IsFoundAndMended()
     {
-        _folder.InTree("for i in $(seq 1 900); do seq 1 $i > sub/p$i; done");
+        _folder.InTree(ToolFolder.Sequences(900, "sub/p", "1", "i"));
         for (int i = 0; i < 20 && !File.Exists(Path.Combine(_folder.Tree, ".zstdfs/conversion-1"))
             && !File.Exists(Path.Combine(_folder.Tree, ".zstdfs/conversion-0")); i++)
             ToolFolder.Program($"convert '{_folder.Tree}'",
@@ -181,7 +181,7 @@ internal sealed class CheckTests
     [Test]
     public void Interrupted_ResumesWhereItWas()
     {
-        _folder.InTree("for i in $(seq 1 300); do head -c 20000 /dev/urandom > sub/p$i; done");
+        _folder.InTree("head -c 6000000 /dev/urandom | split -b 20000 -a 3 --numeric-suffixes=1 - sub/p");
         ToolFolder.Require(0, $"convert '{_folder.Tree}'");
         long all = long.Parse(Decoded(ToolFolder.Require(0, $"check --data --json '{_folder.Tree}'")), null),
             rest = all;

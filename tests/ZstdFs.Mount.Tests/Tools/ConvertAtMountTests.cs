@@ -195,7 +195,7 @@ internal sealed class ConvertAtMountTests
     [Test]
     public void KilledAnytime_EveryFileIsThereOnce_AndTheNextMountGoesOn()
     {
-        using MountedFolder folder = Mounted("mkdir d; for i in $(seq 1 400); do seq $i $((i + 300)) > d/f$i; done");
+        using MountedFolder folder = Mounted($"mkdir d; {ToolFolder.Sequences(400, "d/f", "i", "i + 300")}");
         string before = Shell.Get($"cd '{folder.Source}/d' && sha256sum * | sort");
         var random = new Random(3);
         for (int i = 0; i < Kills; i++)
@@ -224,7 +224,7 @@ internal sealed class ConvertAtMountTests
     public void AConversionThatWasKilled_IsPutInOrderByTheNextMount()
     {
         using MountedFolder folder = MountedFolder.Prepared(new MountSetup { Options = ["--plain=show"] });
-        Shell.Get($"cd '{folder.Source}' && mkdir d; for i in $(seq 1 900); do seq 1 $i > d/p$i; done");
+        Shell.Get($"cd '{folder.Source}' && mkdir d; {ToolFolder.Sequences(900, "d/p", "1", "i")}");
         string before = Shell.Get($"cd '{folder.Source}/d' && sha256sum * | sort");
         bool bothForms = false;
         for (int i = 0; i < 10 && !bothForms; i++)

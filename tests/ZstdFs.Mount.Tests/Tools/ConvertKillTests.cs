@@ -19,7 +19,7 @@ internal sealed class ConvertKillTests
         using var folder = new ToolFolder();
         folder.MakeMixed();
         folder.InTree(
-            "mkdir many; for i in $(seq 1 400); do seq $i $((i + 300)) > many/f$i; done; "
+            $"mkdir many; {ToolFolder.Sequences(400, "many/f", "i", "i + 300")}; "
             + "touch -d @1600000000.5 many .; touch -a -d '2035-05-05 05:05:05.5' many/*");
         string plain = Path.Combine(folder.Path, "plain");
         string before = ToolFolder.Manifest(folder.Tree);

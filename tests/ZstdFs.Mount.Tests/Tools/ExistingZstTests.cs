@@ -159,8 +159,8 @@ internal sealed class ExistingZstTests
     public void Wrapped_KilledAtAnyMoment_IsWrappedOnce()
     {
         Make(withBothForms: true);
-        _folder.InTree("mkdir many && for i in $(seq 300); do seq $i 900 | tee many/$i | zstd -q > many/$i.zst; done; "
-            + SetAccessTimes);
+        _folder.InTree($"mkdir many && {ToolFolder.Sequences(300, "many/", "i", "900")} && "
+            + $"zstd -q many/* && touch many/*.zst; {SetAccessTimes}");
         string before = Manifest();
         for (int attempt = 0; attempt < 6; attempt++)
             ToolFolder.Program($"convert --existing-zst=wrap --jobs 1 '{_folder.Tree}'",

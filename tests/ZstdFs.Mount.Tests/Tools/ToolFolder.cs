@@ -40,6 +40,14 @@ internal sealed class ToolFolder : IDisposable
     /// <summary>Runs a script in the tree; it must succeed.</summary>
     internal string InTree(string script) => Shell.Get($"cd '{Tree}' && {script}", Limit);
 
+    /// <summary>
+    /// A command that makes <paramref name="files"/> files, numbered from 1, in one process: file i holds the lines
+    /// that seq(1) writes for these bounds, which may be terms of i.
+    /// </summary>
+    internal static string Sequences(int files, string prefix, string first, string last) =>
+        $"awk 'BEGIN {{ for (i = 1; i <= {files}; i++) {{ name = \"{prefix}\" i; "
+        + $"for (n = {first}; n <= {last}; n++) print n > name; close(name) }} }}'";
+
     private const string Attributes =
         "find . -path ./.zstdfs -prune -o -print0 | sort -z | xargs -0 getfattr -h -d -m - -e hex 2>/dev/null | "
         + "grep -v '^user.zstdfs='";
