@@ -11,6 +11,8 @@ internal sealed partial class HabitTests
     private static readonly string[] UnsafeFolders = ["Native", "Codecs"];
     private static readonly Regex UnsafeFiles = UnsafeFile();
 
+    private const int Columns = 120, LinesOfAFile = 350, FilesOfAFolder = 30;
+
     [Test]
     public void Namespace_IsTheFolder()
     {
@@ -63,6 +65,39 @@ internal sealed partial class HabitTests
             from file in SourceFile.All
             from Match match in EmptyName().Matches(file.Code)
             select $"{file}: {match.Groups[1].Value}";
+        Assert.That(wrong, Is.Empty);
+    }
+
+    [Test]
+    public void Lines_EndAtTheLastColumn()
+    {
+        IEnumerable<string> wrong =
+            from file in SourceFile.All
+            from line in file.Lines.Index()
+            where line.Item.Length > Columns
+            select $"{file}:{line.Index + 1} has {line.Item.Length} columns";
+        Assert.That(wrong, Is.Empty, "where a string is too long to be broken, name a part of it");
+    }
+
+    [Test]
+    public void Files_AreReadInOneSitting()
+    {
+        IEnumerable<string> wrong =
+            from file in SourceFile.All
+            where file.Lines.Count > LinesOfAFile
+            select $"{file} has {file.Lines.Count} lines";
+        Assert.That(wrong, Is.Empty, "split it by concern, not into halves that share all state");
+    }
+
+    [Test]
+    public void FoldersOfCore_AreSeenAtAGlance()
+    {
+        IEnumerable<string> wrong =
+            from file in SourceFile.All
+            where file.Project == "ZstdFs.Core"
+            group file by file.Folder into folder
+            where folder.Count() > FilesOfAFolder
+            select $"{folder.Key} has {folder.Count()} files";
         Assert.That(wrong, Is.Empty);
     }
 

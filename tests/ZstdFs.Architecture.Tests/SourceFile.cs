@@ -30,8 +30,14 @@ internal sealed partial record SourceFile(string Project, string Path, string Co
            where !path.StartsWith("bin/", StringComparison.Ordinal)
                && !path.StartsWith("obj/", StringComparison.Ordinal)
            select new SourceFile(System.IO.Path.GetFileName(project), path,
-               CommentsAndStrings().Replace(File.ReadAllText(file), m => m.Value[0] == '/' ? "" : "\"\"")),
+               CommentsAndStrings().Replace(File.ReadAllText(file), m => m.Value[0] == '/' ? "" : "\"\""))
+           {
+               Lines = File.ReadAllLines(file),
+           },
     ];
+
+    /// <summary>The file as it is, without the ends of its lines.</summary>
+    internal required IReadOnlyList<string> Lines { get; init; }
 
     public override string ToString() => $"{Project}/{Path}";
 
