@@ -139,8 +139,8 @@ internal sealed class ConversionFaultRun(string folder, ConversionKind kind, Fau
             if (hasStored && !StockZstd.Decompress(stored, LongestContent).AsSpan().SequenceEqual(content))
                 wrong.Add($"{name}.zst has another content");
             if (name == "folder/b"
-                && File.GetUnixFileMode(hasPlain ? plain : stored) != (
-                    UnixFileMode.UserRead | UnixFileMode.OtherExecute))
+                && File.GetUnixFileMode(hasPlain ? plain : stored)
+                != (UnixFileMode.UserRead | UnixFileMode.OtherExecute))
                 wrong.Add($"{name} has another mode");
             if (name == "folder/b" && Leftovers.Note(hasPlain ? plain : stored).Length != "note".Length)
                 wrong.Add($"{name} has lost its attribute");

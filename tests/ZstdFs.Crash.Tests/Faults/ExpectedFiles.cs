@@ -92,10 +92,9 @@ internal sealed class ExpectedFiles
             return true;
         }
 
-        private static string Text(
-            byte[] content) => $"{content.Length} bytes "
-                + $"({Convert.ToHexString(content.AsSpan(0, Math.Min(6, content.Length)))}…"
-                + $"{Convert.ToHexString(content.AsSpan(Math.Max(0, content.Length - 3)))})";
+        private static string Text(byte[] content) =>
+            $"{content.Length} bytes ({Convert.ToHexString(content.AsSpan(0, Math.Min(6, content.Length)))}…"
+            + $"{Convert.ToHexString(content.AsSpan(Math.Max(0, content.Length - 3)))})";
     }
 
     private readonly SortedDictionary<string, Contents> _names = new(StringComparer.Ordinal);
