@@ -32,11 +32,13 @@ internal sealed class CoreArrowTests
         ["KernelCache"] = ["OpenFiles", "Content", "Inodes", "Source", "Compression"],
         ["Callers"] = ["OpenFiles", "Content", "StoredFiles", "Inodes", "Source"],
         ["LiveConversion"] =
-            ["KernelCache", "Names", "OpenFiles", "Conversion", "StoredFiles", "Inodes", "State", "Source", "Compression"],
+            ["KernelCache", "Names", "OpenFiles", "Conversion", "StoredFiles", "Inodes", "State", "Source",
+                "Compression"],
         ["FileSystem"] =
         [
             "LiveConversion", "KernelCache", "Callers", "Names", "Commits", "OpenFiles", "Content", "Overlays",
-            "WorkingCopies", "StoredFiles", "Conversion", "Inodes", "Insight", "State", "Source", "Policy", "Compression",
+            "WorkingCopies", "StoredFiles", "Conversion", "Inodes", "Insight", "State", "Source", "Policy",
+                "Compression",
         ],
         ["Mounting"] =
         [
@@ -59,8 +61,10 @@ internal sealed class CoreArrowTests
         var placed = new HashSet<string>();
         while (placed.Count < Arrows.Count)
         {
-            string[] free = [.. Arrows.Where(a => !placed.Contains(a.Key) && a.Value.All(placed.Contains)).Select(a => a.Key)];
-            Assert.That(free, Is.Not.Empty, "these point at each other: " + string.Join(", ", Arrows.Keys.Except(placed)));
+            string[] free =
+                [.. Arrows.Where(a => !placed.Contains(a.Key) && a.Value.All(placed.Contains)).Select(a => a.Key)];
+            Assert.That(free, Is.Not.Empty,
+                "these point at each other: " + string.Join(", ", Arrows.Keys.Except(placed)));
             placed.UnionWith(free);
         }
     }
@@ -70,7 +74,9 @@ internal sealed class CoreArrowTests
     {
         string[] others = [.. Arrows.Keys.Where(p => p.Length > 0 && p != part)];
         // A using, a full name, or a name relative to ZstdFs.Core, which every part is inside of.
-        var mention = new Regex(@"(?:ZstdFs\.Core\.|(?<![\w.])Core\.|(?<![\w.]))(" + string.Join('|', others) + @")(?:\s*;|\.[A-Z])", RegexOptions.CultureInvariant);
+        var mention = new Regex(
+            @"(?:ZstdFs\.Core\.|(?<![\w.])Core\.|(?<![\w.]))(" + string.Join('|', others) + @")(?:\s*;|\.[A-Z])",
+            RegexOptions.CultureInvariant);
         IEnumerable<string> wrong =
             from file in Files
             where file.Part == part
@@ -80,9 +86,11 @@ internal sealed class CoreArrowTests
         Assert.That(wrong.Distinct(), Is.Empty);
     }
 
-    // "Source.Path" may be a property: a bare name counts only where no using or qualified name made it, that is where the file could not have got at the
-    // type otherwise; a qualified one always does.
+    // "Source.Path" may be a property: a bare name counts only where no using or qualified name made it, that is where
+    // the file could not have got at the type otherwise; a qualified one always does.
     private static bool IsNamespace(SourceFile file, Match match) =>
-        match.Value.StartsWith("ZstdFs.Core.", StringComparison.Ordinal) || match.Value.StartsWith("Core.", StringComparison.Ordinal)
-        || (!match.Value.EndsWith(';') && !Regex.IsMatch(file.Code, $@"[\w>\]?]\s+{match.Groups[1].Value}\s*(?:\{{|=>|;|=|,|\))"));
+        match.Value.StartsWith("ZstdFs.Core.", StringComparison.Ordinal)
+        || match.Value.StartsWith("Core.", StringComparison.Ordinal)
+        || (!match.Value.EndsWith(';')
+            && !Regex.IsMatch(file.Code, $@"[\w>\]?]\s+{match.Groups[1].Value}\s*(?:\{{|=>|;|=|,|\))"));
 }

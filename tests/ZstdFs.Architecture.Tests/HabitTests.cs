@@ -6,9 +6,12 @@ namespace ZstdFs.Architecture.Tests;
 [TestFixture]
 internal sealed partial class HabitTests
 {
-    // Wrappers of ZstdFs.Linux pass pointers to libc and are unsafe throughout: that project is the native folder of the whole.
+    // Wrappers of ZstdFs.Linux pass pointers to libc and are unsafe throughout: that project is the native folder of
+    // the whole.
     private static readonly string[] UnsafeFolders = ["Native", "Codecs"];
     private static readonly Regex UnsafeFiles = UnsafeFile();
+
+    private const int Columns = 120, LinesOfAFile = 350, FilesOfAFolder = 30;
 
     [Test]
     public void Namespace_IsTheFolder()
@@ -39,7 +42,8 @@ internal sealed partial class HabitTests
         IEnumerable<string> wrong =
             from file in SourceFile.All
             where file.Project != "ZstdFs.Linux" && UnsafeWord().IsMatch(file.Code)
-            where !file.Folder.Split('/').Any(UnsafeFolders.Contains) && !UnsafeFiles.IsMatch(Path.GetFileName(file.Path))
+            where !file.Folder.Split('/').Any(UnsafeFolders.Contains)
+                && !UnsafeFiles.IsMatch(Path.GetFileName(file.Path))
             select file.ToString();
         Assert.That(wrong, Is.Empty, "unsafe code belongs into Native/, Codecs/, the device loop and the buffer pools");
     }
@@ -64,7 +68,42 @@ internal sealed partial class HabitTests
         Assert.That(wrong, Is.Empty);
     }
 
-    [GeneratedRegex(@"(?<![\w.])(?:System\.IO\.)?(?:File|Directory|Path|FileInfo|DirectoryInfo|FileStream)(?:\.[A-Z]\w*|\s*\()", RegexOptions.CultureInvariant)]
+    [Test]
+    public void Lines_EndAtTheLastColumn()
+    {
+        IEnumerable<string> wrong =
+            from file in SourceFile.All
+            from line in file.Lines.Index()
+            where line.Item.Length > Columns
+            select $"{file}:{line.Index + 1} has {line.Item.Length} columns";
+        Assert.That(wrong, Is.Empty, "where a string is too long to be broken, name a part of it");
+    }
+
+    [Test]
+    public void Files_AreReadInOneSitting()
+    {
+        IEnumerable<string> wrong =
+            from file in SourceFile.All
+            where file.Lines.Count > LinesOfAFile
+            select $"{file} has {file.Lines.Count} lines";
+        Assert.That(wrong, Is.Empty, "split it by concern, not into halves that share all state");
+    }
+
+    [Test]
+    public void FoldersOfCore_AreSeenAtAGlance()
+    {
+        IEnumerable<string> wrong =
+            from file in SourceFile.All
+            where file.Project == "ZstdFs.Core"
+            group file by file.Folder into folder
+            where folder.Count() > FilesOfAFolder
+            select $"{folder.Key} has {folder.Count()} files";
+        Assert.That(wrong, Is.Empty);
+    }
+
+    [GeneratedRegex(
+        @"(?<![\w.])(?:System\.IO\.)?(?:File|Directory|Path|FileInfo|DirectoryInfo|FileStream)(?:\.[A-Z]\w*|\s*\()",
+        RegexOptions.CultureInvariant)]
     private static partial Regex FileClasses();
 
     [GeneratedRegex(@"\bunsafe\b|\bfixed\s*\(")]

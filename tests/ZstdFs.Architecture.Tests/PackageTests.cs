@@ -27,7 +27,8 @@ internal sealed class PackageTests
     public void LockFile_HasThePackagesAndVersionsOfTheProject(string project)
     {
         Dictionary<string, string> central = XDocument.Load(Path.Combine(SourceFile.Root, "Directory.Packages.props"))
-            .Descendants("PackageVersion").ToDictionary(p => p.Attribute("Include")!.Value, p => p.Attribute("Version")!.Value);
+            .Descendants("PackageVersion")
+            .ToDictionary(p => p.Attribute("Include")!.Value, p => p.Attribute("Version")!.Value);
         string file = Path.Combine(SourceFile.Root, Path.GetDirectoryName(project)!, "packages.lock.json");
         using JsonDocument locked = JsonDocument.Parse(File.ReadAllText(file));
         JsonElement framework = locked.RootElement.GetProperty("dependencies").GetProperty("net10.0");

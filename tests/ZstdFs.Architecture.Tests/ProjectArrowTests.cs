@@ -16,7 +16,8 @@ internal sealed class ProjectArrowTests
         ["ZstdFs.Cli"] = ["ZstdFs.Core", "ZstdFs.Fuse", "ZstdFs.Linux"],
     };
 
-    private static IEnumerable<string> Projects => Directory.GetDirectories(Path.Combine(SourceFile.Root, "src")).Select(p => Path.GetFileName(p)!).Order();
+    private static IEnumerable<string> Projects =>
+        Directory.GetDirectories(Path.Combine(SourceFile.Root, "src")).Select(p => Path.GetFileName(p)!).Order();
 
     [Test]
     public void EveryProject_IsInTheArchitecture() => Assert.That(Projects, Is.EquivalentTo(Arrows.Keys));
@@ -25,24 +26,30 @@ internal sealed class ProjectArrowTests
     public void ProjectFile_ReferencesOnlyWhatIsBelow(string project)
     {
         XDocument file = XDocument.Load(Path.Combine(SourceFile.Root, "src", project, project + ".csproj"));
-        IEnumerable<string> references = file.Descendants("ProjectReference").Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value));
+        IEnumerable<string> references = file.Descendants("ProjectReference")
+            .Select(r => Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value));
         Assert.That(references, Is.SubsetOf(Arrows[project]));
     }
 
     [TestCaseSource(nameof(Projects))]
     public void Assembly_ReferencesOnlyWhatIsBelow(string project)
     {
-        string assembly = Path.Combine(AppContext.BaseDirectory, (project == "ZstdFs.Cli" ? "zstdfs" : project) + ".dll");
+        string assembly =
+            Path.Combine(AppContext.BaseDirectory, (project == "ZstdFs.Cli" ? "zstdfs" : project) + ".dll");
         using var portable = new PEReader(File.OpenRead(assembly));
         MetadataReader metadata = portable.GetMetadataReader();
-        IEnumerable<string> references = metadata.AssemblyReferences.Select(r => metadata.GetString(metadata.GetAssemblyReference(r).Name)).Where(n => n.StartsWith("ZstdFs.", StringComparison.Ordinal));
+        IEnumerable<string> references =
+            metadata.AssemblyReferences.Select(r => metadata.GetString(metadata.GetAssemblyReference(r).Name))
+                .Where(n => n.StartsWith("ZstdFs.", StringComparison.Ordinal));
         Assert.That(references, Is.SubsetOf(Arrows[project]));
     }
 
     [Test]
     public void OnlyTheCommandLine_KnowsItsLibrary()
     {
-        IEnumerable<string> users = SourceFile.All.Where(f => f.Code.Contains("System.CommandLine", StringComparison.Ordinal)).Select(f => f.Project).Distinct();
+        IEnumerable<string> users =
+            SourceFile.All.Where(f => f.Code.Contains("System.CommandLine", StringComparison.Ordinal))
+                .Select(f => f.Project).Distinct();
         Assert.That(users, Is.SubsetOf(new[] { "ZstdFs.Cli" }));
     }
 }

@@ -34,7 +34,8 @@ public class FrameBenchmarks : IDisposable, IFrameSource
         long at = 0;
         for (int i = 0; i < Frames; i++)
         {
-            _entries[i] = new SeekTableEntry((uint)random.Next(1000, 200_000), (uint)(AreEqual ? FrameBytes : FrameBytes - random.Next(1000)));
+            _entries[i] = new SeekTableEntry((uint)random.Next(1000, 200_000),
+                (uint)(AreEqual ? FrameBytes : FrameBytes - random.Next(1000)));
             builder.Add(at, _entries[i].StoredBytes, _entries[i].LogicalBytes);
             at += _entries[i].StoredBytes;
         }

@@ -6,7 +6,8 @@ namespace ZstdFs.Benchmarks;
 internal static class SampleText
 {
     private static readonly string[] Words =
-        ["static", "int", "struct", "inode", "const", "unsigned long", "return", "if (", ")", "{", "}", ";", "->", "page", "mapping", "lock", "error = ", "goto out", "NULL", "\n\t", "\n", "offset", "length", "file"];
+        ["static", "int", "struct", "inode", "const", "unsigned long", "return", "if (", ")", "{", "}", ";", "->",
+            "page", "mapping", "lock", "error = ", "goto out", "NULL", "\n\t", "\n", "offset", "length", "file"];
 
     internal static byte[] Of(int bytes)
     {

@@ -47,7 +47,8 @@ public class WireBenchmarks
 
     private sealed class Empty : FuseFileSystem
     {
-        public override int GetAttributes(in RequestContext context, ulong node, ulong handle, out FuseAttrOut attributes)
+        public override int GetAttributes(in RequestContext context, ulong node, ulong handle,
+            out FuseAttrOut attributes)
         {
             attributes = new FuseAttrOut { Attr = new FuseAttr { Ino = node } };
             return 0;
@@ -74,7 +75,8 @@ public class WireBenchmarks
             int length = FuseInHeader.Bytes + (number == 0 ? InitBytes : GetAttrBytes);
             message[..length].Clear();
             Span<uint> words = MemoryMarshal.Cast<byte, uint>(message);
-            (words[0], words[1], words[2], words[4]) = ((uint)length, number == 0 ? Init : GetAttr, (uint)number + 1, 1);
+            (words[0], words[1], words[2], words[4]) =
+                ((uint)length, number == 0 ? Init : GetAttr, (uint)number + 1, 1);
             if (number == 0)
                 (words[10], words[11], words[12]) = (7, Kernel, 128 * 1024);
             return length;

@@ -66,9 +66,11 @@ internal sealed class FileLogTests
 
     [Test]
     public void FileThatCannotBeMade_IsNamed() =>
-        Assert.That(() => new FileLog("/nowhere/log"), Throws.TypeOf<CommandFailure>().With.Message.Contains("/nowhere/log"));
+        Assert.That(() => new FileLog("/nowhere/log"),
+            Throws.TypeOf<CommandFailure>().With.Message.Contains("/nowhere/log"));
 
     // Without the time.
     private string[] Lines() =>
-        [.. File.ReadAllLines(_path).Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..]))];
+        [.. File.ReadAllLines(_path)
+            .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..]))];
 }

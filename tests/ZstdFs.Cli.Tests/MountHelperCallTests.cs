@@ -17,5 +17,6 @@ internal sealed class MountHelperCallTests
 
     [TestCase("-f")]
     [TestCase("-sfnv")]
-    public void Fake_IsNothingToDo(string option) => Assert.That(MountHelperCall.Translate("mount.zstdfs", ["s", "m", option, "-o", "ro"]), Is.Null);
+    public void Fake_IsNothingToDo(string option) =>
+        Assert.That(MountHelperCall.Translate("mount.zstdfs", ["s", "m", option, "-o", "ro"]), Is.Null);
 }

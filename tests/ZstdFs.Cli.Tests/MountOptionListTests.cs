@@ -1,6 +1,5 @@
 using ZstdFs.Cli.Options;
 using ZstdFs.Core;
-using ZstdFs.Core.Inodes;
 
 namespace ZstdFs.Cli.Tests;
 
@@ -10,7 +9,9 @@ internal sealed class MountOptionListTests
     [Test]
     public void EveryOwnOption_IsTaken()
     {
-        MountOptions options = MountOptionList.Apply(new(), "ro,allow_other,noexec,noatime,nosymfollow,nonempty,fsname=a\\,b,subtype=s,level=-7,frame_size=1M,plain=show,cache_timeout=0.5,log_file=/l,jobs=4,rules=/r,memory=64M");
+        MountOptions options = MountOptionList.Apply(new(),
+            "ro,allow_other,noexec,noatime,nosymfollow,nonempty,fsname=a\\,b,subtype=s,level=-7,frame_size=1M,"
+            + "plain=show,cache_timeout=0.5,log_file=/l,jobs=4,rules=/r,memory=64M");
         Assert.Multiple(() =>
         {
             Assert.That(options.FileSystem, Is.EqualTo(new FileSystemOptions
@@ -41,11 +42,16 @@ internal sealed class MountOptionListTests
     }
 
     [Test]
-    public void LaterEntry_Wins() => Assert.That(MountOptionList.Apply(new(), "ro,suid,dev,rw,nosuid,nodev"), Is.EqualTo(new MountOptions()));
+    public void LaterEntry_Wins() =>
+        Assert.That(MountOptionList.Apply(new(), "ro,suid,dev,rw,nosuid,nodev"), Is.EqualTo(new MountOptions()));
 
     [Test]
     public void WordsOfFstab_ChangeNothing() =>
-        Assert.That(MountOptionList.Apply(new(), "defaults,async,_netdev,noauto,auto,user,users,nofail,strictatime,relatime,lazytime,symfollow,x-systemd.automount,x-gvfs-show,default_permissions,,"), Is.EqualTo(new MountOptions()));
+        Assert.That(
+            MountOptionList.Apply(new(),
+                "defaults,async,_netdev,noauto,auto,user,users,nofail,strictatime,relatime,lazytime,symfollow,"
+                + "x-systemd.automount,x-gvfs-show,default_permissions,,"),
+            Is.EqualTo(new MountOptions()));
 
     [TestCase("inodes=lru", InodeStore.Recent, 16384, null)]
     [TestCase("inodes=rocksdb:/p,inodes=lru:5", InodeStore.Recent, 5, null)]
@@ -54,7 +60,8 @@ internal sealed class MountOptionListTests
     public void InodeStore_IsReadWithItsBound(string list, InodeStore store, int places, string? path)
     {
         FileSystemOptions options = MountOptionList.Apply(new(), list).FileSystem;
-        Assert.That((options.Inodes, options.RecentInodes, options.InodeDatabasePath), Is.EqualTo((store, places, path)));
+        Assert.That((options.Inodes, options.RecentInodes, options.InodeDatabasePath),
+            Is.EqualTo((store, places, path)));
     }
 
     [TestCase("frobnicate")]

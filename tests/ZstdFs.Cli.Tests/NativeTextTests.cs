@@ -24,7 +24,8 @@ internal sealed class NativeTextTests
         Is.EqualTo(new[] { "mount", "\udcff", "", "" }));
 
     [Test]
-    public void Utf8_IsItsOwnText() => Assert.That(NativeText.Decode(Encoding.UTF8.GetBytes("grüße/🙂")), Is.EqualTo("grüße/🙂"));
+    public void Utf8_IsItsOwnText() =>
+        Assert.That(NativeText.Decode(Encoding.UTF8.GetBytes("grüße/🙂")), Is.EqualTo("grüße/🙂"));
 
     [TestCase(new byte[] { 0x61, 0xff, 0x0a, 0x1b, 0x62 }, "a\\xff\\x0a\\x1bb")]
     [TestCase(new byte[] { 0xf0, 0x9f, 0x99, 0x82 }, "🙂")]

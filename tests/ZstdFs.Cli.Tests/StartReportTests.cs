@@ -7,7 +7,8 @@ namespace ZstdFs.Cli.Tests;
 internal sealed class StartReportTests
 {
     [Test]
-    public void Serving_ReturnsAfterTheWarnings() => Assert.That(Await("W take care\nR\n"), Is.EqualTo("zstdfs: take care\n"));
+    public void Serving_ReturnsAfterTheWarnings() =>
+        Assert.That(Await("W take care\nR\n"), Is.EqualTo("zstdfs: take care\n"));
 
     [Test]
     public void Failure_IsTheDaemonsOwnReasonAndCode()
@@ -17,7 +18,8 @@ internal sealed class StartReportTests
     }
 
     [Test]
-    public void DaemonThatDied_IsAFailure() => Assert.That(() => Await("W take care\n"), Throws.TypeOf<CommandFailure>());
+    public void DaemonThatDied_IsAFailure() =>
+        Assert.That(() => Await("W take care\n"), Throws.TypeOf<CommandFailure>());
 
     private static string Await(string said)
     {

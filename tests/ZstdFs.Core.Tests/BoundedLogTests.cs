@@ -41,7 +41,8 @@ internal sealed class BoundedLogTests
             _log.Unexpected("g: Read failed", new InvalidOperationException("why"));
         Assert.That(_log.UnexpectedFailures, Is.EqualTo(3));
         Assert.That(_lines, Has.Count.EqualTo(1));
-        Assert.That(_lines[0], Does.Contain("g: Read failed").And.Contain(BoundedLog.UnexpectedWords).And.Contain("why"));
+        Assert.That(_lines[0],
+            Does.Contain("g: Read failed").And.Contain(BoundedLog.UnexpectedWords).And.Contain("why"));
     }
 
     [Test]
@@ -73,13 +74,16 @@ internal sealed class BoundedLogTests
         Assert.That(_lines, Has.Count.EqualTo(BoundedLog.MostEvents));
         _clock.Now += BoundedLog.Period;
         _log.Warning("another");
-        Assert.That(_lines[^2..], Is.EqualTo(new[] { "there were 9500 events more than the 500 that are told in 1 hour: they are left out", "another" }));
+        Assert.That(_lines[^2..],
+            Is.EqualTo(new[] { "there were 9500 events more than the 500 that are told in 1 hour: they are left out",
+                "another" }));
     }
 
     [Test]
     public void LongMessage_KeepsItsBeginningAndItsEnd()
     {
         _log.Error("first" + new string('x', 1_000_000) + "last");
-        Assert.That(_lines[0], Has.Length.LessThan(BoundedLog.LongestMessage + 10).And.StartWith("first").And.EndWith("last"));
+        Assert.That(_lines[0],
+            Has.Length.LessThan(BoundedLog.LongestMessage + 10).And.StartWith("first").And.EndWith("last"));
     }
 }

@@ -6,8 +6,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Crash.Tests;
 
 /// <summary>
-/// The source's disk begins to refuse writes, or reads, while files are written, and works again later: the writer is told, for as long as it is so; what was there stays; what was written is
-/// kept and committed once that is possible.
+/// The source's disk begins to refuse writes, or reads, while files are written, and works again later: the writer is
+/// told, for as long as it is so; what was there stays; what was written is kept and committed once that is possible.
 /// </summary>
 [TestFixture]
 [CancelAfter(120_000)]
@@ -53,7 +53,9 @@ internal sealed class FailingDiskTests : IDisposable
         _source.Dispose();
     }
 
-    /// <summary>Linux tells a file's sync of a failed write once; whoever asked again would be told that all is well.</summary>
+    /// <summary>
+    /// Linux tells a file's sync of a failed write once; whoever asked again would be told that all is well.
+    /// </summary>
     [Test]
     public void FsyncOnARefusingDisk_FailsEachTimeUntilTheContentIsThere()
     {
@@ -94,14 +96,16 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(Overwrite("small", next), Is.EqualTo(InputError));
         AssertProven();
         AssertFailed("small");
-        Assert.That(StockZstd.Decompress(Path.Combine(_source.Source, "small.zst"), LargeBytes), Is.EqualTo(_old[..SmallBytes]));
+        Assert.That(StockZstd.Decompress(Path.Combine(_source.Source, "small.zst"), LargeBytes),
+            Is.EqualTo(_old[..SmallBytes]));
         Assert.That(Use.ReadAll("small", next.Length), Is.EqualTo(next), "who reads meanwhile");
         _source.Disk.RefusesWrites = false;
         AssertCommitsByItself("small", next);
     }
 
-    // Pages that Linux gave up writing count as clean, and a kernel that reclaims cold memory by itself (DAMON) drops some within seconds, with 23 GiB free: seen for 7 of 60 files of this size.
-    // Then the other promise is kept, and it is tried again.
+    // Pages that Linux gave up writing count as clean, and a kernel that reclaims cold memory by itself (DAMON) drops
+    // some within seconds, with 23 GiB free: seen for 7 of 60 files of this size. Then the other promise is kept, and
+    // it is tried again.
     [Test]
     [Retry(5)]
     public void CommitInTheBackgroundOnARefusingDisk_IsListedAndDoneLater()
@@ -117,7 +121,8 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(Use.Synchronize(file), Is.EqualTo(InputError), "the next who synchronises it");
         _source.Disk.RefusesWrites = false;
         Assert.That(Use.Close(file), Is.EqualTo(InputError).Or.Zero);
-        Assert.That(Waiting(() => Use.Status().GetProperty("pending_files").GetInt32() == 0), Is.True, () => $"{Use.Status()}");
+        Assert.That(Waiting(() => Use.Status().GetProperty("pending_files").GetInt32() == 0), Is.True,
+            () => $"{Use.Status()}");
         if (_source.Log.ToString().Contains(SomeIsGone, StringComparison.Ordinal))
         {
             AssertKeptApart("large", _old);
@@ -139,7 +144,9 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(Use.ReadAll("other", next.Length), Is.EqualTo(next));
     }
 
-    /// <summary>The kernel writes a working copy out by itself and fails. Whoever reads it from the disk after that finds zeros.</summary>
+    /// <summary>
+    /// The kernel writes a working copy out by itself and fails. Whoever reads it from the disk after that finds zeros.
+    /// </summary>
     [Test]
     public void WriteBackThatTheDiskRefused_IsNoticedByTheCommit([Values] bool isStillInMemory)
     {
@@ -155,7 +162,10 @@ internal sealed class FailingDiskTests : IDisposable
         {
             foreach (string copy in Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/working")))
             {
-                Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(copy)), OpenFlags.ReadOnly, out FileDescriptor opened), Is.Not.Negative);
+                Assert.That(
+                    SystemCallsAt.Open(new NativeName(Ext4.Native(copy)), OpenFlags.ReadOnly,
+                        out FileDescriptor opened),
+                    Is.Not.Negative);
                 using (opened)
                     FileAdvice.DontNeed(opened);
             }
@@ -171,7 +181,8 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(Waiting(() => _source.Log.ToString().Contains(SomeIsGone, StringComparison.Ordinal)), Is.True);
         Assert.That(Waiting(() => Use.Status().GetProperty("pending_files").GetInt32() == 0), Is.True);
         AssertKeptApart("large", _old);
-        Assert.That(Use.ReadAll("large", LargeBytes), Is.EqualTo(_old), "who opens it from now on, though somebody has the lost one open");
+        Assert.That(Use.ReadAll("large", LargeBytes), Is.EqualTo(_old),
+            "who opens it from now on, though somebody has the lost one open");
         Use.Close(reader);
     }
 
@@ -183,11 +194,15 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(Overwrite("large", next), Is.Zero);
         Assert.That(Stop(), Is.EqualTo(InputError));
         AssertProven();
-        Assert.That(Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/working")), Is.Not.Empty, "the working copy is kept");
+        Assert.That(Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/working")), Is.Not.Empty,
+            "the working copy is kept");
         _source.Disk.RefusesWrites = false;
         Start();
-        // Should the kernel have tried once more between the daemon's end and the disk's recovery, nobody can tell which part is good.
-        if (_source.Log.ToString().Contains("the disk did not take all of what was written before the last mount ended", StringComparison.Ordinal))
+        // Should the kernel have tried once more between the daemon's end and the disk's recovery, nobody can tell
+        // which part is good.
+        if (_source.Log.ToString()
+            .Contains("the disk did not take all of what was written before the last mount ended",
+                StringComparison.Ordinal))
         {
             Assert.That(Use.ReadAll("large", LargeBytes), Is.EqualTo(_old), "the old version");
             Assert.That(Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/lost")), Has.Length.EqualTo(1));
@@ -209,7 +224,9 @@ internal sealed class FailingDiskTests : IDisposable
         for (int i = 0; i < 100; i++)
             Assert.That(Use.Read("large", content), Is.EqualTo(InputError));
         AssertProven();
-        Assert.That(_source.Log.ToString().Split('\n').Count(static line => line.Contains("large: ", StringComparison.Ordinal)), Is.InRange(1, 3));
+        Assert.That(
+            _source.Log.ToString().Split('\n').Count(static line => line.Contains("large: ", StringComparison.Ordinal)),
+            Is.InRange(1, 3));
         _source.Disk.RefusesReads = false;
         Assert.That(Use.ReadAll("large", LargeBytes), Is.EqualTo(_old));
         Use.Close(file);
@@ -229,7 +246,8 @@ internal sealed class FailingDiskTests : IDisposable
         return patched;
     }
 
-    private void AssertProven() => Assert.That(_source.Disk.Refusals, Is.Positive, "the disk refused nothing: it proved nothing");
+    private void AssertProven() =>
+        Assert.That(_source.Disk.Refusals, Is.Positive, "the disk refused nothing: it proved nothing");
 
     /// <summary>The status names the file with its error, and so does the log.</summary>
     private void AssertFailed(string name)
@@ -238,19 +256,26 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(status.GetProperty("failed_files").GetInt32(), Is.EqualTo(1));
         Assert.That(status.GetProperty("files")[0].GetProperty("path").GetString(), Is.EqualTo(name));
         Assert.That(status.GetProperty("files")[0].GetProperty("error").GetString(), Is.EqualTo("EIO"));
-        Assert.That(Waiting(() => _source.Log.ToString().Contains($"error: {name}: what was written is not committed yet (EIO)", StringComparison.Ordinal)), Is.True);
+        Assert.That(
+            Waiting(() => _source.Log.ToString()
+                .Contains($"error: {name}: what was written is not committed yet (EIO)", StringComparison.Ordinal)),
+            Is.True);
     }
 
-    /// <summary>Content of which some is gone: the old version stays, and what there is of the new one is kept.</summary>
+    /// <summary>
+    /// Content of which some is gone: the old version stays, and what there is of the new one is kept.
+    /// </summary>
     private void AssertKeptApart(string name, byte[] old)
     {
-        Assert.That(StockZstd.Decompress(Path.Combine(_source.Source, name + ".zst"), old.Length), Is.EqualTo(old), "the old version");
+        Assert.That(StockZstd.Decompress(Path.Combine(_source.Source, name + ".zst"), old.Length), Is.EqualTo(old),
+            "the old version");
         Assert.That(Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/lost")), Has.Length.EqualTo(1));
     }
 
     private void AssertCommitsByItself(string name, byte[] content)
     {
-        Assert.That(Waiting(() => Use.Status().GetProperty("pending_files").GetInt32() == 0), Is.True, () => $"{Use.Status()}");
+        Assert.That(Waiting(() => Use.Status().GetProperty("pending_files").GetInt32() == 0), Is.True,
+            () => $"{Use.Status()}");
         AssertCommitted(name, content);
     }
 
@@ -263,7 +288,8 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(Stop(), Is.Zero);
         // As the disk has it, and not the memory.
         _source.RemountDisk();
-        Assert.That(StockZstd.Decompress(Path.Combine(_source.Source, name + ".zst"), content.Length + 1), Is.EqualTo(content));
+        Assert.That(StockZstd.Decompress(Path.Combine(_source.Source, name + ".zst"), content.Length + 1),
+            Is.EqualTo(content));
         Assert.That(Directory.GetFileSystemEntries(Path.Combine(_source.Source, ".zstdfs/working")), Is.Empty);
         Start();
         Assert.That(Use.ReadAll(name, content.Length), Is.EqualTo(content));
@@ -273,7 +299,9 @@ internal sealed class FailingDiskTests : IDisposable
     private void AssertOnDisk(string name, int offset, byte[] expected)
     {
         string copy = Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/working")).Single();
-        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(copy)), OpenFlags.ReadOnly, out FileDescriptor opened), Is.Not.Negative, name);
+        Assert.That(
+            SystemCallsAt.Open(new NativeName(Ext4.Native(copy)), OpenFlags.ReadOnly, out FileDescriptor opened),
+            Is.Not.Negative, name);
         using (opened)
         {
             FileAdvice.DontNeed(opened);

@@ -5,8 +5,8 @@ using ZstdFs.Crash.Tests.Faults;
 namespace ZstdFs.Crash.Tests;
 
 /// <summary>
-/// Every system call may fail. A workload is done again and again, each time with another call failing, until one passes that no fault met; after each, what was answered is there,
-/// nothing old is lost, and nothing is left over.
+/// Every system call may fail. A workload is done again and again, each time with another call failing, until one
+/// passes that no fault met; after each, what was answered is there, nothing old is lost, and nothing is left over.
 /// </summary>
 [TestFixture]
 internal sealed class FaultTests
@@ -50,7 +50,8 @@ internal sealed class FaultTests
         using var place = new FaultPlace();
         var chance = new Random(Setting("ZSTDFS_SEED", 1));
         var search = new FaultSearch(place.Folder);
-        foreach (Scenario scenario in Scenarios.All.Where(static s => s.Name.Contains(Chosen, StringComparison.Ordinal)))
+        foreach (
+            Scenario scenario in Scenarios.All.Where(static s => s.Name.Contains(Chosen, StringComparison.Ordinal)))
             search.TryAll(scenario, chance, Step);
         search.Report();
         Assert.That(search.Faults, Chosen.Length > 0 || Step > 1 ? Is.Positive : Is.AtLeast(Fewest));
@@ -66,5 +67,7 @@ internal sealed class FaultTests
         search.Report();
     }
 
-    private static int Setting(string name, int otherwise) => int.Parse(Environment.GetEnvironmentVariable(name) ?? "0", CultureInfo.InvariantCulture) is > 0 and var set ? set : otherwise;
+    private static int Setting(string name, int otherwise) =>
+        int.Parse(Environment.GetEnvironmentVariable(name) ?? "0", CultureInfo.InvariantCulture) is > 0 and var set
+            ? set : otherwise;
 }

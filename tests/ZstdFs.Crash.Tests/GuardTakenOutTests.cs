@@ -1,9 +1,11 @@
 using ZstdFs.Crash.Tests.Faults;
+using ZstdFs.Crash.Tests.Histories;
 
 namespace ZstdFs.Crash.Tests;
 
 /// <summary>
-/// A test of the test: a call that fails and says that it did not takes the check of its result out of the program. What comes of that is found, in each of the ways in which a fault may do harm.
+/// A test of the test: a call that fails and says that it did not takes the check of its result out of the program.
+/// What comes of that is found, in each of the ways in which a fault may do harm.
 /// </summary>
 [TestFixture]
 [CancelAfter(120_000)]

@@ -36,7 +36,8 @@ internal sealed class KeptWithoutRoomTests
     }
 
     [Test]
-    public void FsyncOfHalfANewContent_IsRefusedAndTheOldOneStays([Values("given up", "begun anew", "written again")] string then)
+    public void FsyncOfHalfANewContent_IsRefusedAndTheOldOneStays(
+        [Values("given up", "begun anew", "written again")] string then)
     {
         bool isWhole = then != "given up";
         using var place = new FaultPlace();
@@ -59,7 +60,8 @@ internal sealed class KeptWithoutRoomTests
         }
         byte[] expected = isWhole ? New : Old;
         Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
-        Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length + 1).AsSpan().SequenceEqual(expected), Is.True, log.ToString);
+        Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length + 1).AsSpan().SequenceEqual(expected),
+            Is.True, log.ToString);
     }
 
     [Test]
@@ -92,7 +94,8 @@ internal sealed class KeptWithoutRoomTests
         Assert.That(use.Write(file, 0, New), Is.Zero);
         Assert.That(use.Close(file), Is.Zero, log.ToString);
         Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
-        Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length + 1).AsSpan().SequenceEqual(New), Is.True, log.ToString);
+        Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length + 1).AsSpan().SequenceEqual(New), Is.True,
+            log.ToString);
         Assert.That(Directory.Exists($"{place.Folder}/.zstdfs/lost"), Is.False, log.ToString);
     }
 

@@ -28,7 +28,10 @@ internal sealed class LinkTests
             var log = new EventLines();
             using ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log);
             var use = new DirectUse(fileSystem);
-            Assert.That(fileSystem.TemporaryFile(default, Root, OpenFlags.ReadWrite, 0b110_100_100, 0, out FuseEntryOut entry, out FuseOpenOut open), Is.Zero);
+            Assert.That(
+                fileSystem.TemporaryFile(default, Root, OpenFlags.ReadWrite, 0b110_100_100, 0, out FuseEntryOut entry,
+                    out FuseOpenOut open),
+                Is.Zero);
             var file = new DirectUse.Handle(entry.NodeId, open.Handle);
             Assert.That(use.Write(file, 0, content), Is.Zero);
             FailingCalls.Arm(new Fault(++failures, Errno.EIO, FaultWay.Once) { Call = call });
@@ -38,12 +41,14 @@ internal sealed class LinkTests
             if (isHit)
                 seen++;
             if (result < 0 && !File.Exists(Path.Combine(place.Folder, "f.zst")))
-                Assert.That(fileSystem.Link(default, file.Node, Root, Native("f"), out _), Is.Zero, () => $"again, after call {failures}\n{FailingCalls.Struck}");
+                Assert.That(fileSystem.Link(default, file.Node, Root, Native("f"), out _), Is.Zero,
+                    () => $"again, after call {failures}\n{FailingCalls.Struck}");
             Assert.That(use.Write(file, 0, "later"u8), Is.Zero);
             Assert.That(use.Close(file), Is.Zero);
             Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
             byte[] expected = [.. "later"u8, .. content[5..]];
-            Assert.That(Stored(place, "f").AsSpan().SequenceEqual(expected), Is.True, () => $"call {failures}\n{FailingCalls.Struck}\n{log}");
+            Assert.That(Stored(place, "f").AsSpan().SequenceEqual(expected), Is.True,
+                () => $"call {failures}\n{FailingCalls.Struck}\n{log}");
         }
         if (call is "statx" or "linkat")
             Assert.That(seen, Is.Positive, "no call was met: it proves nothing");
@@ -102,7 +107,8 @@ internal sealed class LinkTests
             Assert.That(use.Close(file), Is.Zero);
             Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
             if (isLinked)
-                Assert.That(Stored(place, "g").AsSpan().SequenceEqual(content), Is.True, () => $"call {failures}\n{FailingCalls.Struck}\n{log}");
+                Assert.That(Stored(place, "g").AsSpan().SequenceEqual(content), Is.True,
+                    () => $"call {failures}\n{FailingCalls.Struck}\n{log}");
         }
         Assert.That(failures, Is.GreaterThan(2), "no look at the new name was met: it proves nothing");
     }
@@ -133,12 +139,14 @@ internal sealed class LinkTests
         var log = new EventLines();
         using ZstdFileSystem third = SourceFolders.Open(place.Folder, log);
         byte[] expected = [.. "later"u8, .. content[5..]];
-        Assert.That(new DirectUse(third).ReadAll("g", content.Length).AsSpan().SequenceEqual(expected), Is.True, log.ToString);
+        Assert.That(new DirectUse(third).ReadAll("g", content.Length).AsSpan().SequenceEqual(expected), Is.True,
+            log.ToString);
         Assert.That(third.Drain(), Is.Zero, log.ToString);
         Assert.That(Stored(place, "g").AsSpan().SequenceEqual(expected), Is.True, log.ToString);
     }
 
-    private static byte[] Stored(FaultPlace place, string name) => StockZstd.Decompress(Path.Combine(place.Folder, name + ".zst"), Large.Length + 1);
+    private static byte[] Stored(FaultPlace place, string name) =>
+        StockZstd.Decompress(Path.Combine(place.Folder, name + ".zst"), Large.Length + 1);
 
     private static NativeName Native(string name) => new(Ext4.Native(name));
 

@@ -32,7 +32,8 @@ internal sealed class LookupBesideRenameTests
                 DirectUse.Handle file = use.Open("a", OpenFlags.ReadWrite);
                 Assert.That(use.Write(file, 0, Content), Is.Zero);
                 for (int i = 0; i < RenamesInARound; i++)
-                    Rename(fileSystem, i % 2 == 0 ? "a" : "b", i % 2 == 0 ? "b" : "a", exchanges ? RenameFlags.Exchange : 0);
+                    Rename(fileSystem, i % 2 == 0 ? "a" : "b", i % 2 == 0 ? "b" : "a",
+                        exchanges ? RenameFlags.Exchange : 0);
                 Assert.That(use.Close(file), Is.Zero, log.ToString);
                 Assert.That(use.SynchronizeAll(), Is.Zero);
             }
@@ -66,7 +67,10 @@ internal sealed class LookupBesideRenameTests
             if (exchanges)
                 MakeFolder(fileSystem, "b");
             FuseEntryOut folder = Lookup(fileSystem, 1, "a");
-            Assert.That(fileSystem.Create(default, folder.NodeId, Native("f"), OpenFlags.ReadWrite, 0b110_100_100, 0, out FuseEntryOut made, out FuseOpenOut open), Is.Zero);
+            Assert.That(
+                fileSystem.Create(default, folder.NodeId, Native("f"), OpenFlags.ReadWrite, 0b110_100_100, 0,
+                    out FuseEntryOut made, out FuseOpenOut open),
+                Is.Zero);
             Assert.That(use.Close(new DirectUse.Handle(made.NodeId, open.Handle)), Is.Zero);
             for (int round = 0; round < Rounds; round++)
             {
@@ -75,7 +79,8 @@ internal sealed class LookupBesideRenameTests
                 var file = new DirectUse.Handle(entry.NodeId, open.Handle);
                 Assert.That(use.Write(file, 0, Content), Is.Zero);
                 for (int i = 0; i < RenamesInARound; i++)
-                    Rename(fileSystem, i % 2 == 0 ? "a" : "b", i % 2 == 0 ? "b" : "a", exchanges ? RenameFlags.Exchange : 0);
+                    Rename(fileSystem, i % 2 == 0 ? "a" : "b", i % 2 == 0 ? "b" : "a",
+                        exchanges ? RenameFlags.Exchange : 0);
                 Assert.That(use.Close(file), Is.Zero, log.ToString);
                 Assert.That(use.SynchronizeAll(), Is.Zero);
             }

@@ -7,7 +7,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests;
 
-/// <summary>The kernel sends SETATTR and OPEN of one file side by side: who opens it must hear of the change that comes first.</summary>
+/// <summary>
+/// The kernel sends SETATTR and OPEN of one file side by side: who opens it must hear of the change that comes first.
+/// </summary>
 [TestFixture]
 [CancelAfter(120_000)]
 internal sealed class OpenBesideAttributesTests
@@ -23,7 +25,8 @@ internal sealed class OpenBesideAttributesTests
         using ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log);
         var use = new DirectUse(fileSystem);
         use.Save("f", "content"u8.ToArray());
-        Assert.That(fileSystem.Lookup(default, Root, new NativeName(Ext4.Native("f")), out FuseEntryOut entry), Is.Zero);
+        Assert.That(fileSystem.Lookup(default, Root, new NativeName(Ext4.Native("f")), out FuseEntryOut entry),
+            Is.Zero);
         bool isOver = false;
         int failure = 0;
         var setter = new Thread(() =>
@@ -57,7 +60,8 @@ internal sealed class OpenBesideAttributesTests
     }
 
     [Test]
-    public void TimeThatIsSetBeforeTheCommit_LosesNothing_WhicheverCallFails([Values] bool isLarge, [Values] bool isKilled, [Values("statx", "fsetxattr", "utimensat")] string call)
+    public void TimeThatIsSetBeforeTheCommit_LosesNothing_WhicheverCallFails([Values] bool isLarge,
+        [Values] bool isKilled, [Values("statx", "fsetxattr", "utimensat")] string call)
     {
         byte[] content = new byte[isLarge ? 2_500_000 : 9000];
         new Random(3).NextBytes(content);
@@ -91,10 +95,13 @@ internal sealed class OpenBesideAttributesTests
                     Assert.That(use.Close(file), Is.Zero, () => $"call {failures}\n{FailingCalls.Struck}\n{log}");
                 }
                 Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
-                Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", content.Length + 1).AsSpan().SequenceEqual(content), Is.True, () => $"call {failures}\n{FailingCalls.Struck}\n{log}");
+                Assert.That(
+                    StockZstd.Decompress($"{place.Folder}/f.zst", content.Length + 1).AsSpan().SequenceEqual(content),
+                    Is.True, () => $"call {failures}\n{FailingCalls.Struck}\n{log}");
                 Assert.That(Directory.Exists($"{place.Folder}/.zstdfs/lost"), Is.False, log.ToString);
                 if (result == 0)
-                    Assert.That(File.GetLastWriteTimeUtc($"{place.Folder}/f.zst"), Is.EqualTo(DateTimeOffset.FromUnixTimeSeconds(1_234_567_890).UtcDateTime));
+                    Assert.That(File.GetLastWriteTimeUtc($"{place.Folder}/f.zst"),
+                        Is.EqualTo(DateTimeOffset.FromUnixTimeSeconds(1_234_567_890).UtcDateTime));
             }
             finally
             {

@@ -6,8 +6,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Crash.Tests;
 
 /// <summary>
-/// The power goes at every moment of a workload: ext4 and then the mount recover what the disk's cache let through, and what was promised is there. The states
-/// are of a real ext4 on a disk that remembers every write and flush.
+/// The power goes at every moment of a workload: ext4 and then the mount recover what the disk's cache let through, and
+/// what was promised is there. The states are of a real ext4 on a disk that remembers every write and flush.
 /// </summary>
 [TestFixture]
 internal sealed class PowerCutTests
@@ -28,7 +28,9 @@ internal sealed class PowerCutTests
     public void EveryMoment_OfAllWorkloads_KeepsThePromises() => Try(Chosen, 400, 100, 1);
 
     /// <summary>All, or, to look into a loss, those whose name holds <c>ZSTDFS_SCENARIO</c>.</summary>
-    private static IEnumerable<Scenario> Chosen => Scenarios.All.Where(static s => s.Name.Contains(Environment.GetEnvironmentVariable("ZSTDFS_SCENARIO") ?? "", StringComparison.Ordinal));
+    private static IEnumerable<Scenario> Chosen =>
+        Scenarios.All.Where(static s =>
+            s.Name.Contains(Environment.GetEnvironmentVariable("ZSTDFS_SCENARIO") ?? "", StringComparison.Ordinal));
 
     private static void Try(IEnumerable<Scenario> scenarios, int states, int seed, int rounds)
     {
@@ -46,7 +48,9 @@ internal sealed class PowerCutTests
                 losses.Add($"{scenario} (seed {seed + count}): {loss}");
             tried[scenario.Name] = tried.GetValueOrDefault(scenario.Name) + cut.Disks - before;
         }
-        TestContext.Out.WriteLine($"{cut.Disks} disk states, {cut.Trees} different source folders, of {count} recordings of {scenarios.Count()} workloads, in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
+        TestContext.Out.WriteLine(
+            $"{cut.Disks} disk states, {cut.Trees} different source folders, of {count} recordings of "
+            + $"{scenarios.Count()} workloads, in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
         foreach ((string name, int disks) in tried)
             TestContext.Out.WriteLine($"{disks,6}  {name}");
         Assert.That(losses, Is.Empty, () => string.Join("\n\n", losses));

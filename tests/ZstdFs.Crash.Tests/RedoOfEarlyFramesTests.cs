@@ -9,8 +9,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Crash.Tests;
 
 /// <summary>
-/// A file with several names is rewritten in place, from a redo that its early frames have become. The daemon dies before the working copy says so: the redo
-/// is all that there is of them.
+/// A file with several names is rewritten in place, from a redo that its early frames have become. The daemon dies
+/// before the working copy says so: the redo is all that there is of them.
 /// </summary>
 [TestFixture]
 [CancelAfter(60_000)]
@@ -32,10 +32,12 @@ internal sealed class RedoOfEarlyFramesTests
             use.Save("f", "before"u8.ToArray());
             use.Link("f", "g");
             Assert.That(use.SynchronizeAll(), Is.Zero);
-            DirectUse.Handle from = use.Open("big", OpenFlags.ReadOnly), to = use.Open("f", OpenFlags.ReadWrite | OpenFlags.Truncate);
+            DirectUse.Handle from = use.Open("big", OpenFlags.ReadOnly),
+                to = use.Open("f", OpenFlags.ReadWrite | OpenFlags.Truncate);
             var empty = new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = to.Number };
             Assert.That(fileSystem.SetAttributes(default, to.Node, empty, out _), Is.Zero);
-            Assert.That(fileSystem.CopyFileRange(default, from.Node, from.Number, 0, to.Node, to.Number, 0, Taken, 0), Is.EqualTo(Taken));
+            Assert.That(fileSystem.CopyFileRange(default, from.Node, from.Number, 0, to.Node, to.Number, 0, Taken, 0),
+                Is.EqualTo(Taken));
             Assert.That(use.Synchronize(to), Is.Zero);
             using (FailingCalls.Kill())
                 fileSystem.Dispose();
@@ -56,7 +58,8 @@ internal sealed class RedoOfEarlyFramesTests
         {
             FailingCalls.Disarm();
         }
-        Assert.That(StockZstd.Decompress($"{place.Folder}/g.zst", Taken + 1).AsSpan().SequenceEqual(content), Is.True, log.ToString);
+        Assert.That(StockZstd.Decompress($"{place.Folder}/g.zst", Taken + 1).AsSpan().SequenceEqual(content), Is.True,
+            log.ToString);
         Assert.That(Directory.GetFiles($"{place.Folder}/.zstdfs/working"), Is.Empty);
         Assert.That(Directory.Exists($"{place.Folder}/.zstdfs/lost"), Is.False, log.ToString);
     }
@@ -70,12 +73,14 @@ internal sealed class RedoOfEarlyFramesTests
         using (FileDescriptor frames = SourceFolders.OpenFile(early))
         {
             Assert.That(SystemCallsAt.Stat(target, out Statx stat), Is.Zero);
-            var record = new WorkingCopyRecord { InodeNumber = name.InodeNumber, Base = StoredIdentity.Of(stat), BaseLimit = Taken, ModifyTime = Timestamp.Now(), ChangeTime = Timestamp.Now() };
+            var record = new WorkingCopyRecord { InodeNumber = name.InodeNumber, Base = StoredIdentity.Of(stat),
+                BaseLimit = Taken, ModifyTime = Timestamp.Now(), ChangeTime = Timestamp.Now() };
             byte[] bytes = new byte[WorkingCopyRecord.Bytes];
             record.Write(bytes);
             Assert.That(ExtendedAttributes.Set(frames, WorkingCopyRecord.AttributeName, bytes, 0), Is.Zero);
         }
-        File.Move(early, $"{working}/{new string([.. new WorkingName(WorkingRole.Redo, name.InodeNumber, 0, 0).Terminated()[..^1].Select(static b => (char)b)])}");
+        byte[] redo = new WorkingName(WorkingRole.Redo, name.InodeNumber, 0, 0).Terminated()[..^1];
+        File.Move(early, $"{working}/{new string([.. redo.Select(static b => (char)b)])}");
     }
 
     private static byte[] Ascii(string path) => [.. Path.GetFileName(path).Select(static c => (byte)c)];

@@ -4,7 +4,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests;
 
-/// <summary>A test of the test: with one rule of order taken out of the program, the search for losses finds one.</summary>
+/// <summary>
+/// A test of the test: with one rule of order taken out of the program, the search for losses finds one.
+/// </summary>
 [TestFixture]
 [CancelAfter(120_000)]
 internal sealed class RuleTakenOutTests
@@ -17,7 +19,8 @@ internal sealed class RuleTakenOutTests
     }
 
     [Test]
-    public void NewVersionNotSynchronisedBeforeItsRename_IsFound() => AssertLoss("working/commit-", static (workload, _) =>
+    public void NewVersionNotSynchronisedBeforeItsRename_IsFound() =>
+        AssertLoss("working/commit-", static (workload, _) =>
     {
         workload.Write("f", 30_000);
         workload.SynchronizeAll();
@@ -26,7 +29,8 @@ internal sealed class RuleTakenOutTests
     });
 
     [Test]
-    public void WorkingCopyNotSynchronisedBeforeFsyncReturns_IsFound() => AssertLoss("/working/0", static (workload, _) =>
+    public void WorkingCopyNotSynchronisedBeforeFsyncReturns_IsFound() =>
+        AssertLoss("/working/0", static (workload, _) =>
     {
         workload.Write("f", Workload.LargeBytes);
         workload.SynchronizeAll();
@@ -39,7 +43,8 @@ internal sealed class RuleTakenOutTests
     });
 
     [Test]
-    public void RewriteInPlaceNotSynchronisedBeforeItsCopyGoes_IsFound() => AssertLoss("source/g.zst", static (workload, _) =>
+    public void RewriteInPlaceNotSynchronisedBeforeItsCopyGoes_IsFound() =>
+        AssertLoss("source/g.zst", static (workload, _) =>
     {
         workload.Write("f", 30_000);
         workload.Link("f", "g");
@@ -52,7 +57,8 @@ internal sealed class RuleTakenOutTests
     });
 
     [Test]
-    public void NumbersNotSynchronisedBeforeTheyAreGiven_IsFound() => AssertLoss(".zstdfs/state", static (workload, _) =>
+    public void NumbersNotSynchronisedBeforeTheyAreGiven_IsFound() =>
+        AssertLoss(".zstdfs/state", static (workload, _) =>
     {
         for (int i = 0; i < 4; i++)
         {

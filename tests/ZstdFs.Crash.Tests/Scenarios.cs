@@ -35,15 +35,23 @@ internal static class Scenarios
             w.NoteOtherNames("base", name);
             w.Delete(name);
         }),
-        ("link-folder-fsync", static (w, c) => { string name = $"second{c.Next(1000)}"; w.Link("b", name); w.SynchronizeFolder(); w.Delete(name); }),
+        ("link-folder-fsync",
+            static (w, c) =>
+                { string name = $"second{c.Next(1000)}"; w.Link("b", name); w.SynchronizeFolder(); w.Delete(name); }),
         ("exchange", static (w, _) => w.Exchange("a", "b")),
         ("exchange-large", static (w, _) => w.Exchange("big", "b")),
         ("create-unnamed", static (w, c) => w.WriteUnnamed($"named{c.Next(1000)}", c.Next(1, 60_000))),
         ("create-unnamed-large", static (w, c) => w.WriteUnnamed($"named{c.Next(1000)}", Workload.LargeBytes)),
-        ("create-in-folder", static (w, c) => { string folder = $"folder{c.Next(1000)}"; w.MakeFolder(folder); w.Write($"{folder}/f", 9000); w.SynchronizeFolder(folder); }),
-        ("rename-folder", static (w, c) => { string folder = $"folder{c.Next(1000)}"; w.MakeFolder(folder); w.Write($"{folder}/f", Workload.LargeBytes); w.RenameFolder(folder, folder + "-moved"); }),
+        ("create-in-folder",
+            static (w, c) => { string folder = $"folder{c.Next(1000)}"; w.MakeFolder(folder); w.Write($"{folder}/f",
+                9000); w.SynchronizeFolder(folder); }),
+        ("rename-folder",
+            static (w, c) => { string folder = $"folder{c.Next(1000)}"; w.MakeFolder(folder); w.Write($"{folder}/f",
+                Workload.LargeBytes); w.RenameFolder(folder, folder + "-moved"); }),
         ("attributes", static (w, _) => { w.SetAttributes("a"); w.Append("a", 2000); w.SetAttributes("a"); }),
-        ("times", static (w, c) => { w.SetTime("a"); w.Append("a", 2000); w.SetTime("a"); w.Patch("big", c.Next(0, 1_000_000), 5000); w.SetTime("big"); }),
+        ("times",
+            static (w, c) => { w.SetTime("a"); w.Append("a", 2000); w.SetTime("a"); w.Patch("big", c.Next(0, 1_000_000),
+                5000); w.SetTime("big"); }),
         ("times-while-open", static (w, c) =>
         {
             foreach (string path in (string[])["b", "big"])
@@ -58,7 +66,8 @@ internal static class Scenarios
             }
         }),
         ("o-sync", static (w, c) => w.WriteThrough("b", c.Next(0, 20_000), c.Next(1, 9000), OpenFlags.Sync)),
-        ("o-dsync-large", static (w, c) => w.WriteThrough("big", c.Next(0, 20_000), c.Next(1, 9000), OpenFlags.DataSync)),
+        ("o-dsync-large",
+            static (w, c) => w.WriteThrough("big", c.Next(0, 20_000), c.Next(1, 9000), OpenFlags.DataSync)),
         ("msync", static (w, c) => w.WriteMapped("b", c.Next(0, 1000), c.Next(1, 200))),
         ("msync-large", static (w, c) => w.WriteMapped("big", c.Next(0, 900_000), c.Next(1, 20_000))),
         ("fsync-of-folder", static (w, c) => { w.Write($"new{c.Next(1000)}", 3000); w.SynchronizeFolder(); }),
@@ -297,7 +306,9 @@ internal static class Scenarios
     ];
 
     /// <summary>A small set that meets each of the three ways of a commit.</summary>
-    internal static IEnumerable<Scenario> Few => Programs.Where(static p => p.Name is "save-by-rename" or "append-log" or "hard-linked-backup" or "download" or "compressed-while-written" or "version-control-commit");
+    internal static IEnumerable<Scenario> Few =>
+        Programs.Where(static p => p.Name is "save-by-rename" or "append-log" or "hard-linked-backup" or "download"
+            or "compressed-while-written" or "version-control-commit");
 
     /// <summary>All of them: programs, each step alone, and chosen pairs and triples.</summary>
     internal static IEnumerable<Scenario> All
@@ -314,7 +325,8 @@ internal static class Scenarios
         }
     }
 
-    private static Scenario Sequence((string Name, Action<Workload, Random> Run)[] steps) => new(string.Join('+', steps.Select(static s => s.Name)), (workload, chance) =>
+    private static Scenario Sequence((string Name, Action<Workload, Random> Run)[] steps) =>
+        new(string.Join('+', steps.Select(static s => s.Name)), (workload, chance) =>
     {
         workload.Write("a", 10_000);
         workload.Write("b", 45_000);

@@ -7,7 +7,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests;
 
-/// <summary>A source whose file system knows no leases, as 9p and virtiofs: nobody can tell who has a file open for writing.</summary>
+/// <summary>
+/// A source whose file system knows no leases, as 9p and virtiofs: nobody can tell who has a file open for writing.
+/// </summary>
 [TestFixture]
 [CancelAfter(60_000)]
 internal sealed class SourceWithoutLeasesTests

@@ -9,8 +9,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Crash.Tests;
 
 /// <summary>
-/// A source without user attributes, as NFS before 4.2 is: files have the numbers that the source gave them, and a source gives the number of what is gone
-/// to the next file. ext4 does so at once.
+/// A source without user attributes, as NFS before 4.2 is: files have the numbers that the source gave them, and a
+/// source gives the number of what is gone to the next file. ext4 does so at once.
 /// </summary>
 [TestFixture]
 [CancelAfter(120_000)]
@@ -95,7 +95,8 @@ internal sealed class SourceWithoutRecordsTests
         try
         {
             using ZstdFileSystem fileSystem = SourceFolders.Open(source.Source, source.Log);
-            Assert.That(source.Log.ToString(), Does.Contain("attributes"), "the source keeps records: it proves nothing");
+            Assert.That(source.Log.ToString(), Does.Contain("attributes"),
+                "the source keeps records: it proves nothing");
             work(fileSystem, new DirectUse(fileSystem));
             Assert.That(fileSystem.Drain(), Is.Zero, source.Log.ToString);
             Assert.That(source.Log.ToString(), Does.Not.Contain("in the source while"));

@@ -87,7 +87,8 @@ internal sealed class StateGoneTests
         Assert.That(SystemCallsAt.Stat(stored, out Statx stat), Is.Zero);
         Assert.That(SourceTree.TryReadRecord(stored, out SizeRecord record), Is.True);
         string name = string.Create(
-            CultureInfo.InvariantCulture, $"{record.InodeNumber:x16}-{OldEpoch:x}-1{(isSynchronized ? ".synced" : "")}");
+            CultureInfo.InvariantCulture,
+                $"{record.InodeNumber:x16}-{OldEpoch:x}-1{(isSynchronized ? ".synced" : "")}");
         string path = $"{place.Folder}/.zstdfs/working/{name}";
         File.WriteAllBytes(path, New);
         byte[] bytes = new byte[WorkingCopyRecord.Bytes];

@@ -57,7 +57,8 @@ internal sealed class TruncateWithoutRoomTests
 
     private static int SetLength(ZstdFileSystem fileSystem, DirectUse.Handle file, int bytes)
     {
-        var change = new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = file.Number, Size = (ulong)bytes };
+        var change = new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = file.Number,
+            Size = (ulong)bytes };
         return fileSystem.SetAttributes(default, file.Node, change, out _);
     }
 }

@@ -49,7 +49,8 @@ internal sealed class UnfinishedRewriteTests : IDisposable
     {
         DirectUse.Handle file = Use.Open("f", OpenFlags.ReadWrite);
         Write(file, 1_000_000, 5000);
-        var shorter = new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = file.Number, Size = Cut };
+        var shorter =
+            new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = file.Number, Size = Cut };
         Assert.That(_fileSystem.SetAttributes(default, file.Node, shorter, out _), Is.Zero);
         _content = _content[..Cut];
         FailingCalls.Arm(new Fault(1, Errno.EIO, FaultWay.FromThenOn) { Call = "ftruncate" });
@@ -145,9 +146,11 @@ internal sealed class UnfinishedRewriteTests : IDisposable
     {
         foreach (string name in new[] { "f", "g" })
         {
-            Assert.That(_fileSystem.Lookup(default, 1, new NativeName(Ext4.Native(name)), out FuseEntryOut entry), Is.Zero);
+            Assert.That(_fileSystem.Lookup(default, 1, new NativeName(Ext4.Native(name)), out FuseEntryOut entry),
+                Is.Zero);
             Assert.That(entry.Attr.Size, Is.EqualTo((ulong)_content.Length));
-            Assert.That(Use.ReadAll(name, _content.Length).AsSpan().SequenceEqual(_content), Is.True, () => $"{name}\n{_log}");
+            Assert.That(Use.ReadAll(name, _content.Length).AsSpan().SequenceEqual(_content), Is.True,
+                () => $"{name}\n{_log}");
         }
     }
 
@@ -156,6 +159,9 @@ internal sealed class UnfinishedRewriteTests : IDisposable
         Assert.That(_fileSystem.Drain(), Is.Zero, _log.ToString);
         Assert.That(Directory.GetFiles(Path.Combine(_place.Folder, ".zstdfs/working")), Is.Empty);
         foreach (string name in new[] { "f", "g" })
-            Assert.That(StockZstd.Decompress(Path.Combine(_place.Folder, name + ".zst"), Workload.LargeBytes).AsSpan().SequenceEqual(_content), Is.True, name);
+            Assert.That(
+                StockZstd.Decompress(Path.Combine(_place.Folder, name + ".zst"), Workload.LargeBytes).AsSpan()
+                    .SequenceEqual(_content),
+                Is.True, name);
     }
 }

@@ -9,7 +9,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests;
 
-/// <summary>A file whose stored bytes the disk refuses to give: it keeps its place in the folder, and only its content is an error.</summary>
+/// <summary>
+/// A file whose stored bytes the disk refuses to give: it keeps its place in the folder, and only its content is an
+/// error.
+/// </summary>
 [TestFixture]
 [CancelAfter(120_000)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -27,7 +30,8 @@ internal sealed class UnreadableFileTests : IDisposable
             Assert.Ignore("loop devices and mounts need root");
         _source = new FailingSource();
         // Stored by another program, so that only the frame tells the length, and only by being decoded.
-        Ext4.Run("sh", "-c", $"cd '{_source.Source}' && seq 300000 | zstd -q > f.zst && echo good | zstd -q > good.zst");
+        Ext4.Run("sh", "-c",
+            $"cd '{_source.Source}' && seq 300000 | zstd -q > f.zst && echo good | zstd -q > good.zst");
         _source.RemountDisk();
         _fileSystem = SourceFolders.Open(_source.Source, _source.Log);
         _source.Disk.RefusesReads = true;
@@ -70,7 +74,8 @@ internal sealed class UnreadableFileTests : IDisposable
         Assert.That(Use.Read("g", new byte[100]), Is.EqualTo(InputError));
         Assert.That(_source.Log.ToString(), Does.Contain("g: reading a stored file: EIO"));
         _source.Disk.RefusesReads = false;
-        Assert.That(Encoding.ASCII.GetString(Use.ReadAll("g", 1_988_895)), Does.StartWith("1\n2\n3\n").And.EndsWith("299999\n300000\n"), "the disk gives it again");
+        Assert.That(Encoding.ASCII.GetString(Use.ReadAll("g", 1_988_895)),
+            Does.StartWith("1\n2\n3\n").And.EndsWith("299999\n300000\n"), "the disk gives it again");
     }
 
     [Test]

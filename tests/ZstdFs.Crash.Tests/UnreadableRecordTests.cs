@@ -32,7 +32,8 @@ internal sealed class UnreadableRecordTests
             isHit = FailingCalls.Struck is not null;
             FailingCalls.Disarm();
             Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
-            Assert.That(BirthOf(place.Folder), Is.EqualTo(birth), () => $"call {failures}\n{FailingCalls.Struck}\n{log}");
+            Assert.That(BirthOf(place.Folder), Is.EqualTo(birth),
+                () => $"call {failures}\n{FailingCalls.Struck}\n{log}");
         }
         Assert.That(failures, Is.GreaterThan(1), "no read of an attribute was met: it proves nothing");
     }

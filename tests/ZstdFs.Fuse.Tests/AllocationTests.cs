@@ -4,7 +4,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Fuse.Tests;
 
-/// <summary>Managed memory that the session's own thread takes for a request, the file system's and this test's aside: none.</summary>
+/// <summary>
+/// Managed memory that the session's own thread takes for a request, the file system's and this test's aside: none.
+/// </summary>
 internal sealed class AllocationTests
 {
     private const int WarmUpRounds = 2_000, Rounds = 1_000, Measurements = 6;
@@ -15,8 +17,10 @@ internal sealed class AllocationTests
         var fileSystem = new MeteredFileSystem();
         using var kernel = new ScriptedKernel(fileSystem, new SessionOptions { Threads = 1 });
         kernel.Init();
-        FuseOpcode[] hot = [FuseOpcode.Lookup, FuseOpcode.GetAttr, FuseOpcode.Open, FuseOpcode.Read, FuseOpcode.Write, FuseOpcode.Flush, FuseOpcode.Release,
-            FuseOpcode.Create, FuseOpcode.SetAttr, FuseOpcode.Statx, FuseOpcode.OpenDir, FuseOpcode.ReadDir, FuseOpcode.ReadDirPlus, FuseOpcode.ReleaseDir, FuseOpcode.GetXattr];
+        FuseOpcode[] hot = [FuseOpcode.Lookup, FuseOpcode.GetAttr, FuseOpcode.Open, FuseOpcode.Read, FuseOpcode.Write,
+            FuseOpcode.Flush, FuseOpcode.Release,
+            FuseOpcode.Create, FuseOpcode.SetAttr, FuseOpcode.Statx, FuseOpcode.OpenDir, FuseOpcode.ReadDir,
+                FuseOpcode.ReadDirPlus, FuseOpcode.ReleaseDir, FuseOpcode.GetXattr];
         SampleRequest[] samples = [.. SampleRequest.Answered.Where(sample => hot.Contains(sample.Opcode))];
         Assert.That(samples, Has.Length.EqualTo(hot.Length));
         byte[] batch = Body.Of(2u, 0u, 8ul, 1ul, 9ul, 4ul), forget = Body.Of(1ul);
@@ -29,9 +33,10 @@ internal sealed class AllocationTests
             Assert.That(fileSystem.Requests, Is.EqualTo((long)Rounds * (samples.Length + 3)), "ops that were measured");
             allocated[i] = fileSystem.Allocated;
         }
-        // The runtime makes an object of its own on this thread now and then, such as when it replaces code by a faster version. What a request takes is
-        // in every measurement.
-        Assert.That(allocated.Min(), Is.Zero, $"bytes in {fileSystem.Requests} requests: {string.Join(", ", allocated)}");
+        // The runtime makes an object of its own on this thread now and then, such as when it replaces code by a faster
+        // version. What a request takes is in every measurement.
+        Assert.That(allocated.Min(), Is.Zero,
+            $"bytes in {fileSystem.Requests} requests: {string.Join(", ", allocated)}");
 
         void Drive(int rounds)
         {
@@ -80,40 +85,47 @@ internal sealed class AllocationTests
 
         public override void Forget(ulong node, ulong lookups) => Note();
 
-        public override int GetAttributes(in RequestContext context, ulong node, ulong handle, out FuseAttrOut attributes)
+        public override int GetAttributes(in RequestContext context, ulong node, ulong handle,
+            out FuseAttrOut attributes)
         {
             attributes = default;
             return Note();
         }
 
-        public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change, out FuseAttrOut attributes)
+        public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change,
+            out FuseAttrOut attributes)
         {
             attributes = default;
             return Note();
         }
 
-        public override int Statx(in RequestContext context, ulong node, ulong handle, uint flags, uint mask, out FuseStatxOut attributes)
+        public override int Statx(in RequestContext context, ulong node, ulong handle, uint flags, uint mask,
+            out FuseStatxOut attributes)
         {
             attributes = default;
             return Note();
         }
 
-        public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply)
+        public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid,
+            out FuseOpenOut reply)
         {
             reply = default;
             return Note();
         }
 
-        public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
+        public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode,
+            uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
         {
             (entry, reply) = (default, default);
             return Note();
         }
 
-        public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) => Note(destination.Length);
+        public override int Read(in RequestContext context, ulong node, ulong handle, long offset,
+            Span<byte> destination) => Note(destination.Length);
 
         public override int Write(
-            in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags) =>
+            in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags,
+                int openFlags) =>
             Note(data.Length);
 
         public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) => Note();
@@ -126,7 +138,8 @@ internal sealed class AllocationTests
             return Note();
         }
 
-        public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset, ref DirectoryWriter writer)
+        public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset,
+            ref DirectoryWriter writer)
         {
             writer.TryAdd("name"u8, 7, FileType.EntryRegular, 1);
             return Note();
@@ -134,6 +147,7 @@ internal sealed class AllocationTests
 
         public override void ReleaseDirectory(in RequestContext context, ulong node, ulong handle) => Note();
 
-        public override int GetExtendedAttribute(in RequestContext context, ulong node, NativeName name, Span<byte> value) => Note();
+        public override int GetExtendedAttribute(in RequestContext context, ulong node, NativeName name,
+            Span<byte> value) => Note();
     }
 }

@@ -50,16 +50,19 @@ internal sealed class AnswerTests
 
     // The others result in nothing, or have entries to deliver first.
     private static IEnumerable<SampleRequest> WithResult() => SampleRequest.Answered.Where(request =>
-        request.Opcode is not (FuseOpcode.Release or FuseOpcode.ReleaseDir or FuseOpcode.ReadDir or FuseOpcode.ReadDirPlus));
+        request.Opcode is not (FuseOpcode.Release or FuseOpcode.ReleaseDir or FuseOpcode.ReadDir
+            or FuseOpcode.ReadDirPlus));
 
     [TestCaseSource(nameof(WithResult))]
     public void Errno_IsPassedOn_AndWhatIsNone_IsEio(object sample)
     {
         var request = (SampleRequest)sample;
-        foreach ((long result, int expected) in new[] { (-1L, 1), (-2, 2), (-511, 511), (-512, 5), (-4095, 5), (int.MinValue, 5) })
+        foreach ((long result, int expected) in new[] { (-1L, 1), (-2, 2), (-511, 511), (-512, 5), (-4095, 5),
+            (int.MinValue, 5) })
         {
             _fileSystem.Result = _ => result;
-            Assert.That(_kernel.Error(request.Opcode, SampleRequest.Node, request.Message), Is.EqualTo(expected), $"{result}");
+            Assert.That(_kernel.Error(request.Opcode, SampleRequest.Node, request.Message), Is.EqualTo(expected),
+                $"{result}");
         }
         Assert.That(_told, Has.Count.EqualTo(3));
     }
@@ -68,7 +71,8 @@ internal sealed class AnswerTests
     public void ErrorBeyond32Bits_IsEio(FuseOpcode opcode)
     {
         _fileSystem.Result = _ => -1L << 40;
-        Assert.That(_kernel.Error(opcode, 5, SampleRequest.Answered.Single(sample => sample.Opcode == opcode).Message), Is.EqualTo((int)Errno.EIO));
+        Assert.That(_kernel.Error(opcode, 5, SampleRequest.Answered.Single(sample => sample.Opcode == opcode).Message),
+            Is.EqualTo((int)Errno.EIO));
     }
 
     [Test]
@@ -104,7 +108,9 @@ internal sealed class AnswerTests
     [Test]
     public void ThrowingOnFailure_EndsNothing()
     {
-        using var kernel = new ScriptedKernel(_fileSystem, new SessionOptions { Threads = 1, OnFailure = (_, _, _) => throw new InvalidOperationException("the telling fails too") });
+        using var kernel = new ScriptedKernel(_fileSystem,
+            new SessionOptions { Threads = 1,
+                OnFailure = (_, _, _) => throw new InvalidOperationException("the telling fails too") });
         kernel.Init();
         _fileSystem.Result = _ => throw new InvalidDataException("broken");
         Assert.That(kernel.Error(FuseOpcode.GetAttr, 5, new byte[16]), Is.EqualTo((int)Errno.EIO));
@@ -116,7 +122,8 @@ internal sealed class AnswerTests
     public void ListingThatFailsAfterEntries_DeliversThem()
     {
         _fileSystem.Result = _ => -(int)Errno.EIO;
-        Assert.That(_kernel.Exchange(FuseOpcode.ReadDirPlus, 5, Body.Read(44, 0, 4096), out int error), Is.GreaterThan(0));
+        Assert.That(_kernel.Exchange(FuseOpcode.ReadDirPlus, 5, Body.Read(44, 0, 4096), out int error),
+            Is.GreaterThan(0));
         Assert.That(error, Is.Zero);
     }
 

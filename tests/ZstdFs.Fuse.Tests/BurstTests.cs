@@ -21,7 +21,8 @@ internal sealed class BurstTests
 
     private ScriptedKernel Kernel()
     {
-        var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, OnBurst = _told.Add });
+        var kernel =
+            new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, OnBurst = _told.Add });
         kernel.Init();
         return kernel;
     }

@@ -18,7 +18,8 @@ internal sealed class DirectoryWriterTests
         FuseDirent dirent = MemoryMarshal.Read<FuseDirent>(buffer.AsSpan(direntAt));
         using (Assert.EnterMultipleScope())
         {
-            Assert.That((dirent.Ino, dirent.Offset, dirent.NameLength, dirent.Type), Is.EqualTo((42ul, 3ul, 5u, (uint)FileType.EntryRegular)));
+            Assert.That((dirent.Ino, dirent.Offset, dirent.NameLength, dirent.Type),
+                Is.EqualTo((42ul, 3ul, 5u, (uint)FileType.EntryRegular)));
             Assert.That(buffer[(direntAt + 24)..(direntAt + 32)], Is.EqualTo("abcde\0\0\0"u8.ToArray()));
             Assert.That(buffer[..direntAt], Has.All.Zero, "no node, so no reference");
             Assert.That(buffer[expected], Is.EqualTo(0xEE));
@@ -30,7 +31,10 @@ internal sealed class DirectoryWriterTests
     {
         byte[] buffer = new byte[400];
         var writer = new DirectoryWriter(buffer, plus: true);
-        Assert.That(writer.TryAddPlus("12345678"u8, new FuseEntryOut { NodeId = 7, Attr = new FuseAttr { Ino = 42 } }, FileType.EntryRegular, 3), Is.True);
+        Assert.That(
+            writer.TryAddPlus("12345678"u8, new FuseEntryOut { NodeId = 7, Attr = new FuseAttr { Ino = 42 } },
+                FileType.EntryRegular, 3),
+            Is.True);
         FuseDirentPlus listed = MemoryMarshal.Read<FuseDirentPlus>(buffer);
         Assert.That((writer.BytesWritten, listed.Entry.NodeId, listed.Dirent.Ino), Is.EqualTo((160, 7ul, 42ul)));
     }
@@ -40,7 +44,8 @@ internal sealed class DirectoryWriterTests
     {
         byte[] buffer = new byte[400];
         var writer = new DirectoryWriter(buffer, plus: true);
-        writer.TryAddPlus(System.Text.Encoding.ASCII.GetBytes(name), new FuseEntryOut { NodeId = 7, Attr = new FuseAttr { Ino = 42 } }, FileType.EntryDirectory, 1);
+        writer.TryAddPlus(System.Text.Encoding.ASCII.GetBytes(name),
+            new FuseEntryOut { NodeId = 7, Attr = new FuseAttr { Ino = 42 } }, FileType.EntryDirectory, 1);
         FuseDirentPlus listed = MemoryMarshal.Read<FuseDirentPlus>(buffer);
         Assert.That((listed.Entry.NodeId, listed.Dirent.Ino), Is.EqualTo((0ul, 42ul)));
     }
@@ -52,13 +57,15 @@ internal sealed class DirectoryWriterTests
         var writer = new DirectoryWriter(buffer, plus);
         Assert.That(writer.HasRoomFor(1), Is.False);
         Assert.That(writer.TryAdd("a"u8, 3, FileType.EntryRegular, 1), Is.False);
-        Assert.That(plus && writer.TryAddPlus("a"u8, new FuseEntryOut { NodeId = 3 }, FileType.EntryRegular, 1), Is.False);
+        Assert.That(plus && writer.TryAddPlus("a"u8, new FuseEntryOut { NodeId = 3 }, FileType.EntryRegular, 1),
+            Is.False);
         Assert.That(writer.BytesWritten, Is.Zero);
         Assert.That(buffer, Has.All.Zero);
     }
 
     [Test]
     public void NodeInAPlainListing_IsRefused() => Assert.That(
-        () => new DirectoryWriter(new byte[400], plus: false).TryAddPlus("a"u8, new FuseEntryOut { NodeId = 3 }, FileType.EntryRegular, 1),
+        () => new DirectoryWriter(new byte[400], plus: false)
+            .TryAddPlus("a"u8, new FuseEntryOut { NodeId = 3 }, FileType.EntryRegular, 1),
         Throws.InvalidOperationException);
 }

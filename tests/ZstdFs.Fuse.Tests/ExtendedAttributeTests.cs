@@ -21,7 +21,8 @@ internal sealed class ExtendedAttributeTests
         Assert.That(kernel.Error(FuseOpcode.SetXattr, 5, body), Is.Zero);
         Assert.That(fileSystem.TakeCalls(), Is.EqualTo(new[] { "SetXattr 5 user.a 3 99 2 False" }));
         for (int length = 0; length < body.Length; length++)
-            Assert.That(kernel.Error(FuseOpcode.SetXattr, 5, body.AsSpan(0, length)), Is.EqualTo((int)Errno.EINVAL), $"{length} bytes");
+            Assert.That(kernel.Error(FuseOpcode.SetXattr, 5, body.AsSpan(0, length)), Is.EqualTo((int)Errno.EINVAL),
+                $"{length} bytes");
     }
 
     [Test]
@@ -31,7 +32,9 @@ internal sealed class ExtendedAttributeTests
         using var kernel = new ScriptedKernel(fileSystem, SmallWrites);
         kernel.Init();
         string name = "user." + new string('n', 250);
-        Assert.That(kernel.Error(FuseOpcode.SetXattr, 5, Body.Of(LargestValue, 0, 0u, 0u, name, new byte[LargestValue])), Is.Zero);
+        Assert.That(
+            kernel.Error(FuseOpcode.SetXattr, 5, Body.Of(LargestValue, 0, 0u, 0u, name, new byte[LargestValue])),
+            Is.Zero);
         Assert.That(fileSystem.TakeCalls(), Is.EqualTo(new[] { $"SetXattr 5 {name} {LargestValue} 0 0 False" }));
     }
 

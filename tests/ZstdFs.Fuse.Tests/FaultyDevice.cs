@@ -4,7 +4,9 @@ using ZstdFs.Fuse.Transport;
 
 namespace ZstdFs.Fuse.Tests;
 
-/// <summary>A device whose reads and writes fail when the test says so, as the kernel's do and a socket's do not.</summary>
+/// <summary>
+/// A device whose reads and writes fail when the test says so, as the kernel's do and a socket's do not.
+/// </summary>
 internal sealed class FaultyDevice(IFuseDevice device) : IFuseDevice
 {
     /// <summary>What the next reads return (−errno) instead of waiting for a request.</summary>

@@ -29,10 +29,13 @@ internal sealed class LiveMount : IDisposable
 
     internal string PathOf(string name) => Path.Combine(Point, name);
 
-    /// <summary>Runs something that uses the mount, on a thread of its own: one that hangs in the kernel must not be the test's.</summary>
+    /// <summary>
+    /// Runs something that uses the mount, on a thread of its own: one that hangs in the kernel must not be the test's.
+    /// </summary>
     internal T Use<T>(Func<T> use)
     {
-        Task<T> task = Task.Factory.StartNew(use, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task<T> task =
+            Task.Factory.StartNew(use, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         bool isDone = Task.WaitAny([task], Patience) == 0;
         if (!isDone)
             Abort();
@@ -53,7 +56,10 @@ internal sealed class LiveMount : IDisposable
         bool isOurs = !Directory.EnumerateFileSystemEntries(Connections).Any();
         if (isOurs)
         {
-            Assert.That(MountCalls.Mount(new NativeName("fusectl\0"u8), new NativeName("/sys/fs/fuse/connections\0"u8), new NativeName("fusectl\0"u8), 0, new NativeName("\0"u8)), Is.Zero);
+            Assert.That(
+                MountCalls.Mount(new NativeName("fusectl\0"u8), new NativeName("/sys/fs/fuse/connections\0"u8),
+                    new NativeName("fusectl\0"u8), 0, new NativeName("\0"u8)),
+                Is.Zero);
         }
         File.WriteAllText(Path.Combine(Connections, entry.Device.Split(':')[1], "abort"), "1");
         if (isOurs)

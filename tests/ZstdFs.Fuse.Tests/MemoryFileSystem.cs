@@ -17,7 +17,8 @@ internal sealed class MemoryFileSystem : FuseFileSystem
     }
 
     private readonly Lock _gate = new(); // everything below
-    private readonly Dictionary<ulong, Node> _nodes = new() { [1] = new Node { Id = 1, Mode = FileType.Directory | 0x1FF } };
+    private readonly Dictionary<ulong, Node> _nodes =
+        new() { [1] = new Node { Id = 1, Mode = FileType.Directory | 0x1FF } };
     private ulong _last = 1;
 
     /// <summary>Runs in READ, outside the lock.</summary>
@@ -62,7 +63,8 @@ internal sealed class MemoryFileSystem : FuseFileSystem
         return 0;
     }
 
-    public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change, out FuseAttrOut attributes)
+    public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change,
+        out FuseAttrOut attributes)
     {
         lock (_gate)
         {
@@ -75,16 +77,19 @@ internal sealed class MemoryFileSystem : FuseFileSystem
         return GetAttributes(context, node, NoHandle, out attributes);
     }
 
-    public override int MakeDirectory(in RequestContext context, ulong parent, NativeName name, uint mode, uint umask, out FuseEntryOut entry) =>
+    public override int MakeDirectory(in RequestContext context, ulong parent, NativeName name, uint mode, uint umask,
+        out FuseEntryOut entry) =>
         Add(context, parent, name, FileType.Directory | (mode & ~umask), out entry);
 
-    public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
+    public override int Create(in RequestContext context, ulong parent, NativeName name, int flags, uint mode,
+        uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
     {
         reply = default;
         return Add(context, parent, name, mode & ~umask, out entry);
     }
 
-    public override int TemporaryFile(in RequestContext context, ulong parent, int flags, uint mode, uint umask, out FuseEntryOut entry, out FuseOpenOut reply)
+    public override int TemporaryFile(in RequestContext context, ulong parent, int flags, uint mode, uint umask,
+        out FuseEntryOut entry, out FuseOpenOut reply)
     {
         reply = default;
         lock (_gate)
@@ -116,7 +121,8 @@ internal sealed class MemoryFileSystem : FuseFileSystem
     }
 
     public override int Write(
-        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags)
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags,
+            int openFlags)
     {
         lock (_gate)
         {
@@ -140,7 +146,8 @@ internal sealed class MemoryFileSystem : FuseFileSystem
         return 0;
     }
 
-    public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset, ref DirectoryWriter writer)
+    public override int ReadDirectory(in RequestContext context, ulong node, ulong handle, ulong offset,
+        ref DirectoryWriter writer)
     {
         lock (_gate)
         {
@@ -151,7 +158,8 @@ internal sealed class MemoryFileSystem : FuseFileSystem
                     continue;
                 byte[] bytes = Encoding.Latin1.GetBytes(name);
                 uint type = FileType.ToEntryType(_nodes[id].Mode);
-                if (!(writer.IsPlus ? writer.TryAddPlus(bytes, Entry(_nodes[id]), type, index) : writer.TryAdd(bytes, id, type, index)))
+                if (!(writer.IsPlus ? writer.TryAddPlus(bytes, Entry(_nodes[id]), type, index)
+                    : writer.TryAdd(bytes, id, type, index)))
                     break;
             }
         }
@@ -178,7 +186,8 @@ internal sealed class MemoryFileSystem : FuseFileSystem
 
     private static string Text(NativeName name) => Encoding.Latin1.GetString(name.Bytes);
 
-    private static FuseEntryOut Entry(Node node) => new() { NodeId = node.Id, Attr = Attributes(node), EntryValid = 3600, AttrValid = 3600 };
+    private static FuseEntryOut Entry(Node node) =>
+        new() { NodeId = node.Id, Attr = Attributes(node), EntryValid = 3600, AttrValid = 3600 };
 
     private static FuseAttr Attributes(Node node) => new()
     {

@@ -5,7 +5,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Fuse.Tests;
 
-/// <summary>Real mounts, served by this process and used by this process's file calls, which wait in the kernel while other threads serve.</summary>
+/// <summary>
+/// Real mounts, served by this process and used by this process's file calls, which wait in the kernel while other
+/// threads serve.
+/// </summary>
 [NonParallelizable]
 internal sealed class MountTests
 {
@@ -29,10 +32,12 @@ internal sealed class MountTests
                     File.WriteAllText(live.PathOf($"many/file number {i:D3}"), "x");
             });
             string[] names = live.Use(() => Directory.GetFiles(live.PathOf("many")));
-            Assert.That(names.Select(Path.GetFileName).Order(StringComparer.Ordinal), Is.EqualTo(Enumerable.Range(0, 500).Select(i => $"file number {i:D3}")));
+            Assert.That(names.Select(Path.GetFileName).Order(StringComparer.Ordinal),
+                Is.EqualTo(Enumerable.Range(0, 500).Select(i => $"file number {i:D3}")));
             live.Use(() => File.Delete(live.PathOf("big")));
             Assert.That(live.Use(() => File.Exists(live.PathOf("big"))), Is.False);
-            Assert.That((fileSystem.Connection.Major, fileSystem.Connection.MaxWriteBytes), Is.EqualTo((7u, SessionOptions.LargestWriteBytes)));
+            Assert.That((fileSystem.Connection.Major, fileSystem.Connection.MaxWriteBytes),
+                Is.EqualTo((7u, SessionOptions.LargestWriteBytes)));
         }
         Assert.That((live.Session.EndedBy, fileSystem.TimesDestroyed), Is.EqualTo((Errno.ENODEV, 1)));
     }
@@ -44,7 +49,8 @@ internal sealed class MountTests
         const int WithoutAName = 0x410000; // O_TMPFILE
         byte[] read = live.Use(() =>
         {
-            int result = SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(live.Point + "\0")), OpenFlags.ReadWrite | WithoutAName, out FileDescriptor file);
+            int result = SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(live.Point + "\0")),
+                OpenFlags.ReadWrite | WithoutAName, out FileDescriptor file);
             using (file)
             {
                 Assert.That(result, Is.GreaterThanOrEqualTo(0), $"{(Errno)(-result)}");
@@ -61,7 +67,8 @@ internal sealed class MountTests
     [Test, CancelAfter(60_000)]
     public void SmallestWrites_CarryALargeFile()
     {
-        using var live = new LiveMount(new MemoryFileSystem(), new SessionOptions { Threads = 1, MaxWriteBytes = 4096 });
+        using var live =
+            new LiveMount(new MemoryFileSystem(), new SessionOptions { Threads = 1, MaxWriteBytes = 4096 });
         byte[] content = new byte[300_001];
         new Random(2).NextBytes(content);
         live.Use(() => File.WriteAllBytes(live.PathOf("file"), content));
@@ -100,7 +107,8 @@ internal sealed class MountTests
         live.Use(() => File.WriteAllText(live.PathOf("file"), "old"));
         Assert.That(live.Use(() => File.ReadAllText(live.PathOf("file"))), Is.EqualTo("old"));
         ulong node = fileSystem.Replace("file", "new");
-        Assert.That(live.Use(() => File.ReadAllText(live.PathOf("file"))), Is.EqualTo("old"), "the kernel has the page still");
+        Assert.That(live.Use(() => File.ReadAllText(live.PathOf("file"))), Is.EqualTo("old"),
+            "the kernel has the page still");
         FuseNotifier notifier = fileSystem.Connection.Notifier;
         using (Assert.EnterMultipleScope())
         {
@@ -131,7 +139,8 @@ internal sealed class MountTests
         live.Session.Stop();
         Assert.That(Task.Run(live.Session.Join).Wait(Patience), Is.True);
         Assert.That(fileSystem.TimesDestroyed, Is.EqualTo(1));
-        Assert.That(() => live.Use(() => File.ReadAllText(live.PathOf("other"))), Throws.InstanceOf<IOException>().With.Message.Contains("not connected"));
+        Assert.That(() => live.Use(() => File.ReadAllText(live.PathOf("other"))),
+            Throws.InstanceOf<IOException>().With.Message.Contains("not connected"));
     }
 
     [Test, CancelAfter(60_000)]
@@ -149,10 +158,12 @@ internal sealed class MountTests
         string folder = Directory.CreateTempSubdirectory("fuse-mount-").FullName;
         Directory.CreateDirectory(Path.Combine(folder, "real"));
         File.CreateSymbolicLink(Path.Combine(folder, "link"), "real");
-        FuseMount mount = FuseMount.Mount(Path.Combine(folder, "link"), new FuseMountOptions { Source = "a,b\\c", Subtype = "memory" });
+        FuseMount mount = FuseMount.Mount(Path.Combine(folder, "link"),
+            new FuseMountOptions { Source = "a,b\\c", Subtype = "memory" });
         using (mount.Device)
         {
-            Assert.That(MountTable.Find(Encoding.UTF8.GetBytes(Path.Combine(folder, "real")))?.FileSystemType, Is.EqualTo("fuse.memory"));
+            Assert.That(MountTable.Find(Encoding.UTF8.GetBytes(Path.Combine(folder, "real")))?.FileSystemType,
+                Is.EqualTo("fuse.memory"));
             Assert.That(mount.Unmount(), Is.Zero);
         }
         Directory.Delete(folder, recursive: true);
@@ -161,5 +172,6 @@ internal sealed class MountTests
     [TestCase("/nowhere/at all"), TestCase("/proc/version")]
     public void MountPointThatIsNoFolder_IsToldSo(string point) => Assert.That(
         () => FuseMount.Mount(point, new FuseMountOptions { Source = "x" }),
-        Throws.InstanceOf<FuseMountException>().With.Property(nameof(FuseMountException.Problem)).EqualTo(FuseMountProblem.MountPointInvalid).And.Message.Contains(point));
+        Throws.InstanceOf<FuseMountException>().With.Property(nameof(FuseMountException.Problem))
+            .EqualTo(FuseMountProblem.MountPointInvalid).And.Message.Contains(point));
 }

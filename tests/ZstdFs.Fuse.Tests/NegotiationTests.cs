@@ -28,10 +28,14 @@ internal sealed class NegotiationTests
             Assert.That(settled.MaxPages, Is.EqualTo(32));
             Assert.That(settled.MaxReadahead, Is.EqualTo(128 * 1024));
             Assert.That(settled.AllFlags.HasFlag(InitFlags.AtomicOpenTruncate | InitFlags.MaxPages), Is.True);
-            Assert.That(settled.AllFlags.HasFlag(InitFlags.NoExportSupport), Is.EqualTo(offered >= 36), "flags2 exists from 7.36 on");
+            Assert.That(settled.AllFlags.HasFlag(InitFlags.NoExportSupport), Is.EqualTo(offered >= 36),
+                "flags2 exists from 7.36 on");
             Assert.That(kernel.Session.WaitUntilServing(Patience), Is.True);
-            Assert.That(fileSystem.Connection, Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, KeepsPages: false, MapsDirectFiles: offered >= 36,
-                SaysWhoKeepsPrivileges: true, NamesOwnersOnly: false, fileSystem.Connection.Notifier, BackingFiles: null)));
+            Assert.That(fileSystem.Connection,
+                Is.EqualTo(new NegotiatedConnection(7, expected, 128 * 1024, (ulong)settled.AllFlags, KeepsPages: false,
+                    MapsDirectFiles: offered >= 36,
+                SaysWhoKeepsPrivileges: true, NamesOwnersOnly: false, fileSystem.Connection.Notifier,
+                    BackingFiles: null)));
         }
         Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
     }
@@ -40,7 +44,9 @@ internal sealed class NegotiationTests
     public void EveryFlag_IsEitherTakenOrLeft()
     {
         InitFlags all = Enum.GetValues<InitFlags>().Aggregate((flags, flag) => flags | flag);
-        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl, InitFlags.Passthrough, InitFlags.AllowIdmap, InitFlags.ExportSupport, InitFlags.NoExportSupport, InitFlags.ExplicitInvalidateData, InitFlags.AutoInvalidateData];
+        InitFlags[] parts = [Negotiation.Wanted, Negotiation.Left, InitFlags.PosixAcl, InitFlags.Passthrough,
+            InitFlags.AllowIdmap, InitFlags.ExportSupport, InitFlags.NoExportSupport, InitFlags.ExplicitInvalidateData,
+            InitFlags.AutoInvalidateData];
         using (Assert.EnterMultipleScope())
         {
             Assert.That(parts.Aggregate((flags, part) => flags | part), Is.EqualTo(all));
@@ -52,11 +58,15 @@ internal sealed class NegotiationTests
     [TestCase(true, false, false, true), TestCase(false, true, true, false)]
     public void OfEveryFlag_TheWantedOnesAreTaken(bool posixAcl, bool exportSupport, bool keepsPages, bool passthrough)
     {
-        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, PosixAcl = posixAcl, ExportSupport = exportSupport, KeepsPages = keepsPages, Passthrough = passthrough });
+        using var kernel = new ScriptedKernel(new RecordingFileSystem(),
+            new SessionOptions { Threads = 1, PosixAcl = posixAcl, ExportSupport = exportSupport,
+                KeepsPages = keepsPages, Passthrough = passthrough });
         FuseInitOut settled = kernel.Init();
         Assert.That((settled.AllFlags, settled.MaxStackDepth), Is.EqualTo((
-            Negotiation.Wanted | (posixAcl ? InitFlags.PosixAcl : 0) | (exportSupport ? InitFlags.ExportSupport : InitFlags.NoExportSupport)
-                | (passthrough ? InitFlags.Passthrough : 0) | (keepsPages ? InitFlags.ExplicitInvalidateData : InitFlags.AutoInvalidateData),
+            Negotiation.Wanted | (posixAcl ? InitFlags.PosixAcl : 0) | (exportSupport ? InitFlags.ExportSupport
+                : InitFlags.NoExportSupport)
+                | (passthrough ? InitFlags.Passthrough : 0) | (keepsPages ? InitFlags.ExplicitInvalidateData
+                    : InitFlags.AutoInvalidateData),
             passthrough ? 1u : 0u)));
     }
 
@@ -64,20 +74,27 @@ internal sealed class NegotiationTests
     public void FlagThatIsNotOffered_IsNotTaken()
     {
         using var kernel = new ScriptedKernel(new RecordingFileSystem());
-        Assert.That(kernel.Init(without: InitFlags.SetXattrExt | InitFlags.HasExpireOnly).AllFlags & (InitFlags.SetXattrExt | InitFlags.HasExpireOnly), Is.EqualTo((InitFlags)0));
+        Assert.That(
+            kernel.Init(
+                without: InitFlags.SetXattrExt | InitFlags.HasExpireOnly).AllFlags & (
+                    InitFlags.SetXattrExt | InitFlags.HasExpireOnly),
+            Is.EqualTo((InitFlags)0));
     }
 
     [Test]
     public void PagesAreLeftToTheKernel_WhereWritesPastThemLeaveThemAsTheyWere()
     {
-        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, KeepsPages = true });
+        using var kernel =
+            new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, KeepsPages = true });
         InitFlags flags = kernel.Init(without: InitFlags.DirectIoAllowMmap).AllFlags;
-        Assert.That((flags.HasFlag(InitFlags.AutoInvalidateData), flags.HasFlag(InitFlags.ExplicitInvalidateData)), Is.EqualTo((true, false)));
+        Assert.That((flags.HasFlag(InitFlags.AutoInvalidateData), flags.HasFlag(InitFlags.ExplicitInvalidateData)),
+            Is.EqualTo((true, false)));
     }
 
     [TestCase(false, true, true, false), TestCase(true, false, true, false), TestCase(true, true, false, false)]
     [TestCase(true, true, true, true)]
-    public void MapsOfOwners_AreAllowed_WhereTheKernelChecksPermissions(bool asked, bool acls, bool offered, bool allowed)
+    public void MapsOfOwners_AreAllowed_WhereTheKernelChecksPermissions(bool asked, bool acls, bool offered,
+        bool allowed)
     {
         var fileSystem = new RecordingFileSystem();
         var options = new SessionOptions { Threads = 1, AllowsIdMaps = asked, PosixAcl = acls };
@@ -91,7 +108,8 @@ internal sealed class NegotiationTests
     public void NewerMajor_IsToldOurs_AndAsksAgain()
     {
         using var kernel = new ScriptedKernel(new RecordingFileSystem());
-        FuseInitOut ours = MemoryMarshal.Read<FuseInitOut>(kernel.Ask(FuseOpcode.Init, 0, ScriptedKernel.InitBody(8, 1, ScriptedKernel.AllFlags), out int error));
+        FuseInitOut ours = MemoryMarshal.Read<FuseInitOut>(
+            kernel.Ask(FuseOpcode.Init, 0, ScriptedKernel.InitBody(8, 1, ScriptedKernel.AllFlags), out int error));
         Assert.That((error, ours.Major, ours.Minor), Is.EqualTo((0, 7u, 45u)));
         Assert.That(kernel.Session.WaitUntilServing(TimeSpan.Zero), Is.False);
         kernel.Init();
@@ -102,8 +120,10 @@ internal sealed class NegotiationTests
     public void VersionTooOld_IsEproto_AndTold(uint major, uint minor)
     {
         var told = new ConcurrentQueue<string>();
-        using var kernel = new ScriptedKernel(new RecordingFileSystem(), new SessionOptions { Threads = 1, OnFailure = (_, _, exception) => told.Enqueue(exception.Message) });
-        Assert.That(kernel.Error(FuseOpcode.Init, 0, ScriptedKernel.InitBody(major, minor, 0)), Is.EqualTo((int)Errno.EPROTO));
+        using var kernel = new ScriptedKernel(new RecordingFileSystem(),
+            new SessionOptions { Threads = 1, OnFailure = (_, _, exception) => told.Enqueue(exception.Message) });
+        Assert.That(kernel.Error(FuseOpcode.Init, 0, ScriptedKernel.InitBody(major, minor, 0)),
+            Is.EqualTo((int)Errno.EPROTO));
         Assert.That(told.Single(), Does.Contain($"{major}.{minor}"));
         Assert.That(kernel.Session.WaitUntilServing(Patience), Is.False);
     }
@@ -123,7 +143,8 @@ internal sealed class NegotiationTests
         using var kernel = new ScriptedKernel(new RecordingFileSystem());
         byte[] body = ScriptedKernel.InitBody(7, 45, ScriptedKernel.AllFlags);
         for (int length = 0; length < 20; length++)
-            Assert.That(kernel.Error(FuseOpcode.Init, 0, body.AsSpan(0, length)), Is.EqualTo((int)Errno.EINVAL), $"{length} bytes");
+            Assert.That(kernel.Error(FuseOpcode.Init, 0, body.AsSpan(0, length)), Is.EqualTo((int)Errno.EINVAL),
+                $"{length} bytes");
         Assert.That(kernel.Error(FuseOpcode.Init, 0, body.AsSpan(0, 20)), Is.Zero, "what follows is unused");
     }
 
@@ -139,7 +160,8 @@ internal sealed class NegotiationTests
     [Test]
     public void FileSystemThatThrowsAtInit_IsNotServing()
     {
-        using var kernel = new ScriptedKernel(new RecordingFileSystem { Result = _ => throw new InvalidDataException("broken") });
+        using var kernel =
+            new ScriptedKernel(new RecordingFileSystem { Result = _ => throw new InvalidDataException("broken") });
         Assert.That(kernel.Error(FuseOpcode.Init, 0, ScriptedKernel.InitBody(7, 45, 0)), Is.EqualTo((int)Errno.EIO));
         Assert.That(kernel.Session.WaitUntilServing(Patience), Is.False);
     }
@@ -160,6 +182,9 @@ internal sealed class NegotiationTests
     public void OptionOutOfBounds_IsRefused(int threads, uint maxWriteBytes)
     {
         using var device = new FileDescriptor();
-        Assert.That(() => new FuseSession(device, new RecordingFileSystem(), new SessionOptions { Threads = threads, MaxWriteBytes = maxWriteBytes }), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(
+            () => new FuseSession(device, new RecordingFileSystem(),
+                new SessionOptions { Threads = threads, MaxWriteBytes = maxWriteBytes }),
+            Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 }

@@ -63,7 +63,8 @@ internal sealed class RequestTests
     {
         var request = (SampleRequest)sample;
         for (int length = 0; length < request.Message.Length; length++)
-            Assert.That(_kernel.Error(request.Opcode, SampleRequest.Node, request.Message.AsSpan(0, length)), Is.EqualTo((int)Errno.EINVAL), $"{length} bytes");
+            Assert.That(_kernel.Error(request.Opcode, SampleRequest.Node, request.Message.AsSpan(0, length)),
+                Is.EqualTo((int)Errno.EINVAL), $"{length} bytes");
         Assert.That(_fileSystem.TakeCalls(), Is.Empty);
     }
 
@@ -82,8 +83,11 @@ internal sealed class RequestTests
     {
         FuseOpcode[] without = [FuseOpcode.Init, FuseOpcode.Destroy, FuseOpcode.NotifyReply,
             // What the kernel does itself or without.
-            FuseOpcode.GetLk, FuseOpcode.SetLk, FuseOpcode.SetLkw, FuseOpcode.Bmap, FuseOpcode.SetupMapping, FuseOpcode.RemoveMapping];
-        Assert.That(SampleRequest.Answered.Concat(SampleRequest.Unanswered).Select(sample => sample.Opcode).Concat(without), Is.EquivalentTo(Enum.GetValues<FuseOpcode>()));
+            FuseOpcode.GetLk, FuseOpcode.SetLk, FuseOpcode.SetLkw, FuseOpcode.Bmap, FuseOpcode.SetupMapping,
+                FuseOpcode.RemoveMapping];
+        Assert.That(
+            SampleRequest.Answered.Concat(SampleRequest.Unanswered).Select(sample => sample.Opcode).Concat(without),
+            Is.EquivalentTo(Enum.GetValues<FuseOpcode>()));
     }
 
     [TestCase(7777u), TestCase((uint)FuseOpcode.SetLkw), TestCase((uint)FuseOpcode.Bmap), TestCase(0u)]
@@ -109,11 +113,16 @@ internal sealed class RequestTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(_kernel.Error(FuseOpcode.Write, 5, write), Is.EqualTo((int)Errno.EINVAL));
-            Assert.That(_kernel.Error(FuseOpcode.Read, 5, Body.Read(44, 0, uint.MaxValue)), Is.EqualTo((int)Errno.EINVAL));
-            Assert.That(_kernel.Error(FuseOpcode.ReadDirPlus, 5, Body.Read(44, 0, 1 << 30)), Is.EqualTo((int)Errno.EINVAL));
-            Assert.That(_kernel.Error(FuseOpcode.GetXattr, 5, Body.Of(uint.MaxValue, 0u, "user.a")), Is.EqualTo((int)Errno.EINVAL));
-            Assert.That(_kernel.Error(FuseOpcode.Ioctl, 5, Body.Of(44ul, 0u, 1u, 0ul, 0u, uint.MaxValue)), Is.EqualTo((int)Errno.EINVAL));
-            Assert.That(_kernel.Error(FuseOpcode.SetXattr, 5, Body.Of(uint.MaxValue, 0, 0u, 0u, "user.a")), Is.EqualTo((int)Errno.EINVAL));
+            Assert.That(_kernel.Error(FuseOpcode.Read, 5, Body.Read(44, 0, uint.MaxValue)),
+                Is.EqualTo((int)Errno.EINVAL));
+            Assert.That(_kernel.Error(FuseOpcode.ReadDirPlus, 5, Body.Read(44, 0, 1 << 30)),
+                Is.EqualTo((int)Errno.EINVAL));
+            Assert.That(_kernel.Error(FuseOpcode.GetXattr, 5, Body.Of(uint.MaxValue, 0u, "user.a")),
+                Is.EqualTo((int)Errno.EINVAL));
+            Assert.That(_kernel.Error(FuseOpcode.Ioctl, 5, Body.Of(44ul, 0u, 1u, 0ul, 0u, uint.MaxValue)),
+                Is.EqualTo((int)Errno.EINVAL));
+            Assert.That(_kernel.Error(FuseOpcode.SetXattr, 5, Body.Of(uint.MaxValue, 0, 0u, 0u, "user.a")),
+                Is.EqualTo((int)Errno.EINVAL));
         }
         _kernel.Send(FuseOpcode.BatchForget, 0, Body.Of(uint.MaxValue, 0u));
         _kernel.Settle();
@@ -126,10 +135,13 @@ internal sealed class RequestTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(_kernel.Error(FuseOpcode.Read, 5, Body.Read(44, 1ul << 63, 10)), Is.EqualTo((int)Errno.EINVAL));
-            Assert.That(_kernel.Error(FuseOpcode.Write, 5, Body.Write(44, ulong.MaxValue, new byte[1])), Is.EqualTo((int)Errno.EINVAL));
+            Assert.That(_kernel.Error(FuseOpcode.Write, 5, Body.Write(44, ulong.MaxValue, new byte[1])),
+                Is.EqualTo((int)Errno.EINVAL));
             // lseek(2) has a word of its own for it.
-            Assert.That(_kernel.Error(FuseOpcode.Lseek, 5, Body.Of(44ul, 1ul << 63, 3u, 0u)), Is.EqualTo((int)Errno.ENXIO));
-            Assert.That(_kernel.Error(FuseOpcode.Fallocate, 5, Body.Of(44ul, 0ul, 1ul << 63, 0u, 0u)), Is.EqualTo((int)Errno.EINVAL));
+            Assert.That(_kernel.Error(FuseOpcode.Lseek, 5, Body.Of(44ul, 1ul << 63, 3u, 0u)),
+                Is.EqualTo((int)Errno.ENXIO));
+            Assert.That(_kernel.Error(FuseOpcode.Fallocate, 5, Body.Of(44ul, 0ul, 1ul << 63, 0u, 0u)),
+                Is.EqualTo((int)Errno.EINVAL));
         }
         Assert.That(_fileSystem.TakeCalls(), Is.Empty);
     }
@@ -153,7 +165,8 @@ internal sealed class RequestTests
                 continue;
             byte[] body = new byte[random.Next(0, 120)];
             random.NextBytes(body);
-            Assert.That(_kernel.Error(opcode, SampleRequest.Node, body), Is.AnyOf(0, (int)Errno.EINVAL, (int)Errno.ENOSYS, (int)Errno.ENXIO));
+            Assert.That(_kernel.Error(opcode, SampleRequest.Node, body),
+                Is.AnyOf(0, (int)Errno.EINVAL, (int)Errno.ENOSYS, (int)Errno.ENXIO));
         }
         Assert.That(_kernel.Error(FuseOpcode.GetAttr, SampleRequest.Node, new byte[16]), Is.Zero);
     }
@@ -165,8 +178,10 @@ internal sealed class RequestTests
         kernel.Init();
         foreach (SampleRequest request in SampleRequest.Answered)
         {
-            int expected = request.Opcode is FuseOpcode.Flush or FuseOpcode.Release or FuseOpcode.ReleaseDir ? 0 : (int)Errno.ENOSYS;
-            Assert.That(kernel.Error(request.Opcode, SampleRequest.Node, request.Message), Is.EqualTo(expected), $"{request}");
+            int expected = request.Opcode is FuseOpcode.Flush or FuseOpcode.Release or FuseOpcode.ReleaseDir ? 0
+                : (int)Errno.ENOSYS;
+            Assert.That(kernel.Error(request.Opcode, SampleRequest.Node, request.Message), Is.EqualTo(expected),
+                $"{request}");
         }
     }
 

@@ -53,7 +53,8 @@ internal sealed class SampleTests
         {
             string program = typeof(SampleMount).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
                 .Single(a => a.Key == "SampleProgram").Value!;
-            var start = new ProcessStartInfo(Environment.ProcessPath!, [program, .. arguments]) { RedirectStandardError = true };
+            var start = new ProcessStartInfo(Environment.ProcessPath!,
+                [program, .. arguments]) { RedirectStandardError = true };
             foreach (string variable in variables)
                 start.Environment[variable.Split('=')[0]] = variable.Split('=')[1];
             return Process.Start(start)!;
@@ -62,7 +63,8 @@ internal sealed class SampleTests
         /// <summary>What a shell command in the mount prints. A mount that hangs is aborted.</summary>
         internal string Run(string command)
         {
-            var start = new ProcessStartInfo("sh", ["-c", command]) { WorkingDirectory = _point, RedirectStandardOutput = true };
+            var start = new ProcessStartInfo("sh", ["-c", command]) { WorkingDirectory = _point,
+                RedirectStandardOutput = true };
             using Process shell = Process.Start(start)!;
             Task<string> output = shell.StandardOutput.ReadToEndAsync();
             bool isDone = output.Wait(Patience);

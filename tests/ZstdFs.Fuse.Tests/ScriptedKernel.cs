@@ -28,7 +28,8 @@ internal sealed class ScriptedKernel : IDisposable
     {
         Assert.That(DeviceCalls.CreatePair(out _kernel, out _device), Is.Zero);
         Device = new FaultyDevice(new FuseDevice(_device));
-        Session = new FuseSession(Device, fileSystem, options ?? new SessionOptions { Threads = 1, MaxWriteBytes = 128 * 1024 });
+        Session = new FuseSession(Device, fileSystem,
+            options ?? new SessionOptions { Threads = 1, MaxWriteBytes = 128 * 1024 });
         if (start)
             Session.Start();
     }
@@ -40,7 +41,9 @@ internal sealed class ScriptedKernel : IDisposable
     /// <summary>What the session tells of itself is passed over while a reply is waited for.</summary>
     internal bool PassesNotificationsOver { get; init; }
 
-    /// <summary>INIT as a kernel of this minor version sends it, offering every flag that it can but the ones left out.</summary>
+    /// <summary>
+    /// INIT as a kernel of this minor version sends it, offering every flag that it can but the ones left out.
+    /// </summary>
     internal FuseInitOut Init(uint minor = 45, InitFlags without = 0)
     {
         byte[] reply = Ask(FuseOpcode.Init, 0, InitBody(7, minor, AllFlags & ~(ulong)without), out int error);
@@ -53,7 +56,9 @@ internal sealed class ScriptedKernel : IDisposable
         ? Body.Of(major, minor, 128u * 1024, (uint)flags, (uint)(flags >> 32), new byte[44])
         : Body.Of(major, minor, 128u * 1024, (uint)flags & ~(uint)InitFlags.InitExt);
 
-    /// <summary>Sends a request and returns the body of its reply; <paramref name="error"/> is a positive errno.</summary>
+    /// <summary>
+    /// Sends a request and returns the body of its reply; <paramref name="error"/> is a positive errno.
+    /// </summary>
     internal byte[] Ask(FuseOpcode opcode, ulong node, ReadOnlySpan<byte> body, out int error)
     {
         int length = Exchange(opcode, node, body, out error);
@@ -100,8 +105,10 @@ internal sealed class ScriptedKernel : IDisposable
                 throw new TimeoutException($"no reply to request {_unique}");
             length = DeviceCalls.Read(_kernel, _message);
         }
-        while (PassesNotificationsOver && length >= 16 && BinaryPrimitives.ReadUInt64LittleEndian(_message.AsSpan(8)) == 0);
-        if (length < 16 || BinaryPrimitives.ReadUInt32LittleEndian(_message) != length || BinaryPrimitives.ReadUInt64LittleEndian(_message.AsSpan(8)) != _unique)
+        while (PassesNotificationsOver && length >= 16
+            && BinaryPrimitives.ReadUInt64LittleEndian(_message.AsSpan(8)) == 0);
+        if (length < 16 || BinaryPrimitives.ReadUInt32LittleEndian(_message) != length
+            || BinaryPrimitives.ReadUInt64LittleEndian(_message.AsSpan(8)) != _unique)
             throw new InvalidOperationException($"a reply of {length} bytes does not answer request {_unique}");
         error = -BinaryPrimitives.ReadInt32LittleEndian(_message.AsSpan(4));
         return length - 16;

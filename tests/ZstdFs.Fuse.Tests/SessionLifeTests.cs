@@ -95,7 +95,8 @@ internal sealed class SessionLifeTests
     [Test]
     public void ThreadsThatNotify_LeaveOneForTheRequestThatTheKernelWaitsFor()
     {
-        // The kernel answers such a notification when it has the pages, and those it may have given to a read that nobody has answered yet.
+        // The kernel answers such a notification when it has the pages, and those it may have given to a read that
+        // nobody has answered yet.
         using var released = new ManualResetEventSlim();
         using var notifying = new CountdownEvent(3);
         var fileSystem = new RecordingFileSystem();
@@ -176,7 +177,8 @@ internal sealed class SessionLifeTests
             session.Dispose();
             device.Dispose();
             // The thread answers this one, or fails to; then it finds the device closed.
-            Assert.That(DeviceCalls.Write(kernel, new byte[40]), Is.AnyOf(0, -(int)Errno.EPIPE, -(int)Errno.ECONNRESET));
+            Assert.That(DeviceCalls.Write(kernel, new byte[40]),
+                Is.AnyOf(0, -(int)Errno.EPIPE, -(int)Errno.ECONNRESET));
             for (int i = 0; i < 500 && session.EndedBy == Errno.None; i++)
                 Thread.Sleep(10);
             Assert.That(session.EndedBy, Is.EqualTo(Errno.EBADF));

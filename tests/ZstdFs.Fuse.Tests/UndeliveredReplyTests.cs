@@ -17,7 +17,9 @@ internal sealed class UndeliveredReplyTests
     {
         _told.Clear();
         _fileSystem = new RecordingFileSystem();
-        _kernel = new ScriptedKernel(_fileSystem, new SessionOptions { Threads = 1, OnFailure = (op, _, exception) => _told.Enqueue($"{op} {exception.GetType().Name}") });
+        _kernel = new ScriptedKernel(_fileSystem,
+            new SessionOptions { Threads = 1,
+                OnFailure = (op, _, exception) => _told.Enqueue($"{op} {exception.GetType().Name}") });
         _kernel.Init();
     }
 
@@ -44,7 +46,8 @@ internal sealed class UndeliveredReplyTests
     [Test]
     public void AnswersThatCarryNothing_AreForgotten()
     {
-        foreach (SampleRequest request in SampleRequest.Answered.Where(sample => sample.ReplyBytes is 0 or 8 or 80 or 104 or 288 || sample.Opcode == FuseOpcode.ReadDir))
+        foreach (SampleRequest request in SampleRequest.Answered.Where(sample =>
+            sample.ReplyBytes is 0 or 8 or 80 or 104 or 288 || sample.Opcode == FuseOpcode.ReadDir))
         {
             Lose(request.Opcode, -(int)Errno.ENOENT);
             Assert.That(_fileSystem.TakeCalls(), Is.EqualTo(new[] { request.Call }));
@@ -70,7 +73,8 @@ internal sealed class UndeliveredReplyTests
     [Test]
     public void FailureInGivingBack_IsTold_AndKeepsNothingElse()
     {
-        _fileSystem.Result = op => op is FuseOpcode.Release or FuseOpcode.Forget ? throw new InvalidDataException("broken") : 0;
+        _fileSystem.Result =
+            op => op is FuseOpcode.Release or FuseOpcode.Forget ? throw new InvalidDataException("broken") : 0;
         Lose(FuseOpcode.Create, -(int)Errno.ENOENT);
         Assert.That(_fileSystem.TakeCalls()[1..], Is.EqualTo(new[] { "Release 70 90 2", "Forget 70 1" }));
         Lose(FuseOpcode.ReadDirPlus, -(int)Errno.ENOENT);
@@ -81,7 +85,8 @@ internal sealed class UndeliveredReplyTests
     private void Lose(FuseOpcode opcode, int error)
     {
         _kernel.Device.WriteErrors.Enqueue(error);
-        _kernel.Send(opcode, SampleRequest.Node, SampleRequest.Answered.Single(sample => sample.Opcode == opcode).Message);
+        _kernel.Send(opcode, SampleRequest.Node,
+            SampleRequest.Answered.Single(sample => sample.Opcode == opcode).Message);
         _kernel.Settle();
     }
 }

@@ -1,11 +1,13 @@
 using System.Diagnostics;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Tests.Fuzzing;
 using ZstdFs.Fuse.Session;
 
 namespace ZstdFs.Fuse.Tests;
 
-/// <summary>Requests that no kernel sends: each is answered, with an errno where it makes no sense, and the session serves the next one.</summary>
+/// <summary>
+/// Requests that no kernel sends: each is answered, with an errno where it makes no sense, and the session serves the
+/// next one.
+/// </summary>
 internal sealed class WireFuzzTests
 {
     [Test]
@@ -18,7 +20,8 @@ internal sealed class WireFuzzTests
     private static void Fuzz(TimeSpan budget, int seed)
     {
         var fileSystem = new RecordingFileSystem();
-        using var kernel = new ScriptedKernel(fileSystem, new SessionOptions { Threads = 1, MaxWriteBytes = 128 * 1024 });
+        using var kernel =
+            new ScriptedKernel(fileSystem, new SessionOptions { Threads = 1, MaxWriteBytes = 128 * 1024 });
         kernel.Init();
         var chance = new Random(seed);
         Mutator[] mutators = [.. SampleRequest.Answered.Select((s, i) => new Mutator([s.Message], seed + i))];
@@ -28,13 +31,17 @@ internal sealed class WireFuzzTests
         {
             int sample = chance.Next(mutators.Length);
             byte[] body = mutators[sample].Next();
-            int error = kernel.Error(SampleRequest.Answered[sample].Opcode, SampleRequest.Node, body.Length > 100_000 ? body[..100_000] : body);
-            Assert.That(error, Is.InRange(0, 511), () => $"seed {seed}, request {count}: {SampleRequest.Answered[sample].Opcode} {Convert.ToHexString(body)}");
+            int error = kernel.Error(SampleRequest.Answered[sample].Opcode, SampleRequest.Node,
+                body.Length > 100_000 ? body[..100_000] : body);
+            Assert.That(error, Is.InRange(0, 511),
+                () => $"seed {seed}, request {count}: {SampleRequest.Answered[sample].Opcode} "
+                    + $"{Convert.ToHexString(body)}");
             refused += error == 0 ? 0 : 1;
             if (count % 1000 == 0)
                 _ = fileSystem.TakeCalls();
         }
-        TestContext.Out.WriteLine($"{count} requests, {refused} of them refused, in {budget.TotalSeconds} s, seed {seed}");
+        TestContext.Out.WriteLine(
+            $"{count} requests, {refused} of them refused, in {budget.TotalSeconds} s, seed {seed}");
         Assert.That(kernel.Error(Wire.FuseOpcode.GetAttr, SampleRequest.Node, Body.Of(1u, 0u, 44ul)), Is.Zero);
         Assert.That(count, Is.GreaterThan(100));
         Assert.That(Environment.WorkingSet, Is.LessThan(1L << 30));

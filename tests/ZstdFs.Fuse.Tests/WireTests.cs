@@ -9,7 +9,8 @@ internal sealed class WireTests
 {
     private static IEnumerable<TestCaseData> Sizes()
     {
-        static TestCaseData Case<T>(int bytes) where T : unmanaged => new TestCaseData(Unsafe.SizeOf<T>(), bytes).SetArgDisplayNames(typeof(T).Name);
+        static TestCaseData Case<T>(int bytes) where T : unmanaged =>
+            new TestCaseData(Unsafe.SizeOf<T>(), bytes).SetArgDisplayNames(typeof(T).Name);
         yield return Case<FuseInHeader>(40);
         yield return Case<FuseOutHeader>(16);
         yield return Case<FuseInitIn>(16);

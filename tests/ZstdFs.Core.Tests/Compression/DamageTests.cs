@@ -22,7 +22,8 @@ internal sealed class DamageTests(CodecChoice codec)
         Samples.Frame(Content),
         Samples.Stored(Content, 256),
         [.. Samples.Frame(Content.AsSpan(0, 300)), .. Samples.Skippable(9), .. Samples.Frame(Content.AsSpan(300))],
-        [.. Samples.Frame(Content.AsSpan(0, 300)), .. Samples.Frame(Content.AsSpan(300, 100)), .. Samples.Frame(Content.AsSpan(400)),
+        [.. Samples.Frame(Content.AsSpan(0, 300)), .. Samples.Frame(Content.AsSpan(300, 100)),
+            .. Samples.Frame(Content.AsSpan(400)),
             .. Samples.Table(
                 new((uint)Samples.Frame(Content.AsSpan(0, 300)).Length, 300),
                 new((uint)Samples.Frame(Content.AsSpan(300, 100)).Length, 100),
@@ -37,8 +38,10 @@ internal sealed class DamageTests(CodecChoice codec)
     {
         _folder.Write(Content, "f");
         _folder.Run($"split -b {frameBytes} f part. && for p in part.*; do zstd -q < $p > $p.zst; done");
-        byte[][] frames = [.. Directory.GetFiles(_folder.Path, "*.zst").Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
-        SeekTableEntry[] entries = [.. frames.Select((f, i) => new SeekTableEntry((uint)f.Length, (uint)Math.Min(frameBytes, 700 - i * frameBytes)))];
+        byte[][] frames =
+            [.. Directory.GetFiles(_folder.Path, "*.zst").Order(StringComparer.Ordinal).Select(File.ReadAllBytes)];
+        SeekTableEntry[] entries = [.. frames.Select((f, i) =>
+            new SeekTableEntry((uint)f.Length, (uint)Math.Min(frameBytes, 700 - i * frameBytes)))];
         byte[] stored = [.. frames.SelectMany(f => f), .. Samples.Table(entries)];
         Assert.That(_folder.Scan(stored).HasSeekTable);
         Assert.That(_folder.Scan(stored).IsUniform(frameBytes), Is.False);
@@ -94,7 +97,8 @@ internal sealed class DamageTests(CodecChoice codec)
         {
             if (frame == 5)
             {
-                var damage = Assert.Throws<DamagedFrameException>(() => reader.Read(5 * 65536 + 100, buffer.AsSpan(0, 10)));
+                var damage =
+                    Assert.Throws<DamagedFrameException>(() => reader.Read(5 * 65536 + 100, buffer.AsSpan(0, 10)));
                 Assert.That(damage.StoredOffset, Is.EqualTo(map[5].StoredOffset));
                 Assert.That(() => reader.Read(5 * 65536, buffer), Throws.InstanceOf<DamagedFrameException>());
                 continue;
@@ -125,7 +129,8 @@ internal sealed class DamageTests(CodecChoice codec)
             try
             {
                 int read = reader.Read(offset, part);
-                if ((read < 50 && !MayEndThere(reader, mayBeShort)) || !part[..read].SequenceEqual(Content.AsSpan(offset, read)))
+                if ((read < 50 && !MayEndThere(reader, mayBeShort))
+                    || !part[..read].SequenceEqual(Content.AsSpan(offset, read)))
                     Assert.Fail($"{what}: wrong bytes at {offset} ({read} read)");
             }
             catch (UndecodableException)
@@ -135,8 +140,8 @@ internal sealed class DamageTests(CodecChoice codec)
     }
 
     /// <summary>
-    /// Cut exactly between frames, it is a shorter file that is in order. Otherwise a wrong length is stated only by a last frame that
-    /// cannot be read.
+    /// Cut exactly between frames, it is a shorter file that is in order. Otherwise a wrong length is stated only by a
+    /// last frame that cannot be read.
     /// </summary>
     private static bool MayEndThere(StoredFileReader reader, bool mayBeShort)
     {

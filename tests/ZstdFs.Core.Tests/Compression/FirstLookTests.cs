@@ -14,13 +14,16 @@ internal sealed class FirstLookTests
     public void Free() => _codecs.Dispose();
 
     [Test]
-    public void Random_GetsTheFastLevel() => Assert.That(FirstLook.Level(_codecs, 19, Random(FrameBytes)), Is.EqualTo(1));
+    public void Random_GetsTheFastLevel() =>
+        Assert.That(FirstLook.Level(_codecs, 19, Random(FrameBytes)), Is.EqualTo(1));
 
     [TestCase(-7), TestCase(3), TestCase(5)]
-    public void FastLevels_AreLeft(int level) => Assert.That(FirstLook.Level(_codecs, level, Random(FrameBytes)), Is.EqualTo(level));
+    public void FastLevels_AreLeft(int level) =>
+        Assert.That(FirstLook.Level(_codecs, level, Random(FrameBytes)), Is.EqualTo(level));
 
     [Test]
-    public void ShortContent_IsCompressedAsAsked() => Assert.That(FirstLook.Level(_codecs, 19, Random(100_000)), Is.EqualTo(19));
+    public void ShortContent_IsCompressedAsAsked() =>
+        Assert.That(FirstLook.Level(_codecs, 19, Random(100_000)), Is.EqualTo(19));
 
     [TestCase(0), TestCase(FrameBytes / 2), TestCase(FrameBytes * 3 / 4)]
     public void PartThatShrinks_IsWorthTheLevel(int at)

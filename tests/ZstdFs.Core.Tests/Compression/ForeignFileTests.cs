@@ -2,7 +2,9 @@ using ZstdFs.Core.Compression;
 
 namespace ZstdFs.Core.Tests.Compression;
 
-/// <summary>Stored files that other programs wrote, read against the original; and ours, read by other programs.</summary>
+/// <summary>
+/// Stored files that other programs wrote, read against the original; and ours, read by other programs.
+/// </summary>
 [TestFixture(CodecChoice.Native)]
 [TestFixture(CodecChoice.Managed)]
 internal sealed class ForeignFileTests(CodecChoice codec)
@@ -38,21 +40,25 @@ internal sealed class ForeignFileTests(CodecChoice codec)
     ];
 
     [Test]
-    public void Read_FramesThatStateTheirSizes_IsTheOriginal([ValueSource(nameof(StatingSizes))] string command, [Values(1_500_001, 9_000_000)] int bytes)
+    public void Read_FramesThatStateTheirSizes_IsTheOriginal([ValueSource(nameof(StatingSizes))] string command,
+        [Values(1_500_001, 9_000_000)] int bytes)
     {
         byte[] content = Samples.Text(command.Contains("-b 777", StringComparison.Ordinal) ? bytes / 10 : bytes);
         string stored = Compress(command, content);
         ReaderCheck.Reads(_folder.Reader(stored), content);
-        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), new FileInfo(stored).Length, _folder.Windows)?.Bytes, Is.EqualTo(content.Length));
+        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), new FileInfo(stored).Length, _folder.Windows)?.Bytes,
+            Is.EqualTo(content.Length));
     }
 
     [Test]
-    public void Read_FramesThatStateNoSizes_IsTheOriginal([ValueSource(nameof(WithoutSizes))] string command, [Values(1_500_001, 9_000_000)] int bytes)
+    public void Read_FramesThatStateNoSizes_IsTheOriginal([ValueSource(nameof(WithoutSizes))] string command,
+        [Values(1_500_001, 9_000_000)] int bytes)
     {
         byte[] content = Samples.Text(bytes);
         string stored = Compress(command, content);
         ReaderCheck.Reads(_folder.Reader(stored), content);
-        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), new FileInfo(stored).Length, _folder.Windows), Is.Null);
+        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), new FileInfo(stored).Length, _folder.Windows),
+            Is.Null);
     }
 
     [Test]
@@ -83,11 +89,13 @@ internal sealed class ForeignFileTests(CodecChoice codec)
     {
         byte[] content = Samples.Text(400_000);
         byte[] first = Samples.Frame(content.AsSpan(0, 150_000)), second = Samples.Frame(content.AsSpan(150_000));
-        byte[] stored = [.. Samples.Skippable(0), .. Samples.Skippable(100, 3), .. first, .. Samples.Skippable(70_000, 15), .. second, .. Samples.Skippable(5, 14)];
+        byte[] stored = [.. Samples.Skippable(0), .. Samples.Skippable(100, 3), .. first,
+            .. Samples.Skippable(70_000, 15), .. second, .. Samples.Skippable(5, 14)];
         StoredFileReader reader = _folder.Reader(stored);
         ReaderCheck.Reads(reader, content);
         Assert.That(reader.Map.EndOfFrames, Is.EqualTo(stored.Length - 13));
-        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), stored.Length, _folder.Windows)?.Bytes, Is.EqualTo(content.Length));
+        Assert.That(FrameScanner.QuickSize(_folder.Open(stored), stored.Length, _folder.Windows)?.Bytes,
+            Is.EqualTo(content.Length));
     }
 
     [Test]
@@ -116,15 +124,21 @@ internal sealed class ForeignFileTests(CodecChoice codec)
     {
         _folder.Write(Samples.Text(112_640), "d");
         _folder.Write(Samples.Text(5000, seed: 9), "f");
-        _folder.Run("split -b 1000 d s. && zstd -q --train s.* --maxdict=4000 --dictID=77 -o dict && zstd -q -D dict f -o f.zst && zstd -q -D dict < f > stream.zst");
+        _folder.Run(
+            "split -b 1000 d s. && zstd -q --train s.* --maxdict=4000 --dictID=77 -o dict && "
+            + "zstd -q -D dict f -o f.zst && zstd -q -D dict < f > stream.zst");
         using StoredFileReader reader = _folder.Reader(Path.Combine(_folder.Path, "f.zst"));
         Assert.That(reader.Map.LogicalBytes, Is.EqualTo(5000));
-        Assert.That(() => reader.Read(0, new byte[10]), Throws.InstanceOf<UnsupportedContentException>().With.Message.EqualTo("intact; needs the dictionary with ID 77"));
-        Assert.That(() => _folder.Reader(Path.Combine(_folder.Path, "stream.zst")), Throws.InstanceOf<UnsupportedContentException>().With.Message.Contains("ID 77"));
+        Assert.That(() => reader.Read(0, new byte[10]),
+            Throws.InstanceOf<UnsupportedContentException>().With.Message.EqualTo(
+                "intact; needs the dictionary with ID 77"));
+        Assert.That(() => _folder.Reader(Path.Combine(_folder.Path, "stream.zst")),
+            Throws.InstanceOf<UnsupportedContentException>().With.Message.Contains("ID 77"));
     }
 
     [Test]
-    public void StockZstd_OurFiles_TestsListsAndDecodesThem([Values(0, 1, 4096, 131071, 131072, 131073, 262144, 1_000_000)] int bytes)
+    public void StockZstd_OurFiles_TestsListsAndDecodesThem(
+        [Values(0, 1, 4096, 131071, 131072, 131073, 262144, 1_000_000)] int bytes)
     {
         byte[] content = Samples.Text(bytes);
         byte[] stored = Samples.Stored(content, 131072, codec: codec);

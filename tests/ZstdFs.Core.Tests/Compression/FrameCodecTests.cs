@@ -1,5 +1,6 @@
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Compression.Codecs;
+using ZstdFs.Core.Tests.Harness;
 
 namespace ZstdFs.Core.Tests.Compression;
 
@@ -8,7 +9,8 @@ namespace ZstdFs.Core.Tests.Compression;
 [TestFixture(CodecChoice.Managed)]
 internal sealed class FrameCodecTests(CodecChoice choice)
 {
-    private static readonly int[] Sizes = [0, 1, 2, 255, 256, 257, 4095, 4096, 65535, 65536, 65791, 65792, 131071, 131072, 131073, 524287, 524288, 524289, 1_300_000];
+    private static readonly int[] Sizes = [0, 1, 2, 255, 256, 257, 4095, 4096, 65535, 65536, 65791, 65792, 131071,
+        131072, 131073, 524287, 524288, 524289, 1_300_000];
 
     private readonly Codec _codec = Codec.Of(choice);
     private readonly Codec _other = Codec.Of(choice == CodecChoice.Native ? CodecChoice.Managed : CodecChoice.Native);
@@ -16,12 +18,15 @@ internal sealed class FrameCodecTests(CodecChoice choice)
     [Test]
     public void Choice_LeadsToTheCodecOfThatName()
     {
-        Assert.That(_codec.Name, Does.Match(choice == CodecChoice.Native ? @"^libzstd 1\.\d+\.\d+$" : @"^ZstdSharp, zstd 1\.\d+\.\d+$"));
-        Assert.That(Codec.Of(CodecChoice.Auto), Is.SameAs(Codec.Of(CodecChoice.Native)), "libzstd is there and is not used");
+        Assert.That(_codec.Name,
+            Does.Match(choice == CodecChoice.Native ? @"^libzstd 1\.\d+\.\d+$" : @"^ZstdSharp, zstd 1\.\d+\.\d+$"));
+        Assert.That(Codec.Of(CodecChoice.Auto), Is.SameAs(Codec.Of(CodecChoice.Native)),
+            "libzstd is there and is not used");
     }
 
     [Test]
-    public void Compress_EverySize_BothDecodeToTheSame([ValueSource(nameof(Sizes))] int bytes, [Values(-7, 1, 3, 9)] int level)
+    public void Compress_EverySize_BothDecodeToTheSame([ValueSource(nameof(Sizes))] int bytes,
+        [Values(-7, 1, 3, 9)] int level)
     {
         using FrameDecoder decoder = new(_codec), other = new(_other);
         foreach (byte[] content in new[] { Samples.Text(bytes), Samples.Noise(bytes), new byte[bytes] })
@@ -31,13 +36,15 @@ internal sealed class FrameCodecTests(CodecChoice choice)
             Assert.That(decoder.Decompress(frame, decoded), Is.EqualTo(bytes));
             Assert.That(decoded.AsSpan().SequenceEqual(content));
             Assert.That(other.Matches(frame, content, decoded));
-            Assert.That(FrameHeader.Parse(frame), Has.Property("ContentBytes").EqualTo(bytes).And.Property("HasChecksum").True);
+            Assert.That(FrameHeader.Parse(frame),
+                Has.Property("ContentBytes").EqualTo(bytes).And.Property("HasChecksum").True);
         }
     }
 
     /// <summary>Each level has its own way of finding matches.</summary>
     [Test]
-    public void Compress_EveryLevel_BothDecodeToTheSame([Range(FrameEncoder.LowestLevel, FrameEncoder.HighestLevel)] int level)
+    public void Compress_EveryLevel_BothDecodeToTheSame(
+        [Range(FrameEncoder.LowestLevel, FrameEncoder.HighestLevel)] int level)
     {
         byte[] content = [.. Samples.Text(200_000), .. Samples.Noise(20_000), .. Samples.Text(80_000)];
         byte[] frame = Samples.Frame(content, level, choice);
@@ -46,7 +53,8 @@ internal sealed class FrameCodecTests(CodecChoice choice)
         Assert.That(codecs.Matches(frame, content));
         Assert.That(others.Matches(frame, content));
         // zstd 1.5.7 splits blocks better than 1.5.4: it may be ahead by a few percent, and must not fall behind.
-        Assert.That(frame, Has.Length.LessThan(Samples.Frame(content, level, CodecChoice.Native).Length * 1.02), "against libzstd");
+        Assert.That(frame, Has.Length.LessThan(Samples.Frame(content, level, CodecChoice.Native).Length * 1.02),
+            "against libzstd");
     }
 
     [Test]
@@ -57,7 +65,8 @@ internal sealed class FrameCodecTests(CodecChoice choice)
     public void BoundBytes_HasRoomForNoise([Values(0, 1, 1000, 131071, 131072, 1_000_000)] int bytes)
     {
         using var encoder = new FrameEncoder(_codec, 3);
-        Assert.That(encoder.Compress(Samples.Noise(bytes), new byte[FrameEncoder.BoundBytes(bytes)]), Is.GreaterThan(bytes));
+        Assert.That(encoder.Compress(Samples.Noise(bytes), new byte[FrameEncoder.BoundBytes(bytes)]),
+            Is.GreaterThan(bytes));
     }
 
     [Test]
@@ -65,7 +74,8 @@ internal sealed class FrameCodecTests(CodecChoice choice)
     {
         using var encoder = new FrameEncoder(_codec, 3);
         byte[] content = Samples.Noise(1000);
-        Assert.That(() => encoder.Compress(content, new byte[500]), Throws.InstanceOf<ZstdLibraryException>().With.Message.Contains(_codec.Name));
+        Assert.That(() => encoder.Compress(content, new byte[500]),
+            Throws.InstanceOf<ZstdLibraryException>().With.Message.Contains(_codec.Name));
         var frame = new byte[FrameEncoder.BoundBytes(1000)];
         int length = encoder.Compress(content, frame);
         using var decoder = new FrameDecoder(_codec);
@@ -76,7 +86,8 @@ internal sealed class FrameCodecTests(CodecChoice choice)
     public void Decompress_NotAFrame_ThrowsDamaged()
     {
         using var decoder = new FrameDecoder(_codec);
-        foreach (byte[] bytes in new[] { [], new byte[3], Samples.Noise(100), Samples.Skippable(10), [0x27, 0xB5, 0x2F, 0xFD, 0, 0, 0, 0] })
+        foreach (byte[] bytes in new[] { [], new byte[3], Samples.Noise(100), Samples.Skippable(10),
+            [0x27, 0xB5, 0x2F, 0xFD, 0, 0, 0, 0] })
             Assert.That(() => decoder.Decompress(bytes, new byte[100]), Throws.InstanceOf<DamagedFrameException>());
     }
 
@@ -89,9 +100,11 @@ internal sealed class FrameCodecTests(CodecChoice choice)
         {
             byte[] damaged = [.. frame];
             damaged[at] ^= 4;
-            Assert.That(() => decoder.Decompress(damaged, new byte[5000]), Throws.InstanceOf<DamagedFrameException>(), $"at {at}");
+            Assert.That(() => decoder.Decompress(damaged, new byte[5000]), Throws.InstanceOf<DamagedFrameException>(),
+                $"at {at}");
         }
-        Assert.That(() => decoder.Decompress(frame.AsSpan(0, frame.Length - 1).ToArray(), new byte[5000]), Throws.InstanceOf<DamagedFrameException>());
+        Assert.That(() => decoder.Decompress(frame.AsSpan(0, frame.Length - 1).ToArray(), new byte[5000]),
+            Throws.InstanceOf<DamagedFrameException>());
         Assert.That(decoder.Matches(frame, content, new byte[5000]));
     }
 
@@ -122,7 +135,8 @@ internal sealed class FrameCodecTests(CodecChoice choice)
     public void MemoryBytes_GrowsWithTheLevel()
     {
         Assert.That(FrameEncoder.MemoryBytes(_codec, 1, 65536), Is.GreaterThan(65536));
-        Assert.That(FrameEncoder.MemoryBytes(_codec, 19, 1 << 20), Is.GreaterThan(2 * FrameEncoder.MemoryBytes(_codec, 1, 1 << 20)));
+        Assert.That(FrameEncoder.MemoryBytes(_codec, 19, 1 << 20),
+            Is.GreaterThan(2 * FrameEncoder.MemoryBytes(_codec, 1, 1 << 20)));
     }
 
     [Test]

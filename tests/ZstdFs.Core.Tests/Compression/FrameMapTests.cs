@@ -1,4 +1,5 @@
 using ZstdFs.Core.Compression;
+using ZstdFs.Core.Tests.Harness;
 
 namespace ZstdFs.Core.Tests.Compression;
 
@@ -8,7 +9,8 @@ internal sealed class FrameMapTests
     public void FindFrame_EqualFrames_IsRightAtEveryOffset() => CheckEveryOffset([100, 100, 100, 30], 100);
 
     [Test]
-    public void FindFrame_UnequalFramesWithEmptyOnes_IsRightAtEveryOffset() => CheckEveryOffset([0, 5, 0, 0, 100, 1, 0, 77, 0], null);
+    public void FindFrame_UnequalFramesWithEmptyOnes_IsRightAtEveryOffset() =>
+        CheckEveryOffset([0, 5, 0, 0, 100, 1, 0, 77, 0], null);
 
     [Test]
     public void IsUniform_AnyShape_TellsWhetherFramesCanBeCopied()

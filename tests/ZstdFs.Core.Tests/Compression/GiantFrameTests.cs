@@ -39,7 +39,8 @@ internal sealed class GiantFrameTests(CodecChoice codec)
     public void Read_ManyThreadsAtManyPlaces_IsRight()
     {
         byte[] content = Samples.Text(20_000_000);
-        StoredFileReader reader = _folder.Reader([.. Samples.Frame(content.AsSpan(0, 9_000_000)), .. Samples.Frame(content.AsSpan(9_000_000))]);
+        StoredFileReader reader = _folder.Reader(
+            [.. Samples.Frame(content.AsSpan(0, 9_000_000)), .. Samples.Frame(content.AsSpan(9_000_000))]);
         Task[] threads = [.. Enumerable.Range(0, 6).Select(seed => Task.Factory.StartNew(() =>
         {
             var random = new Random(seed);
@@ -48,7 +49,8 @@ internal sealed class GiantFrameTests(CodecChoice codec)
             {
                 int offset = (int)Math.Min(content.Length - 1, random.NextDouble() * content.Length * (i + 1) / 150);
                 int read = reader.Read(offset, buffer);
-                if (read != Math.Min(buffer.Length, content.Length - offset) || !buffer.AsSpan(0, read).SequenceEqual(content.AsSpan(offset, read)))
+                if (read != Math.Min(buffer.Length, content.Length - offset)
+                    || !buffer.AsSpan(0, read).SequenceEqual(content.AsSpan(offset, read)))
                     throw new InvalidDataException($"wrong at {offset}");
             }
         }, TaskCreationOptions.LongRunning))];
@@ -73,9 +75,11 @@ internal sealed class GiantFrameTests(CodecChoice codec)
     public void Read_SpillFileCannotBeWritten_TellsTheErrnoAndIsNotDamage()
     {
         FileDescriptor stored = _folder.Open(Samples.Frame(Samples.Text(6_000_000)));
-        long bytes = new FileInfo($"/proc/self/fd/{stored.Number}").ResolveLinkTarget(true) is FileInfo file ? file.Length : 0;
+        long bytes =
+            new FileInfo($"/proc/self/fd/{stored.Number}").ResolveLinkTarget(true) is FileInfo file ? file.Length : 0;
         FileDescriptor readOnly = _folder.Open(Array.Empty<byte>());
-        using var reader = new StoredFileReader(stored, FrameScanner.Scan(stored, bytes, _folder.Windows), 1, _folder.Cache, _folder.Codecs, () => readOnly);
+        using var reader = new StoredFileReader(stored, FrameScanner.Scan(stored, bytes, _folder.Windows), 1,
+            _folder.Cache, _folder.Codecs, () => readOnly);
         var error = Assert.Throws<StorageException>(() => reader.Read(5000, new byte[100]));
         Assert.That(error.Errno, Is.EqualTo(Errno.EBADF));
         Assert.That(() => reader.Read(5000, new byte[100]), Throws.InstanceOf<StorageException>());
@@ -91,7 +95,9 @@ internal sealed class GiantFrameTests(CodecChoice codec)
         try
         {
             FileDescriptor spill = _folder.Open(_folder.Write([], "disk/spill"), OpenFlags.ReadWrite);
-            using (var reader = new StoredFileReader(_folder.Open(stored), FrameScanner.Scan(_folder.Open(stored), stored.Length, _folder.Windows), 1, _folder.Cache, _folder.Codecs, () => spill))
+            using (var reader = new StoredFileReader(_folder.Open(stored),
+                FrameScanner.Scan(_folder.Open(stored), stored.Length, _folder.Windows), 1, _folder.Cache,
+                _folder.Codecs, () => spill))
             {
                 // Those who decode the step after one that finds no room must not take it for granted.
                 Assert.That(ReadAll(reader, content), Is.GreaterThan(0), "nobody was told");
@@ -105,7 +111,10 @@ internal sealed class GiantFrameTests(CodecChoice codec)
         }
     }
 
-    /// <summary>Several threads read all, each beginning at another place. Returns how many reads found no room; what is read is right.</summary>
+    /// <summary>
+    /// Several threads read all, each beginning at another place. Returns how many reads found no room; what is read is
+    /// right.
+    /// </summary>
     private static int ReadAll(StoredFileReader reader, byte[] content)
     {
         const int Threads = 6, PieceBytes = 200_000;
@@ -137,7 +146,8 @@ internal sealed class GiantFrameTests(CodecChoice codec)
     public void Read_MoreFramesThanTheBudgetHoldsDecodersFor_StaysWithinIt()
     {
         byte[] content = Samples.Text(20_000_000);
-        using var folder = new TestFolder(codec) { Codecs = new CodecPool(2, new StreamBudget(new WindowLimit(Codec.Of(codec)), 5 << 20)) };
+        using var folder = new TestFolder(codec) { Codecs = new CodecPool(2,
+            new StreamBudget(new WindowLimit(Codec.Of(codec)), 5 << 20)) };
         byte[] part = Samples.Frame(content.AsSpan(0, 5_000_000)); // a window of 2 MiB
         StoredFileReader[] readers = [.. Enumerable.Range(0, 6).Select(_ => folder.Reader(part))];
         var buffer = new byte[1000];
@@ -162,14 +172,20 @@ internal sealed class GiantFrameTests(CodecChoice codec)
         Assert.That(() => _folder.Reader(stored), Throws.InstanceOf<WindowTooLargeException>());
         long bytes = new FileInfo(stored).Length;
         FrameMap map = FrameScanner.Scan(_folder.Open(stored), bytes, WindowLimit.OfTools(Codec.Of(codec)));
-        using var refused = new StoredFileReader(_folder.Open(stored), map, 1, _folder.Cache, _folder.Codecs, _folder.Spill);
-        Assert.That(() => refused.Read(0, new byte[10]), Throws.InstanceOf<WindowTooLargeException>().With.Message.Contains("needs a window of 256 MiB: --max-window=256M"));
+        using var refused =
+            new StoredFileReader(_folder.Open(stored), map, 1, _folder.Cache, _folder.Codecs, _folder.Spill);
+        Assert.That(() => refused.Read(0, new byte[10]),
+            Throws.InstanceOf<WindowTooLargeException>().With.Message.Contains(
+                "needs a window of 256 MiB: --max-window=256M"));
         using var codecs = new CodecPool(1, new StreamBudget(WindowLimit.OfTools(Codec.Of(codec))));
         using var reader = new StoredFileReader(_folder.Open(stored), map, 2, _folder.Cache, codecs, _folder.Spill);
         ReaderCheck.Reads(reader, content, 10);
     }
 
-    /// <summary>A frame of one window byte, whose header promises an exabyte, and one whose blocks really hold a terabyte of zeros.</summary>
+    /// <summary>
+    /// A frame of one window byte, whose header promises an exabyte, and one whose blocks really hold a terabyte of
+    /// zeros.
+    /// </summary>
     [Test]
     public void Read_Bombs_CostBoundedMemoryAndSpace()
     {
@@ -180,10 +196,12 @@ internal sealed class GiantFrameTests(CodecChoice codec)
 
         const int blocks = 100_000;
         byte[] block = [0x02, 0x00, 0x10, 0x00]; // 131,072 times the byte 0
-        byte[] zeros = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x38, .. Enumerable.Repeat(block, blocks).SelectMany(b => b), 1, 0, 0];
+        byte[] zeros =
+            [0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x38, .. Enumerable.Repeat(block, blocks).SelectMany(b => b), 1, 0, 0];
         FileDescriptor spill = _folder.Spill();
         FileDescriptor stored = _folder.Open(zeros);
-        using var reader = new StoredFileReader(stored, FrameScanner.Scan(stored, zeros.Length, _folder.Windows), 1, _folder.Cache, _folder.Codecs, () => spill);
+        using var reader = new StoredFileReader(stored, FrameScanner.Scan(stored, zeros.Length, _folder.Windows), 1,
+            _folder.Cache, _folder.Codecs, () => spill);
         Assert.That(reader.Map.LogicalBytes, Is.EqualTo(blocks * 131072L));
         long before = Process.GetCurrentProcess().WorkingSet64;
         var buffer = new byte[4096];

@@ -2,15 +2,20 @@ using ZstdFs.Core.Compression;
 
 namespace ZstdFs.Core.Tests.Compression;
 
-/// <summary>testdata/frames: one content, stored by several programs. Kept for ever, so that what was once written stays readable.</summary>
+/// <summary>
+/// testdata/frames: one content, stored by several programs. Kept for ever, so that what was once written stays
+/// readable.
+/// </summary>
 internal sealed class GoldenFileTests
 {
     private static readonly string Folder = FindFolder();
 
-    private static IEnumerable<string> Names => Directory.EnumerateFiles(Folder, "*.zst").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Names =>
+        Directory.EnumerateFiles(Folder, "*.zst").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
 
     [Test]
-    public void Read_GoldenFile_IsTheContent([ValueSource(nameof(Names))] string name, [Values(CodecChoice.Native, CodecChoice.Managed)] CodecChoice codec)
+    public void Read_GoldenFile_IsTheContent([ValueSource(nameof(Names))] string name,
+        [Values(CodecChoice.Native, CodecChoice.Managed)] CodecChoice codec)
     {
         using var folder = new TestFolder(codec);
         StoredFileReader reader = folder.Reader(Path.Combine(Folder, name));

@@ -30,13 +30,17 @@ internal sealed class Measurements
         var frame = new byte[FrameEncoder.BoundBytes(frameBytes)];
         var decoded = new byte[frameBytes];
         int length = encoder.Compress(content.AsSpan(0, frameBytes), frame);
-        Line(codec.Name + ": compress, level 3, 512 KiB frames, MB/s", frameBytes / 1e6 / Seconds(100, i => encoder.Compress(content.AsSpan(i * frameBytes, frameBytes), frame)));
+        Line(codec.Name + ": compress, level 3, 512 KiB frames, MB/s",
+            frameBytes / 1e6 / Seconds(100, i => encoder.Compress(content.AsSpan(i * frameBytes, frameBytes), frame)));
         length = encoder.Compress(content.AsSpan(0, frameBytes), frame);
         Line(codec.Name + ": ratio", (double)frameBytes / length);
-        Line(codec.Name + ": decode, 512 KiB frames, MB/s", frameBytes / 1e6 / Seconds(500, _ => decoder.Decompress(frame.AsSpan(0, length), decoded)));
+        Line(codec.Name + ": decode, 512 KiB frames, MB/s",
+            frameBytes / 1e6 / Seconds(500, _ => decoder.Decompress(frame.AsSpan(0, length), decoded)));
         length = encoder.Compress(content.AsSpan(0, 4096), frame);
-        Line(codec.Name + ": decode, 4 KiB frame, us", 1e6 * Seconds(5000, _ => decoder.Decompress(frame.AsSpan(0, length), decoded)));
-        Line(codec.Name + ": compress, 4 KiB frame, us", 1e6 * Seconds(5000, _ => encoder.Compress(content.AsSpan(0, 4096), frame)));
+        Line(codec.Name + ": decode, 4 KiB frame, us",
+            1e6 * Seconds(5000, _ => decoder.Decompress(frame.AsSpan(0, length), decoded)));
+        Line(codec.Name + ": compress, 4 KiB frame, us",
+            1e6 * Seconds(5000, _ => encoder.Compress(content.AsSpan(0, 4096), frame)));
     }
 
     private static void RandomReads(TestFolder folder, byte[] content, int frameBytes)
@@ -49,11 +53,13 @@ internal sealed class Measurements
         StoredFileReader reader = folder.Reader(path);
         var buffer = new byte[4096];
         var random = new Random(5);
-        Line(kib + "random 4 KiB, mostly not cached, us", 1e6 * Seconds(3000, _ => reader.Read(random.Next(content.Length - 4096), buffer)));
+        Line(kib + "random 4 KiB, mostly not cached, us",
+            1e6 * Seconds(3000, _ => reader.Read(random.Next(content.Length - 4096), buffer)));
         Line(kib + "random 4 KiB, cached, us", 1e6 * Seconds(200_000, _ => reader.Read(random.Next(16 << 20), buffer)));
         StoredFileReader sequential = folder.Reader(path);
         var large = new byte[128 << 10];
-        Line(kib + "sequential by 128 KiB, MB/s", large.Length / 1e6 / Seconds(4096, i => sequential.Read((long)i * large.Length, large)));
+        Line(kib + "sequential by 128 KiB, MB/s",
+            large.Length / 1e6 / Seconds(4096, i => sequential.Read((long)i * large.Length, large)));
         File.Delete(path);
     }
 
@@ -65,17 +71,21 @@ internal sealed class Measurements
         FileDescriptor stored = folder.Open(path), unsized = folder.Open(streamed);
         long bytes = new FileInfo(path).Length;
         Line("giant: stored MB", bytes / 1e6);
-        Line("giant: scan 512 MiB single frame, ms", 1e3 * Seconds(20, _ => FrameScanner.Scan(stored, bytes, folder.Windows)));
-        Line("giant: scan the same without content size, ms", 1e3 * Seconds(1, _ => FrameScanner.Scan(unsized, new FileInfo(streamed).Length, folder.Windows)));
+        Line("giant: scan 512 MiB single frame, ms",
+            1e3 * Seconds(20, _ => FrameScanner.Scan(stored, bytes, folder.Windows)));
+        Line("giant: scan the same without content size, ms",
+            1e3 * Seconds(1, _ => FrameScanner.Scan(unsized, new FileInfo(streamed).Length, folder.Windows)));
         StoredFileReader reader = folder.Reader(path);
         var buffer = new byte[4096];
         Line("giant: first 4 KiB, ms", 1e3 * Seconds(1, _ => reader.Read(0, buffer)));
         Line("giant: last 4 KiB, ms", 1e3 * Seconds(1, _ => reader.Read(content.Length - 4096, buffer)));
         var random = new Random(5);
-        Line("giant: random 4 KiB when spilled, us", 1e6 * Seconds(50_000, _ => reader.Read(random.Next(content.Length - 4096), buffer)));
+        Line("giant: random 4 KiB when spilled, us",
+            1e6 * Seconds(50_000, _ => reader.Read(random.Next(content.Length - 4096), buffer)));
         StoredFileReader sequential = folder.Reader(path);
         var large = new byte[128 << 10];
-        Line("giant: sequential by 128 KiB, MB/s", large.Length / 1e6 / Seconds(4096, i => sequential.Read((long)i * large.Length, large)));
+        Line("giant: sequential by 128 KiB, MB/s",
+            large.Length / 1e6 / Seconds(4096, i => sequential.Read((long)i * large.Length, large)));
     }
 
     private static double Seconds(int times, Action<int> action)

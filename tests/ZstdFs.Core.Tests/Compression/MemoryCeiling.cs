@@ -12,7 +12,8 @@ internal sealed partial class MemoryCeiling : IDisposable
 
     internal MemoryCeiling(long moreBytes)
     {
-        string line = File.ReadLines("/proc/self/status").Single(static l => l.StartsWith("VmData:", StringComparison.Ordinal));
+        string line =
+            File.ReadLines("/proc/self/status").Single(static l => l.StartsWith("VmData:", StringComparison.Ordinal));
         long now = long.Parse(line.AsSpan(7, line.Length - 7 - 2).Trim(), CultureInfo.InvariantCulture) * 1024;
         Assert.That(GetLimit(Data, _before), Is.Zero);
         Assert.That(SetLimit(Data, [(ulong)(now + moreBytes), _before[1]]), Is.Zero);

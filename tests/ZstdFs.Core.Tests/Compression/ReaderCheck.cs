@@ -23,7 +23,8 @@ internal static class ReaderCheck
     {
         count = Math.Min(count, buffer.Length - offset);
         int read = reader.Read(offset, buffer.AsSpan(0, count));
-        if (read != Math.Min(count, content.Length - offset) || !buffer.AsSpan(0, read).SequenceEqual(content.AsSpan(offset, read)))
+        if (read != Math.Min(count, content.Length - offset)
+            || !buffer.AsSpan(0, read).SequenceEqual(content.AsSpan(offset, read)))
             Assert.Fail($"{count} bytes at {offset}: {read} read, and they differ or are too few");
     }
 }

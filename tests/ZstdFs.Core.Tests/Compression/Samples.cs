@@ -8,7 +8,8 @@ namespace ZstdFs.Core.Tests.Compression;
 /// <summary>Content to compress, always the same for the same arguments, and stored files made of it by hand.</summary>
 internal static class Samples
 {
-    private static readonly string[] Words = ["request", "accepted", "frame", "offset", "timeout", "user", "cache", "miss", "retry", "closed"];
+    private static readonly string[] Words =
+        ["request", "accepted", "frame", "offset", "timeout", "user", "cache", "miss", "retry", "closed"];
 
     /// <summary>Log-like text: compresses about as logs do.</summary>
     internal static byte[] Text(int bytes, int seed = 1)
@@ -17,7 +18,8 @@ internal static class Samples
         var text = new StringBuilder(bytes + 128);
         for (int line = 0; text.Length < bytes; line++)
         {
-            text.Append("{\"line\":").Append(line).Append(",\"level\":\"").Append(random.Next(8) == 0 ? "warn" : "info").Append("\",\"message\":\"");
+            text.Append("{\"line\":").Append(line).Append(",\"level\":\"").Append(random.Next(8) == 0 ? "warn" : "info")
+                .Append("\",\"message\":\"");
             for (int i = random.Next(3, 9); i > 0; i--)
                 text.Append(Words[random.Next(Words.Length)]).Append(' ');
             text.Append("\",\"id\":").Append(random.Next()).Append("}\n");
@@ -40,7 +42,8 @@ internal static class Samples
     }
 
     /// <summary>A stored file as this file system writes it.</summary>
-    internal static byte[] Stored(ReadOnlySpan<byte> content, int frameBytes, int level = 3, CodecChoice codec = CodecChoice.Auto)
+    internal static byte[] Stored(ReadOnlySpan<byte> content, int frameBytes, int level = 3,
+        CodecChoice codec = CodecChoice.Auto)
     {
         var file = new MemoryStream();
         var entries = new List<SeekTableEntry>();

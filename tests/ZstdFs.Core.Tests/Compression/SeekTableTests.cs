@@ -15,7 +15,8 @@ internal sealed class SeekTableTests
     [Test]
     public void Write_TwoFrames_IsByteForByteTheFormat()
     {
-        byte[] expected = Convert.FromHexString("5E2A4D18" + "19000000" + "E8030000" + "00000800" + "11000000" + "39300000" + "02000000" + "00" + "B1EA928F");
+        byte[] expected = Convert.FromHexString("5E2A4D18" + "19000000" + "E8030000" + "00000800" + "11000000"
+            + "39300000" + "02000000" + "00" + "B1EA928F");
         Assert.That(Samples.Table(new(1000, 524288), new(17, 12345)), Is.EqualTo(expected));
     }
 
@@ -44,7 +45,8 @@ internal sealed class SeekTableTests
         byte[] table =
         [
             .. Le(SeekTable.SkippableMagic), .. Le(12 * 2 + 9),
-            .. Le((uint)first.Length), .. Le(70_000), .. Le(0x11111111), .. Le((uint)second.Length), .. Le(30_000), .. Le(0x22222222),
+            .. Le((uint)first.Length), .. Le(70_000), .. Le(0x11111111), .. Le((uint)second.Length), .. Le(30_000),
+                .. Le(0x22222222),
             .. Le(2), 0x80, .. Le(SeekTable.FooterMagic),
         ];
         StoredFileReader reader = _folder.Reader((byte[])[.. first, .. second, .. table]);
@@ -56,11 +58,14 @@ internal sealed class SeekTableTests
     public void Scan_TableWithSkippableFrames_IsUsed_AndTheFramesAreStillOfOneLength()
     {
         byte[] content = Samples.Text(250);
-        byte[][] frames = [Samples.Frame(content.AsSpan(0, 100)), Samples.Frame(content.AsSpan(100, 100)), Samples.Frame(content.AsSpan(200))];
+        byte[][] frames = [Samples.Frame(content.AsSpan(0, 100)), Samples.Frame(content.AsSpan(100, 100)),
+            Samples.Frame(content.AsSpan(200))];
         byte[] padding = Samples.Skippable(30), two = [.. Samples.Skippable(3), .. Samples.Skippable(0, 7)];
-        byte[] table = Samples.Table(new((uint)frames[0].Length, 100), new((uint)padding.Length, 0), new((uint)frames[1].Length, 100),
+        byte[] table = Samples.Table(new((uint)frames[0].Length, 100), new((uint)padding.Length, 0),
+            new((uint)frames[1].Length, 100),
             new((uint)two.Length, 0), new((uint)frames[2].Length, 50));
-        StoredFileReader reader = _folder.Reader((byte[])[.. frames[0], .. padding, .. frames[1], .. two, .. frames[2], .. table]);
+        StoredFileReader reader =
+            _folder.Reader((byte[])[.. frames[0], .. padding, .. frames[1], .. two, .. frames[2], .. table]);
         Assert.That(reader.Map.HasSeekTable && reader.Map.IsUniform(100));
         Assert.That(reader.Map.FrameCount, Is.EqualTo(3));
         ReaderCheck.Reads(reader, content);
@@ -70,20 +75,26 @@ internal sealed class SeekTableTests
     public void Scan_TableThatCallsAFrameWithContentSkippable_IsNotBelieved()
     {
         byte[] content = Samples.Text(300);
-        byte[][] frames = [Samples.Frame(content.AsSpan(0, 100)), Samples.Frame(content.AsSpan(100, 100)), Samples.Frame(content.AsSpan(200))];
+        byte[][] frames = [Samples.Frame(content.AsSpan(0, 100)), Samples.Frame(content.AsSpan(100, 100)),
+            Samples.Frame(content.AsSpan(200))];
         byte[] padding = Samples.Skippable(30);
-        byte[] table = Samples.Table(new((uint)frames[0].Length, 100), new((uint)(padding.Length + frames[1].Length), 0), new((uint)frames[2].Length, 100));
-        StoredFileReader reader = _folder.Reader((byte[])[.. frames[0], .. padding, .. frames[1], .. frames[2], .. table]);
+        byte[] table = Samples.Table(new((uint)frames[0].Length, 100),
+            new((uint)(padding.Length + frames[1].Length), 0), new((uint)frames[2].Length, 100));
+        StoredFileReader reader =
+            _folder.Reader((byte[])[.. frames[0], .. padding, .. frames[1], .. frames[2], .. table]);
         Assert.That(reader.Map.HasSeekTable, Is.False);
         ReaderCheck.Reads(reader, content);
     }
 
-    /// <summary>A table that lies about the lengths of frames which are all in order is not believed; the file reads as it is.</summary>
+    /// <summary>
+    /// A table that lies about the lengths of frames which are all in order is not believed; the file reads as it is.
+    /// </summary>
     [Test]
     public void Scan_TableAtOddsWithTheFrames_IsIgnored()
     {
         byte[] content = Samples.Text(300);
-        byte[][] frames = [Samples.Frame(content.AsSpan(0, 100)), Samples.Frame(content.AsSpan(100, 100)), Samples.Frame(content.AsSpan(200, 100))];
+        byte[][] frames = [Samples.Frame(content.AsSpan(0, 100)), Samples.Frame(content.AsSpan(100, 100)),
+            Samples.Frame(content.AsSpan(200, 100))];
         uint[] stored = [.. frames.Select(f => (uint)f.Length)];
         byte[] data = [.. frames.SelectMany(f => f)];
         SeekTableEntry[][] lies =
@@ -99,7 +110,8 @@ internal sealed class SeekTableTests
         ];
         foreach (SeekTableEntry[] lie in lies)
         {
-            // The frames are in order wherever the walk finds them, so a lie that survives must not change a byte either.
+            // The frames are in order wherever the walk finds them, so a lie that survives must not change a byte
+            // either.
             StoredFileReader reader = _folder.Reader([.. data, .. Samples.Table(lie)]);
             if (reader.Map.HasSeekTable)
                 Assert.That(() => ReaderCheck.Reads(reader, content), Throws.InstanceOf<DamagedFrameException>());
@@ -113,7 +125,8 @@ internal sealed class SeekTableTests
     {
         byte[] content = Samples.Text(1000);
         byte[] footer = [.. Le(0xFFFFFFFF), 0, .. Le(SeekTable.FooterMagic)];
-        byte[] stored = [.. Samples.Frame(content), .. Le(SeekTable.SkippableMagic), .. Le((uint)footer.Length), .. footer];
+        byte[] stored =
+            [.. Samples.Frame(content), .. Le(SeekTable.SkippableMagic), .. Le((uint)footer.Length), .. footer];
         ReaderCheck.Reads(_folder.Reader(stored), content);
     }
 

@@ -1,5 +1,6 @@
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Compression.Cache;
+using ZstdFs.Core.Tests.Harness;
 
 namespace ZstdFs.Core.Tests.Compression;
 
@@ -53,7 +54,8 @@ internal sealed class StoredFileReaderTests(CodecChoice codec)
     public void Read_ManyThreadsAndFiles_IsRight()
     {
         byte[][] contents = [Samples.Text(3_000_000), Samples.Text(2_000_001, seed: 2), Samples.Noise(1_000_000)];
-        StoredFileReader[] readers = [.. contents.Select((content, i) => _folder.Reader(Samples.Stored(content, 65536 << i)))];
+        StoredFileReader[] readers =
+            [.. contents.Select((content, i) => _folder.Reader(Samples.Stored(content, 65536 << i)))];
         Task[] threads = [.. Enumerable.Range(0, 6).Select(seed => Task.Factory.StartNew(() =>
         {
             var random = new Random(seed);

@@ -3,7 +3,9 @@ using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Core.Tests.Compression;
 
-/// <summary>Frames that are decoded piece by piece, in the memory of their windows: what either codec must do.</summary>
+/// <summary>
+/// Frames that are decoded piece by piece, in the memory of their windows: what either codec must do.
+/// </summary>
 [TestFixture(CodecChoice.Native)]
 [TestFixture(CodecChoice.Managed)]
 internal sealed class StreamCodecTests(CodecChoice choice)
@@ -11,12 +13,14 @@ internal sealed class StreamCodecTests(CodecChoice choice)
     private readonly Codec _codec = Codec.Of(choice);
 
     [Test]
-    public void Decompress_InPiecesOfAnySize_IsTheContent([Values(1, 7, 1000, 1 << 20)] int storedPiece, [Values(1, 13, 1 << 20)] int contentPiece)
+    public void Decompress_InPiecesOfAnySize_IsTheContent([Values(1, 7, 1000, 1 << 20)] int storedPiece,
+        [Values(1, 13, 1 << 20)] int contentPiece)
     {
         byte[] content = [.. Samples.Text(150_000), .. Samples.Noise(3000)];
         using var decoder = new StreamDecoder(_codec, WindowLimit.DefaultBytes);
         for (int round = 0; round < 2; round++)
-            Assert.That(Decode(decoder, Samples.Frame(content, 5), storedPiece, contentPiece).AsSpan().SequenceEqual(content));
+            Assert.That(Decode(decoder, Samples.Frame(content, 5), storedPiece, contentPiece).AsSpan()
+                .SequenceEqual(content));
     }
 
     [Test]
@@ -40,7 +44,9 @@ internal sealed class StreamCodecTests(CodecChoice choice)
         Assert.That(() => Decode(decoder, frame, 1000, 1000), Throws.InstanceOf<DamagedFrameException>());
     }
 
-    /// <summary>The window is not to be had. The decoder takes the next frame all the same, and is freed once.</summary>
+    /// <summary>
+    /// The window is not to be had. The decoder takes the next frame all the same, and is freed once.
+    /// </summary>
     [Test]
     public void Decompress_NoMemoryForTheWindow_SaysSoAndTheDecoderGoesOn()
     {
@@ -76,7 +82,8 @@ internal sealed class StreamCodecTests(CodecChoice choice)
         var room = new byte[contentPiece];
         for (int at = 0; ;)
         {
-            bool ended = decoder.Decompress(frame.AsSpan(at, Math.Min(storedPiece, frame.Length - at)), room, out int consumed, out int produced);
+            bool ended = decoder.Decompress(frame.AsSpan(at, Math.Min(storedPiece, frame.Length - at)), room,
+                out int consumed, out int produced);
             content.Write(room, 0, produced);
             at += consumed;
             if (ended)

@@ -51,20 +51,23 @@ internal sealed class TestFolder(CodecChoice codec = CodecChoice.Auto) : IDispos
     {
         FileDescriptor stored = Open(path);
         long bytes = new FileInfo(path).Length;
-        FrameMap map = intact ? FrameScanner.ScanIntact(stored, bytes, Windows).Map : FrameScanner.Scan(stored, bytes, Windows);
+        FrameMap map =
+            intact ? FrameScanner.ScanIntact(stored, bytes, Windows).Map : FrameScanner.Scan(stored, bytes, Windows);
         var reader = new StoredFileReader(stored, map, ++_cacheIds, Cache, Codecs, spill ? Spill : null);
         _owned.Add(reader);
         return reader;
     }
 
-    internal StoredFileReader Reader(byte[] stored, bool spill = true, bool intact = false) => Reader(Write(stored), spill, intact);
+    internal StoredFileReader Reader(byte[] stored, bool spill = true, bool intact = false) =>
+        Reader(Write(stored), spill, intact);
 
     internal FrameMap Scan(byte[] stored) => FrameScanner.Scan(Open(stored), stored.Length, Windows);
 
     /// <summary>Runs a shell command in the folder; it must succeed. Returns what it put out.</summary>
     internal byte[] Run(string command)
     {
-        var start = new ProcessStartInfo("/bin/bash") { WorkingDirectory = Path, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("/bin/bash") { WorkingDirectory = Path, RedirectStandardOutput = true,
+            RedirectStandardError = true };
         start.ArgumentList.Add("-c");
         start.ArgumentList.Add("set -o pipefail; " + command);
         using Process process = Process.Start(start)!;

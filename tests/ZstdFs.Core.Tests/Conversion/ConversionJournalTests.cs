@@ -1,5 +1,6 @@
 using System.Text;
 using ZstdFs.Core.Conversion;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Conversion;
@@ -24,7 +25,8 @@ internal sealed class ConversionJournalTests
         {
             Assert.That(written.Write(state.Folder, 1), Is.Zero);
             ConversionJournal? read = ConversionJournal.TryRead(state.Folder, 1);
-            Assert.That(read!.Names.Select(n => (Encoding.UTF8.GetString(n.Original), n.OriginalInode, n.ResultInode)), Is.EqualTo(new[] { ("x\0", 5UL, 6UL), ("y\0", 7UL, 8UL) }));
+            Assert.That(read!.Names.Select(n => (Encoding.UTF8.GetString(n.Original), n.OriginalInode, n.ResultInode)),
+                Is.EqualTo(new[] { ("x\0", 5UL, 6UL), ("y\0", 7UL, 8UL) }));
             Assert.That(read.Folders[0].Path, Is.EqualTo("a/b"u8.ToArray()));
             Assert.That(ConversionJournal.TryRead(state.Folder, 0), Is.Null);
         });
@@ -69,7 +71,9 @@ internal sealed class ConversionJournalTests
         Assert.That(Names(), Is.EqualTo(new[] { "x", "x.zst" }));
     }
 
-    /// <summary>The new form of what has another content by now would hide it, and goes, where nobody can have gone by it.</summary>
+    /// <summary>
+    /// The new form of what has another content by now would hide it, and goes, where nobody can have gone by it.
+    /// </summary>
     [TestCase("written to", true, "x")]
     [TestCase("written to", false, "x x.zst")]
     [TestCase("replaced", true, "x")]
@@ -100,7 +104,8 @@ internal sealed class ConversionJournalTests
         Write("x", [1, 2, 3]);
         Write("x.zst", [9]);
         ConversionJournal journal = Journal(("", "x", Inode("x"), Inode("x.zst")));
-        _source.WithState((_, state) => Assert.That(Journal(("", "other", 5, 6)).Write(state.Folder, 2, saysUntouched: true), Is.Not.Negative));
+        _source.WithState((_, state) =>
+            Assert.That(Journal(("", "other", 5, 6)).Write(state.Folder, 2, saysUntouched: true), Is.Not.Negative));
         File.AppendAllText($"{_source.Path}/x", "more");
         Recover(journal);
         Assert.That(Names(), Is.EqualTo(new[] { "x", "x.zst" }));
@@ -129,7 +134,8 @@ internal sealed class ConversionJournalTests
         File.CreateSymbolicLink($"{_source.Path}/ignored", "y");
         ulong result = Inode("x.zst");
         System.Diagnostics.Process.Start("ln", [$"{_source.Path}/x.zst", $"{_source.Path}/y.zst"]).WaitForExit();
-        Recover(Journal(("", "x", 12345678, result), ("", "y", Inode("y"), result)) is var journal ? journal with { Names = [.. journal.Names.Select(n => n with { Job = 0 })] } : null!);
+        Recover(Journal(("", "x", 12345678, result), ("", "y", Inode("y"), result)) is var journal
+            ? journal with { Names = [.. journal.Names.Select(n => n with { Job = 0 })] } : null!);
         Assert.That(Names(), Is.EqualTo(new[] { "ignored", "x.zst", "y.zst" }));
     }
 
@@ -157,11 +163,13 @@ internal sealed class ConversionJournalTests
 
     private ConversionJournal Journal(params (string Folder, string Name, ulong Original, ulong Result)[] names) => new(
         [new JournalFolder(Encoding.UTF8.GetBytes(names[0].Folder), new Timestamp(1, 0), new Timestamp(2, 0))],
-        [.. names.Select((n, i) => new JournalName(0, i, Encoding.UTF8.GetBytes(n.Name + "\0"), Encoding.UTF8.GetBytes(n.Name + ".zst\0"), n.Original, n.Result, 1, ModifyTime($"{n.Name}.zst")))]);
+        [.. names.Select((n, i) => new JournalName(0, i, Encoding.UTF8.GetBytes(n.Name + "\0"),
+            Encoding.UTF8.GetBytes(n.Name + ".zst\0"), n.Original, n.Result, 1, ModifyTime($"{n.Name}.zst")))]);
 
     private ulong Inode(string name) => Stat(name).InodeNumber;
 
-    private Timestamp ModifyTime(string name) => File.Exists($"{_source.Path}/{name}") ? Stat(name).ModifyTime.ToTimestamp() : default;
+    private Timestamp ModifyTime(string name) =>
+        File.Exists($"{_source.Path}/{name}") ? Stat(name).ModifyTime.ToTimestamp() : default;
 
     private Statx Stat(string name)
     {
@@ -170,5 +178,6 @@ internal sealed class ConversionJournalTests
         return stat;
     }
 
-    private string[] Names() => [.. Directory.GetFiles(_source.Path).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)];
+    private string[] Names() =>
+        [.. Directory.GetFiles(_source.Path).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)];
 }

@@ -2,6 +2,7 @@ using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Core.Tests.Compression;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Conversion;

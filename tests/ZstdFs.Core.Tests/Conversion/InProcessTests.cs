@@ -3,6 +3,7 @@ using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Core.Tests.Compression;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Conversion;
@@ -34,7 +35,8 @@ internal sealed class InProcessTests
             Assert.That(record.LogicalBytes, Is.EqualTo(700_000));
             Assert.That(InodeNumber.IsAllocated(record.InodeNumber), Is.True);
             Assert.That(record.Epoch, Is.Zero, "the content is on disk");
-            Assert.That(DateTime.UnixEpoch.AddSeconds(record.Birth.Seconds), Is.EqualTo(birth).Within(TimeSpan.FromSeconds(1)));
+            Assert.That(DateTime.UnixEpoch.AddSeconds(record.Birth.Seconds),
+                Is.EqualTo(birth).Within(TimeSpan.FromSeconds(1)));
         });
     }
 
@@ -66,7 +68,8 @@ internal sealed class InProcessTests
         _source.Write("x", [1]);
         _source.Convert();
         _source.Write(".zstdfs/working/0010000000000001-1-1", [2]);
-        SourceException? refused = Assert.Throws<SourceException>(() => _source.Convert(new ConversionOptions { Kind = ConversionKind.Revert }));
+        SourceException? refused = Assert.Throws<SourceException>(() =>
+            _source.Convert(new ConversionOptions { Kind = ConversionKind.Revert }));
         Assert.That(refused!.Problem, Is.EqualTo(SourceProblem.UnfinishedWrites));
     }
 
@@ -80,7 +83,8 @@ internal sealed class InProcessTests
         using (FileDescriptor file = _source.OpenFile("b.zst"))
             Assert.That(SourceTree.WriteRecord(file, Record("b.zst") with { InodeNumber = number }), Is.Zero);
         _source.Check();
-        Assert.That(_source.Faults.Single(), Is.EqualTo(new Fault(_source.Faults[0].Path, FaultKind.DuplicateNumber, _source.Faults[0].Detail, false)));
+        Assert.That(_source.Faults.Single(),
+            Is.EqualTo(new Fault(_source.Faults[0].Path, FaultKind.DuplicateNumber, _source.Faults[0].Detail, false)));
         _source.Check(new CheckOptions { Repair = true });
         Assert.That(_source.Faults.Single().IsMended, Is.True);
         _source.Check();
@@ -94,7 +98,10 @@ internal sealed class InProcessTests
         _source.Write("a", [1]);
         _source.Convert();
         using (FileDescriptor file = _source.OpenFile("a.zst"))
-            Assert.That(SourceTree.WriteRecord(file, Record("a.zst") with { InodeNumber = Record("a.zst").InodeNumber + (1 << 20) }), Is.Zero);
+            Assert.That(
+                SourceTree.WriteRecord(file,
+                    Record("a.zst") with { InodeNumber = Record("a.zst").InodeNumber + (1 << 20) }),
+                Is.Zero);
         _source.Check();
         Assert.That(_source.Faults.Select(f => f.Kind), Is.EqualTo(new[] { FaultKind.NumbersBehind }));
         _source.Check(new CheckOptions { Repair = true });
@@ -162,7 +169,9 @@ internal sealed class InProcessTests
     [TestCase("d/e/a", "d/b", true)]
     [TestCase("c/x", "d/a", false)]
     public void Mark_OrdersAsTheWalkDoes(string path, string mark, bool after) =>
-        Assert.That(CheckMark.IsAfter(System.Text.Encoding.UTF8.GetBytes(path), System.Text.Encoding.UTF8.GetBytes(mark)), Is.EqualTo(after));
+        Assert.That(
+            CheckMark.IsAfter(System.Text.Encoding.UTF8.GetBytes(path), System.Text.Encoding.UTF8.GetBytes(mark)),
+            Is.EqualTo(after));
 
     private SizeRecord Record(string name)
     {

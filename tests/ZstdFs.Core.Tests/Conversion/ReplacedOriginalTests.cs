@@ -2,6 +2,7 @@ using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Conversion.Forms;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Conversion;
@@ -57,7 +58,10 @@ internal sealed class ReplacedOriginalTests
         WithJob((publisher, job) =>
         {
             SwapName name = job.Names[0];
-            Assert.That(SystemCallsAt.Open(name.Folder.Descriptor, name.OriginalName, OpenFlags.ReadOnly, 0, out FileDescriptor original), Is.GreaterThanOrEqualTo(0));
+            Assert.That(
+                SystemCallsAt.Open(name.Folder.Descriptor, name.OriginalName, OpenFlags.ReadOnly, 0,
+                    out FileDescriptor original),
+                Is.GreaterThanOrEqualTo(0));
             job.Original = original;
             Assert.That(FileLease.TryTake(original), Is.Zero);
             job.IsLeased = true;
@@ -91,7 +95,8 @@ internal sealed class ReplacedOriginalTests
             if (what == "kept")
                 KeptTarget.RequireSame(job);
             else
-                Assert.That(Assert.Throws<FileLeftException>(() => KeptTarget.RequireSame(job))!.Reason, Is.EqualTo(LeftReason.Changed));
+                Assert.That(Assert.Throws<FileLeftException>(() => KeptTarget.RequireSame(job))!.Reason,
+                    Is.EqualTo(LeftReason.Changed));
         });
     }
 
@@ -102,7 +107,8 @@ internal sealed class ReplacedOriginalTests
         Link("a", "b");
         var group = new HardLinks.Group(2);
         foreach (string name in (string[])["a", "b"])
-            group.Names.Add(([], System.Text.Encoding.ASCII.GetBytes(name + "\0"), System.Text.Encoding.ASCII.GetBytes(name + ".zst\0")));
+            group.Names.Add(([], System.Text.Encoding.ASCII.GetBytes(name + "\0"),
+                System.Text.Encoding.ASCII.GetBytes(name + ".zst\0")));
         if (what == "one more")
             Link("a", "c");
         else if (what != "kept")
@@ -153,7 +159,9 @@ internal sealed class ReplacedOriginalTests
                 File.Delete($"{_source.Path}/x.zst");
         });
         recover();
-        Assert.That(string.Join(' ', Directory.GetFiles(_source.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal)), Is.EqualTo(left));
+        Assert.That(
+            string.Join(' ', Directory.GetFiles(_source.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal)),
+            Is.EqualTo(left));
         Assert.That(Directory.GetFiles($"{_source.Path}/.zstdfs/working"), Is.Empty);
     }
 
@@ -174,7 +182,8 @@ internal sealed class ReplacedOriginalTests
     private string[] Unfinished(CheckOptions? options = null)
     {
         _source.Check(options);
-        return [.. _source.Faults.Where(static f => f.Kind == FaultKind.UnfinishedConversion).Select(static f => $"{f.IsMended}")];
+        return [.. _source.Faults.Where(static f => f.Kind == FaultKind.UnfinishedConversion)
+            .Select(static f => $"{f.IsMended}")];
     }
 
     [Test]

@@ -7,7 +7,9 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.FileSystem;
 
-/// <summary>Managed memory that an op takes in steady state, from the protocol layer's call to the source and back: none.</summary>
+/// <summary>
+/// Managed memory that an op takes in steady state, from the protocol layer's call to the source and back: none.
+/// </summary>
 [TestFixture(CodecChoice.Native)]
 [TestFixture(CodecChoice.Managed)]
 internal sealed class AllocationTests(CodecChoice codec) : IEventLog
@@ -25,7 +27,10 @@ internal sealed class AllocationTests(CodecChoice codec) : IEventLog
     [OneTimeSetUp]
     public void Open()
     {
-        Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(_folder + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(_folder + "\0")),
+                OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root),
+            Is.GreaterThanOrEqualTo(0));
         _fileSystem = ServedSource.Open(root, new FileSystemOptions { Codec = codec }, this).FileSystem;
         new Random(1).NextBytes(_data);
     }
@@ -43,17 +48,23 @@ internal sealed class AllocationTests(CodecChoice codec) : IEventLog
     [TestCase(3_000_000)]
     public void LookupGetattrReadWrite_AllocateNothing(int bytes)
     {
-        Assert.That(_fileSystem.Create(_context, Root, new NativeName(Name), OpenFlags.ReadWrite, 0x81A4, 0, out FuseEntryOut entry, out FuseOpenOut open), Is.Zero);
+        Assert.That(
+            _fileSystem.Create(_context, Root, new NativeName(Name), OpenFlags.ReadWrite, 0x81A4, 0,
+                out FuseEntryOut entry, out FuseOpenOut open),
+            Is.Zero);
         for (int offset = 0; offset < bytes; offset += _data.Length)
             Write(entry.NodeId, open.Handle, offset);
         Assert.Multiple(() =>
         {
-            Assert.That(Measured(i => Write(entry.NodeId, open.Handle, i * 4093L % (bytes - 5000))), Is.Zero, "bytes in WRITE");
-            Assert.That(Measured(i => Read(entry.NodeId, open.Handle, i * 4093L % (bytes - 5000))), Is.Zero, "bytes in READ");
+            Assert.That(Measured(i => Write(entry.NodeId, open.Handle, i * 4093L % (bytes - 5000))), Is.Zero,
+                "bytes in WRITE");
+            Assert.That(Measured(i => Read(entry.NodeId, open.Handle, i * 4093L % (bytes - 5000))), Is.Zero,
+                "bytes in READ");
             Assert.That(Measured(_ => Attributes(entry.NodeId)), Is.Zero, "bytes in GETATTR, open");
         });
         Assert.That(_fileSystem.IoControl(_context, Root, 0, 0, ControlCommands.Sync, 0, default, default), Is.Zero);
-        Assert.That(Measured(i => Read(entry.NodeId, open.Handle, i * 4093L % (bytes - 5000))), Is.Zero, "bytes in READ, committed");
+        Assert.That(Measured(i => Read(entry.NodeId, open.Handle, i * 4093L % (bytes - 5000))), Is.Zero,
+            "bytes in READ, committed");
         Assert.That(_fileSystem.Flush(_context, entry.NodeId, open.Handle, 0), Is.Zero);
         _fileSystem.Release(_context, entry.NodeId, open.Handle, 0);
         Assert.Multiple(() =>
@@ -67,7 +78,10 @@ internal sealed class AllocationTests(CodecChoice codec) : IEventLog
     [Test]
     public void ListingAnOpenFolder_AllocatesNothing()
     {
-        Assert.That(_fileSystem.Create(_context, Root, new NativeName(Name), OpenFlags.ReadWrite, 0x81A4, 0, out FuseEntryOut entry, out FuseOpenOut open), Is.Zero);
+        Assert.That(
+            _fileSystem.Create(_context, Root, new NativeName(Name), OpenFlags.ReadWrite, 0x81A4, 0,
+                out FuseEntryOut entry, out FuseOpenOut open),
+            Is.Zero);
         _fileSystem.Release(_context, entry.NodeId, open.Handle, 0);
         Assert.That(_fileSystem.OpenDirectory(_context, Root, 0, out FuseOpenOut folder), Is.Zero);
         Assert.That(Measured(_ => List(folder.Handle)), Is.Zero, "bytes in READDIR");
@@ -112,13 +126,15 @@ internal sealed class AllocationTests(CodecChoice codec) : IEventLog
 
     private void Lookup(ulong node)
     {
-        if (_fileSystem.Lookup(_context, Root, new NativeName(Name), out FuseEntryOut entry) != 0 || entry.NodeId != node)
+        if (_fileSystem.Lookup(_context, Root, new NativeName(Name), out FuseEntryOut entry) != 0
+            || entry.NodeId != node)
             throw new InvalidOperationException("LOOKUP");
     }
 
     private void Attributes(ulong node)
     {
-        if (_fileSystem.GetAttributes(_context, node, FuseFileSystem.NoHandle, out FuseAttrOut attributes) != 0 || attributes.Attr.Ino != node)
+        if (_fileSystem.GetAttributes(_context, node, FuseFileSystem.NoHandle, out FuseAttrOut attributes) != 0
+            || attributes.Attr.Ino != node)
             throw new InvalidOperationException("GETATTR");
     }
 

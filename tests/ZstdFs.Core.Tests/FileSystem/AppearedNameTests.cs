@@ -1,3 +1,5 @@
+using ZstdFs.Core.Tests.Harness;
+
 namespace ZstdFs.Core.Tests.FileSystem;
 
 /// <summary>Names that the kernel remembers as free and that have come into the source since.</summary>
@@ -16,7 +18,9 @@ internal sealed class AppearedNameTests
     public void OpenThatMayCreate_OpensWhatIsThere(string appears, string expected)
     {
         using var mounted = Mount();
-        Assert.That(mounted.Shell($"! cat x 2> /dev/null; {appears}; {{ {{ echo more >> x; }} 2>&1 || true; }} | sed 's/.*: x:/x:/'; cat x 2> /dev/null || true"),
+        Assert.That(mounted.Shell(
+            $"! cat x 2> /dev/null; {appears}; {{ {{ echo more >> x; }} 2>&1 || "
+            + $"true; }} | sed 's/.*: x:/x:/'; cat x 2> /dev/null || true"),
             Is.EqualTo(expected));
     }
 
@@ -30,7 +34,8 @@ internal sealed class AppearedNameTests
             ! cat x 2> /dev/null; {{appears}}
             python3 - <<'END'
             import errno, os, stat
-            for make in (lambda: os.open("x", os.O_CREAT | os.O_EXCL | os.O_WRONLY), lambda: os.mknod("x", stat.S_IFREG | 0o644), lambda: os.mkdir("x")):
+            for make in (lambda: os.open("x", os.O_CREAT | os.O_EXCL | os.O_WRONLY),
+                    lambda: os.mknod("x", stat.S_IFREG | 0o644), lambda: os.mkdir("x")):
                 try: make(); print("made")
                 except OSError as e: print(errno.errorcode[e.errno])
             END
@@ -41,10 +46,13 @@ internal sealed class AppearedNameTests
     public void EmptyingOne_EmptiesWhatIsThere()
     {
         using var mounted = Mount();
-        Assert.That(mounted.Shell($"! cat x 2> /dev/null; {Stored}; stat -c %i x 2> /dev/null || true; echo new > x; cat x"), Is.EqualTo("new\n"));
+        Assert.That(
+            mounted.Shell($"! cat x 2> /dev/null; {Stored}; stat -c %i x 2> /dev/null || true; echo new > x; cat x"),
+            Is.EqualTo("new\n"));
     }
 
     // The kernel does not ask for the name again by itself.
     private static MountedSource Mount() => new(
-        new FileSystemOptions { PlainFiles = PlainFiles.Show, CacheTimeout = TimeSpan.FromMinutes(10) }, "echo 0 | zstd -q > target.zst");
+        new FileSystemOptions { PlainFiles = PlainFiles.Show, CacheTimeout = TimeSpan.FromMinutes(10) },
+            "echo 0 | zstd -q > target.zst");
 }

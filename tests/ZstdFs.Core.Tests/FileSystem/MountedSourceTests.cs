@@ -2,6 +2,7 @@ using ZstdFs.Core.Compression;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Mounting;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.Tests.Harness;
 
 namespace ZstdFs.Core.Tests.FileSystem;
 
@@ -15,11 +16,14 @@ internal sealed class MountedSourceTests
         using var mounted = new MountedSource();
         mounted.Shell("""
             seq 1 100000 > numbers; mkdir -p a/b; echo small > a/b/small; : > empty
-            zstd -dc "$SRC/numbers.zst" | cmp - <(seq 1 100000); zstd -q -t "$SRC"/numbers.zst "$SRC"/a/b/small.zst "$SRC"/empty.zst
+            zstd -dc "$SRC/numbers.zst" | cmp - <(seq 1 100000)
+            zstd -q -t "$SRC"/numbers.zst "$SRC"/a/b/small.zst "$SRC"/empty.zst
             test "$(stat -c %s numbers)" = 588895
             """);
         mounted.Remount();
-        mounted.Shell("cmp numbers <(seq 1 100000); test \"$(cat a/b/small)\" = small; test ! -s empty; test \"$(ls -A | tr '\\n' ' ')\" = 'a empty numbers '");
+        mounted.Shell(
+            "cmp numbers <(seq 1 100000); test \"$(cat a/b/small)\" = small; test ! -s empty; test \"$(ls -A | tr '\\n"
+            + "' ' ')\" = 'a empty numbers '");
         Assert.That(mounted.Log, Is.Empty);
     }
 
@@ -57,7 +61,9 @@ internal sealed class MountedSourceTests
     public void Attributes_SurviveARewriteAndARemount()
     {
         using var mounted = new MountedSource();
-        string before = mounted.Shell("echo one > f; chmod 640 f; chown 12:34 f; setfattr -n user.note -v kept f 2>/dev/null || true; echo two >> f; touch -d '2001-02-03 04:05:06.789012345' f; stat -c '%i %a %u %g %s %y' f");
+        string before = mounted.Shell(
+            "echo one > f; chmod 640 f; chown 12:34 f; setfattr -n user.note -v kept f 2>/dev/null || "
+            + "true; echo two >> f; touch -d '2001-02-03 04:05:06.789012345' f; stat -c '%i %a %u %g %s %y' f");
         mounted.Remount();
         Assert.That(mounted.Shell("stat -c '%i %a %u %g %s %y' f"), Is.EqualTo(before));
         Assert.That(before, Does.EndWith("640 12 34 8 2001-02-03 04:05:06.789012345 +0000\n"));
@@ -81,7 +87,8 @@ internal sealed class MountedSourceTests
     {
         using var mounted = new MountedSource();
         string path = Path.Combine(mounted.Mount, "f");
-        using FileStream writer = new(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+        using FileStream writer =
+            new(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
         writer.Write("not flushed"u8);
         Assert.That(new FileInfo(path).Length, Is.EqualTo(11));
         using FileStream reader = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -94,10 +101,13 @@ internal sealed class MountedSourceTests
         using var mounted = new MountedSource();
         mounted.Shell("""
             seq 1 200000 > "$SRC/../plain"; cd "$SRC"
-            zstd -q -19 -k ../plain -o best.zst; zstd -q < ../plain > stream.zst; zstd -q --no-check -k ../plain -o unchecked.zst
+            zstd -q -19 -k ../plain -o best.zst; zstd -q < ../plain > stream.zst
+            zstd -q --no-check -k ../plain -o unchecked.zst
             { head -c 500000 ../plain | zstd -q; tail -c +500001 ../plain | zstd -q; } > two.zst
             cd "$MNT"
-            for f in best stream unchecked two; do test "$(stat -c %s $f)" = "$(stat -c %s "$SRC/../plain")"; cmp $f "$SRC/../plain"; done
+            for f in best stream unchecked two; do
+                test "$(stat -c %s $f)" = "$(stat -c %s "$SRC/../plain")"; cmp $f "$SRC/../plain"
+            done
             test ! -e plain; cp "$SRC/two.zst" "$SRC/late.zst"; cmp late "$SRC/../plain"
             echo more >> two; zstd -dc "$SRC/two.zst" | cmp - <(cat "$SRC/../plain"; echo more)
             """);
@@ -108,7 +118,9 @@ internal sealed class MountedSourceTests
     public void ADamagedFile_IsEioAndNamedInTheLog()
     {
         using var mounted = new MountedSource();
-        mounted.Shell("seq 1 1000 > f; seq 1 10 > g; printf xxxx | dd of=\"$SRC/f.zst\" bs=1 seek=100 conv=notrunc status=none; if cat f > /dev/null 2>&1; then exit 1; fi; test \"$(cat g | wc -l)\" = 10");
+        mounted.Shell(
+            "seq 1 1000 > f; seq 1 10 > g; printf xxxx | dd of=\"$SRC/f.zst\" bs=1 seek=100 conv=notrunc status=none; "
+            + "if cat f > /dev/null 2>&1; then exit 1; fi; test \"$(cat g | wc -l)\" = 10");
         Assert.That(mounted.Log, Is.Not.Empty);
     }
 
@@ -116,9 +128,12 @@ internal sealed class MountedSourceTests
     public void ASecondWriter_OfTheSameSource_IsRefused()
     {
         using var mounted = new MountedSource();
-        Assert.That(ZstdFs.Linux.SystemCallsAt.Open(new ZstdFs.Linux.NativeName(System.Text.Encoding.UTF8.GetBytes(mounted.Source + "\0")),
-            ZstdFs.Linux.OpenFlags.ReadOnly | ZstdFs.Linux.OpenFlags.Directory, out ZstdFs.Linux.FileDescriptor root), Is.GreaterThanOrEqualTo(0));
+        Assert.That(ZstdFs.Linux.SystemCallsAt.Open(
+            new ZstdFs.Linux.NativeName(System.Text.Encoding.UTF8.GetBytes(mounted.Source + "\0")),
+            ZstdFs.Linux.OpenFlags.ReadOnly | ZstdFs.Linux.OpenFlags.Directory, out ZstdFs.Linux.FileDescriptor root),
+                Is.GreaterThanOrEqualTo(0));
         using (root)
-            Assert.That(() => ServedSource.Open(root, new FileSystemOptions(), mounted), Throws.TypeOf<Core.Source.SourceException>());
+            Assert.That(() => ServedSource.Open(root, new FileSystemOptions(), mounted),
+                Throws.TypeOf<Core.Source.SourceException>());
     }
 }

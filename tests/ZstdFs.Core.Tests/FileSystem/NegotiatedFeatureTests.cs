@@ -12,7 +12,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Tests.FileSystem;
 
 /// <summary>
-/// A scripted kernel takes each INIT flag away in turn: nothing that depends on the flag is used then, and files can be used all the same.
+/// A scripted kernel takes each INIT flag away in turn: nothing that depends on the flag is used then, and files can be
+/// used all the same.
 /// </summary>
 internal sealed class NegotiatedFeatureTests : IEventLog
 {
@@ -28,7 +29,8 @@ internal sealed class NegotiatedFeatureTests : IEventLog
     public void Open()
     {
         var path = new NativeName(Encoding.UTF8.GetBytes(_folder + "\0"));
-        Assert.That(SystemCallsAt.Open(path, OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root), Is.GreaterThanOrEqualTo(0));
+        Assert.That(SystemCallsAt.Open(path, OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor root),
+            Is.GreaterThanOrEqualTo(0));
         _fileSystem = ServedSource.Open(root, new FileSystemOptions(), this).FileSystem;
     }
 
@@ -51,12 +53,16 @@ internal sealed class NegotiatedFeatureTests : IEventLog
         using (Assert.EnterMultipleScope())
         {
             (ulong node, FuseOpenOut writer) = Create(kernel, "f");
-            Assert.That(Has(writer, OpenReplyFlags.DirectIo), Is.EqualTo(granted.HasFlag(InitFlags.DirectIoAllowMmap)), "who only writes is direct");
-            Assert.That(kernel.Error(FuseOpcode.Write, node, Body.Write(writer.Handle, 0, "content"u8.ToArray())), Is.Zero);
+            Assert.That(Has(writer, OpenReplyFlags.DirectIo), Is.EqualTo(granted.HasFlag(InitFlags.DirectIoAllowMmap)),
+                "who only writes is direct");
+            Assert.That(kernel.Error(FuseOpcode.Write, node, Body.Write(writer.Handle, 0, "content"u8.ToArray())),
+                Is.Zero);
 
             FuseOpenOut reader = OpenFile(kernel, node, OpenFlags.ReadOnly);
-            Assert.That(Has(reader, OpenReplyFlags.DirectIo), Is.EqualTo(granted.HasFlag(InitFlags.DirectIoAllowMmap)), "so is who reads meanwhile");
-            Assert.That(kernel.Ask(FuseOpcode.Read, node, Body.Read(reader.Handle, 0, 100), out _), Is.EqualTo("content"u8.ToArray()));
+            Assert.That(Has(reader, OpenReplyFlags.DirectIo), Is.EqualTo(granted.HasFlag(InitFlags.DirectIoAllowMmap)),
+                "so is who reads meanwhile");
+            Assert.That(kernel.Ask(FuseOpcode.Read, node, Body.Read(reader.Handle, 0, 100), out _),
+                Is.EqualTo("content"u8.ToArray()));
             Close(kernel, node, reader);
             Close(kernel, node, writer);
 
@@ -92,7 +98,8 @@ internal sealed class NegotiatedFeatureTests : IEventLog
         Assert.That(kernel.Error(FuseOpcode.SetAttr, node, Bytes(change)), Is.Zero);
         Close(kernel, node, OpenFile(kernel, node, OpenFlags.WriteOnly | OpenFlags.Truncate));
         FuseAttrOut shown = MemoryMarshal.Read<FuseAttrOut>(kernel.Ask(FuseOpcode.GetAttr, node, new byte[16], out _));
-        Assert.That(shown.Attr.Mode & 0xFFF, Is.EqualTo(expected), "06755 with the kernel's word that the caller may keep it, 0755 without a word");
+        Assert.That(shown.Attr.Mode & 0xFFF, Is.EqualTo(expected),
+            "06755 with the kernel's word that the caller may keep it, 0755 without a word");
     }
 
     private ScriptedKernel Start(InitFlags withheld, out InitFlags granted)
@@ -112,7 +119,8 @@ internal sealed class NegotiatedFeatureTests : IEventLog
 
     private static (ulong Node, FuseOpenOut Open) Create(ScriptedKernel kernel, string name)
     {
-        byte[] reply = kernel.Ask(FuseOpcode.Create, Root, Body.Of(OpenFlags.WriteOnly | OpenFlags.Create, 0x81A4u, 0u, 0u, name), out int error);
+        byte[] reply = kernel.Ask(FuseOpcode.Create, Root,
+            Body.Of(OpenFlags.WriteOnly | OpenFlags.Create, 0x81A4u, 0u, 0u, name), out int error);
         Assert.That(error, Is.Zero);
         return (MemoryMarshal.Read<FuseEntryOut>(reply).NodeId, MemoryMarshal.Read<FuseOpenOut>(reply.AsSpan(128)));
     }
@@ -140,8 +148,10 @@ internal sealed class NegotiatedFeatureTests : IEventLog
 
     private static string List(ScriptedKernel kernel, bool plus)
     {
-        FuseOpenOut listing = MemoryMarshal.Read<FuseOpenOut>(kernel.Ask(FuseOpcode.OpenDir, Root, Body.Of(0, 0u), out _));
-        byte[] entries = kernel.Ask(plus ? FuseOpcode.ReadDirPlus : FuseOpcode.ReadDir, Root, Body.Read(listing.Handle, 0, 4096), out int error);
+        FuseOpenOut listing =
+            MemoryMarshal.Read<FuseOpenOut>(kernel.Ask(FuseOpcode.OpenDir, Root, Body.Of(0, 0u), out _));
+        byte[] entries = kernel.Ask(plus ? FuseOpcode.ReadDirPlus : FuseOpcode.ReadDir, Root,
+            Body.Read(listing.Handle, 0, 4096), out int error);
         Assert.That(error, Is.Zero);
         Assert.That(kernel.Error(FuseOpcode.ReleaseDir, Root, Body.Of(listing.Handle, 0u, 0u, 0ul)), Is.Zero);
         return Encoding.Latin1.GetString(entries);

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.FileSystem;
@@ -18,11 +19,14 @@ internal sealed class PlainFileWriteTests
         Assert.That(both, Is.EqualTo("a\nb\nc\nd\ne\n10\na\nb\nc\nd\ne\n"));
     }
 
-    /// <summary>The kernel believed the end to be elsewhere, and has put what was written into its pages there.</summary>
+    /// <summary>
+    /// The kernel believed the end to be elsewhere, and has put what was written into its pages there.
+    /// </summary>
     [Test]
     public void WhoHasTheFileOpen_ReadsWhatWasAppendedWhereItIs()
     {
-        using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "printf 'a\\n' > log");
+        using var mounted =
+            new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "printf 'a\\n' > log");
         mounted.Shell("""
             python3 - <<'END'
             import mmap, os
@@ -46,7 +50,8 @@ internal sealed class PlainFileWriteTests
     [Test]
     public void AppendFlag_CountsAsItIsAtTheWrite()
     {
-        using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "echo 0123456789 > f");
+        using var mounted =
+            new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "echo 0123456789 > f");
         mounted.Shell("""
             python3 - <<'END'
             import fcntl, mmap, os
@@ -82,7 +87,8 @@ internal sealed class PlainFileWriteTests
             exec 8>>"$SRC/b" 3<a; {{lose}}
             cat /proc/self/fd/3
             echo new > /proc/self/fd/3; cat /proc/self/fd/3 "$SRC/b"
-            echo more >> /proc/self/fd/3; printf N 1<> /proc/self/fd/3; truncate -s 7 /proc/self/fd/3; cat /proc/self/fd/3
+            echo more >> /proc/self/fd/3; printf N 1<> /proc/self/fd/3; truncate -s 7 /proc/self/fd/3
+            cat /proc/self/fd/3
             exec 3<&-
             """), Is.EqualTo("old\nnew\nnew\nNew\nmor"));
         mounted.Synchronize();
@@ -95,7 +101,8 @@ internal sealed class PlainFileWriteTests
     {
         using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "echo old > a");
         Assert.That(mounted.Shell("""
-            exec 3<a; rm a; echo new > /proc/self/fd/3; cat /proc/self/fd/3; exec 3<&-; ls -A "$SRC" | grep -v '^.zstdfs$' || true
+            exec 3<a; rm a; echo new > /proc/self/fd/3; cat /proc/self/fd/3; exec 3<&-
+            ls -A "$SRC" | grep -v '^.zstdfs$' || true
             """), Is.EqualTo("new\n"));
     }
 
@@ -104,7 +111,8 @@ internal sealed class PlainFileWriteTests
     {
         if (!Credentials.IsRoot)
             Assert.Ignore("making a file append-only needs root");
-        using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "echo a > log; chattr +a log");
+        using var mounted =
+            new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "echo a > log; chattr +a log");
         try
         {
             Assert.That(mounted.Shell("""
@@ -126,18 +134,22 @@ internal sealed class PlainFileWriteTests
         }
     }
 
-    /// <summary>Each change by each user of each mode, on a plain file by way of the mount and in an ordinary folder.</summary>
+    /// <summary>
+    /// Each change by each user of each mode, on a plain file by way of the mount and in an ordinary folder.
+    /// </summary>
     [Test]
     public void SetIdBits_GoAsInAnOrdinaryFolder()
     {
         if (!Credentials.IsRoot)
             Assert.Ignore("becoming other users needs root");
-        using var mounted = new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "mkdir ../control; chmod 755 ..");
+        using var mounted =
+            new MountedSource(new FileSystemOptions { PlainFiles = PlainFiles.Show }, "mkdir ../control; chmod 755 ..");
         mounted.Shell("""
             python3 - <<'END'
             import ctypes, fcntl, os
             libc = ctypes.CDLL(None, use_errno=True)
-            # The file system serves in the process that started this one, on threads whose capabilities outlast a change of user.
+            # The file system serves in the process that started this one, on threads whose capabilities outlast a
+            # change of user.
             PR_SET_SECUREBITS = 28
             assert libc.prctl(PR_SET_SECUREBITS, 0, 0, 0, 0) == 0
             source = os.environ["SRC"]; control = source + "/../control"
@@ -175,8 +187,11 @@ internal sealed class PlainFileWriteTests
                             if child == 0:
                                 end = 1
                                 try:
-                                    if who: os.setgroups(who[1]); os.setresgid(who[0], who[0], who[0]); os.setresuid(who[0], who[0], who[0])
-                                    # What fallocate(2) leaves is not the same everywhere; through the mount it is what a write leaves.
+                                    if who:
+                                        os.setgroups(who[1]); os.setresgid(who[0], who[0], who[0])
+                                        os.setresuid(who[0], who[0], who[0])
+                                    # What fallocate(2) leaves is not the same everywhere; through the mount it is what
+                                    # a write leaves.
                                     (ops["write"] if op == "allocate" and at == control else act)(seen); end = 0
                                 finally: os._exit(end)
                             ready[1].close(); gone[0].close()

@@ -10,8 +10,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Tests.Fuzzing;
 
 /// <summary>
-/// What comes from the disk is hostile until checked: mutations of good inputs end in an answer or in the one exception that says damage, within bounded memory and
-/// time. What was ever found is kept in testdata/fuzz and tried first.
+/// What comes from the disk is hostile until checked: mutations of good inputs end in an answer or in the one exception
+/// that says damage, within bounded memory and time. What was ever found is kept in testdata/fuzz and tried first.
 /// </summary>
 internal sealed class FuzzTests
 {
@@ -49,7 +49,8 @@ internal sealed class FuzzTests
             new WorkingCopyRecord { InodeNumber = (1UL << 52) + 5, BaseLimit = 10 }.Write(working);
             var state = new byte[StateRecord.Bytes];
             new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = 1UL << 53, Epoch = 3 }.Write(state);
-            byte[] name = new WorkingName(WorkingRole.Copy, (1UL << 52) + 5, 3, 9) { IsSynchronized = true }.Terminated()[..^1];
+            byte[] name =
+                new WorkingName(WorkingRole.Copy, (1UL << 52) + 5, 3, 9) { IsSynchronized = true }.Terminated()[..^1];
             return [size, working, state, name];
         }
     }
@@ -57,7 +58,8 @@ internal sealed class FuzzTests
     [TestCase("stored", CodecChoice.Native)]
     [TestCase("stored", CodecChoice.Managed)]
     [TestCase("records", CodecChoice.Auto)]
-    public void MutationsOfGoodInputs_AreReadOrRefused(string target, CodecChoice codec) => Fuzz(target, codec, TimeSpan.FromSeconds(2), 1);
+    public void MutationsOfGoodInputs_AreReadOrRefused(string target, CodecChoice codec) =>
+        Fuzz(target, codec, TimeSpan.FromSeconds(2), 1);
 
     [TestCase("stored", CodecChoice.Native)]
     [TestCase("stored", CodecChoice.Managed)]
@@ -72,7 +74,8 @@ internal sealed class FuzzTests
         _folder = folder;
         using FileDescriptor file = folder.Open(folder.Write([], "fuzzed"), OpenFlags.ReadWrite);
         _file = file;
-        (byte[][] seeds, Action<byte[]> run) = target == "stored" ? (StoredFiles, (Action<byte[]>)ReadStored) : (Records, ReadRecords);
+        (byte[][] seeds, Action<byte[]> run) =
+            target == "stored" ? (StoredFiles, (Action<byte[]>)ReadStored) : (Records, ReadRecords);
         string kept = TestData(Path.Combine("fuzz", target));
         byte[][] found = Directory.Exists(kept) ? [.. Directory.GetFiles(kept).Select(File.ReadAllBytes)] : [];
         foreach (byte[] input in found)
@@ -103,7 +106,8 @@ internal sealed class FuzzTests
         }
         catch (Exception e)
         {
-            string file = Path.Combine(Path.GetTempPath(), $"zstdfs-fuzz-{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(input))[..12]}");
+            string file = Path.Combine(Path.GetTempPath(),
+                $"zstdfs-fuzz-{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(input))[..12]}");
             File.WriteAllBytes(file, input);
             Assert.Fail($"{what}: kept as {file}: put it into testdata/fuzz\n{e}");
         }

@@ -7,7 +7,8 @@ internal sealed class Mutator(IReadOnlyList<byte[]> seeds, int seed)
 {
     private const int LongestBytes = 256 * 1024;
 
-    private static readonly ulong[] Telling = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0x7FFF_FFFF_FFFF_FFFF, 0x8000_0000_0000_0000, ulong.MaxValue];
+    private static readonly ulong[] Telling = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000,
+        0xFFFF_FFFF, 0x7FFF_FFFF_FFFF_FFFF, 0x8000_0000_0000_0000, ulong.MaxValue];
 
     private readonly Random _chance = new(seed);
 

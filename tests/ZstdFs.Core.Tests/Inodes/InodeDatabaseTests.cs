@@ -49,6 +49,7 @@ internal sealed class InodeDatabaseTests() : InodeStoreFixture(InodeStore.RocksD
     [Test]
     public void DatabaseInUse_IsRefused()
     {
-        Assert.That(() => OpenDatabase(Guid.Empty), Throws.InstanceOf<InodeStoreException>().With.Property(nameof(InodeStoreException.IsInUse)).True);
+        Assert.That(() => OpenDatabase(Guid.Empty),
+            Throws.InstanceOf<InodeStoreException>().With.Property(nameof(InodeStoreException.IsInUse)).True);
     }
 }

@@ -39,7 +39,10 @@ internal abstract class InodeStoreFixture(InodeStore kind) : IEventLog
 
     private protected InodeDatabase OpenDatabase(Guid source)
     {
-        Assert.That(SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(Folder + "\0")), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor folder), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            SystemCallsAt.Open(new NativeName(Encoding.UTF8.GetBytes(Folder + "\0")),
+                OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor folder),
+            Is.GreaterThanOrEqualTo(0));
         return InodeDatabase.Open(folder, source, this);
     }
 
@@ -49,7 +52,8 @@ internal abstract class InodeStoreFixture(InodeStore kind) : IEventLog
         return (place.Parent, Encoding.UTF8.GetString(place.Name));
     }
 
-    private protected static InodePlace Place(ulong parent, string name) => new(parent, Encoding.UTF8.GetBytes(name + "\0"));
+    private protected static InodePlace Place(ulong parent, string name) =>
+        new(parent, Encoding.UTF8.GetBytes(name + "\0"));
 
     public void Information(string message) => _log.Add(message);
 

@@ -54,7 +54,8 @@ internal sealed class InodeStoreTests(InodeStore kind) : InodeStoreFixture(kind)
                 Assert.That(Store.TryFind(id, out _), Is.EqualTo(expected.ContainsKey(id)));
         }
         for (ulong id = 0; id < 900; id++)
-            Assert.That(Store.TryFind(id, out _) ? Found(id) : default, Is.EqualTo(expected.GetValueOrDefault(id)), $"number {id}");
+            Assert.That(Store.TryFind(id, out _) ? Found(id) : default, Is.EqualTo(expected.GetValueOrDefault(id)),
+                $"number {id}");
     }
 
     [Test]

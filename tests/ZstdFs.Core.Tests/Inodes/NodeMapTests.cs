@@ -35,7 +35,8 @@ internal sealed class NodeMapTests
                 map.TrimExcess();
             Assert.That(map.Count, Is.EqualTo(model.Count));
             Assert.That(map.All.ToHashSet().SetEquals(model.Values) && map.All.Count() == model.Count, Is.True);
-            Assert.That(Enumerable.Range(0, 30_000).All(i => map.Find((ulong)i) == model.GetValueOrDefault((ulong)i)), Is.True);
+            Assert.That(Enumerable.Range(0, 30_000).All(i => map.Find((ulong)i) == model.GetValueOrDefault((ulong)i)),
+                Is.True);
         }
     }
 

@@ -19,8 +19,14 @@ internal sealed class NodeTableTests
         Assert.That(table.Forget(21, 1), Is.SameAs(file));
         Assert.Multiple(() =>
         {
-            Assert.That(_store.TryFind(21, out InodePlace place) && place is { Parent: 20 } && place.Name.AsSpan().SequenceEqual("new\0"u8), Is.True);
-            Assert.That(_store.TryFind(20, out InodePlace above) && above is { Parent: NodeTable.RootId } && above.Name.AsSpan().SequenceEqual("folder\0"u8), Is.True);
+            Assert.That(
+                _store.TryFind(21, out InodePlace place) && place is { Parent: 20 }
+                    && place.Name.AsSpan().SequenceEqual("new\0"u8),
+                Is.True);
+            Assert.That(
+                _store.TryFind(20, out InodePlace above) && above is { Parent: NodeTable.RootId }
+                    && above.Name.AsSpan().SequenceEqual("folder\0"u8),
+                Is.True);
             Assert.That(table.Count, Is.EqualTo(1));
         });
     }
@@ -45,17 +51,22 @@ internal sealed class NodeTableTests
     {
         var table = new NodeTable(_store, () => { });
         long looked = table.TakenNames;
-        Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "old"u8, onlyName: true, looked, out Node file), Is.True);
+        Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "old"u8, onlyName: true, looked, out Node file),
+            Is.True);
         table.NoteTakenName();
         table.AddLink(file, table.Root, "new"u8, only: true);
-        Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "old"u8, onlyName: true, looked, out Node same), Is.False);
+        Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "old"u8, onlyName: true, looked, out Node same),
+            Is.False);
         Assert.That(same, Is.SameAs(file), "a reference, which is given back");
         Assert.That(table.Forget(30, 1), Is.Null);
         Assert.That(file.IsOnlyLink(table.Root, "new"u8), Is.True);
-        Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "new"u8, onlyName: true, looked, out _), Is.True, "it is known");
+        Assert.That(table.TryAcquire(30, NodeKind.Stored, table.Root, "new"u8, onlyName: true, looked, out _), Is.True,
+            "it is known");
     }
 
-    /// <summary>A conversion changes the kind under the node's gate; a lookup from before it must not change it back.</summary>
+    /// <summary>
+    /// A conversion changes the kind under the node's gate; a lookup from before it must not change it back.
+    /// </summary>
     [Test]
     public void NodeThatWasConvertedSinceItWasLookedUp_StaysConverted()
     {
@@ -63,7 +74,10 @@ internal sealed class NodeTableTests
         var table = new NodeTable(_store, () => { });
         Node file = table.Acquire(Allocated, NodeKind.Plain, table.Root, "file"u8, onlyName: true);
         file.Kind = NodeKind.Stored;
-        Assert.That(table.TryAcquire(Allocated, NodeKind.Plain, table.Root, "file"u8, onlyName: true, table.TakenNames, out Node same), Is.False);
+        Assert.That(
+            table.TryAcquire(Allocated, NodeKind.Plain, table.Root, "file"u8, onlyName: true, table.TakenNames,
+                out Node same),
+            Is.False);
         Assert.That(same, Is.SameAs(file));
         Assert.That(file.Kind, Is.EqualTo(NodeKind.Stored));
     }
@@ -77,12 +91,14 @@ internal sealed class NodeTableTests
         foreach (string name in (string[])["two", "three", "one"])
         {
             byte[] bytes = System.Text.Encoding.ASCII.GetBytes(name);
-            Assert.That(table.TryAcquire(21, NodeKind.Stored, folder, bytes, onlyName: false, table.TakenNames, out _), Is.True);
+            Assert.That(table.TryAcquire(21, NodeKind.Stored, folder, bytes, onlyName: false, table.TakenNames, out _),
+                Is.True);
             Assert.That(file.AnyLink!.Is(folder, bytes), name);
         }
         Assert.That((file.KnownLinks, folder.Children), Is.EqualTo((3, 3)));
         Assert.That(file.TryPreferNext(file.AnyLink!) && !file.AnyLink!.Is(folder, "one"u8));
-        Assert.That(table.TryAcquire(21, NodeKind.Stored, folder, "two"u8, onlyName: true, table.TakenNames, out _), Is.True);
+        Assert.That(table.TryAcquire(21, NodeKind.Stored, folder, "two"u8, onlyName: true, table.TakenNames, out _),
+            Is.True);
         Assert.That((file.KnownLinks, folder.Children), Is.EqualTo((1, 1)));
         Assert.That(file.IsOnlyLink(folder, "two"u8) && !file.TryPreferNext(file.AnyLink!));
     }

@@ -8,7 +8,8 @@ internal sealed class RocksLibraryTests
     [Test]
     public void FileNames_BeginWithTheOneOfTheFormat_AndAreOfThatOrNewerVersions()
     {
-        Version[] versions = [.. RocksLibrary.FileNames().Select(name => Version.Parse(name["librocksdb.so.".Length..]))];
+        Version[] versions =
+            [.. RocksLibrary.FileNames().Select(name => Version.Parse(name["librocksdb.so.".Length..]))];
         Assert.That(versions[0], Is.EqualTo(new Version(7, 8)));
         Assert.That(versions, Is.Ordered.And.Unique);
         // Ubuntu 24.04, Debian 13, the newest.

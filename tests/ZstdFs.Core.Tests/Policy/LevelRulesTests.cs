@@ -27,7 +27,9 @@ internal sealed class LevelRulesTests
     [TestCase("big", 1L << 40, 22)]
     [TestCase("text", 5, 3)]
     public void FirstRuleThatFits_GivesTheLevel(string path, long bytes, int level) =>
-        Assert.That(LevelRules.Parse(Encoding.UTF8.GetBytes(Rules), "rules").LevelFor(Encoding.UTF8.GetBytes(path), bytes, 3), Is.EqualTo(level));
+        Assert.That(
+            LevelRules.Parse(Encoding.UTF8.GetBytes(Rules), "rules").LevelFor(Encoding.UTF8.GetBytes(path), bytes, 3),
+            Is.EqualTo(level));
 
     [TestCase("", 3), TestCase("# 19 *", 3), TestCase("\n\n", 3), TestCase("5 *\r\n", 5), TestCase("+4\t*", 4)]
     public void LinesWithoutARule_SayNothing(string text, int level) =>
@@ -41,7 +43,8 @@ internal sealed class LevelRulesTests
     [TestCase("5 * >1Q", "line 1: '>1Q' is no size")]
     [TestCase("5 * <99999999999T", "is no size")]
     public void WrongLine_IsNamed(string text, string expected) =>
-        Assert.That(() => LevelRules.Parse(Encoding.UTF8.GetBytes(text), "rules"), Throws.TypeOf<FormatException>().With.Message.Contains(expected));
+        Assert.That(() => LevelRules.Parse(Encoding.UTF8.GetBytes(text), "rules"),
+            Throws.TypeOf<FormatException>().With.Message.Contains(expected));
 
     [TestCase("19 *.log > 1M", "a.log", 2_000_000, 19)]
     [TestCase("19 *.log > 1M", "a.log", 2_000, 3)]
@@ -57,5 +60,6 @@ internal sealed class LevelRulesTests
 
     [Test]
     public void TooLong_IsRefused() =>
-        Assert.That(() => LevelRules.Parse(new byte[LevelRules.MaxBytes + 1], "rules"), Throws.TypeOf<FormatException>().With.Message.Contains("64 KiB"));
+        Assert.That(() => LevelRules.Parse(new byte[LevelRules.MaxBytes + 1], "rules"),
+            Throws.TypeOf<FormatException>().With.Message.Contains("64 KiB"));
 }

@@ -28,7 +28,8 @@ internal sealed class NamePatternTests
     [TestCase("", "", true)]
     [TestCase("*", "", true)]
     public void Pattern_MatchesAsShellsDo(string pattern, string path, bool matches) =>
-        Assert.That(new NamePattern(Encoding.UTF8.GetBytes(pattern)).Matches(Encoding.UTF8.GetBytes(path)), Is.EqualTo(matches));
+        Assert.That(new NamePattern(Encoding.UTF8.GetBytes(pattern)).Matches(Encoding.UTF8.GetBytes(path)),
+            Is.EqualTo(matches));
 
     [Test]
     public void Bytes_NeedNotBeUtf8() => Assert.That(new NamePattern([(byte)'*', 0xff]).Matches([0xfe, 0xff]), Is.True);

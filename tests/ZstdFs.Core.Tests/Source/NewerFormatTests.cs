@@ -7,6 +7,7 @@ using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Core.Tests.FileSystem;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Source;

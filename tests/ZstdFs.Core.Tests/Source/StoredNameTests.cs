@@ -4,17 +4,25 @@ using ZstdFs.Core.Source;
 
 namespace ZstdFs.Core.Tests.Source;
 
-/// <summary>Logical name ↔ name in the source: every name of a small language, of both kinds, goes there and back, and no two meet.</summary>
+/// <summary>
+/// Logical name ↔ name in the source: every name of a small language, of both kinds, goes there and back, and no two
+/// meet.
+/// </summary>
 [TestFixture]
 internal sealed class StoredNameTests
 {
     private const int MostParts = 5, Longest = 255;
 
-    private static readonly string[] Parts = ["a", ".", "%", ".zs", ".zst", ".zs%", "%0123456789abcdef0123456789abcdef"];
+    private static readonly string[] Parts =
+        ["a", ".", "%", ".zs", ".zst", ".zs%", "%0123456789abcdef0123456789abcdef"];
 
-    private static string FileName(string logical) => Encoding.Latin1.GetString(StoredName.Of(Encoding.Latin1.GetBytes(logical), new byte[StoredName.BufferBytes]).Bytes);
+    private static string FileName(string logical) =>
+        Encoding.Latin1.GetString(
+            StoredName.Of(Encoding.Latin1.GetBytes(logical), new byte[StoredName.BufferBytes]).Bytes);
 
-    private static string NodeName(string logical) => Encoding.Latin1.GetString(StoredName.OfNode(Encoding.Latin1.GetBytes(logical), new byte[StoredName.BufferBytes]).Bytes);
+    private static string NodeName(string logical) =>
+        Encoding.Latin1.GetString(
+            StoredName.OfNode(Encoding.Latin1.GetBytes(logical), new byte[StoredName.BufferBytes]).Bytes);
 
     private static bool IsStored(string name, out string logical)
     {
@@ -23,7 +31,10 @@ internal sealed class StoredNameTests
         return isStored;
     }
 
-    /// <summary>All words of up to five parts; the same behind a head that brings them to every length from 216 bytes on; and what shortened names look like.</summary>
+    /// <summary>
+    /// All words of up to five parts; the same behind a head that brings them to every length from 216 bytes on; and
+    /// what shortened names look like.
+    /// </summary>
     private static HashSet<string> Names()
     {
         var words = new List<string> { "" };
@@ -61,13 +72,15 @@ internal sealed class StoredNameTests
             string file = FileName(name), node = NodeName(name);
             Assert.That(file, Has.Length.LessThanOrEqualTo(Longest));
             Assert.That(IsStored(file, out _), Is.True, name);
-            Assert.That(logicalOf.TryAdd(file, name), Is.True, () => $"{name} and {logicalOf[file]} are both stored as {file}");
+            Assert.That(logicalOf.TryAdd(file, name), Is.True,
+                () => $"{name} and {logicalOf[file]} are both stored as {file}");
             shortened += file == name + ".zst" ? 0 : 1;
             escaped += node == name ? 0 : 1;
             if (node.Length > Longest)
                 tooLong++;
             else
-                Assert.That(logicalOf.TryAdd(node, name) || logicalOf[node] == name, Is.True, () => $"{name} and {logicalOf[node]} are both {node}");
+                Assert.That(logicalOf.TryAdd(node, name) || logicalOf[node] == name, Is.True,
+                    () => $"{name} and {logicalOf[node]} are both {node}");
         }
         Assert.Multiple(() =>
         {
@@ -85,12 +98,16 @@ internal sealed class StoredNameTests
         foreach (string name in Names())
         {
             string file = FileName(name), node = NodeName(name);
-            Assert.That(Encoding.Latin1.GetString(StoredName.ToLogicalNode(Encoding.Latin1.GetBytes(node), buffer)), Is.EqualTo(name));
+            Assert.That(Encoding.Latin1.GetString(StoredName.ToLogicalNode(Encoding.Latin1.GetBytes(node), buffer)),
+                Is.EqualTo(name));
             // Which of the two an entry is, its name tells: what stock zstd is given are files.
             Assert.That(IsStored(node, out _), Is.False, name);
             Assert.That(IsStored(file, out string stem), Is.True);
             if (stem != name)
-                Assert.That(StoredName.LooksShortened(Encoding.Latin1.GetBytes(stem)) && StoredName.IsShortened(Encoding.Latin1.GetBytes(name)), Is.True, name);
+                Assert.That(
+                    StoredName.LooksShortened(Encoding.Latin1.GetBytes(stem))
+                        && StoredName.IsShortened(Encoding.Latin1.GetBytes(name)),
+                    Is.True, name);
         }
     }
 
@@ -101,12 +118,14 @@ internal sealed class StoredNameTests
     [TestCase(".zst", ".zst.zst", ".zst")]
     [TestCase(".zs%", ".zs%.zst", ".zs%")]
     [TestCase("a%", "a%.zst", "a%")]
-    public void Example_IsStoredAs(string logical, string file, string node) => Assert.That((FileName(logical), NodeName(logical)), Is.EqualTo((file, node)));
+    public void Example_IsStoredAs(string logical, string file, string node) =>
+        Assert.That((FileName(logical), NodeName(logical)), Is.EqualTo((file, node)));
 
     [Test]
     public void LongName_IsItsHeadAndHashAsSha256SumPrintsIt()
     {
-        string name = new('x', 252), hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(name)).AsSpan(0, 16));
+        string name = new('x', 252),
+            hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(name)).AsSpan(0, 16));
         Assert.That(FileName(name), Is.EqualTo($"{new string('x', 218)}%{hash}.zst"));
     }
 

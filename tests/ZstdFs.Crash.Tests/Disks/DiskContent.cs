@@ -3,13 +3,16 @@ using System.Security.Cryptography;
 
 namespace ZstdFs.Crash.Tests.Disks;
 
-/// <summary>A disk's content at the crash states of a recording, taken in their order, with a fingerprint that tells equal ones.</summary>
+/// <summary>
+/// A disk's content at the crash states of a recording, taken in their order, with a fingerprint that tells equal ones.
+/// </summary>
 internal sealed class DiskContent(byte[] start, IReadOnlyList<DiskEvent> events)
 {
     private const int BlockBytes = 4096;
 
     private readonly byte[] _flushed = (byte[])start.Clone();
-    private readonly ulong[] _fingerprints = [.. Enumerable.Range(0, start.Length / BlockBytes).Select(b => Fingerprint(start, b))];
+    private readonly ulong[] _fingerprints =
+        [.. Enumerable.Range(0, start.Length / BlockBytes).Select(b => Fingerprint(start, b))];
     private int _flushedTo;
 
     /// <summary>Fills <paramref name="disk"/> with the state; the states' flushes must not go back.</summary>
@@ -38,7 +41,9 @@ internal sealed class DiskContent(byte[] start, IReadOnlyList<DiskEvent> events)
         return sum;
     }
 
-    private static IEnumerable<int> Blocks(long offset, int length) => Enumerable.Range((int)(offset / BlockBytes), (int)((offset + length - 1) / BlockBytes - offset / BlockBytes) + 1);
+    private static IEnumerable<int> Blocks(long offset, int length) =>
+        Enumerable.Range((int)(offset / BlockBytes),
+            (int)((offset + length - 1) / BlockBytes - offset / BlockBytes) + 1);
 
     // Each block's hash is bound to its place, so that a sum tells arrangements apart.
     private static ulong Fingerprint(byte[] disk, int block)

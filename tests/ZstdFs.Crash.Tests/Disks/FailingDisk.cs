@@ -4,7 +4,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests.Disks;
 
-/// <summary>A disk of which the part with data fails when it is told to, and works again when it is told to: what became of ext4's own blocks would be ext4's affair.</summary>
+/// <summary>
+/// A disk of which the part with data fails when it is told to, and works again when it is told to: what became of
+/// ext4's own blocks would be ext4's affair.
+/// </summary>
 internal sealed class FailingDisk(byte[] content) : RecordedDisk(content)
 {
     /// <summary>Before it there are ext4's own blocks, when it was made so: data lies behind.</summary>
@@ -25,12 +28,15 @@ internal sealed class FailingDisk(byte[] content) : RecordedDisk(content)
         return 0;
     }
 
-    public override int Read(in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) =>
+    public override int Read(in RequestContext context, ulong node, ulong handle, long offset,
+        Span<byte> destination) =>
         RefusesReads && offset >= FirstDataByte ? Refuse() : base.Read(context, node, handle, offset, destination);
 
     public override int Write(
-        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags) =>
-        RefusesWrites && offset >= FirstDataByte ? Refuse() : base.Write(context, node, handle, offset, data, flags, openFlags);
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags,
+            int openFlags) =>
+        RefusesWrites && offset >= FirstDataByte ? Refuse()
+            : base.Write(context, node, handle, offset, data, flags, openFlags);
 
     private int Refuse()
     {

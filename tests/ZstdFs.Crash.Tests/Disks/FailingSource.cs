@@ -3,7 +3,8 @@ using ZstdFs.Crash.Tests.Recovering;
 namespace ZstdFs.Crash.Tests.Disks;
 
 /// <summary>
-/// An ext4 on a disk that can fail. Its journal is on another one, which does not: with it ext4 would give up the whole file system, and all that there were to see is a source that became read-only.
+/// An ext4 on a disk that can fail. Its journal is on another one, which does not: with it ext4 would give up the whole
+/// file system, and all that there were to see is a source that became read-only.
 /// </summary>
 internal sealed class FailingSource : IDisposable
 {
@@ -23,7 +24,8 @@ internal sealed class FailingSource : IDisposable
         _journal = Ext4.Attach(journal);
         _device = Ext4.Attach(Path.Combine(_served.Point, "disk"));
         Ext4.Run("mke2fs", "-q", "-F", "-O", "journal_dev", "-b", "4096", _journal);
-        Ext4.Run("mkfs.ext4", "-q", "-F", "-b", "4096", "-J", $"device={_journal}", "-E", "lazy_itable_init=0", "-I", "1024", "-N", "256", "-O", "inline_data,^resize_inode", _device);
+        Ext4.Run("mkfs.ext4", "-q", "-F", "-b", "4096", "-J", $"device={_journal}", "-E", "lazy_itable_init=0", "-I",
+            "1024", "-N", "256", "-O", "inline_data,^resize_inode", _device);
         Directory.CreateDirectory(Point);
         MountDisk();
         // Folders and attributes fit into inodes; the rest of ext4's part of the disk is taken.

@@ -4,7 +4,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests.Disks;
 
-/// <summary>A folder with one file, <c>disk</c>, for a loop device to lie on: remembers every write and every flush in their order.</summary>
+/// <summary>
+/// A folder with one file, <c>disk</c>, for a loop device to lie on: remembers every write and every flush in their
+/// order.
+/// </summary>
 internal class RecordedDisk(byte[] content) : FuseFileSystem
 {
     private const ulong Root = 1, Disk = 2;
@@ -50,7 +53,8 @@ internal class RecordedDisk(byte[] content) : FuseFileSystem
         Blksize = 4096,
     };
 
-    public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change, out FuseAttrOut attributes) =>
+    public override int SetAttributes(in RequestContext context, ulong node, in FuseSetattrIn change,
+        out FuseAttrOut attributes) =>
         GetAttributes(context, node, NoHandle, out attributes);
 
     public override int Open(in RequestContext context, ulong node, int flags, bool killSuidSgid, out FuseOpenOut reply)
@@ -68,7 +72,8 @@ internal class RecordedDisk(byte[] content) : FuseFileSystem
     }
 
     public override int Write(
-        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags, int openFlags)
+        in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags,
+            int openFlags)
     {
         if (offset + data.Length > content.Length)
             return -(int)Errno.ENOSPC;

@@ -5,8 +5,12 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests.Faults;
 
-/// <summary>One conversion of a small folder with one fault, and what has to be so after it and after the next one, which meets none.</summary>
-internal sealed class ConversionFaultRun(string folder, ConversionKind kind, Fault fault) : IFaultRun, IConversionObserver
+/// <summary>
+/// One conversion of a small folder with one fault, and what has to be so after it and after the next one, which meets
+/// none.
+/// </summary>
+internal sealed class ConversionFaultRun(string folder, ConversionKind kind, Fault fault) : IFaultRun,
+    IConversionObserver
 {
     private const int LongestContent = 6 * 1024 * 1024, LargeBytes = 4 * 1024 * 1024 + 5000;
     private static readonly Dictionary<string, byte[]> Files = Make();
@@ -29,7 +33,8 @@ internal sealed class ConversionFaultRun(string folder, ConversionKind kind, Fau
     {
         var chance = new Random(3);
         var files = new Dictionary<string, byte[]>();
-        foreach ((string name, int bytes) in new[] { ("empty", 0), ("small", 3000), ("several-frames", 1_300_000), ("large", LargeBytes), ("folder/a", 500), ("folder/b", 70_000), ("folder/below/c", 9000) })
+        foreach ((string name, int bytes) in new[] { ("empty", 0), ("small", 3000), ("several-frames", 1_300_000),
+            ("large", LargeBytes), ("folder/a", 500), ("folder/b", 70_000), ("folder/below/c", 9000) })
         {
             byte[] content = new byte[bytes];
             chance.NextBytes(content.AsSpan(0, bytes / 8));
@@ -98,7 +103,9 @@ internal sealed class ConversionFaultRun(string folder, ConversionKind kind, Fau
             FailingCalls.Arm(fault);
         try
         {
-            using TreeConversion conversion = TreeConversion.Open(root, default, new ConversionOptions { Kind = what, Level = what == ConversionKind.Recompress ? 5 : 3, Jobs = 2 }, this);
+            using TreeConversion conversion = TreeConversion.Open(root, default,
+                new ConversionOptions { Kind = what, Level = what == ConversionKind.Recompress ? 5 : 3, Jobs = 2 },
+                this);
             conversion.Run(default);
             return true;
         }
@@ -131,7 +138,9 @@ internal sealed class ConversionFaultRun(string folder, ConversionKind kind, Fau
                 wrong.Add($"{name} has another content");
             if (hasStored && !StockZstd.Decompress(stored, LongestContent).AsSpan().SequenceEqual(content))
                 wrong.Add($"{name}.zst has another content");
-            if (name == "folder/b" && File.GetUnixFileMode(hasPlain ? plain : stored) != (UnixFileMode.UserRead | UnixFileMode.OtherExecute))
+            if (name == "folder/b"
+                && File.GetUnixFileMode(hasPlain ? plain : stored)
+                != (UnixFileMode.UserRead | UnixFileMode.OtherExecute))
                 wrong.Add($"{name} has another mode");
             if (name == "folder/b" && Leftovers.Note(hasPlain ? plain : stored).Length != "note".Length)
                 wrong.Add($"{name} has lost its attribute");
@@ -139,10 +148,12 @@ internal sealed class ConversionFaultRun(string folder, ConversionKind kind, Fau
         foreach (string file in Directory.EnumerateFiles(_source, "*", SearchOption.AllDirectories))
         {
             string name = Path.GetRelativePath(_source, file);
-            if (!name.StartsWith(".zstdfs/", StringComparison.Ordinal) && !Files.ContainsKey(name.EndsWith(".zst", StringComparison.Ordinal) ? name[..^4] : name))
+            if (!name.StartsWith(".zstdfs/", StringComparison.Ordinal)
+                && !Files.ContainsKey(name.EndsWith(".zst", StringComparison.Ordinal) ? name[..^4] : name))
                 wrong.Add($"left over: {name}");
         }
     }
 
-    void IConversionObserver.Left(ReadOnlySpan<byte> path, LeftReason reason, string detail) => Interlocked.Increment(ref _left);
+    void IConversionObserver.Left(ReadOnlySpan<byte> path, LeftReason reason, string detail) =>
+        Interlocked.Increment(ref _left);
 }

@@ -8,7 +8,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Crash.Tests.Faults;
 
 /// <summary>
-/// Files of a file system that is used without the kernel, by the requests that the kernel would send. What its answers promise is noted in <paramref name="expected"/>.
+/// Files of a file system that is used without the kernel, by the requests that the kernel would send. What its answers
+/// promise is noted in <paramref name="expected"/>.
 /// </summary>
 internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expected, Action? failed = null) : IFiles
 {
@@ -31,7 +32,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         file.Write(0, content);
     }
 
-    IOpenedFile IFiles.Open(string path, bool creates, bool writeOnly, int flags) => Open(path, creates, writeOnly, flags);
+    IOpenedFile IFiles.Open(string path, bool creates, bool writeOnly, int flags) =>
+        Open(path, creates, writeOnly, flags);
 
     private Opened Open(string path, bool creates, bool writeOnly, int flags)
     {
@@ -43,7 +45,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         {
             ExpectedFiles.Contents present = expected.Find(path)!;
             if ((flags & OpenFlags.Truncate) != 0)
-                Ask($"open of {path}", () => fileSystem.Open(default, entry.NodeId, all, false, out open), present.Become([]).Failed);
+                Ask($"open of {path}", () => fileSystem.Open(default, entry.NodeId, all, false, out open),
+                    present.Become([]).Failed);
             else
                 Ask($"open of {path}", () => fileSystem.Open(default, entry.NodeId, all, false, out open));
             return new Opened(this, path, entry.NodeId, open.Handle, present, (flags & OpenFlags.DataSync) != 0);
@@ -51,7 +54,9 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         if (!creates)
             throw new InvalidOperationException($"{path} is not there");
         var made = new ExpectedFiles.Contents();
-        Ask($"create of {path}", () => fileSystem.Create(default, folder, Native(name), all, 0b110_100_100, 0, out entry, out open), expected.Change(names => names[path] = made));
+        Ask($"create of {path}",
+            () => fileSystem.Create(default, folder, Native(name), all, 0b110_100_100, 0, out entry, out open),
+            expected.Change(names => names[path] = made));
         Count(entry);
         return new Opened(this, path, entry.NodeId, open.Handle, made, false);
     }
@@ -82,7 +87,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
     {
         FuseEntryOut entry = default;
         FuseOpenOut open = default;
-        Ask($"creation of what is to be {path}", () => fileSystem.TemporaryFile(default, Root, OpenFlags.ReadWrite, 0b110_100_100, 0, out entry, out open));
+        Ask($"creation of what is to be {path}",
+            () => fileSystem.TemporaryFile(default, Root, OpenFlags.ReadWrite, 0b110_100_100, 0, out entry, out open));
         Count(entry);
         var made = new ExpectedFiles.Contents();
         var file = new Opened(this, path, entry.NodeId, open.Handle, made, false);
@@ -99,7 +105,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         return () =>
         {
             using (file)
-                Ask($"link of {path}", () => fileSystem.Link(default, entry.NodeId, Root, Native(path), out entry), expected.Change(names => names[path] = made));
+                Ask($"link of {path}", () => fileSystem.Link(default, entry.NodeId, Root, Native(path), out entry),
+                    expected.Change(names => names[path] = made));
             Count(entry);
         };
     }
@@ -110,13 +117,15 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         if (LookUp(folder, name, path).NodeId != 0)
             return;
         FuseEntryOut entry = default;
-        Ask($"mkdir of {path}", () => fileSystem.MakeDirectory(default, folder, Native(name), 0b111_101_101, 0, out entry));
+        Ask($"mkdir of {path}",
+            () => fileSystem.MakeDirectory(default, folder, Native(name), 0b111_101_101, 0, out entry));
         Count(entry);
     }
 
     public void Rename(string from, string to) => Rename(from, to, 0, names =>
     {
-        foreach (string path in names.Keys.Where(path => path == from || path.StartsWith(from + '/', StringComparison.Ordinal)).ToArray())
+        foreach (string path in names.Keys.Where(path =>
+            path == from || path.StartsWith(from + '/', StringComparison.Ordinal)).ToArray())
         {
             names[to + path[from.Length..]] = names[path];
             names.Remove(path);
@@ -128,7 +137,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         var moved = new List<(string, ExpectedFiles.Contents)>();
         Rename(one, other, RenameFlags.Exchange, names =>
         {
-            foreach ((string path, ExpectedFiles.Contents contents) in names.Where(n => IsAtOrBelow(n.Key, one) || IsAtOrBelow(n.Key, other)).ToArray())
+            foreach ((string path, ExpectedFiles.Contents contents) in names.Where(n =>
+                IsAtOrBelow(n.Key, one) || IsAtOrBelow(n.Key, other)).ToArray())
             {
                 names.Remove(path);
                 moved.Add((IsAtOrBelow(path, one) ? other + path[one.Length..] : one + path[other.Length..], contents));
@@ -138,15 +148,19 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         });
     }
 
-    private static bool IsAtOrBelow(string path, string folder) => path == folder || path.StartsWith(folder + '/', StringComparison.Ordinal);
+    private static bool IsAtOrBelow(string path, string folder) =>
+        path == folder || path.StartsWith(folder + '/', StringComparison.Ordinal);
 
-    private void Rename(string from, string to, uint flags, Action<SortedDictionary<string, ExpectedFiles.Contents>> change)
+    private void Rename(string from, string to, uint flags,
+        Action<SortedDictionary<string, ExpectedFiles.Contents>> change)
     {
         (ulong folder, string name) = Folder(from);
         (ulong newFolder, string newName) = Folder(to);
         LookUp(folder, name, from);
         FuseEntryOut replaced = LookUp(newFolder, newName, to);
-        Ask($"rename of {from} to {to}", () => fileSystem.Rename(default, folder, Native(name), newFolder, Native(newName), flags), expected.Change(change));
+        Ask($"rename of {from} to {to}",
+            () => fileSystem.Rename(default, folder, Native(name), newFolder, Native(newName), flags),
+            expected.Change(change));
         if (flags == 0 && replaced.NodeId != 0)
             Forget(replaced.NodeId);
     }
@@ -157,7 +171,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         ulong node = Node(from);
         LookUp(folder, name, to);
         FuseEntryOut entry = default;
-        Ask($"link of {from} to {to}", () => fileSystem.Link(default, node, folder, Native(name), out entry), expected.Change(names => names[to] = names[from]));
+        Ask($"link of {from} to {to}", () => fileSystem.Link(default, node, folder, Native(name), out entry),
+            expected.Change(names => names[to] = names[from]));
         Count(entry);
     }
 
@@ -165,7 +180,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
     {
         (ulong folder, string name) = Folder(path);
         ulong node = LookUp(folder, name, path).NodeId;
-        Ask($"unlink of {path}", () => fileSystem.Unlink(default, folder, Native(name)), expected.Change(names => names.Remove(path)));
+        Ask($"unlink of {path}", () => fileSystem.Unlink(default, folder, Native(name)),
+            expected.Change(names => names.Remove(path)));
         Forget(node);
     }
 
@@ -195,7 +211,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         file.NoteIsSet();
     }
 
-    internal void SynchronizeAll() => Ask("sync", () => fileSystem.IoControl(default, Root, 0, 0, ControlCommands.Sync, 0, default, default));
+    internal void SynchronizeAll() =>
+        Ask("sync", () => fileSystem.IoControl(default, Root, 0, 0, ControlCommands.Sync, 0, default, default));
 
     /// <summary>The file as a program finds it; null where there is none of that name.</summary>
     internal FoundFile? Read(string path)
@@ -221,10 +238,12 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
             byte[] content = new byte[entry.Attr.Size + 1];
             int length = 0;
             for (int count = -1; count != 0; length += count)
-                count = Ask($"read of {path}", () => fileSystem.Read(default, node, open.Handle, length, content.AsSpan(length)));
+                count = Ask($"read of {path}",
+                    () => fileSystem.Read(default, node, open.Handle, length, content.AsSpan(length)));
             byte[] note = new byte[256];
             int noted = fileSystem.GetExtendedAttribute(default, node, Native("user.note"), note);
-            return new FoundFile(content[..length], (UnixFileMode)(entry.Attr.Mode & 0xFFF), note[..Math.Max(0, noted)]);
+            return new FoundFile(content[..length], (UnixFileMode)(entry.Attr.Mode & 0xFFF),
+                note[..Math.Max(0, noted)]);
         }
         finally
         {
@@ -232,7 +251,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         }
     }
 
-    private (ulong Folder, string Name) Folder(string path) => Path.GetDirectoryName(path) is { Length: > 0 } folder ? (Node(folder), Path.GetFileName(path)) : (Root, path);
+    private (ulong Folder, string Name) Folder(string path) =>
+        Path.GetDirectoryName(path) is { Length: > 0 } folder ? (Node(folder), Path.GetFileName(path)) : (Root, path);
 
     private ulong Node(string path)
     {
@@ -245,7 +265,11 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
     private FuseEntryOut LookUp(ulong folder, string name, string path)
     {
         FuseEntryOut entry = default;
-        Ask($"lookup of {path}", () => Math.Max(fileSystem.Lookup(default, folder, Native(name), out entry), int.MinValue) is var result && result == -(int)Errno.ENOENT ? 0 : result);
+        Ask($"lookup of {path}",
+            () =>
+                Math.Max(fileSystem.Lookup(default, folder, Native(name), out entry), int.MinValue) is var result
+                    && result == -(int)Errno.ENOENT
+                    ? 0 : result);
         Count(entry);
         return entry;
     }
@@ -265,7 +289,9 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
             Tell("forget", () => fileSystem.Forget(node, count));
     }
 
-    /// <summary>Has an op done. Throws where it is answered with an error, or ends in an exception, which is EIO to its caller.</summary>
+    /// <summary>
+    /// Has an op done. Throws where it is answered with an error, or ends in an exception, which is EIO to its caller.
+    /// </summary>
     private int Ask(string op, Func<int> call, Action? noteFailure = null)
     {
         int result;
@@ -310,9 +336,11 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
         private readonly ExpectedFiles.Contents _contents;
         private readonly bool _isSynchronous;
 
-        internal Opened(DirectFiles files, string path, ulong node, ulong handle, ExpectedFiles.Contents contents, bool isSynchronous)
+        internal Opened(DirectFiles files, string path, ulong node, ulong handle, ExpectedFiles.Contents contents,
+            bool isSynchronous)
         {
-            (_files, _path, _node, _handle, _contents, _isSynchronous) = (files, path, node, handle, contents, isSynchronous);
+            (_files, _path, _node, _handle, _contents, _isSynchronous) =
+                (files, path, node, handle, contents, isSynchronous);
             files._handles[node] = files._handles.GetValueOrDefault(node) + 1;
         }
 
@@ -325,7 +353,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
                 byte[] part = data[at..Math.Min(data.Length, at + RequestBytes)];
                 long position = offset + at;
                 _contents.Become(Workload.Patched(_contents.Current, (int)position, part));
-                _files.Ask($"write to {_path}", () => _files.Fs.Write(default, _node, _handle, position, part, flags, 0), _contents.Failed);
+                _files.Ask($"write to {_path}",
+                    () => _files.Fs.Write(default, _node, _handle, position, part, flags, 0), _contents.Failed);
             }
             if (_isSynchronous)
                 Synchronize();
@@ -336,13 +365,16 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
             byte[] next = _contents.Current;
             Array.Resize(ref next, (int)bytes);
             _contents.Become(next);
-            var change = new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = _handle, Size = (ulong)bytes };
-            _files.Ask($"truncate of {_path}", () => _files.Fs.SetAttributes(default, _node, change, out _), _contents.Failed);
+            var change = new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = _handle,
+                Size = (ulong)bytes };
+            _files.Ask($"truncate of {_path}", () => _files.Fs.SetAttributes(default, _node, change, out _),
+                _contents.Failed);
         }
 
         public void Synchronize()
         {
-            _files.Ask($"fsync of {_path}", () => _files.Fs.Synchronize(default, _node, _handle, false), _contents.IsVague);
+            _files.Ask($"fsync of {_path}", () => _files.Fs.Synchronize(default, _node, _handle, false),
+                _contents.IsVague);
             _contents.Settle();
         }
 
@@ -353,7 +385,8 @@ internal sealed class DirectFiles(ZstdFileSystem fileSystem, ExpectedFiles expec
                 bool hadFailed = _files.Answers.Count > 0;
                 try
                 {
-                    _files.Ask($"close of {_path}", () => _files.Fs.Flush(default, _node, _handle, 0), _contents.IsVague);
+                    _files.Ask($"close of {_path}", () => _files.Fs.Flush(default, _node, _handle, 0),
+                        _contents.IsVague);
                     _contents.Settle();
                 }
                 catch (CallFailed) when (hadFailed)

@@ -4,8 +4,9 @@ namespace ZstdFs.Crash.Tests.Faults;
 internal sealed record FoundFile(byte[] Content, UnixFileMode? Mode, byte[]? Note);
 
 /// <summary>
-/// What files there must be, and with what in them: what was answered is so, of what failed each outcome that the failed call may have had is allowed, and of what was written and neither closed
-/// nor synchronised each state since then.
+/// What files there must be, and with what in them: what was answered is so, of what failed each outcome that the
+/// failed call may have had is allowed, and of what was written and neither closed nor synchronised each state since
+/// then.
 /// </summary>
 internal sealed class ExpectedFiles
 {
@@ -33,7 +34,9 @@ internal sealed class ExpectedFiles
             return this;
         }
 
-        /// <summary>The call that was to make the content what it is now failed: it may have been done in part.</summary>
+        /// <summary>
+        /// The call that was to make the content what it is now failed: it may have been done in part.
+        /// </summary>
         internal void Failed()
         {
             _torn = (_earlier[^1], _current);
@@ -65,26 +68,33 @@ internal sealed class ExpectedFiles
                 || (_isVague || wasKilled) && _earlier.Exists(content => found.Content.AsSpan().SequenceEqual(content))
                 || _torn is { } torn && IsBetween(found.Content, torn.Old, torn.New);
             if (!isAllowed)
-                return $"it holds {Text(found.Content)}, and should hold {Text(_current)}{string.Concat(_earlier.Select(content => $" or {Text(content)}"))}";
+                return $"it holds {Text(found.Content)}, and should hold "
+                    + $"{Text(_current)}{string.Concat(_earlier.Select(content => $" or {Text(content)}"))}";
             if (Mode is { } mode && !_modeIsVague && found.Mode is { } present && present != mode)
                 return $"its mode is {present}, and should be {mode}";
-            return Note is { } note && !_noteIsVague && found.Note is not null && !found.Note.AsSpan().SequenceEqual(note) ? $"its attribute is {Text(found.Note)}, and should be {Text(note)}" : null;
+            return Note is { } note && !_noteIsVague && found.Note is not null
+                && !found.Note.AsSpan().SequenceEqual(note)
+                ? $"its attribute is {Text(found.Note)}, and should be {Text(note)}" : null;
         }
 
         // Each byte is that of one of them, and so is the length, or one in between.
         private static bool IsBetween(byte[] content, byte[] old, byte[] next)
         {
-            if (content.Length < Math.Min(old.Length, next.Length) || content.Length > Math.Max(old.Length, next.Length))
+            if (content.Length < Math.Min(old.Length, next.Length)
+                || content.Length > Math.Max(old.Length, next.Length))
                 return false;
             for (int i = 0; i < content.Length; i++)
             {
-                if (!(i < old.Length && content[i] == old[i] || i < next.Length && content[i] == next[i] || content[i] == 0 && i >= Math.Min(old.Length, next.Length)))
+                if (!(i < old.Length && content[i] == old[i] || i < next.Length && content[i] == next[i]
+                    || content[i] == 0 && i >= Math.Min(old.Length, next.Length)))
                     return false;
             }
             return true;
         }
 
-        private static string Text(byte[] content) => $"{content.Length} bytes ({Convert.ToHexString(content.AsSpan(0, Math.Min(6, content.Length)))}…{Convert.ToHexString(content.AsSpan(Math.Max(0, content.Length - 3)))})";
+        private static string Text(byte[] content) =>
+            $"{content.Length} bytes ({Convert.ToHexString(content.AsSpan(0, Math.Min(6, content.Length)))}…"
+            + $"{Convert.ToHexString(content.AsSpan(Math.Max(0, content.Length - 3)))})";
     }
 
     private readonly SortedDictionary<string, Contents> _names = new(StringComparer.Ordinal);
@@ -95,7 +105,9 @@ internal sealed class ExpectedFiles
     /// <summary>Every name that there is, or may be.</summary>
     internal IEnumerable<string> Names => _names.Keys.Union(_other?.Keys.AsEnumerable() ?? [], StringComparer.Ordinal);
 
-    /// <summary>A change of names is about to be made; the result says that it failed, and may have been made all the same.</summary>
+    /// <summary>
+    /// A change of names is about to be made; the result says that it failed, and may have been made all the same.
+    /// </summary>
     internal Action Change(Action<SortedDictionary<string, Contents>> change)
     {
         var before = new SortedDictionary<string, Contents>(_names, StringComparer.Ordinal);
@@ -110,7 +122,8 @@ internal sealed class ExpectedFiles
         return wrong is not null && _other is not null && Judge(_other, found, wasKilled) is null ? null : wrong;
     }
 
-    private static string? Judge(SortedDictionary<string, Contents> names, IReadOnlyDictionary<string, FoundFile> found, bool wasKilled)
+    private static string? Judge(SortedDictionary<string, Contents> names, IReadOnlyDictionary<string, FoundFile> found,
+        bool wasKilled)
     {
         foreach ((string path, Contents contents) in names)
         {
@@ -119,6 +132,7 @@ internal sealed class ExpectedFiles
             if (contents.Judge(file, wasKilled) is { } wrong)
                 return $"{path}: {wrong}";
         }
-        return found.Keys.FirstOrDefault(path => !names.ContainsKey(path)) is { } extra ? $"{extra} is there, and should not be" : null;
+        return found.Keys.FirstOrDefault(path => !names.ContainsKey(path)) is { } extra
+            ? $"{extra} is there, and should not be" : null;
     }
 }

@@ -32,14 +32,19 @@ internal static unsafe class FailingCalls
     /// <summary>The name of the call that was hit first, and where the program made it; null where none was.</summary>
     internal static string? Struck => _struck;
 
-    /// <summary>The errors that are tried: those that a source can meet at any call, at calls that need room, at calls that open, at calls that wait.</summary>
-    internal static readonly Errno[] Errors = [Errno.EIO, Errno.ENOSPC, Errno.EDQUOT, Errno.EMFILE, Errno.ENOMEM, Errno.EINTR, Errno.ESTALE];
+    /// <summary>
+    /// The errors that are tried: those that a source can meet at any call, at calls that need room, at calls that
+    /// open, at calls that wait.
+    /// </summary>
+    internal static readonly Errno[] Errors =
+        [Errno.EIO, Errno.ENOSPC, Errno.EDQUOT, Errno.EMFILE, Errno.ENOMEM, Errno.EINTR, Errno.ESTALE];
 
     /// <summary>From now on.</summary>
     internal static void Arm(in Fault fault)
     {
         _struck = null;
-        var arm = (delegate* unmanaged<nint, int, int, int, delegate* unmanaged<byte*, void>, void>)Export("arm_failure");
+        var arm =
+            (delegate* unmanaged<nint, int, int, int, delegate* unmanaged<byte*, void>, void>)Export("arm_failure");
         arm((nint)fault.Number, KindOf(fault.Errno), (int)fault.Errno, (int)fault.Way, &Note);
         if (fault.Call is null)
             return;
@@ -51,7 +56,10 @@ internal static unsafe class FailingCalls
     /// <summary>All calls are made again. Returns how many could have failed so since the fault was armed.</summary>
     internal static long Disarm() => ((delegate* unmanaged<nint>)Export("disarm_failure"))();
 
-    /// <summary>The program was killed: until the result is disposed of, nothing that it calls has an effect, but that descriptors are closed.</summary>
+    /// <summary>
+    /// The program was killed: until the result is disposed of, nothing that it calls has an effect, but that
+    /// descriptors are closed.
+    /// </summary>
     internal static IDisposable Kill()
     {
         SetDead(true);
@@ -75,7 +83,8 @@ internal static unsafe class FailingCalls
     };
 
     [UnmanagedCallersOnly]
-    private static void Note(byte* call) => _struck = $"{Marshal.PtrToStringUTF8((nint)call)}\n{new StackTrace(2, false)}";
+    private static void Note(byte* call) => _struck =
+        $"{Marshal.PtrToStringUTF8((nint)call)}\n{new StackTrace(2, false)}";
 
     private sealed class Death : IDisposable
     {

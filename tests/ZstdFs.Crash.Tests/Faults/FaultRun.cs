@@ -17,7 +17,10 @@ internal enum FaultEnd
     Killed,
     /// <summary>The mount is drained while the fault is still there; the next one meets none.</summary>
     DrainedUnderFault,
-    /// <summary>The daemon is killed at the end of a workload that met no fault, and the next mount meets it. After that as <see cref="Lifted"/>.</summary>
+    /// <summary>
+    /// The daemon is killed at the end of a workload that met no fault, and the next mount meets it. After that as
+    /// <see cref="Lifted"/>.
+    /// </summary>
     Recovery,
 }
 
@@ -131,7 +134,9 @@ internal sealed class FaultRun(string folder, Scenario scenario, int seed, Fault
             Kill(fileSystem, death);
     }
 
-    private bool IsTrue(Errno errno) => errno == fault.Errno || errno == Errno.EIO || errno == Errno.ENOSPC && fault.Errno == Errno.EDQUOT || errno == Errno.EROFS && _isReadOnly;
+    private bool IsTrue(Errno errno) =>
+        errno == fault.Errno || errno == Errno.EIO || errno == Errno.ENOSPC && fault.Errno == Errno.EDQUOT
+            || errno == Errno.EROFS && _isReadOnly;
 
     private static void Kill(ZstdFileSystem fileSystem, IDisposable? death)
     {
@@ -197,12 +202,17 @@ internal sealed class FaultRun(string folder, Scenario scenario, int seed, Fault
         }
     }
 
-    private string? Judge(Dictionary<string, FoundFile>? found, bool wasKilled) => found is null || IsKeptApart ? null : _expected.Judge(found, wasKilled);
+    private string? Judge(Dictionary<string, FoundFile>? found, bool wasKilled) =>
+        found is null || IsKeptApart ? null : _expected.Judge(found, wasKilled);
 
     /// <summary>
-    /// The first sync of a next mount failed. Nothing tells which parts of what the last one had written are good, so the old version stays, and what there is of the new one is kept apart.
+    /// The first sync of a next mount failed. Nothing tells which parts of what the last one had written are good, so
+    /// the old version stays, and what there is of the new one is kept apart.
     /// </summary>
-    private bool IsKeptApart => _log.ToString().Contains("the disk did not take all of what was written before the last mount ended", StringComparison.Ordinal);
+    private bool IsKeptApart =>
+        _log.ToString()
+            .Contains("the disk did not take all of what was written before the last mount ended",
+                StringComparison.Ordinal);
 
     private Dictionary<string, FoundFile>? Shown(ZstdFileSystem fileSystem)
     {
@@ -240,7 +250,8 @@ internal sealed class FaultRun(string folder, Scenario scenario, int seed, Fault
             }
             try
             {
-                stored[name[..^".zst".Length]] = new FoundFile(StockZstd.Decompress(file, LongestContent), File.GetUnixFileMode(file), Leftovers.Note(file));
+                stored[name[..^".zst".Length]] = new FoundFile(StockZstd.Decompress(file, LongestContent),
+                    File.GetUnixFileMode(file), Leftovers.Note(file));
             }
             catch (InvalidDataException refused)
             {
@@ -251,5 +262,6 @@ internal sealed class FaultRun(string folder, Scenario scenario, int seed, Fault
         return stored;
     }
 
-    private static string Indented(string? text) => text is null ? "" : "    " + text.Trim().Replace("\n", "\n    ", StringComparison.Ordinal);
+    private static string Indented(string? text) =>
+        text is null ? "" : "    " + text.Trim().Replace("\n", "\n    ", StringComparison.Ordinal);
 }

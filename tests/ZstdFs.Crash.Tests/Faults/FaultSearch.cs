@@ -40,8 +40,8 @@ internal sealed class FaultSearch(string folder)
     }
 
     /// <summary>
-    /// Each call of a workload (or, to be quicker, one of so many) with two of the four ends, and with an error that chance
-    /// chooses, once or from then on. With every error, way and end it would take a week.
+    /// Each call of a workload (or, to be quicker, one of so many) with two of the four ends, and with an error that
+    /// chance chooses, once or from then on. With every error, way and end it would take a week.
     /// </summary>
     internal void TryAll(Scenario scenario, Random chance, int step)
     {
@@ -68,7 +68,8 @@ internal sealed class FaultSearch(string folder)
         {
             foreach (FaultWay way in WaysOf(errno))
             {
-                for (long number = 1; Try(new ConversionFaultRun(NextFolder(), kind, new Fault(number, errno, way)), out _); number += step)
+                for (long number = 1; Try(new ConversionFaultRun(NextFolder(), kind, new Fault(number, errno, way)),
+                    out _); number += step)
                 {
                 }
             }
@@ -85,12 +86,15 @@ internal sealed class FaultSearch(string folder)
             Try(new ConversionFaultRun(NextFolder(), kind, new Fault(long.MaxValue, errno, FaultWay.Once)), out calls);
             _conversionCalls[(kind, errno)] = calls;
         }
-        Try(new ConversionFaultRun(NextFolder(), kind, new Fault(chance.NextInt64(calls) + 1, errno, ways[chance.Next(ways.Length)])), out _);
+        Try(
+            new ConversionFaultRun(NextFolder(), kind,
+                new Fault(chance.NextInt64(calls) + 1, errno, ways[chance.Next(ways.Length)])),
+            out _);
     }
 
     /// <summary>
-    /// What is wrong when calls of this name are lied about, one at a time: what holds <paramref name="expected"/>, or else
-    /// the last thing that was; null where nothing ever is. Which call does what is a matter of the queue's pace.
+    /// What is wrong when calls of this name are lied about, one at a time: what holds <paramref name="expected"/>, or
+    /// else the last thing that was; null where nothing ever is. Which call does what is a matter of the queue's pace.
     /// </summary>
     internal string? FindLie(Scenario scenario, string call, FaultEnd end, string expected)
     {
@@ -114,13 +118,17 @@ internal sealed class FaultSearch(string folder)
     }
 
     internal static string KindOf(List<string> wrong, string? struck) =>
-        wrong.Count == 0 ? "" : new string([.. wrong[0].Split('\n')[0].Where(static c => !char.IsDigit(c)).Take(60)]) + string.Join('\n', struck?.Split('\n').Take(6) ?? []);
+        wrong.Count == 0 ? ""
+            : new string([.. wrong[0].Split('\n')[0].Where(static c => !char.IsDigit(c)).Take(60)])
+            + string.Join('\n', struck?.Split('\n').Take(6) ?? []);
 
     // A signal comes once: what is interrupted is begun again.
-    private static FaultWay[] WaysOf(Errno errno) => errno == Errno.EINTR ? [FaultWay.Once] : [FaultWay.Once, FaultWay.FromThenOn];
+    private static FaultWay[] WaysOf(Errno errno) =>
+        errno == Errno.EINTR ? [FaultWay.Once] : [FaultWay.Once, FaultWay.FromThenOn];
 
     /// <summary>Returns whether the fault came to pass.</summary>
-    private bool Try(Scenario scenario, in Fault fault, FaultEnd end, out long calls) => Try(new FaultRun(NextFolder(), scenario, 1, fault, end), out calls);
+    private bool Try(Scenario scenario, in Fault fault, FaultEnd end, out long calls) =>
+        Try(new FaultRun(NextFolder(), scenario, 1, fault, end), out calls);
 
     private string NextFolder() => $"{folder}/{_runs++}";
 
@@ -154,9 +162,11 @@ internal sealed class FaultSearch(string folder)
     /// <summary>Prints what was tried. Fails where something was wrong.</summary>
     internal void Report()
     {
-        TestContext.Out.WriteLine($"{Faults} faults of {_tried.Count} workloads, in {Stopwatch.GetElapsedTime(_start).TotalSeconds:0} s");
+        TestContext.Out.WriteLine(
+            $"{Faults} faults of {_tried.Count} workloads, in {Stopwatch.GetElapsedTime(_start).TotalSeconds:0} s");
         foreach ((string name, int faults) in _tried)
             TestContext.Out.WriteLine($"{faults,6}  {name}");
-        Assert.That(_findings, Is.Empty, () => string.Join("\n\n", _findings.Select(f => $"{_counts[f.Key]} times: {f.Value}")));
+        Assert.That(_findings, Is.Empty,
+            () => string.Join("\n\n", _findings.Select(f => $"{_counts[f.Key]} times: {f.Value}")));
     }
 }

@@ -12,7 +12,9 @@ internal interface IFaultRun
     /// <summary>Calls that could have failed so.</summary>
     long Calls { get; }
 
-    /// <summary>Where the fault struck and what was wrong then, without numbers: many faults show one mistake.</summary>
+    /// <summary>
+    /// Where the fault struck and what was wrong then, without numbers: many faults show one mistake.
+    /// </summary>
     string? Kind { get; }
 
     /// <summary>Does it. Returns what is wrong, or null.</summary>

@@ -17,14 +17,17 @@ internal static class Leftovers
         }
     }
 
-    /// <summary>After a clean end: <c>.zstdfs</c> holds what it must, and a check of the source finds nothing.</summary>
+    /// <summary>
+    /// After a clean end: <c>.zstdfs</c> holds what it must, and a check of the source finds nothing.
+    /// </summary>
     internal static void CheckSource(string source, bool mayHaveLost, List<string> wrong)
     {
         string own = Path.Combine(source, ".zstdfs");
         foreach (string file in Directory.Exists(own) ? Directory.GetFiles(own, "*", SearchOption.AllDirectories) : [])
         {
             string name = Path.GetRelativePath(own, file);
-            if (name is not ("state" or "lock" or "folders") && !(mayHaveLost && name.StartsWith("lost/", StringComparison.Ordinal)))
+            if (name is not ("state" or "lock" or "folders")
+                && !(mayHaveLost && name.StartsWith("lost/", StringComparison.Ordinal)))
                 wrong.Add($"left over: .zstdfs/{name}");
         }
         var findings = new CheckFindings(mayHaveLost);

@@ -1,8 +1,8 @@
 namespace ZstdFs.Crash.Tests.Histories;
 
 /// <summary>
-/// What each path has held, and since which moment of the disk it may not be anything older: the oracle of a power cut. A version is what a close, an
-/// fsync or a change of names made; null is "no such file".
+/// What each path has held, and since which moment of the disk it may not be anything older: the oracle of a power cut.
+/// A version is what a close, an fsync or a change of names made; null is "no such file".
 /// </summary>
 internal sealed class History(Func<int> now)
 {
@@ -10,7 +10,8 @@ internal sealed class History(Func<int> now)
     {
         internal readonly List<byte[]?> All = [null];
         internal readonly List<(int Moment, int Version)> Durable = [];
-        // From this version on, blocks that were written after an fsync and before the next may be there in part, as on ext4.
+        // From this version on, blocks that were written after an fsync and before the next may be there in part, as on
+        // ext4.
         internal int LooseFrom = int.MaxValue;
         // The first version that the name as it is now has led to.
         internal int NameFrom;
@@ -40,7 +41,8 @@ internal sealed class History(Func<int> now)
     }
 
     /// <summary>The file is open, was synchronised, and is written to in place from here on.</summary>
-    internal void IsWrittenAfterSync(string path) => Of(path).LooseFrom = Math.Min(Of(path).LooseFrom, Of(path).All.Count - 1);
+    internal void IsWrittenAfterSync(string path) => Of(path).LooseFrom =
+        Math.Min(Of(path).LooseFrom, Of(path).All.Count - 1);
 
     /// <summary>What it is now was promised to survive.</summary>
     internal void IsDurable(string path) => Of(path).Durable.Add((now(), Of(path).All.Count - 1));
@@ -52,7 +54,9 @@ internal sealed class History(Func<int> now)
             IsDurable(path);
     }
 
-    /// <summary>What names there are was promised to survive, of each file any content that it has had under its name.</summary>
+    /// <summary>
+    /// What names there are was promised to survive, of each file any content that it has had under its name.
+    /// </summary>
     internal void NamesAreDurable(string folder)
     {
         foreach ((string path, Versions versions) in _paths)
@@ -62,7 +66,10 @@ internal sealed class History(Func<int> now)
         }
     }
 
-    /// <summary>Two names are about to change places: each leads to any version that the other's file may still be after a power cut, and both contents stay.</summary>
+    /// <summary>
+    /// Two names are about to change places: each leads to any version that the other's file may still be after a power
+    /// cut, and both contents stay.
+    /// </summary>
     internal void AreExchanged(string one, string other)
     {
         byte[]?[] ofOne = Possible(one), ofOther = Possible(other);
@@ -77,9 +84,13 @@ internal sealed class History(Func<int> now)
         }
     }
 
-    private byte[]?[] Possible(string path) => [.. Of(path).All.Skip(Oldest(Of(path), int.MaxValue)).Where(static v => v is not null)];
+    private byte[]?[] Possible(string path) =>
+        [.. Of(path).All.Skip(Oldest(Of(path), int.MaxValue)).Where(static v => v is not null)];
 
-    /// <summary>A rename is about to take a file from one name to the other: where its content was promised to survive, one of them has it at every moment.</summary>
+    /// <summary>
+    /// A rename is about to take a file from one name to the other: where its content was promised to survive, one of
+    /// them has it at every moment.
+    /// </summary>
     internal void IsRenamed(string from, string to)
     {
         byte[]? content = Current(from);
@@ -91,8 +102,8 @@ internal sealed class History(Func<int> now)
     }
 
     /// <summary>
-    /// A name is about to be given to a file that has another. Where the new name is free, it may lead to any version that the file may still be after a power cut;
-    /// where it replaces a file, to none but the newest.
+    /// A name is about to be given to a file that has another. Where the new name is free, it may lead to any version
+    /// that the file may still be after a power cut; where it replaces a file, to none but the newest.
     /// </summary>
     internal void TakesOver(string from, string to)
     {
@@ -107,17 +118,22 @@ internal sealed class History(Func<int> now)
         Becomes(to, Current(from));
     }
 
-    private static int Oldest(Versions versions, int moment) => versions.Durable.Where(d => d.Moment <= moment).Select(d => d.Version).DefaultIfEmpty(0).Max();
+    private static int Oldest(Versions versions, int moment) =>
+        versions.Durable.Where(d => d.Moment <= moment).Select(d => d.Version).DefaultIfEmpty(0).Max();
 
-    /// <summary>Holds what was found after a power cut against what may be there. Returns what is wrong, or null.</summary>
+    /// <summary>
+    /// Holds what was found after a power cut against what may be there. Returns what is wrong, or null.
+    /// </summary>
     internal string? Judge(int moment, IReadOnlyDictionary<string, byte[]> found)
     {
         foreach ((string path, Versions versions) in _paths)
         {
             byte[]?[] allowed = [.. versions.All.Skip(Oldest(versions, moment))];
             byte[]? content = found.GetValueOrDefault(path);
-            if (!allowed.Any(a => Same(a, content)) && !(content is not null && versions.LooseFrom < versions.All.Count && IsBlend(content, allowed)))
-                return $"{path} is {Text(content)}, where {string.Join(" or ", allowed.Select(Text).Distinct())} was possible{Differences(content, allowed)}";
+            if (!allowed.Any(a => Same(a, content))
+                && !(content is not null && versions.LooseFrom < versions.All.Count && IsBlend(content, allowed)))
+                return $"{path} is {Text(content)}, where {string.Join(" or ", allowed.Select(Text).Distinct())} was "
+                    + $"possible{Differences(content, allowed)}";
         }
         foreach (Kept kept in _kept.Where(k => k.From <= moment && moment < k.To))
         {
@@ -135,7 +151,8 @@ internal sealed class History(Func<int> now)
         return versions;
     }
 
-    private static bool Same(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
+    private static bool Same(byte[]? a, byte[]? b) =>
+        a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
 
     private static bool IsBlend(byte[] content, byte[]?[] allowed)
     {
@@ -173,14 +190,24 @@ internal sealed class History(Func<int> now)
         foreach (byte[] version in allowed.OfType<byte[]>())
         {
             int[] blocks = [.. Enumerable.Range(0, (content.Length + BlockBytes - 1) / BlockBytes)
-                .Where(block => !content.AsSpan(block * BlockBytes, Math.Min(BlockBytes, content.Length - block * BlockBytes))
-                    .SequenceEqual(Padded(version, block * BlockBytes, Math.Min(BlockBytes, content.Length - block * BlockBytes))))];
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"; other than a version of {version.Length} bytes in {blocks.Length} blocks, such as {string.Join(' ', blocks.Take(Shown))}");
+                .Where(block =>
+                    !content.AsSpan(block * BlockBytes, Math.Min(BlockBytes, content.Length - block * BlockBytes))
+                    .SequenceEqual(Padded(version, block * BlockBytes,
+                        Math.Min(BlockBytes, content.Length - block * BlockBytes))))];
+            text.Append(System.Globalization.CultureInfo.InvariantCulture,
+                $"; other than a version of {version.Length} bytes in {blocks.Length} blocks, such as "
+                + $"{string.Join(' ', blocks.Take(Shown))}");
             if (blocks.Length > 0)
-                text.Append(content.AsSpan(blocks[0] * BlockBytes, Math.Min(BlockBytes, content.Length - blocks[0] * BlockBytes)).ContainsAnyExcept((byte)0) ? "" : " (zeros)");
+                text.Append(
+                    content.AsSpan(blocks[0] * BlockBytes,
+                        Math.Min(BlockBytes, content.Length - blocks[0] * BlockBytes))
+                        .ContainsAnyExcept((byte)0)
+                    ? "" : " (zeros)");
         }
         return text.ToString();
     }
 
-    private static string Text(byte[]? content) => content is null ? "nothing" : $"{content.Length} bytes of {Convert.ToHexString(content.AsSpan(0, Math.Min(6, content.Length)))}…";
+    private static string Text(byte[]? content) =>
+        content is null ? "nothing"
+            : $"{content.Length} bytes of {Convert.ToHexString(content.AsSpan(0, Math.Min(6, content.Length)))}…";
 }

@@ -1,6 +1,8 @@
 namespace ZstdFs.Crash.Tests.Histories;
 
-/// <summary>What programs do with files, by paths below a root: on a mount, or without the kernel on the file system itself.</summary>
+/// <summary>
+/// What programs do with files, by paths below a root: on a mount, or without the kernel on the file system itself.
+/// </summary>
 internal interface IFiles
 {
     /// <summary>open(O_CREAT | O_TRUNC), write, close.</summary>
@@ -15,7 +17,9 @@ internal interface IFiles
     /// <summary>Overwrites a part through a shared mapping, and calls msync(2).</summary>
     void WriteMapped(string path, int offset, byte[] patch);
 
-    /// <summary>A file that comes into being without a name (O_TMPFILE), is written, synchronised; the result names it (linkat).</summary>
+    /// <summary>
+    /// A file that comes into being without a name (O_TMPFILE), is written, synchronised; the result names it (linkat).
+    /// </summary>
     Action WriteUnnamed(string path, byte[] content);
 
     void MakeFolder(string path);

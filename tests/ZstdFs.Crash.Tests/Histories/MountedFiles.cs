@@ -15,7 +15,8 @@ internal sealed class MountedFiles(string mount) : IFiles
     {
         if (flags != 0)
             return new Opened(OpenNative(path, (writeOnly ? OpenFlags.WriteOnly : OpenFlags.ReadWrite) | flags));
-        return new Stream(new FileStream(At(path), creates ? FileMode.OpenOrCreate : FileMode.Open, writeOnly ? FileAccess.Write : FileAccess.ReadWrite, FileShare.ReadWrite, 0));
+        return new Stream(new FileStream(At(path), creates ? FileMode.OpenOrCreate : FileMode.Open,
+            writeOnly ? FileAccess.Write : FileAccess.ReadWrite, FileShare.ReadWrite, 0));
     }
 
     public void SynchronizeFolder(string path)
@@ -24,17 +25,24 @@ internal sealed class MountedFiles(string mount) : IFiles
         Assert.That(SystemCallsFile.Synchronize(folder), Is.Zero);
     }
 
-    /// <summary>In a process of its own: a page fault that this one serves itself stops its garbage collector for ever.</summary>
+    /// <summary>
+    /// In a process of its own: a page fault that this one serves itself stops its garbage collector for ever.
+    /// </summary>
     public void WriteMapped(string path, int offset, byte[] patch)
     {
-        const string Script = "import mmap, sys; f = open(sys.argv[1], 'r+b'); m = mmap.mmap(f.fileno(), 0); p = bytes.fromhex(sys.argv[3]); a = int(sys.argv[2]); m[a:a + len(p)] = p; m.flush()";
-        Ext4.Run("python3", "-c", Script, At(path), offset.ToString(CultureInfo.InvariantCulture), Convert.ToHexString(patch));
+        const string Script = "import mmap, sys; f = open(sys.argv[1], 'r+b'); m = mmap.mmap(f.fileno(), 0); "
+            + "p = bytes.fromhex(sys.argv[3]); a = int(sys.argv[2]); m[a:a + len(p)] = p; m.flush()";
+        Ext4.Run("python3", "-c", Script, At(path), offset.ToString(CultureInfo.InvariantCulture),
+            Convert.ToHexString(patch));
     }
 
     public Action WriteUnnamed(string path, byte[] content)
     {
         using FileDescriptor folder = OpenNative("", OpenFlags.PathOnly | OpenFlags.Directory);
-        Assert.That(SystemCallsAt.Open(folder, new NativeName(Ext4.Native(".")), OpenFlags.ReadWrite | OpenFlags.TemporaryFile, 0b110_100_100, out FileDescriptor file), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            SystemCallsAt.Open(folder, new NativeName(Ext4.Native(".")), OpenFlags.ReadWrite | OpenFlags.TemporaryFile,
+                0b110_100_100, out FileDescriptor file),
+            Is.GreaterThanOrEqualTo(0));
         Assert.That(SystemCallsFile.Write(file, 0, content), Is.Zero);
         Assert.That(SystemCallsFile.Synchronize(file), Is.Zero);
         return () =>
@@ -58,7 +66,10 @@ internal sealed class MountedFiles(string mount) : IFiles
     public void Exchange(string one, string other)
     {
         using FileDescriptor folder = OpenNative("", OpenFlags.PathOnly | OpenFlags.Directory);
-        Assert.That(SystemCallsAt.Rename(folder, new NativeName(Ext4.Native(one)), folder, new NativeName(Ext4.Native(other)), RenameFlags.Exchange), Is.Zero);
+        Assert.That(
+            SystemCallsAt.Rename(folder, new NativeName(Ext4.Native(one)), folder, new NativeName(Ext4.Native(other)),
+                RenameFlags.Exchange),
+            Is.Zero);
     }
 
     public void Link(string from, string to) => Ext4.Run("ln", At(from), At(to));
@@ -67,7 +78,8 @@ internal sealed class MountedFiles(string mount) : IFiles
 
     public void SetMode(string path, UnixFileMode mode) => File.SetUnixFileMode(At(path), mode);
 
-    public void SetTime(string path, long seconds) => File.SetLastWriteTimeUtc(At(path), DateTimeOffset.FromUnixTimeSeconds(seconds).UtcDateTime);
+    public void SetTime(string path, long seconds) =>
+        File.SetLastWriteTimeUtc(At(path), DateTimeOffset.FromUnixTimeSeconds(seconds).UtcDateTime);
 
     public void SetAttribute(string path, string name, byte[] value)
     {
@@ -77,7 +89,8 @@ internal sealed class MountedFiles(string mount) : IFiles
 
     private FileDescriptor OpenNative(string path, int flags)
     {
-        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(At(path))), flags, out FileDescriptor file), Is.GreaterThanOrEqualTo(0), path);
+        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(At(path))), flags, out FileDescriptor file),
+            Is.GreaterThanOrEqualTo(0), path);
         return file;
     }
 

@@ -5,8 +5,9 @@ using ZstdFs.Crash.Tests.Recovering;
 namespace ZstdFs.Crash.Tests.Histories;
 
 /// <summary>
-/// One workload on a mounted source whose ext4 lies on a recorded disk. While it runs, the journal is committed again and again and single files are
-/// written back, as the kernel does by the clock, so that what was not synchronised reaches the disk piece by piece.
+/// One workload on a mounted source whose ext4 lies on a recorded disk. While it runs, the journal is committed again
+/// and again and single files are written back, as the kernel does by the clock, so that what was not synchronised
+/// reaches the disk piece by piece.
 /// </summary>
 internal sealed class Recording
 {
@@ -54,14 +55,19 @@ internal sealed class Recording
         return new Recording { Start = start, Events = disk.Events, History = history, From = from };
     }
 
-    private static void Run(Action<Workload, Random> run, string source, string point, History history, int seed, bool writesBack, EventLines log)
+    private static void Run(Action<Workload, Random> run, string source, string point, History history, int seed,
+        bool writesBack, EventLines log)
     {
         using ZstdFileSystem fileSystem = SourceFolders.Open(source, log);
         using (var mount = new ServedFolder(fileSystem, log.Error))
         using (writesBack ? new WriteBack(point, source, seed) : null)
         {
             var chance = new Random(seed);
-            run(new Workload(new MountedFiles(mount.Point), history, chance, () => Assert.That(fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Sync, 0, default, default), Is.Zero)), chance);
+            run(
+                new Workload(new MountedFiles(mount.Point), history, chance,
+                    () => Assert.That(fileSystem.IoControl(default, 1, 0, 0, ControlCommands.Sync, 0, default, default),
+                        Is.Zero)),
+                chance);
         }
         Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
         history.AllIsDurable();

@@ -1,3 +1,5 @@
+using ZstdFs.Core.OpenFiles;
+
 namespace ZstdFs.Crash.Tests.Histories;
 
 /// <summary>What a program does with files, noted in the history as it goes.</summary>
@@ -83,7 +85,9 @@ internal sealed class Workload(IFiles files, History history, Random chance, Act
         history.NamesAreDurable(path);
     }
 
-    /// <summary>Overwrites a part of a file that was opened with O_SYNC or O_DSYNC: it is on disk when write(2) returns.</summary>
+    /// <summary>
+    /// Overwrites a part of a file that was opened with O_SYNC or O_DSYNC: it is on disk when write(2) returns.
+    /// </summary>
     internal void WriteThrough(string path, int offset, int bytes, int flag)
     {
         byte[] patch = Content(bytes);
@@ -105,7 +109,9 @@ internal sealed class Workload(IFiles files, History history, Random chance, Act
         history.IsDurable(path);
     }
 
-    /// <summary>A file that comes into being without a name (O_TMPFILE), is written, synchronised, and only then named (linkat).</summary>
+    /// <summary>
+    /// A file that comes into being without a name (O_TMPFILE), is written, synchronised, and only then named (linkat).
+    /// </summary>
     internal void WriteUnnamed(string path, int bytes)
     {
         byte[] content = Content(bytes);
@@ -133,7 +139,8 @@ internal sealed class Workload(IFiles files, History history, Random chance, Act
     /// <summary>Renames a folder; every file below it comes to another path.</summary>
     internal void RenameFolder(string from, string to)
     {
-        foreach (string path in history.Paths.Where(p => p.StartsWith(from + '/', StringComparison.Ordinal) && Has(p)).ToArray())
+        foreach (string path in history.Paths.Where(p => p.StartsWith(from + '/', StringComparison.Ordinal) && Has(p))
+            .ToArray())
             history.IsRenamed(path, to + path[from.Length..]);
         files.Rename(from, to);
     }

@@ -1,6 +1,9 @@
 namespace ZstdFs.Crash.Tests.Histories;
 
-/// <summary>The kernel's flusher, hurried: commits of the journal that write no file's data, and now and then the data of one file.</summary>
+/// <summary>
+/// The kernel's flusher, hurried: commits of the journal that write no file's data, and now and then the data of one
+/// file.
+/// </summary>
 internal sealed class WriteBack : IDisposable
 {
     private readonly CancellationTokenSource _end = new();
@@ -14,7 +17,8 @@ internal sealed class WriteBack : IDisposable
 
     private void Run(string point, string source, Random chance)
     {
-        using var pulse = new FileStream(Path.Combine(point, "pulse"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, 0);
+        using var pulse =
+            new FileStream(Path.Combine(point, "pulse"), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, 0);
         while (!_end.IsCancellationRequested)
         {
             if (chance.Next(8) == 0)
@@ -33,7 +37,8 @@ internal sealed class WriteBack : IDisposable
             string[] files = Directory.GetFiles(source, "*", SearchOption.AllDirectories);
             if (files.Length == 0)
                 return;
-            using var file = new FileStream(files[chance.Next(files.Length)], FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, 0);
+            using var file = new FileStream(files[chance.Next(files.Length)], FileMode.Open, FileAccess.ReadWrite,
+                FileShare.ReadWrite | FileShare.Delete, 0);
             file.Flush(flushToDisk: true);
         }
         catch (IOException)

@@ -6,7 +6,10 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests.Recovering;
 
-/// <summary>A file system used without the kernel: each call's answer is what a program on a mount would be told. Files are in the root.</summary>
+/// <summary>
+/// A file system used without the kernel: each call's answer is what a program on a mount would be told. Files are in
+/// the root.
+/// </summary>
 internal sealed class DirectUse(ZstdFileSystem fileSystem)
 {
     private const ulong Root = 1;
@@ -16,7 +19,10 @@ internal sealed class DirectUse(ZstdFileSystem fileSystem)
 
     internal Handle Create(string name)
     {
-        Succeed(fileSystem.Create(default, Root, Native(name), OpenFlags.ReadWrite, 0b110_100_100, 0, out FuseEntryOut entry, out FuseOpenOut open), $"create of {name}");
+        Succeed(
+            fileSystem.Create(default, Root, Native(name), OpenFlags.ReadWrite, 0b110_100_100, 0,
+                out FuseEntryOut entry, out FuseOpenOut open),
+            $"create of {name}");
         return new Handle(entry.NodeId, open.Handle);
     }
 
@@ -38,13 +44,15 @@ internal sealed class DirectUse(ZstdFileSystem fileSystem)
         const int RequestBytes = 1024 * 1024;
         int result = 0;
         for (int at = 0; at < data.Length && result >= 0; at += RequestBytes)
-            result = fileSystem.Write(default, file.Node, file.Number, offset + at, data.Slice(at, Math.Min(RequestBytes, data.Length - at)), WriteFlags.None, 0);
+            result = fileSystem.Write(default, file.Node, file.Number, offset + at,
+                data.Slice(at, Math.Min(RequestBytes, data.Length - at)), WriteFlags.None, 0);
         return Math.Min(result, 0);
     }
 
     internal int Truncate(Handle file, long bytes)
     {
-        var change = new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = file.Number, Size = (ulong)bytes };
+        var change = new FuseSetattrIn { Valid = SetattrValid.Size | SetattrValid.Handle, Handle = file.Number,
+            Size = (ulong)bytes };
         return fileSystem.SetAttributes(default, file.Node, change, out _);
     }
 
@@ -71,7 +79,8 @@ internal sealed class DirectUse(ZstdFileSystem fileSystem)
         Handle file = Open(name, OpenFlags.ReadOnly);
         int done = 0, count = 1;
         for (; done < content.Length && count > 0; done += Math.Max(0, count))
-            count = fileSystem.Read(default, file.Node, file.Number, done, content.Slice(done, Math.Min(128 * 1024, content.Length - done)));
+            count = fileSystem.Read(default, file.Node, file.Number, done,
+                content.Slice(done, Math.Min(128 * 1024, content.Length - done)));
         fileSystem.Release(default, file.Node, file.Number, 0);
         return count < 0 ? count : done;
     }
@@ -82,7 +91,8 @@ internal sealed class DirectUse(ZstdFileSystem fileSystem)
         return content[..Succeed(Read(name, content), $"read of {name}")];
     }
 
-    internal int SynchronizeAll() => fileSystem.IoControl(default, Root, 0, 0, ControlCommands.Sync, 0, default, default);
+    internal int SynchronizeAll() =>
+        fileSystem.IoControl(default, Root, 0, 0, ControlCommands.Sync, 0, default, default);
 
     /// <summary>What <c>zstdfs status</c> is told.</summary>
     internal JsonElement Status()

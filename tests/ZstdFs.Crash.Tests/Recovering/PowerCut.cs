@@ -10,8 +10,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Crash.Tests.Recovering;
 
 /// <summary>
-/// Disks as power cuts left them, mounted by ext4's own recovery and then by ours, in this process. What both leave is held against the history: as the mount
-/// shows it, and as stored files once the mount is drained.
+/// Disks as power cuts left them, mounted by ext4's own recovery and then by ours, in this process. What both leave is
+/// held against the history: as the mount shows it, and as stored files once the mount is drained.
 /// </summary>
 internal sealed class PowerCut : IDisposable
 {
@@ -25,7 +25,8 @@ internal sealed class PowerCut : IDisposable
 
     internal PowerCut()
     {
-        _folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"zstdfs-crash-{Guid.NewGuid():n}");
+        _folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(),
+            $"zstdfs-crash-{Guid.NewGuid():n}");
         Directory.CreateDirectory(Point);
         _device = NewDevice();
     }
@@ -47,24 +48,30 @@ internal sealed class PowerCut : IDisposable
     /// <summary>Different source folders that ext4 made of them.</summary>
     internal int Trees => _trees.Count;
 
-    /// <summary>Tries at most so many states of a recording, spread over it. Returns what is wrong, with the state, or null.</summary>
+    /// <summary>
+    /// Tries at most so many states of a recording, spread over it. Returns what is wrong, with the state, or null.
+    /// </summary>
     internal string? FindLoss(Recording recording, int most, Random chance)
     {
         List<CrashState> states = CrashStates.Of(recording.Events, recording.From, chance);
-        IEnumerable<CrashState> chosen = states.Count <= most ? states : states.Index().OrderBy(_ => chance.Next()).Take(most).OrderBy(s => s.Index).Select(s => s.Item);
+        IEnumerable<CrashState> chosen = states.Count <= most ? states
+            : states.Index().OrderBy(_ => chance.Next()).Take(most).OrderBy(s => s.Index).Select(s => s.Item);
         var content = new DiskContent(recording.Start, recording.Events);
         byte[] disk = new byte[Ext4.Bytes];
         foreach (CrashState state in chosen)
         {
             if (_disks.Add(content.Build(state, disk)) && Recover(disk, recording.History, state.Moment) is { } wrong)
-                return $"{wrong}\nafter event {state.Moment} of {recording.Events.Count}: {state.Written.Length} writes ({string.Join(' ', state.Written)}) since the flush at {state.Flushed}, torn at {state.TornAt}";
+                return $"{wrong}\nafter event {state.Moment} of {recording.Events.Count}: {state.Written.Length} "
+                    + $"writes ({string.Join(' ', state.Written)}) since the flush at {state.Flushed}, torn at "
+                    + $"{state.TornAt}";
         }
         return null;
     }
 
     private string? Recover(byte[] disk, History history, int moment)
     {
-        // A process that made itself a mount namespace at a bad moment has the last state mounted still, and ext4 would go on with what it remembers of that.
+        // A process that made itself a mount namespace at a bad moment has the last state mounted still, and ext4 would
+        // go on with what it remembers of that.
         if (!Ext4.IsUnused(_device))
         {
             Ext4.Detach(_device);
@@ -117,7 +124,8 @@ internal sealed class PowerCut : IDisposable
     internal static void BootAnew(string source)
     {
         string file = Path.Combine(source, ".zstdfs/state");
-        if (!File.Exists(file) || File.ReadAllBytes(file) is not { Length: StateRecord.Bytes } bytes || !bytes.AsSpan().ContainsAnyExcept((byte)0))
+        if (!File.Exists(file) || File.ReadAllBytes(file) is not { Length: StateRecord.Bytes } bytes
+            || !bytes.AsSpan().ContainsAnyExcept((byte)0))
             return;
         StateRecord record = StateRecord.Read(bytes);
         record.Boot = Guid.NewGuid();
@@ -133,10 +141,14 @@ internal sealed class PowerCut : IDisposable
         ulong reserved = bytes.AsSpan().ContainsAnyExcept((byte)0) ? StateRecord.Read(bytes).ReservedUpTo : 0;
         foreach (string name in Names(source))
         {
-            Succeed(SystemCallsAt.Open(new NativeName(Ext4.Native(Path.Combine(source, name + ".zst"))), OpenFlags.ReadOnly, out FileDescriptor file), "open", name);
+            Succeed(
+                SystemCallsAt.Open(new NativeName(Ext4.Native(Path.Combine(source, name + ".zst"))), OpenFlags.ReadOnly,
+                    out FileDescriptor file),
+                "open", name);
             using (file)
             {
-                if (SourceTree.TryReadRecord(file, out SizeRecord record) && InodeNumber.IsAllocated(record.InodeNumber) && record.InodeNumber >= reserved)
+                if (SourceTree.TryReadRecord(file, out SizeRecord record) && InodeNumber.IsAllocated(record.InodeNumber)
+                    && record.InodeNumber >= reserved)
                     return name;
             }
         }
@@ -146,7 +158,8 @@ internal sealed class PowerCut : IDisposable
     private static string Fingerprint(string source)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (string file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+        foreach (string file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal))
         {
             hash.AppendData(Ext4.Native(file));
             if (!file.EndsWith(".zstdfs/state", StringComparison.Ordinal))
@@ -161,21 +174,24 @@ internal sealed class PowerCut : IDisposable
         where !name.StartsWith(".zstdfs", StringComparison.Ordinal)
         select name[..^".zst".Length];
 
-    private static Dictionary<string, byte[]> Shown(ZstdFileSystem fileSystem, string source) => Names(source).ToDictionary(path => path, path => Read(fileSystem, path));
+    private static Dictionary<string, byte[]> Shown(ZstdFileSystem fileSystem, string source) =>
+        Names(source).ToDictionary(path => path, path => Read(fileSystem, path));
 
     private static byte[] Read(ZstdFileSystem fileSystem, string path)
     {
         FuseEntryOut entry = default;
         entry.NodeId = 1;
         foreach (string name in path.Split('/'))
-            Succeed(fileSystem.Lookup(default, entry.NodeId, new NativeName(Ext4.Native(name)), out entry), "lookup", path);
+            Succeed(fileSystem.Lookup(default, entry.NodeId, new NativeName(Ext4.Native(name)), out entry), "lookup",
+                path);
         Succeed(fileSystem.Open(default, entry.NodeId, OpenFlags.ReadOnly, false, out FuseOpenOut open), "open", path);
         try
         {
             byte[] content = new byte[entry.Attr.Size];
             int length = 0;
             for (int count = -1; length < content.Length && count != 0; length += count)
-                count = Succeed(fileSystem.Read(default, entry.NodeId, open.Handle, length, content.AsSpan(length)), "read", path);
+                count = Succeed(fileSystem.Read(default, entry.NodeId, open.Handle, length, content.AsSpan(length)),
+                    "read", path);
             return content[..length];
         }
         finally
@@ -184,10 +200,13 @@ internal sealed class PowerCut : IDisposable
         }
     }
 
-    private static int Succeed(int result, string op, string path) => result >= 0 ? result : throw new InvalidDataException($"{op} of {path} answers {(Errno)(-result)}");
+    private static int Succeed(int result, string op, string path) =>
+        result >= 0 ? result : throw new InvalidDataException($"{op} of {path} answers {(Errno)(-result)}");
 
     private static Dictionary<string, byte[]> Stored(string source) =>
-        Names(source).ToDictionary(path => path, path => StockZstd.Decompress(Path.Combine(source, path + ".zst"), LongestContent));
+        Names(source)
+            .ToDictionary(path => path,
+                path => StockZstd.Decompress(Path.Combine(source, path + ".zst"), LongestContent));
 
     public void Dispose()
     {

@@ -19,7 +19,8 @@ internal sealed class ServedFolder : IDisposable
     internal ServedFolder(FuseFileSystem fileSystem, Action<string> report)
     {
         _mount = FuseMount.Mount(_point, new FuseMountOptions { Source = "crash-test", AllowOther = true });
-        _session = new FuseSession(_mount.Device, fileSystem, new SessionOptions { OnFailure = (op, node, failure) => report($"{op} of node {node}: {failure}") });
+        _session = new FuseSession(_mount.Device, fileSystem,
+            new SessionOptions { OnFailure = (op, node, failure) => report($"{op} of node {node}: {failure}") });
         _session.Start();
         Assert.That(_session.WaitUntilServing(TimeSpan.FromSeconds(10)), Is.True);
     }
@@ -63,15 +64,20 @@ internal static class SourceFolders
 
     internal static FileDescriptor OpenFolder(string path)
     {
-        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(path)), OpenFlags.ReadOnly | OpenFlags.Directory, out FileDescriptor folder), Is.GreaterThanOrEqualTo(0), path);
+        Assert.That(
+            SystemCallsAt.Open(new NativeName(Ext4.Native(path)), OpenFlags.ReadOnly | OpenFlags.Directory,
+                out FileDescriptor folder),
+            Is.GreaterThanOrEqualTo(0), path);
         return folder;
     }
 
     internal static FileDescriptor OpenFile(string path)
     {
-        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(path)), OpenFlags.ReadOnly, out FileDescriptor file), Is.GreaterThanOrEqualTo(0), path);
+        Assert.That(SystemCallsAt.Open(new NativeName(Ext4.Native(path)), OpenFlags.ReadOnly, out FileDescriptor file),
+            Is.GreaterThanOrEqualTo(0), path);
         return file;
     }
 
-    internal static ZstdFileSystem Open(string path, IEventLog log) => ServedSource.Open(OpenFolder(path), new FileSystemOptions { Jobs = 1 }, log).FileSystem;
+    internal static ZstdFileSystem Open(string path, IEventLog log) =>
+        ServedSource.Open(OpenFolder(path), new FileSystemOptions { Jobs = 1 }, log).FileSystem;
 }

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace ZstdFs.Crash.Tests.Recovering;
 
-/// <summary>libzstd itself, without a line of ours: what anybody's <c>zstd -d</c> would make of a stored file.</summary>
+/// <summary>
+/// libzstd itself, without a line of ours: what anybody's <c>zstd -d</c> would make of a stored file.
+/// </summary>
 internal static unsafe partial class StockZstd
 {
     /// <summary>Content of all frames.</summary>
@@ -16,7 +18,9 @@ internal static unsafe partial class StockZstd
         {
             nuint length = Decompress(to, (nuint)longest, from, (nuint)stored.Length);
             if (IsError(length) != 0)
-                throw new InvalidDataException($"stock zstd refuses the {stored.Length} bytes of {Path.GetFileName(file)}: {Marshal.PtrToStringAnsi((nint)ErrorName(length))}");
+                throw new InvalidDataException(
+                    $"stock zstd refuses the {stored.Length} bytes of {Path.GetFileName(file)}: "
+                    + $"{Marshal.PtrToStringAnsi((nint)ErrorName(length))}");
             return content[..(int)length];
         }
     }

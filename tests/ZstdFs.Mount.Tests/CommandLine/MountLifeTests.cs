@@ -26,7 +26,9 @@ internal sealed class MountLifeTests
     {
         using MountedFolder folder = MountedFolder.Prepared();
         string lockFile = folder.Source + ".lock";
-        Shell.Get($"exec 9> '{lockFile}'; flock 9; '{TestMachine.Program(ShellUser.Same)}' mount '{folder.Source}' '{folder.Mount}'");
+        Shell.Get(
+            $"exec 9> '{lockFile}'; flock 9; "
+            + $"'{TestMachine.Program(ShellUser.Same)}' mount '{folder.Source}' '{folder.Mount}'");
         Assert.That(Shell.Run($"flock -n '{lockFile}' true").ExitCode, Is.Zero, "the daemon holds its caller's lock");
         File.Delete(lockFile);
         Assert.That(folder.Program("unmount", folder.Mount).ExitCode, Is.Zero);
@@ -40,14 +42,16 @@ internal sealed class MountLifeTests
         Shell.Get($"cd '{parent}' && '{TestMachine.Program(ShellUser.Same)}' mount --log-file log source mount");
         Assert.That(MountTableView.TypeOf(folder.Mount), Is.EqualTo("fuse.zstdfs"));
         Assert.That(folder.Program("unmount", folder.Mount).ExitCode, Is.Zero);
-        Assert.That(File.ReadAllText(Path.Combine(parent, "log")), Does.Contain("is mounted on").And.Contain("committed"));
+        Assert.That(File.ReadAllText(Path.Combine(parent, "log")),
+            Does.Contain("is mounted on").And.Contain("committed"));
     }
 
     [Test]
     public void MountWithoutCommandWord_IsWhatFstabRuns()
     {
         using MountedFolder folder = MountedFolder.Prepared();
-        ShellResult mounted = folder.Program(folder.Source, folder.Mount, "-o", "rw,noauto,_netdev,x-systemd.automount,fsname=some\\,name");
+        ShellResult mounted = folder.Program(folder.Source, folder.Mount, "-o",
+            "rw,noauto,_netdev,x-systemd.automount,fsname=some\\,name");
         Assert.That(mounted.ExitCode, Is.Zero, mounted.ToString);
         Assert.That(Shell.Get($"findmnt -n -o SOURCE '{folder.Mount}'"), Is.EqualTo("some,name"));
         Assert.That(folder.Program("umount", folder.Mount).ExitCode, Is.Zero);
@@ -59,8 +63,11 @@ internal sealed class MountLifeTests
         TestMachine.RequireRoot("mounting on such a path");
         using MountedFolder folder = MountedFolder.Prepared();
         string program = TestMachine.Program(ShellUser.Same);
-        ShellResult result = Shell.Run($"cd '{Path.GetDirectoryName(folder.Mount)}' && mkdir $'s\xff' $'m\xff' && '{program}' mount $'s\xff' $'m\xff' "
-            + $"&& echo hello > $'m\xff/a' && '{program}' sync $'m\xff' && '{program}' unmount $'m\xff' && zstd -qdc $'s\xff/a.zst'");
+        ShellResult result = Shell.Run(
+            $"cd '{Path.GetDirectoryName(folder.Mount)}' && mkdir $'s\xff' $'m\xff' && "
+            + $"'{program}' mount $'s\xff' $'m\xff' "
+            + $"&& echo hello > $'m\xff/a' && '{program}' sync $'m\xff' && '{program}' unmount $'m\xff' && "
+            + "zstd -qdc $'s\xff/a.zst'");
         Assert.That((result.ExitCode, result.Text), Is.EqualTo((0, "hello")), result.ToString);
     }
 
@@ -77,7 +84,8 @@ internal sealed class MountLifeTests
     [Test]
     public void OverTheSourceItself_ShowsPlainFilesThere()
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { OverSource = true }, source => Shell.Get($"echo hello | zstd -q > '{source}/a.zst'"));
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { OverSource = true },
+            source => Shell.Get($"echo hello | zstd -q > '{source}/a.zst'"));
         Assert.That(Shell.Get($"cd '{folder.Mount}' && ls && cat a"), Is.EqualTo("a\nhello"));
         folder.Unmount();
         Assert.That(Shell.Get($"ls '{folder.Source}'"), Is.EqualTo("a.zst"));
@@ -157,7 +165,8 @@ internal sealed class MountLifeTests
         try
         {
             folder.Daemon.Signal("TERM");
-            Assert.That(Waiting.For(() => folder.Log.Contains("another mount lies on", StringComparison.Ordinal)), () => folder.Log);
+            Assert.That(Waiting.For(() => folder.Log.Contains("another mount lies on", StringComparison.Ordinal)),
+                () => folder.Log);
         }
         finally
         {

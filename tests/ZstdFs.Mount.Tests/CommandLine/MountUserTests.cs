@@ -63,8 +63,10 @@ internal sealed class MountUserTests
         using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "allow_other"] });
         Shell.Get($"cd '{folder.Mount}' && echo open > a && echo closed > b && chmod 600 b");
         Assert.That(Shell.Get($"cat '{folder.Mount}/a'", user: ShellUser.Ordinary), Is.EqualTo("open"));
-        Assert.That(Shell.Run($"cat '{folder.Mount}/b'", user: ShellUser.Ordinary).Error, Does.Contain("Permission denied"));
-        Assert.That(Shell.Run($"touch '{folder.Mount}/c'", user: ShellUser.Ordinary).Error, Does.Contain("Permission denied"));
+        Assert.That(Shell.Run($"cat '{folder.Mount}/b'", user: ShellUser.Ordinary).Error,
+            Does.Contain("Permission denied"));
+        Assert.That(Shell.Run($"touch '{folder.Mount}/c'", user: ShellUser.Ordinary).Error,
+            Does.Contain("Permission denied"));
         folder.Unmount();
     }
 

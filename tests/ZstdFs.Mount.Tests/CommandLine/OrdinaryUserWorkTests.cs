@@ -20,8 +20,12 @@ internal sealed class OrdinaryUserWorkTests
             sed -i s/5/five/ sub/file3 && mv sub/file4 four && rm sub/file5
             git add -A && git commit -qm first && git fsck --full && [ -z "$(git status --porcelain)" ]
             git gc -q && git clone -q . clone && rm -rf clone
-            for i in 1 2 3; do (umask 0777; seq 1000 > none$i; seq 200000 > none-large$i); (umask 0222; seq 1000 > locked$i; seq 200000 > locked-large$i); done
-            [ "$(stat -c '%a %s' locked2 none-large2)" = "$(printf '444 3893\n0 1288895')" ] && [ "$(tail -1 locked-large3)" = 200000 ] && chmod u+r none*
+            for i in 1 2 3; do
+                (umask 0777; seq 1000 > none$i; seq 200000 > none-large$i)
+                (umask 0222; seq 1000 > locked$i; seq 200000 > locked-large$i)
+            done
+            [ "$(stat -c '%a %s' locked2 none-large2)" = "$(printf '444 3893\n0 1288895')" ] &&
+                [ "$(tail -1 locked-large3)" = 200000 ] && chmod u+r none*
             sqlite3 db 'pragma journal_mode=wal; create table t(x); insert into t values (1);' > /dev/null
             tar -cf all.tar sub && mkdir out && tar -xf all.tar -C out && diff -r sub out/sub
             head -c 3000000 /dev/urandom > random && truncate -s 2000000 random
@@ -29,10 +33,16 @@ internal sealed class OrdinaryUserWorkTests
             ! chown 0 random 2> /dev/null && ! touch /root/x 2> /dev/null
             """, TimeSpan.FromMinutes(2), ShellUser.Ordinary);
         folder.Remount();
-        Assert.That(Shell.Get($"cd '{folder.Mount}/project' && HOME=/nonexistent git fsck --full && sqlite3 db 'pragma integrity_check' && stat -c '%a %s %.1Y' random private && diff -r sub out/sub", user: ShellUser.Ordinary),
-            Is.EqualTo("ok\n644 2000000 1234567890.5\n600 8 " + Shell.Get($"stat -c %.1Y '{folder.Source}/project/private.zst'")));
+        Assert.That(Shell.Get(
+            $"cd '{folder.Mount}/project' && HOME=/nonexistent git fsck --full && "
+            + "sqlite3 db 'pragma integrity_check' && stat -c '%a %s %.1Y' random private && diff -r sub out/sub",
+            user: ShellUser.Ordinary),
+            Is.EqualTo("ok\n644 2000000 1234567890.5\n600 8 "
+                + Shell.Get($"stat -c %.1Y '{folder.Source}/project/private.zst'")));
         // Root sees the source, not the mount.
-        Shell.Get($"cd '{folder.Source}' && [ -z \"$(find . ! -user 65534)\" ] && find . -name '*.zst' -print0 | xargs -0 zstd -qt");
+        Shell.Get(
+            $"cd '{folder.Source}' && [ -z \"$(find . ! -user 65534)\" ] && "
+            + "find . -name '*.zst' -print0 | xargs -0 zstd -qt");
         folder.Unmount();
     }
 
@@ -40,8 +50,14 @@ internal sealed class OrdinaryUserWorkTests
     public void ReadOnlyFileOfTheUsersOwn_CanBeReplacedButNotWritten()
     {
         using MountedFolder folder = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary });
-        Assert.That(Shell.Run($"cd '{folder.Mount}' && echo a > f && chmod 444 f && echo b >> f", user: ShellUser.Ordinary).Error, Does.Contain("Permission denied"));
-        Assert.That(Shell.Get($"cd '{folder.Mount}' && echo new > g && mv -f g f && cat f && chmod 000 f && rm -f f && ls", user: ShellUser.Ordinary), Is.EqualTo("new"));
+        Assert.That(
+            Shell.Run($"cd '{folder.Mount}' && echo a > f && chmod 444 f && echo b >> f",
+                user: ShellUser.Ordinary).Error,
+            Does.Contain("Permission denied"));
+        Assert.That(
+            Shell.Get($"cd '{folder.Mount}' && echo new > g && mv -f g f && cat f && chmod 000 f && rm -f f && ls",
+                user: ShellUser.Ordinary),
+            Is.EqualTo("new"));
         folder.Unmount();
     }
 
@@ -62,7 +78,9 @@ internal sealed class OrdinaryUserWorkTests
             done
             """, user: ShellUser.Ordinary);
         folder.Remount();
-        Assert.That(Shell.Get($"stat -c %s '{folder.Mount}'/d/f2000 '{folder.Mount}'/d/f3000000", user: ShellUser.Ordinary), Is.EqualTo("104400\n3102400"));
+        Assert.That(
+            Shell.Get($"stat -c %s '{folder.Mount}'/d/f2000 '{folder.Mount}'/d/f3000000", user: ShellUser.Ordinary),
+            Is.EqualTo("104400\n3102400"));
         folder.Unmount();
     }
 
@@ -70,10 +88,14 @@ internal sealed class OrdinaryUserWorkTests
     public void FileOfAnotherOwnerInTheSource_IsAsOutOfReachAsItIs()
     {
         using MountedFolder folder = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary },
-            source => Shell.Get($"cd '{source}' && echo secret | zstd -q > secret.zst && chmod 600 secret.zst && echo public | zstd -q > public.zst"));
+            source => Shell.Get(
+                $"cd '{source}' && echo secret | zstd -q > secret.zst && chmod 600 secret.zst && "
+                + "echo public | zstd -q > public.zst"));
         Assert.That(Shell.Get($"cat '{folder.Mount}/public'", user: ShellUser.Ordinary), Is.EqualTo("public"));
-        Assert.That(Shell.Run($"cat '{folder.Mount}/secret'", user: ShellUser.Ordinary).Error, Does.Contain("Permission denied"));
-        Assert.That(Shell.Run($"echo x >> '{folder.Mount}/public'", user: ShellUser.Ordinary).Error, Does.Contain("Permission denied"));
+        Assert.That(Shell.Run($"cat '{folder.Mount}/secret'", user: ShellUser.Ordinary).Error,
+            Does.Contain("Permission denied"));
+        Assert.That(Shell.Run($"echo x >> '{folder.Mount}/public'", user: ShellUser.Ordinary).Error,
+            Does.Contain("Permission denied"));
         Assert.That(Shell.Get($"ls '{folder.Mount}'", user: ShellUser.Ordinary), Is.EqualTo("public\nsecret"));
         folder.Unmount();
     }
@@ -99,7 +121,8 @@ internal sealed class OrdinaryUserWorkTests
     {
         TestMachine.RequireRoot("a mount of root's");
         using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", "allow_other"] });
-        ShellResult unmounted = Shell.Run([TestMachine.Program(ShellUser.Ordinary), "unmount", folder.Mount], user: ShellUser.Ordinary);
+        ShellResult unmounted =
+            Shell.Run([TestMachine.Program(ShellUser.Ordinary), "unmount", folder.Mount], user: ShellUser.Ordinary);
         Assert.That(unmounted.ExitCode, Is.Not.Zero, unmounted.ToString);
         Assert.That(unmounted.Error, Does.Match("^zstdfs: [^\n]+\n$"));
         Assert.That(MountTableView.TypeOf(folder.Mount), Is.EqualTo("fuse.zstdfs"));

@@ -15,7 +15,8 @@ internal sealed class ProgramFileTests
         string form = TestMachine.IsNative ? "native" : "ReadyToRun";
         TestContext.Progress.WriteLine($"the tests run {TestMachine.Program(ShellUser.Same)} ({form})");
         if (!TestMachine.IsNative)
-            TestMachine.CannotRun("the build made the ReadyToRun program: no linker, or not the native compiler's packages");
+            TestMachine.CannotRun(
+                "the build made the ReadyToRun program: no linker, or not the native compiler's packages");
     }
 
     [Test]

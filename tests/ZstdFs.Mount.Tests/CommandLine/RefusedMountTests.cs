@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.CommandLine;
 
-/// <summary>Mounts that cannot be, for reasons that lie in the machine: one line that says why, the right exit code, a source left alone.</summary>
+/// <summary>
+/// Mounts that cannot be, for reasons that lie in the machine: one line that says why, the right exit code, a source
+/// left alone.
+/// </summary>
 [TestFixture]
 internal sealed class RefusedMountTests
 {
@@ -13,7 +16,9 @@ internal sealed class RefusedMountTests
     {
         TestMachine.RequireMounts();
         _folder = TestMachine.CreateFolder();
-        Shell.Get($"cd '{_folder}' && mkdir -p source/inner mount other && echo hello | zstd -q > source/a.zst && ln -s source/inner inward && ln -s source link && chmod 755 source mount");
+        Shell.Get(
+            $"cd '{_folder}' && mkdir -p source/inner mount other && echo hello | zstd -q > source/a.zst && "
+            + "ln -s source/inner inward && ln -s source link && chmod 755 source mount");
     }
 
     [TearDown]
@@ -42,7 +47,8 @@ internal sealed class RefusedMountTests
         ShellResult second = Shell.Run($"cd '{_folder}' && exec '{Program}' mount {source} mount");
         Assert.That(second.ExitCode, Is.EqualTo(6), second.ToString);
         AssertOneLine(second);
-        Assert.That(Shell.Get($"cat '{_folder}/other/a' && '{Program}' unmount '{_folder}/other'"), Is.EqualTo("hello"));
+        Assert.That(Shell.Get($"cat '{_folder}/other/a' && '{Program}' unmount '{_folder}/other'"),
+            Is.EqualTo("hello"));
         // Free again.
         Shell.Get($"'{Program}' mount '{_folder}/source' '{_folder}/mount' && '{Program}' unmount '{_folder}/mount'");
     }
@@ -50,7 +56,9 @@ internal sealed class RefusedMountTests
     [Test]
     public void DamagedState_IsRefusedAndLeftAsItIs()
     {
-        Shell.Get($"'{Program}' mount '{_folder}/source' '{_folder}/mount' && '{Program}' unmount '{_folder}/mount' && printf garbage > '{_folder}/source/.zstdfs/state'");
+        Shell.Get(
+            $"'{Program}' mount '{_folder}/source' '{_folder}/mount' && '{Program}' unmount '{_folder}/mount' && "
+            + $"printf garbage > '{_folder}/source/.zstdfs/state'");
         AssertRefused($"exec '{Program}' mount '{_folder}/source' '{_folder}/mount'", 3, "state");
     }
 
@@ -59,7 +67,8 @@ internal sealed class RefusedMountTests
     {
         TestMachine.RequireRoot("becoming an ordinary user");
         Shell.Get($"chmod 700 '{_folder}/source'; chown 65534 '{_folder}/mount'");
-        AssertRefused($"exec '{TestMachine.Program(ShellUser.Ordinary)}' mount '{_folder}/source' '{_folder}/mount'", 3, "source", ShellUser.Ordinary);
+        AssertRefused($"exec '{TestMachine.Program(ShellUser.Ordinary)}' mount '{_folder}/source' '{_folder}/mount'", 3,
+            "source", ShellUser.Ordinary);
     }
 
     [Test]
@@ -69,7 +78,9 @@ internal sealed class RefusedMountTests
         Shell.Get($"chown -R 65534 '{_folder}/source' '{_folder}/mount'");
         string become = user == ShellUser.Same ? "" : "setpriv --reuid=65534 --regid=65534 --clear-groups ";
         AssertRefused(
-            $"unshare -m bash -c 'mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && exec {become}\"{TestMachine.Program(user)}\" mount \"{_folder}/source\" \"{_folder}/mount\"'", 5, "/dev/fuse");
+            "unshare -m bash -c 'mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && "
+            + $"exec {become}\"{TestMachine.Program(user)}\" mount \"{_folder}/source\" \"{_folder}/mount\"'",
+                5, "/dev/fuse");
     }
 
     [Test]
@@ -77,7 +88,10 @@ internal sealed class RefusedMountTests
     {
         TestMachine.RequireRoot("becoming an ordinary user");
         Shell.Get($"chown -R 65534 '{_folder}/source' '{_folder}/mount'");
-        AssertRefused($"PATH=/nowhere exec '{TestMachine.Program(ShellUser.Ordinary)}' mount '{_folder}/source' '{_folder}/mount'", 5, "fusermount3", ShellUser.Ordinary);
+        AssertRefused(
+            $"PATH=/nowhere exec '{TestMachine.Program(ShellUser.Ordinary)}' mount '{_folder}/source' "
+            + $"'{_folder}/mount'",
+            5, "fusermount3", ShellUser.Ordinary);
     }
 
     [Test]

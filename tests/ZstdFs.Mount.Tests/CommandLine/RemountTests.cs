@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.CommandLine;
 
-/// <summary>mount(8) and fstab: the mount by its type, <c>-o remount</c>, and what a remount cannot change. In a mount namespace where the helpers are where mount(8) looks.</summary>
+/// <summary>
+/// mount(8) and fstab: the mount by its type, <c>-o remount</c>, and what a remount cannot change. In a mount namespace
+/// where the helpers are where mount(8) looks.
+/// </summary>
 [TestFixture]
 [CancelAfter(120_000)]
 internal sealed class RemountTests
@@ -37,7 +40,9 @@ internal sealed class RemountTests
         Assert.That(Shell.Get($"cat '{_folder}/mount/a'"), Is.EqualTo("hello"));
         Assert.That(Remount("rw").ExitCode, Is.Zero);
         Assert.That(Options, Does.Contain("rw").And.Contain("noexec").And.Not.Contain("ro"));
-        Shell.Get($"echo x > '{_folder}/mount/b' && '{Program}' unmount '{_folder}/mount' && zstd -qdc '{_folder}/source/b.zst'");
+        Shell.Get(
+            $"echo x > '{_folder}/mount/b' && '{Program}' unmount '{_folder}/mount' && "
+            + $"zstd -qdc '{_folder}/source/b.zst'");
     }
 
     [Test]
@@ -126,11 +131,13 @@ internal sealed class RemountTests
 
     private string[] Options => MountTableView.OptionsOf($"{_folder}/mount");
 
-    private ShellResult Remount(string list) => Shell.Run([Program, $"{_folder}/source", $"{_folder}/mount", "-o", "remount," + list]);
+    private ShellResult Remount(string list) =>
+        Shell.Run([Program, $"{_folder}/source", $"{_folder}/mount", "-o", "remount," + list]);
 
     private static class Shell
     {
-        internal static string Get(string script, string? folder = null) => Harness.Shell.Get(folder is null ? script : $"cd '{folder}' && {script}");
+        internal static string Get(string script, string? folder = null) =>
+            Harness.Shell.Get(folder is null ? script : $"cd '{folder}' && {script}");
 
         internal static ShellResult Run(string script) => Harness.Shell.Run(script);
 

@@ -3,7 +3,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.CommandLine;
 
-/// <summary><c>zstdfs status</c>, and a commit that failed in the background: it is listed, told to the next writer, and done once it can be.</summary>
+/// <summary>
+/// <c>zstdfs status</c>, and a commit that failed in the background: it is listed, told to the next writer, and done
+/// once it can be.
+/// </summary>
 [CancelAfter(120_000)]
 internal sealed class StatusTests
 {
@@ -87,7 +90,8 @@ internal sealed class StatusTests
         try
         {
             Assert.That(File.ReadAllText(Path.Combine(second, "f")), Is.EqualTo("text"));
-            Assert.That(() => NativeFile.Save(Path.Combine(second, "g"), "x"u8), Throws.TypeOf<NativeFileException>().With.Property("Errno").EqualTo(NativeFileException.ReadOnly));
+            Assert.That(() => NativeFile.Save(Path.Combine(second, "g"), "x"u8),
+                Throws.TypeOf<NativeFileException>().With.Property("Errno").EqualTo(NativeFileException.ReadOnly));
         }
         finally
         {

@@ -3,7 +3,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.CommandLine;
 
-/// <summary>A mount that lives on after its unmount: in the mount namespace of a container, or bound to another folder. And the mount that comes right after an unmount.</summary>
+/// <summary>
+/// A mount that lives on after its unmount: in the mount namespace of a container, or bound to another folder. And the
+/// mount that comes right after an unmount.
+/// </summary>
 [TestFixture]
 [CancelAfter(120_000)]
 internal sealed class UnmountElsewhereTests
@@ -22,11 +25,14 @@ internal sealed class UnmountElsewhereTests
         Assert.That(Shell.Get($"zstd -qdc '{folder.Source}/a.zst'"), Is.EqualTo("hello"), "everything is stored");
         Assert.That(folder.Daemon.HasEnded, Is.False);
         // An ordinary user may not see what root's processes have mounted.
-        Assert.That(unmounted.Error, Does.Contain($"{container.ProcessId} (sleep)").And.Contain($"process {folder.Daemon.ProcessId}"));
+        Assert.That(unmounted.Error,
+            Does.Contain($"{container.ProcessId} (sleep)").And.Contain($"process {folder.Daemon.ProcessId}"));
 
         ShellResult again = folder.Program("mount", folder.Source, folder.Mount);
         Assert.That(again.ExitCode, Is.EqualTo(6), again.ToString);
-        Assert.That(again.Error.TrimEnd('\n'), Does.Contain($"{container.ProcessId} (sleep)").And.Contain($"process {folder.Daemon.ProcessId}").And.Not.Contain("\n"));
+        Assert.That(again.Error.TrimEnd('\n'),
+            Does.Contain($"{container.ProcessId} (sleep)").And.Contain(
+                $"process {folder.Daemon.ProcessId}").And.Not.Contain("\n"));
 
         container.Dispose();
         Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
@@ -46,7 +52,10 @@ internal sealed class UnmountElsewhereTests
             cd '{{folder}}'
             one() {
                 mkdir -p s$1 m$1
-                for i in $(seq 10); do '{{TestMachine.Program(ShellUser.Ordinary)}}' mount s$1 m$1 && '{{TestMachine.Program(ShellUser.Ordinary)}}' unmount m$1 || exit 1; done
+                for i in $(seq 10); do
+                    '{{TestMachine.Program(ShellUser.Ordinary)}}' mount s$1 m$1 &&
+                        '{{TestMachine.Program(ShellUser.Ordinary)}}' unmount m$1 || exit 1
+                done
             }
             for k in 1 2 3 4; do one $k & done
             wait
@@ -217,7 +226,8 @@ internal sealed class UnmountElsewhereTests
         internal Container()
         {
             _process = Process.Start("unshare", ["-m", "--propagation", "private", "sleep", "100"]);
-            Assert.That(Waiting.For(() => Shell.Run($"test \"$(cat /proc/{_process.Id}/comm)\" = sleep").ExitCode == 0), "unshare became sleep");
+            Assert.That(Waiting.For(() => Shell.Run($"test \"$(cat /proc/{_process.Id}/comm)\" = sleep").ExitCode == 0),
+                "unshare became sleep");
         }
 
         internal int ProcessId => _process.Id;

@@ -83,8 +83,10 @@ internal sealed class WrongUseTests
     public void PathThatIsNotUtf8_IsUsedAsTheSameBytes()
     {
         Shell.Get($"mkdir '{_folder}'/$'s\\xff'");
-        ShellResult missing = Shell.Run($"exec '{TestMachine.Program(ShellUser.Same)}' mount '{_folder}'/$'t\\xff' '{_folder}/mount'");
-        ShellResult found = Shell.Run($"exec '{TestMachine.Program(ShellUser.Same)}' mount '{_folder}'/$'s\\xff' '{_folder}/full'");
+        ShellResult missing =
+            Shell.Run($"exec '{TestMachine.Program(ShellUser.Same)}' mount '{_folder}'/$'t\\xff' '{_folder}/mount'");
+        ShellResult found =
+            Shell.Run($"exec '{TestMachine.Program(ShellUser.Same)}' mount '{_folder}'/$'s\\xff' '{_folder}/full'");
         Assert.That(missing.ExitCode, Is.EqualTo(3), missing.ToString);
         Assert.That(missing.Error, Does.Contain("t\\xff' does not exist"));
         Assert.That(found.ExitCode, Is.EqualTo(4), found.ToString);
@@ -96,7 +98,8 @@ internal sealed class WrongUseTests
         TestMachine.RequireRoot("hiding /dev/fuse");
         // A name space of its own, in which /dev is empty.
         ShellResult result = Shell.Run(
-            $"unshare -m bash -c 'mount -t tmpfs none /dev && exec \"{TestMachine.Program(ShellUser.Same)}\" mount \"{_folder}/source\" \"{_folder}/mount\"'");
+            "unshare -m bash -c 'mount -t tmpfs none /dev && "
+            + $"exec \"{TestMachine.Program(ShellUser.Same)}\" mount \"{_folder}/source\" \"{_folder}/mount\"'");
         Assert.That(result.ExitCode, Is.EqualTo(5), result.ToString);
         Assert.That(result.Error, Does.Contain("/dev/fuse"));
     }
@@ -107,7 +110,8 @@ internal sealed class WrongUseTests
         TestMachine.RequireMounts();
         TestMachine.RequireRoot("becoming an ordinary user");
         string program = TestMachine.Program(ShellUser.Ordinary);
-        ShellResult result = Shell.Run($"PATH=/nowhere exec '{program}' mount '{_folder}/source' '{_folder}/mount'", user: ShellUser.Ordinary);
+        ShellResult result = Shell.Run($"PATH=/nowhere exec '{program}' mount '{_folder}/source' '{_folder}/mount'",
+            user: ShellUser.Ordinary);
         Assert.That(result.ExitCode, Is.EqualTo(5), result.ToString);
         Assert.That(result.Error, Does.Contain("fusermount3").And.Contain("fuse3"));
     }

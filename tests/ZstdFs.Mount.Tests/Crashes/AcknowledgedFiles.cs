@@ -1,8 +1,8 @@
 namespace ZstdFs.Mount.Tests.Crashes;
 
 /// <summary>
-/// What one program was told about its files: content of those whose close or fsync returned, and what the op that was under way when the daemon died
-/// may have made of them.
+/// What one program was told about its files: content of those whose close or fsync returned, and what the op that was
+/// under way when the daemon died may have made of them.
 /// </summary>
 internal sealed class AcknowledgedFiles
 {
@@ -15,7 +15,10 @@ internal sealed class AcknowledgedFiles
     /// <summary>Ops that returned.</summary>
     internal int Count { get; private set; }
 
-    /// <summary>An op begins: until it is over, what it touches may be as it was, or anything that <paramref name="mayBe"/> takes.</summary>
+    /// <summary>
+    /// An op begins: until it is over, what it touches may be as it was, or anything that <paramref name="mayBe"/>
+    /// takes.
+    /// </summary>
     internal void Begin(string name, Func<byte[]?, bool> mayBe) => _underWay[name] = mayBe;
 
     /// <summary>An op on several names begins, which all of them show or none.</summary>
@@ -33,7 +36,9 @@ internal sealed class AcknowledgedFiles
         Count++;
     }
 
-    /// <summary>Holds what is there now against it, takes it over, and counts from zero. Returns what is wrong, or null.</summary>
+    /// <summary>
+    /// Holds what is there now against it, takes it over, and counts from zero. Returns what is wrong, or null.
+    /// </summary>
     internal string? Judge(Dictionary<string, byte[]> found)
     {
         bool together = _underWayTogether?.Invoke(found) ?? false;
@@ -41,8 +46,10 @@ internal sealed class AcknowledgedFiles
         {
             byte[]? was = _files.GetValueOrDefault(name), content = found.GetValueOrDefault(name);
             bool isAsItWas = was is null ? content is null : content is not null && was.AsSpan().SequenceEqual(content);
-            if (!isAsItWas && !together && !(_underWay.TryGetValue(name, out Func<byte[]?, bool>? mayBe) && mayBe(content)))
-                return $"{name}: {Describe(content)} in place of {Describe(was)}{(_underWay.ContainsKey(name) ? ", or of what was being done to it" : "")}";
+            if (!isAsItWas && !together
+                && !(_underWay.TryGetValue(name, out Func<byte[]?, bool>? mayBe) && mayBe(content)))
+                return $"{name}: {Describe(content)} in place of "
+                    + $"{Describe(was)}{(_underWay.ContainsKey(name) ? ", or of what was being done to it" : "")}";
         }
         _files.Clear();
         foreach ((string name, byte[] content) in found)
@@ -53,5 +60,7 @@ internal sealed class AcknowledgedFiles
         return null;
     }
 
-    private static string Describe(byte[]? content) => content is null ? "nothing" : $"{content.Length} bytes ({Convert.ToHexString(content.AsSpan(0, Math.Min(8, content.Length)))}…)";
+    private static string Describe(byte[]? content) =>
+        content is null ? "nothing"
+            : $"{content.Length} bytes ({Convert.ToHexString(content.AsSpan(0, Math.Min(8, content.Length)))}…)";
 }

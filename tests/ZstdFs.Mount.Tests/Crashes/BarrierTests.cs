@@ -5,8 +5,8 @@ using ZstdFs.Mount.Tests.Passthrough;
 namespace ZstdFs.Mount.Tests.Crashes;
 
 /// <summary>
-/// What a program was told is safe while it still has the file open: SIGKILL of the daemon right after each barrier loses nothing of it. Power cuts after the same barriers are
-/// in the crash tests' scenarios.
+/// What a program was told is safe while it still has the file open: SIGKILL of the daemon right after each barrier
+/// loses nothing of it. Power cuts after the same barriers are in the crash tests' scenarios.
 /// </summary>
 [CancelAfter(120_000)]
 internal sealed class BarrierTests
@@ -32,12 +32,15 @@ internal sealed class BarrierTests
             f = make('rwf-dsync'); os.pwritev(f, [data], 0, os.RWF_DSYNC)
             f = make('rwf-sync'); os.pwritev(f, [data], 0, os.RWF_SYNC)
             f = make('appended', os.O_APPEND | os.O_DSYNC); os.write(f, data[:1000]); os.write(f, data[1000:])
-            f = make('remapped'); os.pwrite(f, b'y' * size, 0); os.fsync(f); m = mmap.mmap(f, size); kept.append(m); m[:] = data; m.flush()
+            f = make('remapped'); os.pwrite(f, b'y' * size, 0); os.fsync(f); m = mmap.mmap(f, size); kept.append(m)
+            m[:] = data; m.flush()
             f = make('patched'); os.pwrite(f, data, 0); os.fsync(f); os.pwrite(f, b'PATCH', 1000); os.fdatasync(f)
         # A file that was stored before: its mapping is made durable, and no descriptor is open any more.
-        f = os.open('stored', os.O_RDWR); m = mmap.mmap(f, 3000000); os.close(f); kept.append(m); m[1000:1005] = b'PATCH'; m.flush()
+        f = os.open('stored', os.O_RDWR); m = mmap.mmap(f, 3000000); os.close(f); kept.append(m)
+        m[1000:1005] = b'PATCH'; m.flush()
         os.rename('moved', 'folder-entry'); d = os.open('.', os.O_RDONLY); os.fsync(d)
-        os.mkdir('folder'); kept.append(os.open('folder/named', os.O_RDWR | os.O_CREAT)); d = os.open('folder', os.O_RDONLY); os.fsync(d)
+        os.mkdir('folder'); kept.append(os.open('folder/named', os.O_RDWR | os.O_CREAT))
+        d = os.open('folder', os.O_RDONLY); os.fsync(d)
         print('done', flush=True)
         sys.stdin.read()
         """;
@@ -51,7 +54,8 @@ internal sealed class BarrierTests
         Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero);
         string script = Path.Combine(Path.GetDirectoryName(folder.Mount)!, "script.py");
         File.WriteAllText(script, Script);
-        using (Process program = Process.Start(new ProcessStartInfo("python3", [script, folder.Mount]) { RedirectStandardInput = true, RedirectStandardOutput = true })!)
+        using (Process program = Process.Start(new ProcessStartInfo("python3",
+            [script, folder.Mount]) { RedirectStandardInput = true, RedirectStandardOutput = true })!)
         {
             string? said = program.StandardOutput.ReadLine();
             folder.Kill();
@@ -64,21 +68,29 @@ internal sealed class BarrierTests
         foreach (int size in new[] { 3000, 3_000_000 })
         {
             byte[] expected = Content(size);
-            foreach (string name in new[] { "fsync", "fdatasync", "o-sync", "o-dsync", "msync", "again", "rwf-dsync", "rwf-sync", "appended", "remapped" })
-                Assert.That(File.ReadAllBytes(Path.Combine(folder.Mount, $"{name}-{size}")).AsSpan().SequenceEqual(expected), Is.True, () => $"{name} {size}\n{folder.Log}");
+            foreach (string name in new[] { "fsync", "fdatasync", "o-sync", "o-dsync", "msync", "again", "rwf-dsync",
+                "rwf-sync", "appended", "remapped" })
+                Assert.That(
+                    File.ReadAllBytes(Path.Combine(folder.Mount, $"{name}-{size}")).AsSpan().SequenceEqual(expected),
+                    Is.True, () => $"{name} {size}\n{folder.Log}");
             "PATCH"u8.CopyTo(expected.AsSpan(1000));
-            Assert.That(File.ReadAllBytes(Path.Combine(folder.Mount, $"patched-{size}")).AsSpan().SequenceEqual(expected), Is.True, () => $"patched {size}\n{folder.Log}");
+            Assert.That(
+                File.ReadAllBytes(Path.Combine(folder.Mount, $"patched-{size}")).AsSpan().SequenceEqual(expected),
+                Is.True, () => $"patched {size}\n{folder.Log}");
         }
         byte[] stored = Content(3_000_000);
         "PATCH"u8.CopyTo(stored.AsSpan(1000));
-        Assert.That(File.ReadAllBytes(Path.Combine(folder.Mount, "stored")).AsSpan().SequenceEqual(stored), Is.True, () => folder.Log);
+        Assert.That(File.ReadAllBytes(Path.Combine(folder.Mount, "stored")).AsSpan().SequenceEqual(stored), Is.True,
+            () => folder.Log);
         Assert.That(File.ReadAllText(Path.Combine(folder.Mount, "folder-entry")), Is.EqualTo("moved"));
         Assert.That(File.Exists(Path.Combine(folder.Mount, "folder/named")), Is.True);
         folder.Unmount();
         Shell.Get($"find '{folder.Source}' -name '*.zst' -print0 | xargs -0 -r zstd -qt");
     }
 
-    /// <summary>No descriptor is open whose close would make the kernel write, and each page waits in the kernel alone.</summary>
+    /// <summary>
+    /// No descriptor is open whose close would make the kernel write, and each page waits in the kernel alone.
+    /// </summary>
     [Test]
     public void Sync_StoresWhatProgramsStoredThroughMappings([Values(5000, 3_000_000, 60_000_000)] int size)
     {
@@ -97,7 +109,9 @@ internal sealed class BarrierTests
 
     private static byte[] Content(int size)
     {
-        byte[] unit = System.Text.Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat(size.ToString(System.Globalization.CultureInfo.InvariantCulture), 7)) + " barrier ");
+        byte[] unit = System.Text.Encoding.ASCII.GetBytes(
+            string.Concat(Enumerable.Repeat(size.ToString(System.Globalization.CultureInfo.InvariantCulture), 7))
+            + " barrier ");
         byte[] content = new byte[size];
         for (int at = 0; at < size; at += unit.Length)
             unit.AsSpan(0, Math.Min(unit.Length, size - at)).CopyTo(content.AsSpan(at));

@@ -4,14 +4,16 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Crashes;
 
 /// <summary>
-/// A mount ends while the disk is full and every kind of content is not committed yet. What close or fsync accepted is there at the next mount, what they refused is the old version or wholly the
-/// new one, and what <c>status</c> and the log promise is kept, however the mount ends.
+/// A mount ends while the disk is full and every kind of content is not committed yet. What close or fsync accepted is
+/// there at the next mount, what they refused is the old version or wholly the new one, and what <c>status</c> and the
+/// log promise is kept, however the mount ends.
 /// </summary>
 [CancelAfter(180_000)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class FullDiskEndingTests
 {
-    private static readonly Dictionary<string, int> SizesMib = new() { ["ext4"] = 96, ["btrfs"] = 160, ["xfs"] = 320, ["tmpfs"] = 96 };
+    private static readonly Dictionary<string, int> SizesMib =
+        new() { ["ext4"] = 96, ["btrfs"] = 160, ["xfs"] = 320, ["tmpfs"] = 96 };
     private static readonly string[] Ends = ["zstdfs unmount", "umount", "fusermount3 -u", "SIGTERM", "kill -9"];
     private static readonly int[] RoomsKib = [0, 40, 400, 2000];
 
@@ -23,9 +25,11 @@ internal sealed class FullDiskEndingTests
             {
                 foreach (int room in RoomsKib)
                 {
-                    TestCaseData data = new TestCaseData(type, end, room).SetArgDisplayNames($"{type}, {end}, {room} KiB");
+                    TestCaseData data =
+                        new TestCaseData(type, end, room).SetArgDisplayNames($"{type}, {end}, {room} KiB");
                     // Each end once, each file system at least once, each room at least once.
-                    if (!(Array.IndexOf(Ends, end) % LoopImage.Types.Length == Array.IndexOf(LoopImage.Types, type) && Array.IndexOf(RoomsKib, room) == Array.IndexOf(Ends, end) % RoomsKib.Length))
+                    if (!(Array.IndexOf(Ends, end) % LoopImage.Types.Length == Array.IndexOf(LoopImage.Types, type)
+                        && Array.IndexOf(RoomsKib, room) == Array.IndexOf(Ends, end) % RoomsKib.Length))
                         data.Properties.Add("Category", "Long");
                     yield return data;
                 }
@@ -40,7 +44,11 @@ internal sealed class FullDiskEndingTests
         using MountedFolder folder = MountedFolder.Create(new MountSetup { SourceParent = image.Root });
         string expected = Path.Combine(Path.GetDirectoryName(folder.Mount)!, "expected");
         string filler = Path.Combine(image.Root, "filler");
-        string Python(string part) => Shell.Get($"cd '{folder.Mount}' && python3 - '{expected}' '{filler}' {roomKib} '{TestMachine.Program(ShellUser.Same)}' '{folder.Mount}' <<'END'\n{Library}\n{part}\nEND", TimeSpan.FromMinutes(2));
+        string Python(string part) => Shell.Get(
+            $"cd '{folder.Mount}' && "
+            + $"python3 - '{expected}' '{filler}' {roomKib} '{TestMachine.Program(ShellUser.Same)}' "
+            + $"'{folder.Mount}' <<'END'\n{Library}\n{part}\nEND",
+            TimeSpan.FromMinutes(2));
 
         string outcomes = Python(Write);
         TestContext.Out.WriteLine(outcomes);
@@ -62,9 +70,13 @@ internal sealed class FullDiskEndingTests
         {
             Assert.That(Directory.GetFileSystemEntries(Path.Combine(folder.Source, ".zstdfs/working")), Is.Empty);
             Assert.That(Directory.Exists(Path.Combine(folder.Source, ".zstdfs/lost")), Is.False, () => folder.Log);
-            Assert.That(folder.Log, Does.Not.Contain("in the source while").And.Not.Contain("in the source meanwhile").And.Not.Contain("machine"), "the log tells of what did not happen");
+            Assert.That(folder.Log,
+                Does.Not.Contain("in the source while").And.Not.Contain(
+                    "in the source meanwhile").And.Not.Contain("machine"),
+                "the log tells of what did not happen");
             Assert.That(outcomes, Does.Contain("ENOSPC"), "nothing was refused: it proved nothing");
-            DamageTable.CheckRow($"{type}, full when the mount ends", "what was accepted or listed is there, the rest is old or new");
+            DamageTable.CheckRow($"{type}, full when the mount ends",
+                "what was accepted or listed is there, the rest is old or new");
         });
     }
 
@@ -90,14 +102,19 @@ internal sealed class FullDiskEndingTests
         Assert.That(folder.Daemon.WaitForEnd(), Is.EqualTo(0).Or.EqualTo(7), () => folder.Log);
     }
 
-    /// <summary>Each kind of content: its name, what was there before, and a script that gives it new content. What was accepted is known of each, byte by byte.</summary>
+    /// <summary>
+    /// Each kind of content: its name, what was there before, and a script that gives it new content. What was accepted
+    /// is known of each, byte by byte.
+    /// </summary>
     private const string Library =
         """
         import errno, json, os, random, subprocess, sys, time
-        EXPECTED, FILLER, ROOM, PROGRAM, MOUNT = sys.argv[1], sys.argv[2], int(sys.argv[3]) * 1024, sys.argv[4], sys.argv[5]
+        EXPECTED, FILLER, ROOM, PROGRAM, MOUNT = sys.argv[1], sys.argv[2], int(sys.argv[3]) * 1024, sys.argv[4], \
+            sys.argv[5]
         def noise(count, seed): return random.Random(seed).randbytes(count)
         def text(count, seed): return (noise(997, seed) * (count // 997 + 1))[:count]
-        def status(): return json.loads(subprocess.run([PROGRAM, "status", "--json", MOUNT], stdout=subprocess.PIPE).stdout)
+        def status():
+            return json.loads(subprocess.run([PROGRAM, "status", "--json", MOUNT], stdout=subprocess.PIPE).stdout)
 
         def check(live=False, may_be_old=False):
             faults = []
@@ -106,10 +123,14 @@ internal sealed class FullDiskEndingTests
                 found = open(name, "rb").read() if os.path.exists(name) else None
                 old, new = content("old"), content("new")
                 if found == new or may_be_old and found == old: continue
-                if file["must_be_new"]: faults.append(f"{name}: {file['outcome']}, but it is {'old' if found == old else found and len(found)}")
+                if file["must_be_new"]:
+                    faults.append(
+                        f"{name}: {file['outcome']}, but it is {'old' if found == old else found and len(found)}")
                 elif found == old or old is None and (found or b"") == new[:len(found or b"")]: pass
                 # A write that was refused may have got as far as it got, where nothing was to be replaced.
-                elif file["patches"] and len(found) == len(old) and all(f in (o, n) for f, o, n in zip(found, old, new)): pass
+                elif file["patches"] and len(found) == len(old) and all(f in (o, n)
+                        for f, o, n in zip(found, old, new)):
+                    pass
                 elif file["patches"] and found[:len(old)] == old and found == new[:len(found)]: pass
                 else: faults.append(f"{name}: {file['outcome']}, but it is neither old nor new: {found and len(found)}")
             assert not faults, "\n".join(faults)
@@ -120,8 +141,10 @@ internal sealed class FullDiskEndingTests
         files = {}
         SMALL, LARGE = 20_000, 1_500_000
         old = {}
-        for name in ("rewritten", "appended", "emptied", "patched_small", "synced", "linked"): old[name] = noise(SMALL, name)
-        for name in ("large_rewritten", "large_patched", "large_linked", "large_synced", "large_truncated"): old[name] = noise(LARGE, name)
+        for name in ("rewritten", "appended", "emptied", "patched_small", "synced", "linked"):
+            old[name] = noise(SMALL, name)
+        for name in ("large_rewritten", "large_patched", "large_linked", "large_synced", "large_truncated"):
+            old[name] = noise(LARGE, name)
         for name, content in old.items():
             with open(name, "wb") as f: f.write(content)
         for name in ("linked", "large_linked"):
@@ -167,12 +190,14 @@ internal sealed class FullDiskEndingTests
                 before = len(outcome)
                 attempt("close", os.close, fd)
                 is_closed = len(outcome) == before
-            files[name] = dict(old=name in old, new=True, must_be_new=bool(is_written and (is_closed or is_synced)), patches=patches, outcome=", ".join(outcome) or "accepted")
+            files[name] = dict(old=name in old, new=True, must_be_new=bool(is_written and (is_closed or is_synced)),
+                patches=patches, outcome=", ".join(outcome) or "accepted")
             for which, content in (("old", old.get(name)), ("new", new)):
                 if content is not None: open(f"{EXPECTED}-{which}-{name}", "wb").write(content)
 
         class Act:
-            def __init__(self, flags, at=0, truncate=None, step=1 << 20, link=None): self.flags, self.at, self.truncate, self.step, self.link = flags, at, truncate, step, link
+            def __init__(self, flags, at=0, truncate=None, step=1 << 20, link=None):
+                self.flags, self.at, self.truncate, self.step, self.link = flags, at, truncate, step, link
             def open(self, name): return os.open(name, self.flags, 0o644)
             def write(self, fd, new):
                 if self.truncate is not None: os.ftruncate(fd, self.truncate)
@@ -193,7 +218,8 @@ internal sealed class FullDiskEndingTests
             def open(self, name): return lent_fd
 
         def patched(name, start, count):
-            content = bytearray(old[name]); content[start:start + count] = noise(count, name + "2"); return bytes(content)
+            content = bytearray(old[name]); content[start:start + count] = noise(count, name + "2")
+            return bytes(content)
         NEW, REWRITE, APPEND = os.O_WRONLY | os.O_CREAT | os.O_EXCL, os.O_WRONLY | os.O_TRUNC, os.O_WRONLY | os.O_APPEND
         def link(fd, name):
             # With a folder's descriptor Python follows the link, as linkat(2) needs it.
@@ -229,7 +255,8 @@ internal sealed class FullDiskEndingTests
         # Who asks what is pending is promised that it is not lost.
         for file in status()["files"]:
             name = file["path"]
-            open(f"{EXPECTED}-new-{name}-listed", "wb").write(open(name, "rb").read()); os.replace(f"{EXPECTED}-new-{name}-listed", f"{EXPECTED}-new-{name}")
+            open(f"{EXPECTED}-new-{name}-listed", "wb").write(open(name, "rb").read())
+            os.replace(f"{EXPECTED}-new-{name}-listed", f"{EXPECTED}-new-{name}")
             files[name]["must_be_new"] = True
             files[name]["outcome"] += ", listed by status"
         json.dump(files, open(EXPECTED + ".json", "w"))

@@ -4,8 +4,8 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Crashes;
 
 /// <summary>
-/// The source's file system is full to the last block, or has no inode or quota left, or was made read-only under the mount: the writer is told, what was there
-/// stays, also through a kill, and once there is space the work goes on.
+/// The source's file system is full to the last block, or has no inode or quota left, or was made read-only under the
+/// mount: the writer is told, what was there stays, also through a kill, and once there is space the work goes on.
 /// </summary>
 [CancelAfter(120_000)]
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
@@ -33,17 +33,24 @@ internal sealed class FullDiskTests
     {
         using LoopImage image = LoopImage.Create(type, sizeMib);
         string filler = Path.Combine(image.Root, "filler");
-        Try($"{type}, no block left", image, NativeFileException.NoSpace, () => Shell.Run($"cat /dev/zero > {filler}; for i in $(seq 200); do head -c 4096 /dev/zero >> {filler} || break; done; sync -f {image.Root}; for i in $(seq 50); do head -c 4096 /dev/zero >> {filler} || break; done"),
+        Try($"{type}, no block left", image, NativeFileException.NoSpace,
+            () => Shell.Run(
+                $"cat /dev/zero > {filler}; for i in $(seq 200); do head -c 4096 /dev/zero >> {filler} || "
+                + $"break; done; sync -f {image.Root}; for i in $(seq 50); "
+                + $"do head -c 4096 /dev/zero >> {filler} || break; done"),
             () => File.Delete(filler));
     }
 
-    /// <summary>The kernel takes blocks one by one, and leaves zeros in those that it got before there was none.</summary>
+    /// <summary>
+    /// The kernel takes blocks one by one, and leaves zeros in those that it got before there was none.
+    /// </summary>
     [TestCase("ext4", 64, "-b 1024", 6_000_000, 4096)]
     [TestCase("ext4", 64, "", 6_000_000, 131_072)]
     // More than the daemon may have put by.
     [TestCase("xfs", 300, "", 40_000_000, 131_072)]
     [TestCase("btrfs", 128, "", 24_000_000, 131_072)]
-    public void RefusedWrite_LeavesNothingBehindForTheNextMount(string type, int sizeMib, string options, int length, int bytes)
+    public void RefusedWrite_LeavesNothingBehindForTheNextMount(string type, int sizeMib, string options, int length,
+        int bytes)
     {
         using LoopImage image = LoopImage.Create(type, sizeMib, makeOptions: options);
         using MountedFolder folder = MountedFolder.Create(new MountSetup { SourceParent = image.Root });
@@ -55,7 +62,9 @@ internal sealed class FullDiskTests
         Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero);
         string filler = Path.Combine(image.Root, "filler");
         // XFS gives the blocks of what was removed back in its own time.
-        Shell.Run($"cd '{image.Root}'; for i in $(seq 8); do free=$(( $(stat -f -c '%f * %S' .) - 400000 )); [ $free -le 0 ] || head -c $free /dev/urandom >> filler; sync -f .; sleep 0.2; done");
+        Shell.Run(
+            $"cd '{image.Root}'; for i in $(seq 8); do free=$(( $(stat -f -c '%f * %S' .) - 400000 )); "
+            + "[ $free -le 0 ] || head -c $free /dev/urandom >> filler; sync -f .; sleep 0.2; done");
         ShellResult written = Shell.Run($$"""
             cd '{{folder.Mount}}' && python3 - <<'END'
             import os
@@ -90,7 +99,9 @@ internal sealed class FullDiskTests
     {
         using LoopImage image = LoopImage.Create("ext4", 64, makeOptions: "-N 128");
         string folder = Path.Combine(image.Root, "taken");
-        Try("ext4, no inode left", image, NativeFileException.NoSpace, () => Shell.Run($"mkdir {folder}; cd {folder}; for i in $(seq 200); do : > $i || break; done"), () => Directory.Delete(folder, recursive: true));
+        Try("ext4, no inode left", image, NativeFileException.NoSpace,
+            () => Shell.Run($"mkdir {folder}; cd {folder}; for i in $(seq 200); do : > $i || break; done"),
+            () => Directory.Delete(folder, recursive: true));
     }
 
     [Test]
@@ -99,7 +110,10 @@ internal sealed class FullDiskTests
         using LoopImage image = LoopImage.Create("btrfs", 256);
         string source = Path.Combine(image.Root, "source");
         Shell.Get($"btrfs quota enable '{image.Root}' && btrfs subvolume create '{source}'");
-        Try("btrfs, quota used up", image, NativeFileException.QuotaExceeded, () => Shell.Get($"sync -f '{source}'; btrfs quota rescan -w '{source}' >&2; btrfs qgroup limit 1M '{source}'"), () => Shell.Get($"btrfs quota disable '{image.Root}'"));
+        Try("btrfs, quota used up", image, NativeFileException.QuotaExceeded,
+            () => Shell.Get(
+                $"sync -f '{source}'; btrfs quota rescan -w '{source}' >&2; btrfs qgroup limit 1M '{source}'"),
+            () => Shell.Get($"btrfs quota disable '{image.Root}'"));
     }
 
     [Test]
@@ -109,13 +123,15 @@ internal sealed class FullDiskTests
         // What the kernel does after an error of the disk (errors=remount-ro), although files are open for writing.
         string sysfs = Shell.Get($"basename \"$(findmnt -no SOURCE '{image.Root}')\"");
         Shell.Get($"mount -o remount,errors=remount-ro '{image.Root}'");
-        Try("ext4, made read-only by the kernel after an error", image, NativeFileException.ReadOnly, () => Shell.Get($"echo 1 > /sys/fs/ext4/{sysfs}/trigger_fs_error"), static () => { }, repair: image.Repair);
+        Try("ext4, made read-only by the kernel after an error", image, NativeFileException.ReadOnly,
+            () => Shell.Get($"echo 1 > /sys/fs/ext4/{sysfs}/trigger_fs_error"), static () => { }, repair: image.Repair);
     }
 
     private void Try(string row, LoopImage image, int errno, Action fill, Action free, Action? repair = null)
     {
         using MountedFolder folder = MountedFolder.Create(new MountSetup { SourceParent = image.Root });
-        foreach ((string name, int bytes) in new[] { ("small", SmallBytes), ("large", LargeBytes), ("appended", SmallBytes), ("patched", LargeBytes), ("linked", SmallBytes), ("truncated", LargeBytes) })
+        foreach ((string name, int bytes) in new[] { ("small", SmallBytes), ("large", LargeBytes),
+            ("appended", SmallBytes), ("patched", LargeBytes), ("linked", SmallBytes), ("truncated", LargeBytes) })
             NativeFile.Save(Path.Combine(folder.Mount, name), _old[name] = Content(bytes, name.Length));
         NativeFile.Link(Path.Combine(folder.Mount, "linked"), Path.Combine(folder.Mount, "linked-too"));
         _old["linked-too"] = _old["linked"];
@@ -194,7 +210,9 @@ internal sealed class FullDiskTests
         _outcomes.Add($"{name,-12} {outcome}");
     }
 
-    /// <summary>What was acknowledged is new; all else is wholly old or wholly new, and what never was may be missing or empty.</summary>
+    /// <summary>
+    /// What was acknowledged is new; all else is wholly old or wholly new, and what never was may be missing or empty.
+    /// </summary>
     private void Check(MountedFolder folder, string when)
     {
         foreach (string name in _old.Keys.Union(_new.Keys))
@@ -203,16 +221,21 @@ internal sealed class FullDiskTests
             byte[]? found = File.Exists(path) ? File.ReadAllBytes(path) : null;
             bool isNew = found is not null && found.AsSpan().SequenceEqual(_new[name]);
             // Of a file that never was, what there was space for may be there, as on any file system.
-            bool isOld = _old.TryGetValue(name, out byte[]? old) ? found is not null && found.AsSpan().SequenceEqual(old) : found is null || _new[name].AsSpan().StartsWith(found);
+            bool isOld = _old.TryGetValue(name, out byte[]? old)
+                ? found is not null && found.AsSpan().SequenceEqual(old)
+                : found is null || _new[name].AsSpan().StartsWith(found);
             Assert.That(isNew || isOld && !_acknowledged.Contains(name), Is.True,
-                () => $"{when}: {name} is {(found is null ? "missing" : $"{found.Length} bytes")}, {(_acknowledged.Contains(name) ? "acknowledged" : "refused")}: old {old?.Length}, new {_new[name].Length}\n{string.Join('\n', _outcomes)}\n{folder.Log}");
+                () => $"{when}: {name} is {(found is null ? "missing" : $"{found.Length} bytes")}, "
+                    + $"{(_acknowledged.Contains(name) ? "acknowledged" : "refused")}: old {old?.Length}, new "
+                    + $"{_new[name].Length}\n{string.Join('\n', _outcomes)}\n{folder.Log}");
         }
     }
 
     private void GoOn(MountedFolder folder)
     {
         foreach (string name in _new.Keys.ToArray())
-            NativeFile.Save(Path.Combine(folder.Mount, name), _new[name] = Content(30_000, name.GetHashCode(StringComparison.Ordinal)));
+            NativeFile.Save(Path.Combine(folder.Mount, name),
+                _new[name] = Content(30_000, name.GetHashCode(StringComparison.Ordinal)));
         _acknowledged.UnionWith(_new.Keys);
         _new["linked"] = _new["linked-too"];
         Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero, () => folder.Log);

@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Crashes;
 
-/// <summary>A program at work in a folder of its own: small files, appends, patches, large files, renames, hard links, fsync, until an op fails.</summary>
+/// <summary>
+/// A program at work in a folder of its own: small files, appends, patches, large files, renames, hard links, fsync,
+/// until an op fails.
+/// </summary>
 internal sealed class KillLoad(string folder, int seed)
 {
     private const int Names = 12;
@@ -16,7 +19,8 @@ internal sealed class KillLoad(string folder, int seed)
 
     private string AnyName() => $"f{_chance.Next(Names)}";
 
-    private string? AnyFile() => Files.Files.Count == 0 ? null : Files.Files.Keys.ElementAt(_chance.Next(Files.Files.Count));
+    private string? AnyFile() =>
+        Files.Files.Count == 0 ? null : Files.Files.Keys.ElementAt(_chance.Next(Files.Files.Count));
 
     /// <summary>Works until the mount is dead, or it is told to stop.</summary>
     internal void Run(CancellationToken end = default)
@@ -111,14 +115,19 @@ internal sealed class KillLoad(string folder, int seed)
             return;
         byte[] content = Files.Files[from];
         var before = new Dictionary<string, byte[]>(Files.Files);
-        Files.BeginTogether(found => !found.ContainsKey(from) && found.TryGetValue(to, out byte[]? moved) && moved.AsSpan().SequenceEqual(content)
-            && before.All(f => f.Key == from || f.Key == to || found.TryGetValue(f.Key, out byte[]? other) && other.AsSpan().SequenceEqual(f.Value)));
+        Files.BeginTogether(found => !found.ContainsKey(from) && found.TryGetValue(to, out byte[]? moved)
+            && moved.AsSpan().SequenceEqual(content)
+            && before.All(f => f.Key == from || f.Key == to
+                || found.TryGetValue(f.Key, out byte[]? other) && other.AsSpan().SequenceEqual(f.Value)));
         NativeFile.Rename(At(from), At(to));
         Files.End(from, null);
         Files.End(to, content);
     }
 
-    /// <summary>What is written by one name shows under the other; the other goes at once, so that each name is a file of its own again.</summary>
+    /// <summary>
+    /// What is written by one name shows under the other; the other goes at once, so that each name is a file of its
+    /// own again.
+    /// </summary>
     private void LinkAndWrite()
     {
         if (AnyFile() is not { } name)
@@ -161,7 +170,8 @@ internal sealed class KillLoad(string folder, int seed)
         Files.End(name, null);
     }
 
-    private static bool IsPartOf(byte[] found, byte[] content) => found.Length <= content.Length && content.AsSpan(0, found.Length).SequenceEqual(found);
+    private static bool IsPartOf(byte[] found, byte[] content) =>
+        found.Length <= content.Length && content.AsSpan(0, found.Length).SequenceEqual(found);
 
     /// <summary>Writes are answered in pieces of whole pages.</summary>
     private static bool IsBlend(byte[] found, byte[] a, byte[] b)

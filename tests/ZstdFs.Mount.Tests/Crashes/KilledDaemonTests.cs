@@ -2,33 +2,19 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Crashes;
 
-/// <summary>SIGKILL at a chosen moment: what was closed or synchronised is there after the next mount, whole, and the rest is old or new.</summary>
+/// <summary>
+/// SIGKILL at a chosen moment: what was closed or synchronised is there after the next mount, whole, and the rest is
+/// old or new.
+/// </summary>
 [TestFixtureSource(nameof(FileSystems))]
 [CancelAfter(180_000)]
-internal sealed class KilledDaemonTests(string type)
+internal sealed class KilledDaemonTests(string type) : MountOnImageTests(type, 1024)
 {
     private const int LargeBytes = 48 * 1024 * 1024;
 
     private static readonly string[] FileSystems = ["ext4", "xfs", "btrfs", "tmpfs"];
 
-    private LoopImage _image = null!;
-    private MountedFolder _folder = null!;
-
-    [SetUp]
-    public void Mount()
-    {
-        _image = LoopImage.Create(type, 1024);
-        _folder = MountedFolder.Create(new MountSetup { SourceParent = _image.Root });
-    }
-
-    [TearDown]
-    public void Remove()
-    {
-        _folder.Dispose();
-        _image.Dispose();
-    }
-
-    private string At(string name) => Path.Combine(_folder.Mount, name);
+    private string At(string name) => Path.Combine(Folder.Mount, name);
 
     private static byte[] Content(int bytes, int seed)
     {
@@ -40,19 +26,23 @@ internal sealed class KilledDaemonTests(string type)
 
     private void CrashAndMount()
     {
-        _folder.Crash();
-        _folder.Start();
+        Folder.Crash();
+        Folder.Start();
     }
 
-    /// <summary>The mount shows it, and after a sync the source holds it for stock zstd, with nothing left over.</summary>
+    /// <summary>
+    /// The mount shows it, and after a sync the source holds it for stock zstd, with nothing left over.
+    /// </summary>
     private void AssertHolds(string name, byte[] expected)
     {
-        Assert.That(File.ReadAllBytes(At(name)).AsSpan().SequenceEqual(expected), Is.True, () => $"{name} through the mount\n{_folder.Log}");
-        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero);
-        string plain = Path.Combine(Path.GetDirectoryName(_folder.Mount)!, "expected");
+        Assert.That(File.ReadAllBytes(At(name)).AsSpan().SequenceEqual(expected), Is.True,
+            () => $"{name} through the mount\n{Folder.Log}");
+        Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero);
+        string plain = Path.Combine(Path.GetDirectoryName(Folder.Mount)!, "expected");
         File.WriteAllBytes(plain, expected);
-        Shell.Get($"zstd -q -t '{_folder.Source}/{name}.zst' && zstd -qdc '{_folder.Source}/{name}.zst' | cmp - '{plain}'");
-        Assert.That(Directory.GetFileSystemEntries(Path.Combine(_folder.Source, ".zstdfs/working")), Is.Empty);
+        Shell.Get(
+            $"zstd -q -t '{Folder.Source}/{name}.zst' && zstd -qdc '{Folder.Source}/{name}.zst' | cmp - '{plain}'");
+        Assert.That(Directory.GetFileSystemEntries(Path.Combine(Folder.Source, ".zstdfs/working")), Is.Empty);
     }
 
     [Test]
@@ -60,20 +50,20 @@ internal sealed class KilledDaemonTests(string type)
     {
         byte[] content = Content(LargeBytes, 3);
         File.WriteAllBytes(At("f"), content);
-        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero);
+        Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero);
         using (FileStream file = File.OpenWrite(At("f")))
         {
             file.Write("changed"u8);
             file.Flush(flushToDisk: true);
-            _folder.Kill();
+            Folder.Kill();
         }
-        _folder.Crash();
+        Folder.Crash();
         "changed"u8.CopyTo(content);
-        string copy = Directory.GetFiles(Path.Combine(_folder.Source, ".zstdfs/working")).Single();
+        string copy = Directory.GetFiles(Path.Combine(Folder.Source, ".zstdfs/working")).Single();
         // What a power cut leaves of a write that was under way; tmpfs has no such thing.
-        if (type != "tmpfs")
+        if (FileSystemType != "tmpfs")
             Shell.Get($"fallocate -n -o 1M -l 256K '{copy}' && sync '{copy}' && cat '{copy}' > /dev/null");
-        _folder.Start();
+        Folder.Start();
         AssertHolds("f", content);
     }
 
@@ -83,9 +73,10 @@ internal sealed class KilledDaemonTests(string type)
         byte[] content = Content(LargeBytes, 1);
         File.WriteAllBytes(At("f"), content);
         string before = Shell.Get($"stat -c '%i %s %y' '{At("f")}'");
-        _folder.Crash();
-        Assert.That(Directory.GetFiles(Path.Combine(_folder.Source, ".zstdfs/working")), Is.Not.Empty, "the kill came too late to prove anything");
-        _folder.Start();
+        Folder.Crash();
+        Assert.That(Directory.GetFiles(Path.Combine(Folder.Source, ".zstdfs/working")), Is.Not.Empty,
+            "the kill came too late to prove anything");
+        Folder.Start();
         Assert.That(Shell.Get($"stat -c '%i %s %y' '{At("f")}'"), Is.EqualTo(before));
         AssertHolds("f", content);
     }
@@ -95,20 +86,20 @@ internal sealed class KilledDaemonTests(string type)
     {
         byte[] content = Content(LargeBytes, 1);
         File.WriteAllBytes(At("f"), content);
-        _folder.Crash();
-        ShellResult mounted = _folder.Program("mount", "-o", "ro", _folder.Source, _folder.Mount);
+        Folder.Crash();
+        ShellResult mounted = Folder.Program("mount", "-o", "ro", Folder.Source, Folder.Mount);
         Assert.That(mounted.ExitCode, Is.Zero, mounted.ToString);
         Assert.That(mounted.Error, Does.Match("^zstdfs: [^\n]*1 files[^\n]*read-write once[^\n]*\n$"));
-        Assert.That(_folder.Program("unmount", _folder.Mount).ExitCode, Is.Zero);
+        Assert.That(Folder.Program("unmount", Folder.Mount).ExitCode, Is.Zero);
 
-        string copy = Directory.GetFiles(Path.Combine(_folder.Source, ".zstdfs/working"), "00*").Single();
+        string copy = Directory.GetFiles(Path.Combine(Folder.Source, ".zstdfs/working"), "00*").Single();
         string redo = Path.Combine(Path.GetDirectoryName(copy)!, "redo-" + Path.GetFileName(copy));
         File.Move(copy, redo);
-        ShellResult refused = _folder.Program("mount", "-o", "ro", _folder.Source, _folder.Mount);
+        ShellResult refused = Folder.Program("mount", "-o", "ro", Folder.Source, Folder.Mount);
         Assert.That(refused.ExitCode, Is.EqualTo(3), refused.ToString);
         Assert.That(refused.Error, Does.Contain("read-write once"));
         File.Move(redo, copy);
-        _folder.Start();
+        Folder.Start();
         AssertHolds("f", content);
     }
 
@@ -117,14 +108,14 @@ internal sealed class KilledDaemonTests(string type)
     {
         byte[] first = Content(LargeBytes, 2), patch = Content(5000, 3);
         File.WriteAllBytes(At("f"), first);
-        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero);
+        Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero);
         using (var file = new FileStream(At("f"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 0))
         {
             file.Position = 1_234_567;
             file.Write(patch);
             file.SetLength(LargeBytes - 4321);
             file.Flush(flushToDisk: true);
-            _folder.Kill();
+            Folder.Kill();
         }
         CrashAndMount();
         patch.CopyTo(first, 1_234_567);
@@ -144,7 +135,7 @@ internal sealed class KilledDaemonTests(string type)
             open.Flush(flushToDisk: true);
             open.Write(Content(3000, 7));
             open.Flush(flushToDisk: true);
-            _folder.Kill();
+            Folder.Kill();
         }
         CrashAndMount();
         for (int i = 0; i < 50; i++)
@@ -161,7 +152,7 @@ internal sealed class KilledDaemonTests(string type)
         using (var open = new FileStream(At("f"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0))
         {
             open.Write(new byte[100]);
-            _folder.Kill();
+            Folder.Kill();
         }
         CrashAndMount();
         AssertHolds("f", old);
@@ -185,17 +176,18 @@ internal sealed class KilledDaemonTests(string type)
     [Test]
     public void DeletedWhileOpen_LeavesNothing()
     {
-        using (var open = new FileStream(At("f"), FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0))
+        using (var open = new FileStream(At("f"), FileMode.CreateNew, FileAccess.Write,
+            FileShare.ReadWrite | FileShare.Delete, 0))
         {
             open.Write(Content(3_000_000, 11));
             File.Delete(At("f"));
             open.Write(Content(3_000_000, 12));
-            _folder.Kill();
+            Folder.Kill();
         }
         CrashAndMount();
-        Assert.That(Directory.GetFileSystemEntries(Path.Combine(_folder.Source, ".zstdfs/working")), Is.Empty);
-        Assert.That(Directory.Exists(Path.Combine(_folder.Source, ".zstdfs/lost")), Is.False);
-        Assert.That(Directory.GetFiles(_folder.Mount), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(Path.Combine(Folder.Source, ".zstdfs/working")), Is.Empty);
+        Assert.That(Directory.Exists(Path.Combine(Folder.Source, ".zstdfs/lost")), Is.False);
+        Assert.That(Directory.GetFiles(Folder.Mount), Is.Empty);
     }
 
     [Test]
@@ -203,14 +195,15 @@ internal sealed class KilledDaemonTests(string type)
     {
         byte[] ours = Content(LargeBytes, 13);
         File.WriteAllBytes(At("f"), ours);
-        _folder.Crash();
-        Shell.Get($"echo theirs | zstd -q -f -o '{_folder.Source}/f.zst'");
-        _folder.Start();
+        Folder.Crash();
+        Shell.Get($"echo theirs | zstd -q -f -o '{Folder.Source}/f.zst'");
+        Folder.Start();
         Assert.That(File.ReadAllText(At("f")), Is.EqualTo("theirs\n"));
-        string[] lost = Directory.GetFiles(Path.Combine(_folder.Source, ".zstdfs/lost"));
+        string[] lost = Directory.GetFiles(Path.Combine(Folder.Source, ".zstdfs/lost"));
         Assert.That(lost, Has.Length.EqualTo(1));
         Assert.That(File.ReadAllBytes(lost[0]).AsSpan().SequenceEqual(ours), Is.True);
-        Assert.That(_folder.Log, Does.Contain("f was replaced or deleted in the source").And.Contain(Path.GetFileName(lost[0])));
+        Assert.That(Folder.Log,
+            Does.Contain("f was replaced or deleted in the source").And.Contain(Path.GetFileName(lost[0])));
     }
 
     [Test]
@@ -218,20 +211,23 @@ internal sealed class KilledDaemonTests(string type)
     {
         byte[] content = Content(9000, 17);
         File.WriteAllBytes(At("f"), content);
-        _folder.Crash();
+        Folder.Crash();
         Shell.Get($"""
-            cd '{_folder.Source}/.zstdfs/working'
-            head -c 5000 /dev/urandom | tee without-a-record 0010000000000001-1-1 redo-0010000000000001-0-0 > 0010000000000001-1-2
-            setfattr -n user.zstdfs.working -v 0x$(head -c 72 /dev/urandom | od -An -v -tx1 | tr -d ' \n') 0010000000000001-1-2
-            mkdir folder 0010000000000001-1-3; ln -s /etc/passwd 0010000000000001-1-4; cp ../state commit-0010000000000001-1-1
+            cd '{Folder.Source}/.zstdfs/working'
+            head -c 5000 /dev/urandom |
+                tee without-a-record 0010000000000001-1-1 redo-0010000000000001-0-0 > 0010000000000001-1-2
+            setfattr -n user.zstdfs.working -v 0x$(head -c 72 /dev/urandom | od -An -v -tx1 |
+                tr -d ' \n') 0010000000000001-1-2
+            mkdir folder 0010000000000001-1-3; ln -s /etc/passwd 0010000000000001-1-4
+            cp ../state commit-0010000000000001-1-1
             """);
-        _folder.Start();
+        Folder.Start();
         Assert.That(File.ReadAllBytes(At("f")), Is.EqualTo(content));
         File.WriteAllBytes(At("f"), content[..5000]);
-        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero);
-        _folder.Remount();
+        Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero);
+        Folder.Remount();
         Assert.That(File.ReadAllBytes(At("f")), Is.EqualTo(content[..5000]));
-        Assert.That(_folder.Log, Does.Contain("0010000000000001-1-2: what it holds could not be committed"));
+        Assert.That(Folder.Log, Does.Contain("0010000000000001-1-2: what it holds could not be committed"));
         Assert.That(new FileInfo("/etc/passwd").Length, Is.GreaterThan(0));
     }
 
@@ -239,7 +235,7 @@ internal sealed class KilledDaemonTests(string type)
     public void HardLinkedFile_IsWrittenToByAllItsNames_AndStaysOneFile()
     {
         File.WriteAllBytes(At("a"), Content(2_000_000, 14));
-        Shell.Get($"ln '{At("a")}' '{At("b")}'; ln '{_folder.Source}/a.zst' '{_folder.Source}/c.zst'");
+        Shell.Get($"ln '{At("a")}' '{At("b")}'; ln '{Folder.Source}/a.zst' '{Folder.Source}/c.zst'");
         byte[] next = Content(LargeBytes, 15);
         File.WriteAllBytes(At("b"), next);
         CrashAndMount();
@@ -247,7 +243,11 @@ internal sealed class KilledDaemonTests(string type)
         AssertHolds("c", next);
         File.AppendAllText(At("c"), "more");
         AssertHolds("b", [.. next, .. "more"u8]);
-        Assert.That(Shell.Get($"stat -c '%i %h' '{At("a")}' '{At("b")}' '{At("c")}' | sort -u | wc -l; stat -c %h '{At("c")}' '{_folder.Source}/a.zst'"), Is.EqualTo("1\n3\n3"));
+        Assert.That(
+            Shell.Get(
+                $"stat -c '%i %h' '{At("a")}' '{At("b")}' '{At("c")}' | sort -u | wc -l; "
+                + $"stat -c %h '{At("c")}' '{Folder.Source}/a.zst'"),
+            Is.EqualTo("1\n3\n3"));
     }
 
     [Test]

@@ -2,11 +2,13 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Crashes;
 
-/// <summary>A new file that is larger than the room there is, but not compressed: it is compressed behind its writer.</summary>
+/// <summary>
+/// A new file that is larger than the room there is, but not compressed: it is compressed behind its writer.
+/// </summary>
 [TestFixture("ext4")]
 [TestFixture("btrfs")]
 [CancelAfter(180_000)]
-internal sealed class LargerThanTheDiskTests(string type)
+internal sealed class LargerThanTheDiskTests(string type) : MountOnImageTests(type, DiskMib)
 {
     private const int DiskMib = 320;
 
@@ -23,31 +25,15 @@ internal sealed class LargerThanTheDiskTests(string type)
                 for n in range(count): assert f.read(4096) == (changed[n] if n in changed else page(n)), n
         """;
 
-    private LoopImage _image = null!;
-    private MountedFolder _folder = null!;
+    private string Working => Path.Combine(Folder.Source, ".zstdfs/working");
 
-    [SetUp]
-    public void Mount()
-    {
-        _image = LoopImage.Create(type, DiskMib);
-        _folder = MountedFolder.Create(new MountSetup { SourceParent = _image.Root });
-    }
-
-    [TearDown]
-    public void Remove()
-    {
-        _folder.Dispose();
-        _image.Dispose();
-    }
-
-    private string Working => Path.Combine(_folder.Source, ".zstdfs/working");
-
-    private void Python(string script) => Shell.Get($"cd '{_folder.Mount}' && python3 - <<'END'\n{Library}\n{script}\nEND", TimeSpan.FromMinutes(2));
+    private void Python(string script) =>
+        Shell.Get($"cd '{Folder.Mount}' && python3 - <<'END'\n{Library}\n{script}\nEND", TimeSpan.FromMinutes(2));
 
     private void AssertCommitted()
     {
-        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero, () => _folder.Log);
-        Shell.Get($"zstd -q -t '{_folder.Source}/big.zst'", TimeSpan.FromMinutes(1));
+        Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero, () => Folder.Log);
+        Shell.Get($"zstd -q -t '{Folder.Source}/big.zst'", TimeSpan.FromMinutes(1));
         Assert.That(Directory.GetFileSystemEntries(Working), Is.Empty);
     }
 
@@ -64,12 +50,13 @@ internal sealed class LargerThanTheDiskTests(string type)
             assert os.pread(f, 5000, 4096 * 7) == pages(7, 2)[:5000]
             os.pwrite(f, b"changed", 4096 * {{changedPage}} + 3)
             assert os.pread(f, 10, 4096 * {{changedPage}}) == page({{changedPage}})[:3] + b"changed"
-            assert any(name.startswith("early-") for name in os.listdir("{{Working}}")), "nothing was compressed behind the writer: this proves nothing"
+            assert any(name.startswith("early-") for name in os.listdir("{{Working}}")), \
+                "nothing was compressed behind the writer: this proves nothing"
             os.close(f)
             check("big", {{fileMib}} * 256, {{changed}})
             """);
         AssertCommitted();
-        _folder.Remount();
+        Folder.Remount();
         Python($"check('big', {fileMib} * 256, {changed})");
     }
 
@@ -84,9 +71,9 @@ internal sealed class LargerThanTheDiskTests(string type)
             write(f, 200 * 256, 250 * 256)
             os.close(f)
             """);
-        _folder.Crash();
+        Folder.Crash();
         Assert.That(Directory.GetFiles(Working, "early-*"), Is.Not.Empty, "the kill came too late to prove anything");
-        _folder.Start();
+        Folder.Start();
         Python("assert os.stat('big').st_size == 450 << 20; check('big', 450 * 256)");
         AssertCommitted();
         Python("check('big', 450 * 256)");
@@ -108,9 +95,9 @@ internal sealed class LargerThanTheDiskTests(string type)
                 while True: write(f, done, 64); done += 64
             except OSError: pass
             t.join()
-            """.Replace("DAEMON", $"{_folder.Daemon.ProcessId}", StringComparison.Ordinal));
-        _folder.Crash();
-        _folder.Start();
+            """.Replace("DAEMON", $"{Folder.Daemon.ProcessId}", StringComparison.Ordinal));
+        Folder.Crash();
+        Folder.Start();
         Python(
             """
             size = os.stat("big").st_size
@@ -138,7 +125,7 @@ internal sealed class LargerThanTheDiskTests(string type)
             assert os.pread(f, 4096, 0) == page(0)
             os.close(f)
             """);
-        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero, () => _folder.Log);
+        Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero, () => Folder.Log);
         Assert.That(Directory.GetFileSystemEntries(Working), Is.Empty);
     }
 }

@@ -3,7 +3,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Crashes;
 
-/// <summary>SIGKILL at random moments under a mixed load, now and then once more while the next mount recovers: whatever close or fsync acknowledged is there, whole.</summary>
+/// <summary>
+/// SIGKILL at random moments under a mixed load, now and then once more while the next mount recovers: whatever close
+/// or fsync acknowledged is there, whole.
+/// </summary>
 internal sealed class RandomKillTests
 {
     private const int Programs = 4;
@@ -22,7 +25,9 @@ internal sealed class RandomKillTests
         long start = Stopwatch.GetTimestamp();
         var chance = new Random(seed);
         using MountedFolder folder = MountedFolder.Create();
-        KillLoad[] loads = [.. Enumerable.Range(0, Programs).Select(i => new KillLoad(Directory.CreateDirectory(Path.Combine(folder.Mount, $"p{i}")).FullName, seed + i))];
+        KillLoad[] loads = [.. Enumerable.Range(0, Programs)
+            .Select(i =>
+                new KillLoad(Directory.CreateDirectory(Path.Combine(folder.Mount, $"p{i}")).FullName, seed + i))];
         int acknowledged = 0, again = 0;
         for (int kill = 0; kill < kills; kill++)
         {
@@ -33,28 +38,34 @@ internal sealed class RandomKillTests
             Thread.Sleep(chance.Next(400));
             folder.Kill();
             foreach (Thread thread in threads)
-                Assert.That(thread.Join(Patience.For(TimeSpan.FromSeconds(60))), Is.True, "a program hangs in a mount whose daemon is dead");
+                Assert.That(thread.Join(Patience.For(TimeSpan.FromSeconds(60))), Is.True,
+                    "a program hangs in a mount whose daemon is dead");
             Assert.That(worked, Is.True, "no file was acknowledged before the kill: it proved nothing");
             acknowledged += loads.Sum(l => l.Files.Count);
             folder.Crash();
             for (; chance.Next(3) == 0; again++)
-                folder.StartAndKill(TimeSpan.FromMilliseconds(chance.Next(30, 250))); // recovery may be anywhere, or over
+                // recovery may be anywhere, or over
+                folder.StartAndKill(TimeSpan.FromMilliseconds(chance.Next(30, 250)));
             folder.Start();
             Check(folder, loads, $"after kill {kill}, seed {seed}");
         }
-        TestContext.Out.WriteLine($"{kills} kills and {again} more during recovery, {acknowledged} acknowledged ops, in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s: nothing lost");
+        TestContext.Out.WriteLine(
+            $"{kills} kills and {again} more during recovery, {acknowledged} acknowledged ops, in "
+            + $"{Stopwatch.GetElapsedTime(start).TotalSeconds:0} s: nothing lost");
     }
 
     private static void Check(MountedFolder folder, KillLoad[] loads, string when)
     {
         for (int i = 0; i < loads.Length; i++)
         {
-            var found = Directory.GetFiles(Path.Combine(folder.Mount, $"p{i}")).ToDictionary(f => Path.GetFileName(f), File.ReadAllBytes);
+            var found = Directory.GetFiles(Path.Combine(folder.Mount, $"p{i}"))
+                .ToDictionary(f => Path.GetFileName(f), File.ReadAllBytes);
             Assert.That(loads[i].Files.Judge(found), Is.Null, () => $"{when}, program {i}\n{folder.Log}");
         }
         Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero, () => folder.Log);
         // A file that was being made may not have its first byte yet.
-        Shell.Get($"find '{folder.Source}' -name '*.zst' -size +0 -print0 | xargs -0 -r zstd -qt", TimeSpan.FromMinutes(2));
+        Shell.Get($"find '{folder.Source}' -name '*.zst' -size +0 -print0 | xargs -0 -r zstd -qt",
+            TimeSpan.FromMinutes(2));
         Assert.That(Directory.GetFileSystemEntries(Path.Combine(folder.Source, ".zstdfs/working")), Is.Empty, when);
         // What was written to a file whose last name went in the moment of the kill is kept there; nothing else is.
         Assert.That(folder.Log, Does.Not.Contain("was changed in the source"), when);

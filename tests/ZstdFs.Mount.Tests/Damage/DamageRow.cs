@@ -23,10 +23,12 @@ internal sealed record DamageRow(string Name, Func<byte[], byte[]> Change)
         return changed;
     });
 
-    private static DamageRow Cut(string name, Func<StoredLayout, int> where) => new(name, file => file[..where(new StoredLayout(file))]);
+    private static DamageRow Cut(string name, Func<StoredLayout, int> where) =>
+        new(name, file => file[..where(new StoredLayout(file))]);
 
     private static void Add(byte[] file, int at, int difference) =>
-        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at), BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(at)) + difference);
+        BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(at),
+            BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(at)) + difference);
 
     /// <summary>Every class of bytes of a stored file of several frames.</summary>
     internal static readonly DamageRow[] All =
@@ -47,12 +49,18 @@ internal sealed record DamageRow(string Name, Func<byte[], byte[]> Change)
         Flip("byte flipped in the seek table's count of frames", static l => l.Entry(l.Frames.Count - 1)),
         Flip("byte flipped in the seek table's descriptor", static l => l.Entry(l.Frames.Count - 1) + 4),
         Flip("byte flipped in the seek table's last byte", static l => l.Entry(l.Frames.Count - 1) + 8),
-        Lie("seek table: stored lengths of two frames changed, their sum right", static (f, l) => { Add(f, l.Entry(1), 7); Add(f, l.Entry(2), -7); }),
-        Lie("seek table: logical lengths of two frames changed, their sum right", static (f, l) => { Add(f, l.Entry(1) + 4, 4096); Add(f, l.Entry(2) + 4, -4096); }),
-        Lie("seek table: a logical length of 4 GiB", static (f, l) => BinaryPrimitives.WriteUInt32LittleEndian(f.AsSpan(l.Entry(1) + 4), uint.MaxValue)),
-        Lie("frame overwritten with zeros", static (f, l) => f.AsSpan(l.Frames[Damaged]..l.Frames[Damaged + 1]).Clear()),
-        Lie("frame overwritten with another one's first bytes", static (f, l) => f.AsSpan(l.Frames[0], 3000).CopyTo(f.AsSpan(l.Frames[Damaged]))),
-        Lie("4 KiB in the middle of a frame are zeros", static (f, l) => f.AsSpan((l.Frames[Damaged] + l.Frames[Damaged + 1]) / 2, 4096).Clear()),
+        Lie("seek table: stored lengths of two frames changed, their sum right",
+            static (f, l) => { Add(f, l.Entry(1), 7); Add(f, l.Entry(2), -7); }),
+        Lie("seek table: logical lengths of two frames changed, their sum right",
+            static (f, l) => { Add(f, l.Entry(1) + 4, 4096); Add(f, l.Entry(2) + 4, -4096); }),
+        Lie("seek table: a logical length of 4 GiB",
+            static (f, l) => BinaryPrimitives.WriteUInt32LittleEndian(f.AsSpan(l.Entry(1) + 4), uint.MaxValue)),
+        Lie("frame overwritten with zeros",
+            static (f, l) => f.AsSpan(l.Frames[Damaged]..l.Frames[Damaged + 1]).Clear()),
+        Lie("frame overwritten with another one's first bytes",
+            static (f, l) => f.AsSpan(l.Frames[0], 3000).CopyTo(f.AsSpan(l.Frames[Damaged]))),
+        Lie("4 KiB in the middle of a frame are zeros",
+            static (f, l) => f.AsSpan((l.Frames[Damaged] + l.Frames[Damaged + 1]) / 2, 4096).Clear()),
         Cut("cut off in a frame", static l => (l.Frames[Damaged] + l.Frames[Damaged + 1]) / 2),
         Cut("cut off between two frames", static l => l.Frames[Damaged]),
         Cut("cut off in the first frame's header", static _ => 3),
@@ -62,7 +70,8 @@ internal sealed record DamageRow(string Name, Func<byte[], byte[]> Change)
         new("extended by one byte", static f => [.. f, 7]),
         new("extended by 4 KiB of zeros", static f => [.. f, .. new byte[4096]]),
         new("extended by half a frame", static f => [.. f, .. f[..10_000]]),
-        new("replaced by noise of the same length", static f => { byte[] noise = new byte[f.Length]; new Random(1).NextBytes(noise); return noise; }),
+        new("replaced by noise of the same length",
+            static f => { byte[] noise = new byte[f.Length]; new Random(1).NextBytes(noise); return noise; }),
         new("replaced by zeros of the same length", static f => new byte[f.Length]),
     ];
 }

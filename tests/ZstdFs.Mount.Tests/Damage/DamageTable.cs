@@ -3,7 +3,9 @@ using System.Text;
 
 namespace ZstdFs.Mount.Tests.Damage;
 
-/// <summary>docs/damage.md: tables of what happens, which the tests that make it happen hold against what they saw.</summary>
+/// <summary>
+/// docs/damage.md: tables of what happens, which the tests that make it happen hold against what they saw.
+/// </summary>
 internal static class DamageTable
 {
     internal const string Whole = "reads whole";
@@ -31,7 +33,9 @@ internal static class DamageTable
 
     /// <summary>The tables have this row.</summary>
     internal static void CheckRow(string name, string outcome) =>
-        Assert.That(File.ReadAllText(Path.Combine(Root(), "docs/damage.md")), Does.Contain($"| {name} | {outcome} |\n"), "docs/damage.md tells something else");
+        Assert.That(File.ReadAllText(Path.Combine(Root(), "docs/damage.md")), Does.Contain($"| {name} | {outcome} |\n"),
+            "docs/damage.md tells something else");
 
-    private static string Root([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../.."));
+    private static string Root([CallerFilePath] string here = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../.."));
 }

@@ -2,7 +2,10 @@ using System.Buffers.Binary;
 
 namespace ZstdFs.Mount.Tests.Damage;
 
-/// <summary>Where the parts of a stored file with a seek table lie, read from the table itself (docs: zstd's seekable format 0.1.0).</summary>
+/// <summary>
+/// Where the parts of a stored file with a seek table lie, read from the table itself (docs: zstd's seekable format
+/// 0.1.0).
+/// </summary>
 internal sealed class StoredLayout
 {
     private const int FooterBytes = 9, TableHeaderBytes = 8;

@@ -4,14 +4,15 @@ using ZstdFs.Mount.Tests.Tools;
 namespace ZstdFs.Mount.Tests.Damage;
 
 /// <summary>
-/// What the tools make of files that a mount cannot decode: those with long windows are data and are worked on; the others are named and stay, and what may be
-/// intact is never called damaged or lost.
+/// What the tools make of files that a mount cannot decode: those with long windows are data and are worked on; the
+/// others are named and stay, and what may be intact is never called damaged or lost.
 /// </summary>
 internal sealed class UndecodableToolTests
 {
     private static IEnumerable<UndecodableFile> Windows => UndecodableFile.All.Where(static kind => kind.IsForTools);
 
-    private static IEnumerable<UndecodableFile> Others => UndecodableFile.All.Where(static kind => !kind.IsForTools && kind.User == ShellUser.Same);
+    private static IEnumerable<UndecodableFile> Others =>
+        UndecodableFile.All.Where(static kind => !kind.IsForTools && kind.User == ShellUser.Same);
 
     private ToolFolder _folder = null!;
 
@@ -25,10 +26,13 @@ internal sealed class UndecodableToolTests
     public void LongWindow_IsDataToEveryTool(UndecodableFile kind)
     {
         kind.Make(_folder.Tree);
-        string content = _folder.InTree("zstd -qdc --long=31 f.zst | sha256sum"), bytes = _folder.InTree("zstd -qdc --long=31 f.zst | wc -c");
+        string content = _folder.InTree("zstd -qdc --long=31 f.zst | sha256sum"),
+            bytes = _folder.InTree("zstd -qdc --long=31 f.zst | wc -c");
         Assert.That(ToolFolder.Require(0, $"check --data '{_folder.Tree}'").Output, Is.Empty);
-        Assert.That(ToolFolder.Require(0, $"stats --json '{_folder.Tree}'").Output, Does.Contain($"{long.Parse(bytes, null) + 5}"));
-        Assert.That(ToolFolder.Require(0, $"info '{_folder.Tree}/f.zst'").Output, Does.Contain($" {bytes} ").And.Not.Contain("not decoded"));
+        Assert.That(ToolFolder.Require(0, $"stats --json '{_folder.Tree}'").Output,
+            Does.Contain($"{long.Parse(bytes, null) + 5}"));
+        Assert.That(ToolFolder.Require(0, $"info '{_folder.Tree}/f.zst'").Output,
+            Does.Contain($" {bytes} ").And.Not.Contain("not decoded"));
         _folder.InTree("cp f.zst second.zst");
         ToolFolder.Require(0, $"recompress --level 4 --include second.zst '{_folder.Tree}'");
         ToolFolder.Require(0, $"convert --revert --existing-zst=decode '{_folder.Tree}'");
@@ -59,22 +63,33 @@ internal sealed class UndecodableToolTests
     {
         TestMachine.RequireRoot("becoming an ordinary user");
         UndecodableFile.All.Single(static kind => kind.User == ShellUser.Ordinary).Make(_folder.Tree);
-        Assert.That(ToolFolder.Require(4, $"check --data '{_folder.Tree}'", ShellUser.Ordinary).Output, Does.StartWith("f.zst: unreadable"));
+        Assert.That(ToolFolder.Require(4, $"check --data '{_folder.Tree}'", ShellUser.Ordinary).Output,
+            Does.StartWith("f.zst: unreadable"));
         ToolFolder.Require(8, $"stats '{_folder.Tree}'", ShellUser.Ordinary);
-        Assert.That(ToolFolder.Require(8, $"recompress --level 5 '{_folder.Tree}'", ShellUser.Ordinary).Error, Does.Contain("left: 'f.zst'"));
-        Assert.That(ToolFolder.Require(8, $"convert --revert --existing-zst=decode '{_folder.Tree}'", ShellUser.Ordinary).Error, Does.Contain("left: 'f.zst'"));
+        Assert.That(ToolFolder.Require(8, $"recompress --level 5 '{_folder.Tree}'", ShellUser.Ordinary).Error,
+            Does.Contain("left: 'f.zst'"));
+        Assert.That(
+            ToolFolder.Require(8, $"convert --revert --existing-zst=decode '{_folder.Tree}'", ShellUser.Ordinary).Error,
+            Does.Contain("left: 'f.zst'"));
     }
 
     [TestCaseSource(nameof(Windows))]
     public void LongWindow_IsReadByAMountThatAllowsIt(UndecodableFile kind)
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = kind.Name.Contains("second", StringComparison.Ordinal) ? ["--max-window=256M"] : ["-o", "max_window=2G"] }, kind.Make);
-        Shell.Get($"zstd -qdc --long=31 '{folder.Source}/f.zst' | cmp - '{folder.Mount}/f' && [ $(stat -c %s '{folder.Mount}/f') = $(zstd -qdc --long=31 '{folder.Source}/f.zst' | wc -c) ]");
+        using MountedFolder folder = MountedFolder.Create(
+            new MountSetup { Options = kind.Name.Contains("second", StringComparison.Ordinal) ? ["--max-window=256M"]
+                : ["-o", "max_window=2G"] },
+            kind.Make);
+        Shell.Get(
+            $"zstd -qdc --long=31 '{folder.Source}/f.zst' | cmp - '{folder.Mount}/f' && "
+            + $"[ $(stat -c %s '{folder.Mount}/f') = $(zstd -qdc --long=31 '{folder.Source}/f.zst' | wc -c) ]");
         Assert.That(folder.Log, Does.Not.Contain("error"));
         folder.Unmount();
     }
 
     [TestCase("1M")]
     [TestCase("3G")]
-    public void MaxWindow_OutOfRange_IsRefused(string size) => Assert.That(ToolFolder.Require(2, $"mount --max-window='{size}' /nowhere /nowhere").Error, Does.Contain("128M"));
+    public void MaxWindow_OutOfRange_IsRefused(string size) =>
+        Assert.That(ToolFolder.Require(2, $"mount --max-window='{size}' /nowhere /nowhere").Error,
+            Does.Contain("128M"));
 }

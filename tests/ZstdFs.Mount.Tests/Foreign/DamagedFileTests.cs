@@ -10,28 +10,39 @@ internal sealed class DamagedFileTests
     [TestCase("seq 500000 | zstd -q | head -c 50000", "cut off")]
     [TestCase("seq 500000 | zstd -q | head -c 3", "cut off in its header")]
     [TestCase("{ seq 500000 | zstd -q; echo garbage; }", "garbage behind")]
-    [TestCase("seq 500000 > p; python3 -c 'import os; b = bytearray(os.popen(\"zstd -qc p\").buffer.read()); b[len(b) // 2] ^= 255; os.write(1, b)'; rm p", "one byte flipped")]
+    [TestCase(
+        "seq 500000 > p; python3 -c 'import os; b = bytearray(os.popen(\"zstd -qc p\").buffer.read()); "
+        + "b[len(b) // 2] ^= 255; os.write(1, b)'; rm p",
+        "one byte flipped")]
     public void DamagedFile_ReadsAsErrorAndIsNamedInTheLog(string make, string what)
     {
-        using MountedFolder folder = MountedFolder.Create(prepare: source => Shell.Get($"cd '{source}' && {{ {make}; }} > bad-file.zst; echo good | zstd -q > good.zst"));
+        using MountedFolder folder = MountedFolder.Create(prepare: source =>
+            Shell.Get($"cd '{source}' && {{ {make}; }} > bad-file.zst; echo good | zstd -q > good.zst"));
         ShellResult read = Shell.Run($"cat '{folder.Mount}/bad-file' | cmp - <(seq 500000)");
-        Assert.That(Shell.Get($"cat '{folder.Mount}/good'; ls '{folder.Mount}'"), Is.EqualTo("good\nbad-file\ngood"), what);
-        Assert.That(Shell.Run($"cat '{folder.Mount}/bad-file' > /dev/null").Error, Does.Contain("Input/output error"), what);
+        Assert.That(Shell.Get($"cat '{folder.Mount}/good'; ls '{folder.Mount}'"), Is.EqualTo("good\nbad-file\ngood"),
+            what);
+        Assert.That(Shell.Run($"cat '{folder.Mount}/bad-file' > /dev/null").Error, Does.Contain("Input/output error"),
+            what);
         Assert.That(read.Output, Does.Not.Contain("differ:"), "wrong bytes");
         Assert.That(folder.Log, Does.Contain("bad-file"), what);
         string before = Shell.Get($"sha256sum '{folder.Source}/bad-file.zst'");
         Shell.Run($"echo more >> '{folder.Mount}/bad-file'");
         folder.Program("sync", folder.Mount);
-        Assert.That(Shell.Get($"sha256sum '{folder.Source}/bad-file.zst'"), Is.EqualTo(before), "a damaged file was rewritten");
-        Shell.Get($"echo new > '{folder.Mount}/bad-file' && cat '{folder.Mount}/bad-file' && rm '{folder.Mount}/bad-file'");
+        Assert.That(Shell.Get($"sha256sum '{folder.Source}/bad-file.zst'"), Is.EqualTo(before),
+            "a damaged file was rewritten");
+        Shell.Get(
+            $"echo new > '{folder.Mount}/bad-file' && cat '{folder.Mount}/bad-file' && rm '{folder.Mount}/bad-file'");
         folder.Unmount();
     }
 
-    /// <summary>Whoever may read a damaged file can read it as often as he likes: that must not fill the log's disk.</summary>
+    /// <summary>
+    /// Whoever may read a damaged file can read it as often as he likes: that must not fill the log's disk.
+    /// </summary>
     [Test]
     public void DamagedRangeReadAThousandTimes_IsOneLine_AndAgainOneWhenTheFileChanged()
     {
-        const string Make = "seq 500000 > p && { zstd -qc p; zstd -qc p; } > bad-file.zst && rm p && printf X | dd of=bad-file.zst bs=1 seek=250000 conv=notrunc status=none";
+        const string Make = "seq 500000 > p && { zstd -qc p; zstd -qc p; } > bad-file.zst && rm p && "
+            + "printf X | dd of=bad-file.zst bs=1 seek=250000 conv=notrunc status=none";
         const string Read = """
             import os, sys
             os.chdir(sys.argv[1])
@@ -49,10 +60,15 @@ internal sealed class DamagedFileTests
         File.WriteAllText(script, Read);
         Shell.Get($"python3 '{script}' '{folder.Mount}'");
         Assert.That(Lines(folder), Is.EqualTo(1), folder.Log);
-        Shell.Get($"cd '{folder.Source}' && {Make} && cat '{folder.Mount}/bad-file' > /dev/null 2>&1 && exit 1; sleep 1.1; cat '{folder.Mount}/bad-file' > /dev/null 2>&1 && exit 1; exit 0");
+        Shell.Get(
+            $"cd '{folder.Source}' && {Make} && cat '{folder.Mount}/bad-file' > /dev/null 2>&1 && "
+            + $"exit 1; sleep 1.1; cat '{folder.Mount}/bad-file' > /dev/null 2>&1 && exit 1; exit 0");
         Assert.That(Lines(folder), Is.EqualTo(2), folder.Log);
         folder.Unmount();
     }
 
-    private static int Lines(MountedFolder folder) => folder.Log.Split('\n').Count(static line => line.Contains("bad-file", StringComparison.Ordinal) || line.Contains("error", StringComparison.Ordinal));
+    private static int Lines(MountedFolder folder) =>
+        folder.Log.Split('\n')
+            .Count(static line => line.Contains("bad-file", StringComparison.Ordinal)
+                || line.Contains("error", StringComparison.Ordinal));
 }

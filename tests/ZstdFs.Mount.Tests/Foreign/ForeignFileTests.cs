@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Foreign;
 
-/// <summary>Files that other programs compressed: their size, their bytes, and what happens when they are written.</summary>
+/// <summary>
+/// Files that other programs compressed: their size, their bytes, and what happens when they are written.
+/// </summary>
 [TestFixtureSource(typeof(ForeignFile), nameof(ForeignFile.All))]
 internal sealed class ForeignFileTests(ForeignFile kind)
 {
@@ -28,8 +30,10 @@ internal sealed class ForeignFileTests(ForeignFile kind)
     [Test]
     public void Stat_ShowsSizeModeAndTime()
     {
-        Assert.That(Bash("stat -c '%s %a %.9Y %F' f | sed 's/regular empty/regular/'"), Is.EqualTo($"{Bash("stat -c %s $outside/plain")} 640 1234567890.123456789 regular file"));
-        Assert.That(Bash("ls -l f | awk '{print $5}'; find f -printf %s"), Is.EqualTo(Bash("stat -c '%s\n%s' $outside/plain")));
+        Assert.That(Bash("stat -c '%s %a %.9Y %F' f | sed 's/regular empty/regular/'"),
+            Is.EqualTo($"{Bash("stat -c %s $outside/plain")} 640 1234567890.123456789 regular file"));
+        Assert.That(Bash("ls -l f | awk '{print $5}'; find f -printf %s"),
+            Is.EqualTo(Bash("stat -c '%s\n%s' $outside/plain")));
         Folder.Unmount();
     }
 
@@ -60,7 +64,8 @@ internal sealed class ForeignFileTests(ForeignFile kind)
     [Test]
     public void Appending_AddsAndKeepsTheRest()
     {
-        Bash("number=$(stat -c %i f); echo tail >> f && echo tail >> $outside/plain && cmp f $outside/plain && [ $(stat -c %i f) = $number ]");
+        Bash("number=$(stat -c %i f); echo tail >> f && echo tail >> $outside/plain && cmp f $outside/plain && "
+            + "[ $(stat -c %i f) = $number ]");
         AssertStoredAndKept();
     }
 
@@ -71,7 +76,9 @@ internal sealed class ForeignFileTests(ForeignFile kind)
             """
             touch -d @1000000000.5 f
             size=$(stat -c %s f); head -c 2000 /dev/urandom > $outside/part
-            for to in f $outside/plain; do dd if=$outside/part of=$to bs=4K oflag=seek_bytes seek=$((size / 2)) conv=notrunc status=none; done
+            for to in f $outside/plain; do
+                dd if=$outside/part of=$to bs=4K oflag=seek_bytes seek=$((size / 2)) conv=notrunc status=none
+            done
             cmp f $outside/plain
             touch -d @1111111111.000000007 f
             """);
@@ -86,13 +93,16 @@ internal sealed class ForeignFileTests(ForeignFile kind)
         AssertStoredAndKept();
     }
 
-    private string Bash(string script) => Shell.Get($"set -euo pipefail; cd '{Folder.Mount}'; outside='{_outside}'\n{script}");
+    private string Bash(string script) =>
+        Shell.Get($"set -euo pipefail; cd '{Folder.Mount}'; outside='{_outside}'\n{script}");
 
     // Stock zstd and a new mount both read what the plain file beside it holds.
     private void AssertStoredAndKept()
     {
         Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero);
-        Shell.Get($"zstd -qt --long=27 '{Folder.Source}/f.zst' && zstd -qdc --long=27 '{Folder.Source}/f.zst' | cmp - '{_outside}/plain'");
+        Shell.Get(
+            $"zstd -qt --long=27 '{Folder.Source}/f.zst' && "
+            + $"zstd -qdc --long=27 '{Folder.Source}/f.zst' | cmp - '{_outside}/plain'");
         Folder.Remount();
         Bash("cmp f $outside/plain");
         Folder.Unmount();

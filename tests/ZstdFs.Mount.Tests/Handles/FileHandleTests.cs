@@ -18,7 +18,8 @@ internal sealed class FileHandleTests(string store)
     {
         using MountedFolder folder = MountedFolder.Create(Setup);
         Shell.Get($"cd '{folder.Mount}'; mkdir -p a/b; echo content > a/b/file; echo other > top");
-        string file = FileHandles.Take(folder.Mount + "/a/b/file"), top = FileHandles.Take(folder.Mount + "/top"), inner = FileHandles.Take(folder.Mount + "/a/b");
+        string file = FileHandles.Take(folder.Mount + "/a/b/file"), top = FileHandles.Take(folder.Mount + "/top"),
+            inner = FileHandles.Take(folder.Mount + "/a/b");
         FileHandles.ForgetAll();
         using (Assert.EnterMultipleScope())
         {
@@ -26,7 +27,8 @@ internal sealed class FileHandleTests(string store)
             Assert.That(FileHandles.Open(folder.Mount, top), Is.EqualTo("other"));
         }
         FileHandles.ForgetAll();
-        Assert.That(FileHandles.Open(folder.Mount, inner), Is.EqualTo("/a/b ['file']"), "a folder, and the way up from it");
+        Assert.That(FileHandles.Open(folder.Mount, inner), Is.EqualTo("/a/b ['file']"),
+            "a folder, and the way up from it");
     }
 
     [Test]
@@ -73,7 +75,9 @@ internal sealed class FileHandleTests(string store)
         Shell.Get($"cd '{folder.Mount}'; mkdir folder; echo content > file");
         string file = FileHandles.Take(folder.Mount + "/file"), inner = FileHandles.Take(folder.Mount + "/folder");
         // ext4 gives the number of the folder to the next one.
-        Shell.Get($"cd '{folder.Mount}'; rm file; rmdir folder; echo 2 > /proc/sys/vm/drop_caches; mkdir next; echo content > file");
+        Shell.Get(
+            $"cd '{folder.Mount}'; rm file; rmdir folder; echo 2 > /proc/sys/vm/drop_caches; mkdir next; "
+            + "echo content > file");
         FileHandles.ForgetAll();
         Assert.That(FileHandles.Open(folder.Mount, file), Does.StartWith("error Stale"));
         Assert.That(FileHandles.Open(folder.Mount, inner), Does.StartWith("error Stale"));

@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Handles;
 
-/// <summary>name_to_handle_at(2) and open_by_handle_at(2), as an NFS server uses them: a handle is kept without keeping the file open.</summary>
+/// <summary>
+/// name_to_handle_at(2) and open_by_handle_at(2), as an NFS server uses them: a handle is kept without keeping the file
+/// open.
+/// </summary>
 internal static class FileHandles
 {
     private const string Program = """
@@ -17,7 +20,8 @@ internal static class FileHandles
             return result
         if sys.argv[1] == "take":
             handle, mount = Handle(bytes=128), ctypes.c_int()
-            check(libc.name_to_handle_at(-100, os.fsencode(sys.argv[2]), ctypes.byref(handle), ctypes.byref(mount), 0), "name_to_handle_at")
+            check(libc.name_to_handle_at(-100, os.fsencode(sys.argv[2]), ctypes.byref(handle), ctypes.byref(mount), 0),
+                "name_to_handle_at")
             print(handle.type, bytes(handle.data[:handle.bytes]).hex())
         else:
             data = bytes.fromhex(sys.argv[4])
@@ -32,9 +36,13 @@ internal static class FileHandles
         """;
 
     /// <summary>A handle, to be given to <see cref="Open"/>.</summary>
-    internal static string Take(string path) => Run("take", path) is var text && !text.StartsWith("error", StringComparison.Ordinal) ? text : throw new IOException(text);
+    internal static string Take(string path) =>
+        Run("take", path) is var text && !text.StartsWith("error", StringComparison.Ordinal) ? text
+            : throw new IOException(text);
 
-    /// <summary>The first bytes of a file; the path below the mount and the names of a folder; "error" and its text.</summary>
+    /// <summary>
+    /// The first bytes of a file; the path below the mount and the names of a folder; "error" and its text.
+    /// </summary>
     internal static string Open(string mount, string handle) => Run(["open", mount, .. handle.Split(' ')]);
 
     /// <summary>The kernel forgets every node that nobody uses.</summary>

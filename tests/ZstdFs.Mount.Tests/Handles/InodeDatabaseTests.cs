@@ -3,11 +3,14 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Handles;
 
-/// <summary><c>--inodes=rocksdb</c>: where the database is, what becomes of a damaged one, and how much memory is left.</summary>
+/// <summary>
+/// <c>--inodes=rocksdb</c>: where the database is, what becomes of a damaged one, and how much memory is left.
+/// </summary>
 internal sealed class InodeDatabaseTests
 {
     private const int Files = 200_000;
-    private const long MemoryBoundKiB = 80 * 1024, PeakBoundKiB = 120 * 1024; // afterwards; while the kernel knows all of them, or forgets them in one go
+    // afterwards; while the kernel knows all of them, or forgets them in one go
+    private const long MemoryBoundKiB = 80 * 1024, PeakBoundKiB = 120 * 1024;
 
     private static readonly MountSetup RocksDb = new() { Options = ["--inodes=rocksdb"] };
 
@@ -36,10 +39,12 @@ internal sealed class InodeDatabaseTests
         string database = folder.Source + "-inodes";
         try
         {
-            Assert.That(folder.Program("mount", "--inodes=rocksdb:" + database, folder.Source, folder.Mount), Has.Property(nameof(ShellResult.ExitCode)).Zero);
+            Assert.That(folder.Program("mount", "--inodes=rocksdb:" + database, folder.Source, folder.Mount),
+                Has.Property(nameof(ShellResult.ExitCode)).Zero);
             Shell.Get($"test -e '{database}/CURRENT' -a ! -e '{folder.Source}/.zstdfs/inodes'");
             ShellResult second = other.Program("mount", "--inodes=rocksdb:" + database, other.Source, other.Mount);
-            Assert.That((second.ExitCode, second.Error), Is.EqualTo((6, "zstdfs: the inode database is in use by another zstdfs: give each source its own\n")));
+            Assert.That((second.ExitCode, second.Error),
+                Is.EqualTo((6, "zstdfs: the inode database is in use by another zstdfs: give each source its own\n")));
             Assert.That(folder.Program("unmount", folder.Mount).ExitCode, Is.Zero);
         }
         finally
@@ -65,11 +70,14 @@ internal sealed class InodeDatabaseTests
         using MountedFolder folder = MountedFolder.Prepared();
         string program = TestMachine.Program(ShellUser.Same);
         ShellResult result = Shell.Run($"""
-            unshare -m bash -c 'for library in $(find /usr/lib -name "librocksdb.so.7.8*"); do mount --bind /dev/null "$library"; done
+            unshare -m bash -c 'for library in $(find /usr/lib -name "librocksdb.so.7.8*"); do
+                    mount --bind /dev/null "$library"
+                done
                 exec "$0" mount --inodes=rocksdb "$1" "$2"' '{program}' '{folder.Source}' '{folder.Mount}'
             """);
         Assert.That(result.ExitCode, Is.EqualTo(1), result.ToString());
-        Assert.That(result.Error, Does.StartWith("zstdfs: inodes=rocksdb needs librocksdb 7.8").And.Contain("apt-get install librocksdb7.8"));
+        Assert.That(result.Error,
+            Does.StartWith("zstdfs: inodes=rocksdb needs librocksdb 7.8").And.Contain("apt-get install librocksdb7.8"));
         Assert.That(result.Error.Count(c => c == '\n'), Is.EqualTo(1));
     }
 
@@ -87,7 +95,8 @@ internal sealed class InodeDatabaseTests
                 echo x > "$2/file"
                 test -e "$1/.zstdfs/inodes/CURRENT"
                 grep -ho "librocksdb.*" /proc/[0-9]*/maps | sort -u
-                "$0" unmount "$2"; rm -r "$folder"' '{TestMachine.Program(ShellUser.Same)}' '{folder.Source}' '{folder.Mount}'
+                "$0" unmount "$2"; rm -r "$folder"' \
+                '{TestMachine.Program(ShellUser.Same)}' '{folder.Source}' '{folder.Mount}'
             """);
         Assert.That(mapped, Does.Contain("librocksdb.so.9.10"));
     }
@@ -99,7 +108,8 @@ internal sealed class InodeDatabaseTests
         TestMachine.RequireRoot("having the kernel forget");
         // As a mount in the background has it.
         Environment.SetEnvironmentVariable("MALLOC_ARENA_MAX", "1");
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["--inodes=" + store] }, source => Shell.Get($$"""
+        using MountedFolder folder =
+            MountedFolder.Create(new MountSetup { Options = ["--inodes=" + store] }, source => Shell.Get($$"""
             cd '{{source}}'; printf x | zstd -q > x.zst
             python3 -c '
             import os, shutil
@@ -110,7 +120,8 @@ internal sealed class InodeDatabaseTests
             '
             """, TimeSpan.FromMinutes(5)));
         Environment.SetEnvironmentVariable("MALLOC_ARENA_MAX", null);
-        Assert.That(Shell.Get($"find '{folder.Mount}' -type f -size -2 | wc -l", TimeSpan.FromMinutes(3)), Is.EqualTo((Files + 1).ToString(CultureInfo.InvariantCulture)));
+        Assert.That(Shell.Get($"find '{folder.Mount}' -type f -size -2 | wc -l", TimeSpan.FromMinutes(3)),
+            Is.EqualTo((Files + 1).ToString(CultureInfo.InvariantCulture)));
         FileHandles.ForgetAll();
         long memory = 0;
         bool isSmall = Waiting.For(() => (memory = Memory(folder, "VmRSS")) < MemoryBoundKiB);
@@ -123,5 +134,6 @@ internal sealed class InodeDatabaseTests
     }
 
     private static long Memory(MountedFolder folder, string field) =>
-        long.Parse(Shell.Get($"grep -oP '{field}:\\s*\\K[0-9]+' /proc/{folder.Daemon.ProcessId}/status"), CultureInfo.InvariantCulture);
+        long.Parse(Shell.Get($"grep -oP '{field}:\\s*\\K[0-9]+' /proc/{folder.Daemon.ProcessId}/status"),
+            CultureInfo.InvariantCulture);
 }

@@ -15,7 +15,8 @@ internal sealed class Daemon : IDisposable
 
     internal Daemon(IReadOnlyList<string> command, ShellUser user)
     {
-        _process = Process.Start(Shell.StartInfo(command, user)) ?? throw new InvalidOperationException("zstdfs did not start");
+        _process = Process.Start(Shell.StartInfo(command, user))
+            ?? throw new InvalidOperationException("zstdfs did not start");
         _process.StandardInput.Close();
         _process.OutputDataReceived += (_, e) => Add(e.Data);
         _process.ErrorDataReceived += (_, e) => Add(e.Data);
@@ -37,7 +38,8 @@ internal sealed class Daemon : IDisposable
         }
     }
 
-    internal bool WaitUntilServing() => Waiting.For(() => HasEnded || Log.Contains("' is mounted on '", StringComparison.Ordinal)) && !HasEnded;
+    internal bool WaitUntilServing() =>
+        Waiting.For(() => HasEnded || Log.Contains("' is mounted on '", StringComparison.Ordinal)) && !HasEnded;
 
     /// <summary>Its exit code, once it has ended.</summary>
     internal int WaitForEnd(TimeSpan? limit = null)

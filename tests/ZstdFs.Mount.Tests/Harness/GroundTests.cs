@@ -2,7 +2,10 @@ using NUnit.Framework.Interfaces;
 
 namespace ZstdFs.Mount.Tests.Harness;
 
-/// <summary>Tests of single calls that must do the same on a mount as in an ordinary folder; each runs on both, over several file systems.</summary>
+/// <summary>
+/// Tests of single calls that must do the same on a mount as in an ordinary folder; each runs on both, over several
+/// file systems.
+/// </summary>
 [TestFixtureSource(typeof(Grounds), nameof(Grounds.ForCalls))]
 internal abstract class GroundTests(Ground ground) : GroundFixture(ground);
 
@@ -36,10 +39,12 @@ internal abstract class GroundFixture(Ground ground)
     protected string? FileSystem => ground.FileSystem;
 
     /// <summary>A folder on the file system below, for a mount of the test's own; null on the machine's own.</summary>
-    protected string? SourceParent => _parent is null ? null : Directory.CreateDirectory(Path.Combine(_parent, "own")).FullName;
+    protected string? SourceParent =>
+        _parent is null ? null : Directory.CreateDirectory(Path.Combine(_parent, "own")).FullName;
 
     /// <summary>The mount; only where <see cref="OnMount"/>.</summary>
-    protected MountedFolder Mounted => _mounted ?? throw new InvalidOperationException("this is the control: nothing is mounted");
+    protected MountedFolder Mounted =>
+        _mounted ?? throw new InvalidOperationException("this is the control: nothing is mounted");
 
     [SetUp]
     public void PrepareGround()
@@ -51,7 +56,8 @@ internal abstract class GroundFixture(Ground ground)
         if (image is not null)
             _parent = Directory.CreateDirectory(Path.Combine(image, Path.GetFileName(Outside))).FullName;
         if (OnMount)
-            _mounted = MountedFolder.Create(new MountSetup { Options = ground.Options, User = ground.User, SourceParent = _parent });
+            _mounted = MountedFolder.Create(
+                new MountSetup { Options = ground.Options, User = ground.User, SourceParent = _parent });
         Folder = _mounted?.Mount ?? Directory.CreateDirectory(Path.Combine(_parent ?? Outside, "ground")).FullName;
         if (ground.User == ShellUser.Ordinary)
             Shell.Get($"chown 65534:65534 '{Outside}'" + (OnMount ? "" : $" '{Folder}'"));
@@ -69,18 +75,24 @@ internal abstract class GroundFixture(Ground ground)
         _parent = null;
     }
 
-    /// <summary>Runs a bash script in <see cref="Folder"/>, every command of which must succeed, and returns its output.</summary>
+    /// <summary>
+    /// Runs a bash script in <see cref="Folder"/>, every command of which must succeed, and returns its output.
+    /// </summary>
     protected string Bash(string script, TimeSpan? limit = null) =>
         Shell.Get($"set -euo pipefail; cd '{Folder}'; outside='{Outside}'\n{script}", limit, ground.User);
 
     /// <summary>Runs a bash script in <see cref="Folder"/> that may fail.</summary>
     protected ShellResult TryBash(string script) => Shell.Run($"cd '{Folder}'; {script}", user: ground.User);
 
-    /// <summary>Runs a Python script in <see cref="Folder"/> that must succeed (it may use <c>assert</c>), and returns its output.</summary>
+    /// <summary>
+    /// Runs a Python script in <see cref="Folder"/> that must succeed (it may use <c>assert</c>), and returns its
+    /// output.
+    /// </summary>
     protected string Python(string script, TimeSpan? limit = null) => Bash($"python3 - <<'END'\n{script}\nEND", limit);
 
     /// <summary>
-    /// For a test of what only root may do. Where an ordinary user runs it, its command must be refused to him as Linux refuses it, and that is all that there is to see: true.
+    /// For a test of what only root may do. Where an ordinary user runs it, its command must be refused to him as Linux
+    /// refuses it, and that is all that there is to see: true.
     /// </summary>
     protected bool IsForRootOnly(string what, string command)
     {
@@ -94,7 +106,8 @@ internal abstract class GroundFixture(Ground ground)
     }
 
     /// <summary>
-    /// What is in <see cref="Folder"/> now is also in the source, where stock zstd reads it, and the same again after a remount.
+    /// What is in <see cref="Folder"/> now is also in the source, where stock zstd reads it, and the same again after a
+    /// remount.
     /// </summary>
     protected void AssertKept()
     {

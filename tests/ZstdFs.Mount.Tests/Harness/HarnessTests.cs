@@ -10,7 +10,8 @@ internal sealed class HarnessTests
 
     [Test]
     public void TreeComparison_NoticesEveryKindOfDifference(
-        [Values("echo x > f", "chmod 600 f", "touch -d @5.000000001 f", "ln -sfn b l", "rm f", "mkdir more", "touch -d @7 d", "chown 1:1 f")] string change)
+        [Values("echo x > f", "chmod 600 f", "touch -d @5.000000001 f", "ln -sfn b l", "rm f", "mkdir more",
+            "touch -d @7 d", "chown 1:1 f")] string change)
     {
         TestMachine.RequireRoot("chown");
         string folder = TestMachine.CreateFolder();
@@ -49,7 +50,9 @@ internal sealed class HarnessTests
         string folder = TestMachine.CreateFolder();
         try
         {
-            Shell.Get($"cd '{folder}' && mkdir -p program src/deep && touch -d '2 minutes ago' src/deep/a.cs && touch -d '1 minute ago' program/zstdfs");
+            Shell.Get(
+                $"cd '{folder}' && mkdir -p program src/deep && touch -d '2 minutes ago' src/deep/a.cs && "
+                + "touch -d '1 minute ago' program/zstdfs");
             ProgramAge.RequireNewest($"{folder}/program", $"{folder}/src");
             Shell.Get($"touch '{folder}/src/deep/a.cs'");
             Assert.That(Isolated(() => ProgramAge.RequireNewest($"{folder}/program", $"{folder}/src")), Is.True);
@@ -69,9 +72,13 @@ internal sealed class HarnessTests
         (string young, FileStream youngLock) = RunFolder.Make(parent);
         try
         {
-            Shell.Get($"touch -d '2 minutes ago' '{live}/lock' '{dead}/lock'; mkdir '{dead}/mount' && echo x > '{dead}/file'");
+            Shell.Get(
+                $"touch -d '2 minutes ago' '{live}/lock' '{dead}/lock'; mkdir '{dead}/mount' && "
+                + $"echo x > '{dead}/file'");
             if (TestMachine.IsRoot)
-                Shell.Get($"mount -t tmpfs none '{dead}/mount' && mkdir '{dead}/mount/inner' && mount -t tmpfs none '{dead}/mount/inner' && echo x > '{dead}/mount/inner/file'");
+                Shell.Get(
+                    $"mount -t tmpfs none '{dead}/mount' && mkdir '{dead}/mount/inner' && "
+                    + $"mount -t tmpfs none '{dead}/mount/inner' && echo x > '{dead}/mount/inner/file'");
             deadLock.Dispose();
             youngLock.Dispose();
             RunFolder.RemoveDead(parent);
@@ -80,7 +87,8 @@ internal sealed class HarnessTests
         finally
         {
             liveLock.Dispose();
-            Shell.Run($"umount '{dead}/mount/inner' '{dead}/mount' 2> /dev/null; rm -rf --one-file-system -- '{parent}'");
+            Shell.Run(
+                $"umount '{dead}/mount/inner' '{dead}/mount' 2> /dev/null; rm -rf --one-file-system -- '{parent}'");
         }
     }
 

@@ -1,6 +1,8 @@
 namespace ZstdFs.Mount.Tests.Harness;
 
-/// <summary>A file system of its own for a source: another type, another size, or one that can be filled up. Root only.</summary>
+/// <summary>
+/// A file system of its own for a source: another type, another size, or one that can be filled up. Root only.
+/// </summary>
 internal sealed class LoopImage : IDisposable
 {
     private readonly string _folder;
@@ -17,7 +19,8 @@ internal sealed class LoopImage : IDisposable
     /// <param name="sizeMib">Size in MiB; btrfs needs 114, xfs 300.</param>
     /// <param name="options">Mount options, such as "ro".</param>
     /// <param name="makeOptions">Options of mkfs.</param>
-    internal static LoopImage Create(string type, int sizeMib = 512, string options = "defaults", string makeOptions = "")
+    internal static LoopImage Create(string type, int sizeMib = 512, string options = "defaults",
+        string makeOptions = "")
     {
         TestMachine.RequireRoot("mounting a file system image");
         var image = new LoopImage(TestMachine.CreateFolder());
@@ -25,7 +28,9 @@ internal sealed class LoopImage : IDisposable
         string file = Path.Combine(image._folder, "image");
         ShellResult made = type == "tmpfs"
             ? Shell.Run($"mount -t tmpfs -o size={sizeMib}m,{options} none '{image.Root}'")
-            : Shell.Run($"truncate -s {sizeMib}M '{file}' && mkfs.{type} -q {makeOptions} '{file}' && mount -o loop,{options} '{file}' '{image.Root}'");
+            : Shell.Run(
+                $"truncate -s {sizeMib}M '{file}' && mkfs.{type} -q {makeOptions} '{file}' && "
+                + $"mount -o loop,{options} '{file}' '{image.Root}'");
         if (made.ExitCode != 0)
         {
             image.Dispose();
@@ -38,7 +43,11 @@ internal sealed class LoopImage : IDisposable
     internal void Remount(string options) => Shell.Get($"mount -o remount,{options} '{Root}'");
 
     /// <summary>Takes it away, has it repaired and mounts it again. Nothing uses it.</summary>
-    internal void Repair() => Shell.Get($"umount '{Root}'; fsck -fy '{_folder}/image' >&2; [ $? -le 2 ] && mount -o loop '{_folder}/image' '{Root}'");
+    internal void Repair() =>
+        Shell.Get(
+            $"umount '{Root}'; fsck -fy '{_folder}/image' >&2; [ $? -le 2 ] && "
+            + $"mount -o loop '{_folder}/image' '{Root}'");
 
-    public void Dispose() => Shell.Run($"mountpoint -q '{Root}' && umount '{Root}'; rm -rf --one-file-system -- '{_folder}'");
+    public void Dispose() =>
+        Shell.Run($"mountpoint -q '{Root}' && umount '{Root}'; rm -rf --one-file-system -- '{_folder}'");
 }

@@ -17,7 +17,9 @@ internal static class MountCleanup
                 continue;
             Abort(mount);
             if (!TryUnmount(mount))
-                throw new InvalidOperationException($"{mount} cannot be unmounted, not even after its connection was aborted:\n{Shell.Run($"fuser -vm '{mount}'")}");
+                throw new InvalidOperationException(
+                    $"{mount} cannot be unmounted, not even after its connection was aborted:\n"
+                    + $"{Shell.Run($"fuser -vm '{mount}'")}");
         }
         if (daemon is null || Waiting.For(() => daemon.HasEnded, Busy))
             return;

@@ -3,7 +3,10 @@ namespace ZstdFs.Mount.Tests.Harness;
 /// <summary>The kernel's mount table, read without the code under test.</summary>
 internal static class MountTableView
 {
-    /// <summary>Type of the topmost mount on <paramref name="path"/>; null where nothing is mounted. Asks nothing of the mount itself.</summary>
+    /// <summary>
+    /// Type of the topmost mount on <paramref name="path"/>; null where nothing is mounted. Asks nothing of the mount
+    /// itself.
+    /// </summary>
     internal static string? TypeOf(string path) => Fields(path)?.Type;
 
     /// <summary>Minor device number of the mount: its number under /sys/fs/fuse/connections.</summary>
@@ -18,7 +21,8 @@ internal static class MountTableView
         string? line = File.ReadLines("/proc/self/mountinfo").LastOrDefault(l => l.Split(' ')[4] == escaped);
         if (line is null)
             return null;
-        string[] left = line[..line.IndexOf(" - ", StringComparison.Ordinal)].Split(' '), right = line[(line.IndexOf(" - ", StringComparison.Ordinal) + 3)..].Split(' ');
+        string[] left = line[..line.IndexOf(" - ", StringComparison.Ordinal)].Split(' '),
+            right = line[(line.IndexOf(" - ", StringComparison.Ordinal) + 3)..].Split(' ');
         return (left[2], right[0], [.. left[5].Split(','), .. right[2].Split(',')]);
     }
 }

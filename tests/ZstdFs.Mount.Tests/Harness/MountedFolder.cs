@@ -9,7 +9,9 @@ internal sealed record MountSetup
     internal IReadOnlyList<string> Options { get; init; } = [];
     /// <summary>Who mounts, and owns source and mount point.</summary>
     internal ShellUser User { get; init; }
-    /// <summary>An existing folder to make the source in, such as a <see cref="LoopImage"/>'s; null for the usual place.</summary>
+    /// <summary>
+    /// An existing folder to make the source in, such as a <see cref="LoopImage"/>'s; null for the usual place.
+    /// </summary>
     internal string? SourceParent { get; init; }
     /// <summary>The mount point is the source itself.</summary>
     internal bool OverSource { get; init; }
@@ -35,7 +37,9 @@ internal sealed class MountedFolder : IDisposable
             Shell.Get($"chown 65534:65534 '{Source}' '{Mount}'");
     }
 
-    /// <summary>The folder of .zst files; below the mount itself, and so out of reach, where it was mounted over the source.</summary>
+    /// <summary>
+    /// The folder of .zst files; below the mount itself, and so out of reach, where it was mounted over the source.
+    /// </summary>
     internal string Source { get; }
 
     /// <summary>The folder that shows plain files.</summary>
@@ -77,14 +81,16 @@ internal sealed class MountedFolder : IDisposable
     /// <summary>Mounts in the foreground of a child process and waits until the mount serves.</summary>
     internal void Start()
     {
-        _daemon = new Daemon([TestMachine.Program(_setup.User), "mount", "-f", .. _setup.Options, Source, Mount], _setup.User);
+        _daemon = new Daemon([TestMachine.Program(_setup.User), "mount", "-f", .. _setup.Options, Source, Mount],
+            _setup.User);
         Assert.That(_daemon.WaitUntilServing(), () => $"the mount does not serve\n{Log}");
     }
 
     /// <summary>Starts a daemon and kills it after a while, whatever it had come to.</summary>
     internal void StartAndKill(TimeSpan after)
     {
-        _daemon = new Daemon([TestMachine.Program(_setup.User), "mount", "-f", .. _setup.Options, Source, Mount], _setup.User);
+        _daemon = new Daemon([TestMachine.Program(_setup.User), "mount", "-f", .. _setup.Options, Source, Mount],
+            _setup.User);
         Thread.Sleep(after);
         Daemon.Kill();
         MountCleanup.Remove(Mount, _daemon);
@@ -92,7 +98,8 @@ internal sealed class MountedFolder : IDisposable
     }
 
     /// <summary>Runs <c>zstdfs</c> as the mount's user.</summary>
-    internal ShellResult Program(params string[] words) => Shell.Run([TestMachine.Program(_setup.User), .. words], user: _setup.User);
+    internal ShellResult Program(params string[] words) =>
+        Shell.Run([TestMachine.Program(_setup.User), .. words], user: _setup.User);
 
     /// <summary><c>zstdfs unmount</c>, which must succeed, and the end of the daemon.</summary>
     internal void Unmount()
@@ -110,7 +117,9 @@ internal sealed class MountedFolder : IDisposable
         Start();
     }
 
-    /// <summary>Kills the daemon without warning and takes the dead mount away; <see cref="Start"/> mounts again.</summary>
+    /// <summary>
+    /// Kills the daemon without warning and takes the dead mount away; <see cref="Start"/> mounts again.
+    /// </summary>
     internal void Crash()
     {
         Kill();

@@ -4,14 +4,17 @@ using System.Runtime.InteropServices;
 
 namespace ZstdFs.Mount.Tests.Harness;
 
-/// <summary>A file opened for writing whose every call is checked, close(2) too: .NET's own streams drop what close says.</summary>
+/// <summary>
+/// A file opened for writing whose every call is checked, close(2) too: .NET's own streams drop what close says.
+/// </summary>
 internal sealed class NativeFile : IDisposable
 {
     internal const int ForWriting = 1, ForBoth = 2, Create = 0x40, Exclusive = 0x80, Empty = 0x200, Append = 0x400;
 
     private int _number;
 
-    internal NativeFile(string path, int flags) => _number = (int)Check(NativeOpen(path, flags | 0x80000, 0b110_110_110), path);
+    internal NativeFile(string path, int flags) => _number =
+        (int)Check(NativeOpen(path, flags | 0x80000, 0b110_110_110), path);
 
     /// <summary>Writes all of it.</summary>
     internal void Write(ReadOnlySpan<byte> data, long offset)
@@ -57,7 +60,8 @@ internal sealed class NativeFile : IDisposable
         _number = -1;
     }
 
-    private static long Check(long result, string what) => result >= 0 ? result : throw new NativeFileException(Marshal.GetLastPInvokeError(), what);
+    private static long Check(long result, string what) =>
+        result >= 0 ? result : throw new NativeFileException(Marshal.GetLastPInvokeError(), what);
 
     [DllImport("libc", EntryPoint = "open", SetLastError = true)]
     private static extern int NativeOpen([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, int mode);
@@ -75,10 +79,12 @@ internal sealed class NativeFile : IDisposable
     private static extern int NativeClose(int file);
 
     [DllImport("libc", EntryPoint = "link", SetLastError = true)]
-    private static extern int NativeLink([MarshalAs(UnmanagedType.LPUTF8Str)] string from, [MarshalAs(UnmanagedType.LPUTF8Str)] string to);
+    private static extern int NativeLink([MarshalAs(UnmanagedType.LPUTF8Str)] string from,
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string to);
 
     [DllImport("libc", EntryPoint = "rename", SetLastError = true)]
-    private static extern int NativeRename([MarshalAs(UnmanagedType.LPUTF8Str)] string from, [MarshalAs(UnmanagedType.LPUTF8Str)] string to);
+    private static extern int NativeRename([MarshalAs(UnmanagedType.LPUTF8Str)] string from,
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string to);
 
     [DllImport("libc", EntryPoint = "unlink", SetLastError = true)]
     private static extern int NativeUnlink([MarshalAs(UnmanagedType.LPUTF8Str)] string path);

@@ -6,8 +6,8 @@ internal static class Patience
     private static readonly TimeSpan Enough = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// A limit is given for a quiet machine. On a loaded one a disk alone may stand still for a minute, and a test must not
-    /// fail by that: it waits four times as long, but not longer than five minutes unless it was given longer.
+    /// A limit is given for a quiet machine. On a loaded one a disk alone may stand still for a minute, and a test must
+    /// not fail by that: it waits four times as long, but not longer than five minutes unless it was given longer.
     /// </summary>
     internal static TimeSpan For(TimeSpan quiet)
     {

@@ -3,7 +3,9 @@ namespace ZstdFs.Mount.Tests.Harness;
 /// <summary>Keeps the tests from passing or failing for a program that was built before the sources changed.</summary>
 internal static class ProgramAge
 {
-    /// <summary>Fails where a file below <paramref name="sources"/> was written after the newest in <paramref name="program"/>.</summary>
+    /// <summary>
+    /// Fails where a file below <paramref name="sources"/> was written after the newest in <paramref name="program"/>.
+    /// </summary>
     internal static void RequireNewest(string program, string sources)
     {
         Assert.That(Directory.Exists(program), $"{program} is not there: build ZstdFs.sln first");

@@ -1,8 +1,9 @@
 namespace ZstdFs.Mount.Tests.Harness;
 
 /// <summary>
-/// The folder that holds the folders of all tests of this run. The run holds a lock in it (flock(2), which the kernel drops with the process, however it ends): so what a
-/// killed run left is known for certain, and the next run removes it.
+/// The folder that holds the folders of all tests of this run. The run holds a lock in it (flock(2), which the kernel
+/// drops with the process, however it ends): so what a killed run left is known for certain, and the next run removes
+/// it.
 /// </summary>
 internal static class RunFolder
 {
@@ -17,7 +18,8 @@ internal static class RunFolder
     internal static string Path => Own.Value.Path;
 
     /// <summary>What tests have left in it.</summary>
-    internal static IEnumerable<string> Remains => Directory.EnumerateFileSystemEntries(Path).Where(entry => entry != Own.Value.Lock.Name);
+    internal static IEnumerable<string> Remains =>
+        Directory.EnumerateFileSystemEntries(Path).Where(entry => entry != Own.Value.Lock.Name);
 
     /// <summary>After the last test.</summary>
     internal static void Remove()
@@ -35,7 +37,8 @@ internal static class RunFolder
         {
             try
             {
-                using var itsLock = new FileStream(System.IO.Path.Combine(folder, LockName), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+                using var itsLock = new FileStream(System.IO.Path.Combine(folder, LockName), FileMode.Open,
+                    FileAccess.ReadWrite, FileShare.None);
                 if (DateTime.UtcNow - File.GetLastWriteTimeUtc(itsLock.SafeFileHandle) > Youth)
                     Remove(folder);
             }
@@ -48,7 +51,8 @@ internal static class RunFolder
 
     private static (string, FileStream) Make()
     {
-        string parent = Environment.GetEnvironmentVariable("ZSTDFS_TEST_FOLDER") ?? (Directory.Exists("/var/tmp") ? "/var/tmp" : System.IO.Path.GetTempPath());
+        string parent = Environment.GetEnvironmentVariable("ZSTDFS_TEST_FOLDER")
+            ?? (Directory.Exists("/var/tmp") ? "/var/tmp" : System.IO.Path.GetTempPath());
         RemoveDead(parent);
         return Make(parent);
     }
@@ -59,10 +63,13 @@ internal static class RunFolder
         string folder = System.IO.Path.Combine(parent, Prefix + Guid.NewGuid().ToString("n")[..8]);
         Directory.CreateDirectory(folder);
         File.SetUnixFileMode(folder, (UnixFileMode)0b111_101_101);
-        return (folder, new FileStream(System.IO.Path.Combine(folder, LockName), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None));
+        return (folder,
+            new FileStream(System.IO.Path.Combine(folder, LockName), FileMode.CreateNew, FileAccess.ReadWrite,
+                FileShare.None));
     }
 
-    // Innermost mounts first. Where one cannot be taken away nothing is removed: a file system below could lose its files.
+    // Innermost mounts first. Where one cannot be taken away nothing is removed: a file system below could lose its
+    // files.
     private static void Remove(string folder) => Shell.Run($$"""
         mounts() { awk -v inside='{{folder}}/' 'index($5, inside) == 1 { print $5 }' /proc/self/mountinfo | tac; }
         for mount in $(mounts); do umount "$mount" || fusermount3 -u "$mount"; done

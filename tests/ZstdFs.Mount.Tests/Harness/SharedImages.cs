@@ -1,6 +1,8 @@
 namespace ZstdFs.Mount.Tests.Harness;
 
-/// <summary>One file system of each type for all tests that only need some of that type: making one takes as long as a test.</summary>
+/// <summary>
+/// One file system of each type for all tests that only need some of that type: making one takes as long as a test.
+/// </summary>
 internal static class SharedImages
 {
     private const int SizeMib = 2048;

@@ -28,7 +28,8 @@ internal static class Shell
     private static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(60);
 
     /// <summary>Runs a bash script; standard input is empty.</summary>
-    internal static ShellResult Run(string script, TimeSpan? limit = null, ShellUser user = ShellUser.Same) => Run(["bash", "-c", script], limit, user);
+    internal static ShellResult Run(string script, TimeSpan? limit = null, ShellUser user = ShellUser.Same) =>
+        Run(["bash", "-c", script], limit, user);
 
     /// <summary>Runs a bash script that must succeed, and returns its output without the last line's end.</summary>
     internal static string Get(string script, TimeSpan? limit = null, ShellUser user = ShellUser.Same)
@@ -39,9 +40,11 @@ internal static class Shell
     }
 
     /// <summary>Runs a program with its arguments as they are.</summary>
-    internal static ShellResult Run(IReadOnlyList<string> command, TimeSpan? limit = null, ShellUser user = ShellUser.Same)
+    internal static ShellResult Run(IReadOnlyList<string> command, TimeSpan? limit = null,
+        ShellUser user = ShellUser.Same)
     {
-        using var process = Process.Start(StartInfo(command, user)) ?? throw new InvalidOperationException($"{command[0]} did not start");
+        using var process = Process.Start(StartInfo(command, user))
+            ?? throw new InvalidOperationException($"{command[0]} did not start");
         process.StandardInput.Close();
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
         TimeSpan longest = Patience.For(limit ?? DefaultLimit);
@@ -52,7 +55,8 @@ internal static class Shell
         }
         // A daemon that kept the pipes open would hold this up for ever.
         if (!Task.WaitAll([output, error], Patience.For(TimeSpan.FromSeconds(10))))
-            throw new TimeoutException($"ended, but something it started still holds its output: {string.Join(' ', command)}");
+            throw new TimeoutException(
+                $"ended, but something it started still holds its output: {string.Join(' ', command)}");
         return new ShellResult(process.ExitCode, output.Result, error.Result);
     }
 

@@ -2,7 +2,9 @@ using System.Reflection;
 
 namespace ZstdFs.Mount.Tests.Harness;
 
-/// <summary>What this machine can do. What it cannot is a skipped test by hand and a failed one in CI, with the reason in both.</summary>
+/// <summary>
+/// What this machine can do. What it cannot is a skipped test by hand and a failed one in CI, with the reason in both.
+/// </summary>
 internal static class TestMachine
 {
     private static readonly Lazy<string> OwnProgram = new(FindProgram);
@@ -30,7 +32,9 @@ internal static class TestMachine
         _ => SharedWithCodec.Value,
     };
 
-    /// <summary>A new folder on a real file system (not tmpfs, unless the machine has nothing else), which every user may enter.</summary>
+    /// <summary>
+    /// A new folder on a real file system (not tmpfs, unless the machine has nothing else), which every user may enter.
+    /// </summary>
     internal static string CreateFolder()
     {
         string folder = Path.Combine(RunFolder.Path, Guid.NewGuid().ToString("n")[..8]);
@@ -81,12 +85,16 @@ internal static class TestMachine
     private static string FromBuild(string key) =>
         typeof(TestMachine).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == key).Value!;
 
-    /// <summary>A script that runs the program and tells it the codec, where the command has one. A word of the test's own wins.</summary>
+    /// <summary>
+    /// A script that runs the program and tells it the codec, where the command has one. A word of the test's own wins.
+    /// </summary>
     private static string WithCodec(string program, string name)
     {
-        string script = Path.Combine(Directory.CreateDirectory(Path.Combine(RunFolder.Path, name + "-with-codec")).FullName, "zstdfs");
+        string script = Path.Combine(
+            Directory.CreateDirectory(Path.Combine(RunFolder.Path, name + "-with-codec")).FullName, "zstdfs");
         File.WriteAllText(script, $"#!/bin/sh\ncase \"$*\" in *--codec*) exec '{program}' \"$@\";; esac\ncommand=$1\n"
-            + $"case $command in mount|convert|check|recompress|stats|info) shift; exec '{program}' $command --codec={Codec} \"$@\";; esac\nexec '{program}' \"$@\"\n");
+            + "case $command in mount|convert|check|recompress|stats|info) shift; "
+            + $"exec '{program}' $command --codec={Codec} \"$@\";; esac\nexec '{program}' \"$@\"\n");
         Shell.Get($"chmod -R a+rx '{Path.GetDirectoryName(script)}'");
         return script;
     }

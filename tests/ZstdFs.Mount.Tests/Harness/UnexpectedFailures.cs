@@ -6,7 +6,8 @@ using NUnit.Framework.Interfaces;
 namespace ZstdFs.Mount.Tests.Harness;
 
 /// <summary>
-/// Fails the test during which a daemon met an exception that nothing was prepared for, whatever else the test looks at. A test that asks for one takes it.
+/// Fails the test during which a daemon met an exception that nothing was prepared for, whatever else the test looks
+/// at. A test that asks for one takes it.
 /// </summary>
 [AttributeUsage(AttributeTargets.Assembly)]
 internal sealed class UnexpectedFailures : TestActionAttribute
@@ -27,5 +28,6 @@ internal sealed class UnexpectedFailures : TestActionAttribute
         return [.. lines];
     }
 
-    public override void AfterTest(ITest test) => Assert.That(Take(), Is.Empty, "a daemon met an exception that nothing was prepared for");
+    public override void AfterTest(ITest test) =>
+        Assert.That(Take(), Is.Empty, "a daemon met an exception that nothing was prepared for");
 }

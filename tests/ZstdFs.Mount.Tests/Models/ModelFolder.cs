@@ -24,10 +24,12 @@ internal sealed class ModelFolder(string root) : IDisposable
                 int closed = handle < 0 ? 0 : NativeCalls.Close(handle);
                 handle = -1;
                 return Result(closed);
-            case ModelOp.Write: return handle < 0 ? "" : Result(NativeCalls.Write(handle, Content(step), step.Length, step.Offset));
+            case ModelOp.Write: return handle < 0 ? ""
+                : Result(NativeCalls.Write(handle, Content(step), step.Length, step.Offset));
             case ModelOp.Read:
                 byte[] read = new byte[step.Length];
-                return handle < 0 ? "" : $"{Result(NativeCalls.Read(handle, read, step.Length, step.Offset))} {Hash(read)}";
+                return handle < 0 ? ""
+                    : $"{Result(NativeCalls.Read(handle, read, step.Length, step.Offset))} {Hash(read)}";
             case ModelOp.TruncateOpen: return handle < 0 ? "" : Result(NativeCalls.TruncateOpen(handle, step.Offset));
             case ModelOp.TruncateName: return Result(NativeCalls.TruncateName(At(step.Name), step.Offset));
             case ModelOp.Synchronize: return handle < 0 ? "" : Result(NativeCalls.Synchronize(handle));
@@ -37,8 +39,13 @@ internal sealed class ModelFolder(string root) : IDisposable
             case ModelOp.Unlink: return Result(NativeCalls.Unlink(At(step.Name)));
             case ModelOp.MakeFolder: return Result(NativeCalls.MakeFolder(At(step.Name), 0b111_101_101));
             case ModelOp.RemoveFolder: return Result(NativeCalls.RemoveFolder(At(step.Name)));
-            case ModelOp.ChangeMode: return Result(NativeCalls.ChangeMode(At(step.Name), 0b110_000_000 | (step.Seed & 0b111_111)));
-            case ModelOp.List: return Directory.Exists(At(step.Name)) ? string.Join(' ', Directory.GetFileSystemEntries(At(step.Name)).Select(Path.GetFileName).Order(StringComparer.Ordinal)) : "";
+            case ModelOp.ChangeMode: return Result(
+                NativeCalls.ChangeMode(At(step.Name), 0b110_000_000 | (step.Seed & 0b111_111)));
+            case ModelOp.List: return Directory.Exists(At(step.Name))
+                ? string.Join(' ',
+                    Directory.GetFileSystemEntries(At(step.Name)).Select(Path.GetFileName)
+                        .Order(StringComparer.Ordinal))
+                : "";
             case ModelOp.ReadAll: return Describe(step.Name);
             default: return "";
         }
@@ -74,11 +81,18 @@ internal sealed class ModelFolder(string root) : IDisposable
             return Result(result);
         int mode = BinaryPrimitives.ReadUInt16LittleEndian(stat.AsSpan(28));
         string described = $"mode {mode:x} links {BinaryPrimitives.ReadUInt32LittleEndian(stat.AsSpan(16))}";
-        return (mode & 0xF000) == 0x8000 ? $"{described} size {BinaryPrimitives.ReadInt64LittleEndian(stat.AsSpan(40))} {Hash(File.ReadAllBytes(At(name)))}" : described;
+        return (mode & 0xF000) == 0x8000
+            ? $"{described} size {BinaryPrimitives.ReadInt64LittleEndian(stat.AsSpan(40))} "
+            + $"{Hash(File.ReadAllBytes(At(name)))}"
+            : described;
     }
 
     /// <summary>Everything below, by name.</summary>
-    internal string DescribeAll() => string.Join('\n', Directory.EnumerateFileSystemEntries(root, "*", SearchOption.AllDirectories).Select(p => Path.GetRelativePath(root, p)).Order(StringComparer.Ordinal).Select(n => $"{n}: {Describe(n)}"));
+    internal string DescribeAll() =>
+        string.Join('\n',
+            Directory.EnumerateFileSystemEntries(root, "*", SearchOption.AllDirectories)
+                .Select(p => Path.GetRelativePath(root, p)).Order(StringComparer.Ordinal)
+                .Select(n => $"{n}: {Describe(n)}"));
 
     internal void CloseAll()
     {

@@ -4,8 +4,9 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Models;
 
 /// <summary>
-/// Random sequences of ops on several files through several handles, with remounts, kills and syncs in between: every step gives the same result in the mount as in a
-/// plain folder. A sequence that differs is shortened until every step of it is needed.
+/// Random sequences of ops on several files through several handles, with remounts, kills and syncs in between: every
+/// step gives the same result in the mount as in a plain folder. A sequence that differs is shortened until every step
+/// of it is needed.
 /// </summary>
 internal sealed class ModelTests
 {
@@ -29,9 +30,11 @@ internal sealed class ModelTests
             if (FindDifference(sequence) is not { } difference)
                 continue;
             List<ModelStep> shortest = Shorten(sequence[..(difference.At + 1)]);
-            Assert.Fail($"seed {seed}: {FindDifference(shortest)?.Text ?? difference.Text}\n{string.Join('\n', shortest)}");
+            Assert.Fail(
+                $"seed {seed}: {FindDifference(shortest)?.Text ?? difference.Text}\n{string.Join('\n', shortest)}");
         }
-        TestContext.Out.WriteLine($"{steps} steps in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s without a difference");
+        TestContext.Out.WriteLine(
+            $"{steps} steps in {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s without a difference");
     }
 
     private static List<ModelStep> Sequence(int seed)
@@ -62,10 +65,13 @@ internal sealed class ModelTests
             if (step.Op >= ModelOp.SyncMount)
                 Interrupt(folder, step.Op, mounted, plain);
             bool isWhole = step.Op >= ModelOp.SyncMount || i == steps.Count - 1;
-            string expected = isWhole ? plain.Run(step) + plain.DescribeAll() : $"{plain.Run(step)} {plain.Describe(step.Name)} {plain.Describe(step.Other)}";
-            string found = isWhole ? mounted.Run(step) + mounted.DescribeAll() : $"{mounted.Run(step)} {mounted.Describe(step.Name)} {mounted.Describe(step.Other)}";
+            string expected = isWhole ? plain.Run(step) + plain.DescribeAll()
+                : $"{plain.Run(step)} {plain.Describe(step.Name)} {plain.Describe(step.Other)}";
+            string found = isWhole ? mounted.Run(step) + mounted.DescribeAll()
+                : $"{mounted.Run(step)} {mounted.Describe(step.Name)} {mounted.Describe(step.Other)}";
             if (found != expected)
-                return new Difference(i, $"step {i}, {step}: {found}\n, and in a plain folder {expected}\n{folder.Log}");
+                return new Difference(i,
+                    $"step {i}, {step}: {found}\n, and in a plain folder {expected}\n{folder.Log}");
         }
         return null;
     }

@@ -31,13 +31,16 @@ internal static class NativeCalls
     internal static extern int Synchronize(int file);
 
     [DllImport("libc", EntryPoint = "rename", SetLastError = true)]
-    internal static extern int Rename([MarshalAs(UnmanagedType.LPUTF8Str)] string from, [MarshalAs(UnmanagedType.LPUTF8Str)] string to);
+    internal static extern int Rename([MarshalAs(UnmanagedType.LPUTF8Str)] string from,
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string to);
 
     [DllImport("libc", EntryPoint = "link", SetLastError = true)]
-    internal static extern int Link([MarshalAs(UnmanagedType.LPUTF8Str)] string from, [MarshalAs(UnmanagedType.LPUTF8Str)] string to);
+    internal static extern int Link([MarshalAs(UnmanagedType.LPUTF8Str)] string from,
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string to);
 
     [DllImport("libc", EntryPoint = "symlink", SetLastError = true)]
-    internal static extern int Symlink([MarshalAs(UnmanagedType.LPUTF8Str)] string target, [MarshalAs(UnmanagedType.LPUTF8Str)] string path);
+    internal static extern int Symlink([MarshalAs(UnmanagedType.LPUTF8Str)] string target,
+        [MarshalAs(UnmanagedType.LPUTF8Str)] string path);
 
     [DllImport("libc", EntryPoint = "unlink", SetLastError = true)]
     internal static extern int Unlink([MarshalAs(UnmanagedType.LPUTF8Str)] string path);
@@ -52,5 +55,6 @@ internal static class NativeCalls
     internal static extern int ChangeMode([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int mode);
 
     [DllImport("libc", EntryPoint = "statx", SetLastError = true)]
-    internal static extern int Stat(int folder, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, uint mask, byte[] result);
+    internal static extern int Stat(int folder, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, uint mask,
+        byte[] result);
 }

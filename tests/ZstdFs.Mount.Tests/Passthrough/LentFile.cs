@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Passthrough;
 
-/// <summary>What the scripts of these tests begin with: a file that the kernel serves by itself, because it was closed, is not committed yet, and nobody else has it open.</summary>
+/// <summary>
+/// What the scripts of these tests begin with: a file that the kernel serves by itself, because it was closed, is not
+/// committed yet, and nobody else has it open.
+/// </summary>
 internal static class LentFile
 {
     /// <summary>Python; needs PROGRAM, MOUNT and SOURCE.</summary>
@@ -11,10 +14,12 @@ internal static class LentFile
         PROGRAM, MOUNT, SOURCE = "{{TestMachine.Program(ShellUser.Same)}}", "{{folder.Mount}}", "{{folder.Source}}"
         os.chdir(MOUNT)
 
-        def status(): return json.loads(subprocess.run([PROGRAM, "status", "--json", MOUNT], stdout=subprocess.PIPE).stdout)
+        def status():
+            return json.loads(subprocess.run([PROGRAM, "status", "--json", MOUNT], stdout=subprocess.PIPE).stdout)
         def is_lent(name): return any(f["path"] == name and f["served_by_kernel"] for f in status()["files"])
         def sync(): subprocess.run([PROGRAM, "sync", MOUNT], check=True)
-        def stored(name="f"): return subprocess.run(["zstd", "-qdc", f"{SOURCE}/{name}.zst"], stdout=subprocess.PIPE, check=True).stdout
+        def stored(name="f"):
+            return subprocess.run(["zstd", "-qdc", f"{SOURCE}/{name}.zst"], stdout=subprocess.PIPE, check=True).stdout
         def working(): return os.listdir(SOURCE + "/.zstdfs/working")
 
         def write_whole(name, content, synced=True):

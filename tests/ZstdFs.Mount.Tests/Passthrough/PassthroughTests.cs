@@ -3,40 +3,24 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Passthrough;
 
 /// <summary>
-/// Files that the kernel serves by itself: nobody hears of what is written to them, RELEASE is not the end of it, and nothing of it may be lost.
+/// Files that the kernel serves by itself: nobody hears of what is written to them, RELEASE is not the end of it, and
+/// nothing of it may be lost.
 /// </summary>
 [TestFixtureSource(nameof(FileSystems))]
 [CancelAfter(180_000)]
-internal sealed class PassthroughTests(string type)
+internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 1024)
 {
     private static readonly string[] FileSystems = ["ext4", "xfs", "btrfs", "tmpfs"];
 
-    private LoopImage _image = null!;
-    private MountedFolder _folder = null!;
-
-    [SetUp]
-    public void Mount()
-    {
-        _image = LoopImage.Create(type, 1024);
-        _folder = MountedFolder.Create(new MountSetup { SourceParent = _image.Root });
-    }
-
-    [TearDown]
-    public void Remove()
-    {
-        _folder.Dispose();
-        _image.Dispose();
-    }
-
-    private void Run(string script) => LentFile.Run(_folder, script);
+    private void Run(string script) => LentFile.Run(Folder, script);
 
     /// <summary>What the last script left in "f" is there after another mount too.</summary>
     private void AssertStaysAfterRemount()
     {
-        string before = Shell.Get($"cd '{_folder.Mount}' && sha256sum f && stat -c '%s %y' f");
-        _folder.Remount();
-        Assert.That(Shell.Get($"cd '{_folder.Mount}' && sha256sum f && stat -c '%s %y' f"), Is.EqualTo(before));
-        Assert.That(Shell.Get($"ls -A '{_folder.Source}/.zstdfs/working'"), Is.Empty);
+        string before = Shell.Get($"cd '{Folder.Mount}' && sha256sum f && stat -c '%s %y' f");
+        Folder.Remount();
+        Assert.That(Shell.Get($"cd '{Folder.Mount}' && sha256sum f && stat -c '%s %y' f"), Is.EqualTo(before));
+        Assert.That(Shell.Get($"ls -A '{Folder.Source}/.zstdfs/working'"), Is.Empty);
     }
 
     [Test]
@@ -62,7 +46,8 @@ internal sealed class PassthroughTests(string type)
             os.ftruncate(fd, 700_001); del expected[700_001:]; check()
             os.truncate("f", 900_000); expected.extend(bytes(900_000 - len(expected))); check()
             os.posix_fallocate(fd, 0, 950_000); expected.extend(bytes(950_000 - len(expected))); check()
-            subprocess.run(["fallocate", "-p", "-o", "4096", "-l", "200000", "f"], check=True); expected[4096:204096] = bytes(200_000); check()
+            subprocess.run(["fallocate", "-p", "-o", "4096", "-l", "200000", "f"], check=True)
+            expected[4096:204096] = bytes(200_000); check()
             source = os.open("g", os.O_RDWR | os.O_CREAT); os.write(source, b"copied " * 20000)
             assert os.copy_file_range(source, fd, 100_000, 7, 500_000) == 100_000
             expected[500_000:600_000] = (b"copied " * 20000)[7:100_007]; check()
@@ -133,11 +118,12 @@ internal sealed class PassthroughTests(string type)
             refused(errno.ENOTCONN, os.fsync, fd)
             open(SOURCE + "/../expected", "wb").write(expected)
             """);
-        _folder.Crash();
-        _folder.Start();
+        Folder.Crash();
+        Folder.Start();
         Shell.Get($"""
-            cmp '{_folder.Mount}/f' '{_folder.Source}/../expected'
-            '{TestMachine.Program(ShellUser.Same)}' sync '{_folder.Mount}' && zstd -qdc '{_folder.Source}/f.zst' | cmp - '{_folder.Source}/../expected'
+            cmp '{Folder.Mount}/f' '{Folder.Source}/../expected'
+            '{TestMachine.Program(ShellUser.Same)}' sync '{Folder.Mount}' &&
+                zstd -qdc '{Folder.Source}/f.zst' | cmp - '{Folder.Source}/../expected'
             """);
         AssertStaysAfterRemount();
     }
@@ -155,7 +141,8 @@ internal sealed class PassthroughTests(string type)
             time.sleep(0.2)
             try: os.close(fd)
             except OSError: pass
-            # As the commit leaves it when the name leads to the new version already: over the base before, and committed into this one.
+            # As the commit leaves it when the name leads to the new version already: over the base before, and
+            # committed into this one.
             copy = f"{SOURCE}/.zstdfs/working/{working()[0]}"
             record = bytearray(os.getxattr(copy, "user.zstdfs.working"))
             assert len(record) == 80 and record[3] == 4, bytes(record)
@@ -169,9 +156,9 @@ internal sealed class PassthroughTests(string type)
             record[4:8] = (crc ^ 0xFFFFFFFF).to_bytes(4, "little")
             os.setxattr(copy, "user.zstdfs.working", bytes(record))
             """);
-        _folder.Crash();
-        _folder.Start();
-        Assert.That(Shell.Get($"head -c 18 '{_folder.Mount}/f'"), Is.EqualTo("committedand later"));
+        Folder.Crash();
+        Folder.Start();
+        Assert.That(Shell.Get($"head -c 18 '{Folder.Mount}/f'"), Is.EqualTo("committedand later"));
         AssertStaysAfterRemount();
     }
 
@@ -204,8 +191,8 @@ internal sealed class PassthroughTests(string type)
             os.chdir("/")
             subprocess.run([PROGRAM, "unmount", MOUNT], check=True)
             """);
-        _folder.Kill();
-        _folder.Start();
+        Folder.Kill();
+        Folder.Start();
         AssertStaysAfterRemount();
     }
 
@@ -267,8 +254,10 @@ internal sealed class PassthroughTests(string type)
             sync()
             assert os.path.exists("f") == bool({{(replaced ? 1 : 0)}})
             """);
-        _folder.Remount();
-        Assert.That(Shell.Get($"ls -A '{_folder.Source}/.zstdfs/working'; find '{_folder.Mount}' -type f -exec cat {{}} +"), Is.EqualTo(replaced ? "other" : ""));
+        Folder.Remount();
+        Assert.That(
+            Shell.Get($"ls -A '{Folder.Source}/.zstdfs/working'; find '{Folder.Mount}' -type f -exec cat {{}} +"),
+            Is.EqualTo(replaced ? "other" : ""));
     }
 
     [Test]
@@ -295,7 +284,8 @@ internal sealed class PassthroughTests(string type)
     {
         Run("""
             fd = lend(CONTENT)
-            block = b"".join(b"%d compresses well, " % number for number in random.Random(3).choices(range(1000), k=60_000))[:1 << 20]
+            block = b"".join(b"%d compresses well, " % number
+                for number in random.Random(3).choices(range(1000), k=60_000))[:1 << 20]
             at = 0
             try:
                 while True: at += os.pwrite(fd, block, at)
@@ -362,7 +352,8 @@ internal sealed class PassthroughTests(string type)
             reader = os.open("f", os.O_RDONLY)
             os.pread(reader, 100, 0)
             # In place: the same inode.
-            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'", shell=True, check=True)
+            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'",
+                shell=True, check=True)
             assert open("f").read() == "new\n"
             for attempt in range(3):
                 for i in range(2): write_whole("f", CONTENT)
@@ -378,7 +369,8 @@ internal sealed class PassthroughTests(string type)
         Run("""
             fd = lend(CONTENT)
             sync()
-            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'", shell=True, check=True)
+            subprocess.run(f"echo new | zstd -q > '{SOURCE}/../new' && cat '{SOURCE}/../new' > '{SOURCE}/f.zst'",
+                shell=True, check=True)
             os.pwrite(fd, b"lost", 0)
             assert subprocess.run([PROGRAM, "sync", MOUNT]).returncode != 0
             refused(errno.EBUSY, os.open, "f", os.O_RDONLY)
@@ -395,7 +387,8 @@ internal sealed class PassthroughTests(string type)
         Run("""
             fd = lend(CONTENT)
             os.pwrite(fd, b"written", 0)
-            subprocess.run(f"echo other | zstd -q > '{SOURCE}/new.zst' && mv '{SOURCE}/new.zst' '{SOURCE}/f.zst'", shell=True, check=True)
+            subprocess.run(f"echo other | zstd -q > '{SOURCE}/new.zst' && mv '{SOURCE}/new.zst' '{SOURCE}/f.zst'",
+                shell=True, check=True)
             assert subprocess.run([PROGRAM, "sync", MOUNT]).returncode != 0
             os.pwrite(fd, b"later", 20)
             os.close(fd)
@@ -403,7 +396,8 @@ internal sealed class PassthroughTests(string type)
             assert open("f", "rb").read() == b"other\n"
             kept = os.listdir(SOURCE + "/.zstdfs/lost")
             assert len(kept) == 1
-            assert open(SOURCE + "/.zstdfs/lost/" + kept[0], "rb").read() == b"written" + CONTENT[7:20] + b"later" + CONTENT[25:]
+            assert open(SOURCE + "/.zstdfs/lost/"
+                + kept[0], "rb").read() == b"written" + CONTENT[7:20] + b"later" + CONTENT[25:]
             """);
     }
 

@@ -3,17 +3,20 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Passthrough;
 
 /// <summary>
-/// One file, with anything that can be done to it in any order: it goes to the kernel and comes back again and again, by commits, mappings, other handles, kills. At each look it is what a
-/// model of it says.
+/// One file, with anything that can be done to it in any order: it goes to the kernel and comes back again and again,
+/// by commits, mappings, other handles, kills. At each look it is what a model of it says.
 /// </summary>
 [CancelAfter(900_000)]
 internal sealed class RandomPassthroughTests
 {
     [Test]
-    public void AnyOrderOfOperations_LeavesWhatAModelSays([Values("ext4", "xfs", "btrfs")] string type, [Values(1, 2)] int seed) => Run(type, seed, 20);
+    public void AnyOrderOfOperations_LeavesWhatAModelSays([Values("ext4", "xfs", "btrfs")] string type,
+        [Values(1, 2)] int seed) => Run(type, seed, 20);
 
     [Test, Category("Long")]
-    public void AnyOrderOfOperations_ForLonger_LeavesWhatAModelSays([Values("ext4", "xfs", "btrfs", "tmpfs")] string type, [Values(11, 12, 13)] int seed) => Run(type, seed, 240);
+    public void AnyOrderOfOperations_ForLonger_LeavesWhatAModelSays(
+        [Values("ext4", "xfs", "btrfs", "tmpfs")] string type, [Values(11, 12, 13)] int seed) =>
+        Run(type, seed, 240);
 
     private static void Run(string type, int seed, int seconds)
     {
@@ -23,14 +26,18 @@ internal sealed class RandomPassthroughTests
             dice = random.Random({{seed}})
             model, handles, maps = bytearray(), [], []
             steps, lent, kills = 0, 0, 0
-            def data(): return dice.randbytes(dice.randrange(1, 65536)) if dice.random() < .5 else b"%d " % steps * dice.randrange(1, 20000)
+            def data():
+                return dice.randbytes(
+                    dice.randrange(1, 65536)) if dice.random() < .5 else b"%d " % steps * dice.randrange(1, 20000)
             def place(): return dice.randrange(0, len(model) + dice.choice([1, 1, 100_000]))
             def writable(): return [fd for fd, flags in handles if flags == os.O_RDWR]
             def put(at, what):
                 model.extend(bytes(max(0, at + len(what) - len(model))))
                 model[at:at + len(what)] = what
             def write():
-                if writable(): at, what = place(), data(); assert os.pwrite(dice.choice(writable()), what, at) == len(what); put(at, what)
+                if writable():
+                    at, what = place(), data(); assert os.pwrite(dice.choice(writable()), what, at) == len(what)
+                    put(at, what)
             def store():
                 if maps and model:
                     m = dice.choice(maps)
@@ -38,7 +45,9 @@ internal sealed class RandomPassthroughTests
                     what = data()[:min(len(m), len(model)) - at]
                     m[at:at + len(what)] = what; put(at, what)
             def opens():
-                if len(handles) < 4: flags = dice.choice([os.O_RDWR, os.O_RDWR, os.O_RDONLY]); handles.append((os.open("f", flags), flags))
+                if len(handles) < 4:
+                    flags = dice.choice([os.O_RDWR, os.O_RDWR, os.O_RDONLY])
+                    handles.append((os.open("f", flags), flags))
             def close():
                 if handles: os.close(handles.pop(dice.randrange(len(handles)))[0])
             def maps_it():
@@ -49,13 +58,17 @@ internal sealed class RandomPassthroughTests
                 assert os.stat("f").st_size == len(model)
                 at = place()
                 for fd, _ in handles: assert os.pread(fd, 100_000, at) == model[at:at + 100_000], (steps, at)
-                for m in maps: assert m[at:min(at + 100_000, len(model))] == model[at:min(at + 100_000, len(model), max(at, len(m)))], (steps, at)
+                for m in maps:
+                    assert m[at:min(at + 100_000, len(model))] == model[at:min(at
+                        + 100_000, len(model), max(at, len(m)))], (steps, at)
             def look_at_all():
                 with open("f", "rb") as f: found = f.read()
                 assert found == model, (steps, len(found), len(model))
             def cut():
                 # What is mapped behind the end must not be touched; nor may a page of the end show what was there.
-                if not maps: size = place(); os.truncate("f", size); model.extend(bytes(max(0, size - len(model)))); del model[size:]
+                if not maps:
+                    size = place(); os.truncate("f", size); model.extend(bytes(max(0, size - len(model))))
+                    del model[size:]
             def punch():
                 if model:
                     at = dice.randrange(len(model)); length = dice.randrange(1, 300_000)

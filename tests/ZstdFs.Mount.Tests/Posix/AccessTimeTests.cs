@@ -6,12 +6,14 @@ namespace ZstdFs.Mount.Tests.Posix;
 /// <summary>Access times move as relatime has it, and the change time stays.</summary>
 internal sealed class AccessTimeTests
 {
-    private const string Make = "for f in f g; do seq 1000 | zstd -q -1 > $f.zst; done; seq 9 > plain; touch -a -d '40 days ago' *";
+    private const string Make =
+        "for f in f g; do seq 1000 | zstd -q -1 > $f.zst; done; seq 9 > plain; touch -a -d '40 days ago' *";
 
     private static MountedFolder Mounted(params string[] options) => Mounted(0, options);
 
     private static MountedFolder Mounted(int cacheTimeout, params string[] options) =>
-        MountedFolder.Create(new MountSetup { Options = [$"--cache-timeout={cacheTimeout}", .. options] }, static source => Shell.Get($"cd '{source}' && {Make}"));
+        MountedFolder.Create(new MountSetup { Options = [$"--cache-timeout={cacheTimeout}", .. options] },
+            static source => Shell.Get($"cd '{source}' && {Make}"));
 
     [Test]
     public void Reading_MovesItOnce_AndNothingElse()
@@ -90,7 +92,8 @@ internal sealed class AccessTimeTests
     [Test]
     public void StrictForAnOrdinaryUser_SaysThatItIsNot()
     {
-        using MountedFolder folder = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary, Options = ["-o", "strictatime"] });
+        using MountedFolder folder =
+            MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary, Options = ["-o", "strictatime"] });
         Assert.That(folder.Log, Does.Contain("strictatime needs root's rights"));
         folder.Unmount();
     }
@@ -109,13 +112,16 @@ internal sealed class AccessTimeTests
     public void DescriptorWithNoAtime_MovesNothing_AndNeitherDoesTheDaemon()
     {
         using MountedFolder folder = Mounted();
-        Bash(folder, "python3 -c 'import os; os.read(os.open(\"f\", os.O_RDONLY | os.O_NOATIME), 100)'; echo more >> f; truncate -s 5000 g");
+        Bash(folder,
+            "python3 -c 'import os; os.read(os.open(\"f\", os.O_RDONLY | os.O_NOATIME), 100)'; echo more >> f; "
+            + "truncate -s 5000 g");
         folder.Program("sync", folder.Mount);
         Assert.That(Age(folder, "f"), Is.GreaterThan(86400));
         Assert.That(Age(folder, "g"), Is.GreaterThan(86400));
         folder.Unmount();
         ToolFolder.Require(0, $"check --data '{folder.Source}'");
-        Assert.That(long.Parse(Shell.Get($"echo $(( $(date +%s) - $(stat -c %X '{folder.Source}/g.zst') ))"), null), Is.GreaterThan(86400));
+        Assert.That(long.Parse(Shell.Get($"echo $(( $(date +%s) - $(stat -c %X '{folder.Source}/g.zst') ))"), null),
+            Is.GreaterThan(86400));
     }
 
     [Test]
@@ -131,7 +137,9 @@ internal sealed class AccessTimeTests
         Assert.That(StoredFile("g"), Is.Not.EqualTo(cold));
     }
 
-    private static string Bash(MountedFolder folder, string script) => Shell.Get($"set -e; cd '{folder.Mount}'; {script}");
+    private static string Bash(MountedFolder folder, string script) =>
+        Shell.Get($"set -e; cd '{folder.Mount}'; {script}");
 
-    private static long Age(MountedFolder folder, string name) => long.Parse(Bash(folder, $"echo $(( $(date +%s) - $(stat -c %X {name}) ))"), null);
+    private static long Age(MountedFolder folder, string name) =>
+        long.Parse(Bash(folder, $"echo $(( $(date +%s) - $(stat -c %X {name}) ))"), null);
 }

@@ -3,7 +3,8 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Posix;
 
 /// <summary>
-/// ctime, and a folder's mtime and ctime, move with what users do and with nothing else: no commit, and the same after a remount. On the control, with nothing at all.
+/// ctime, and a folder's mtime and ctime, move with what users do and with nothing else: no commit, and the same after
+/// a remount. On the control, with nothing at all.
 /// </summary>
 internal sealed class ChangeTimeTests(Ground ground) : GroundTests(ground)
 {
@@ -16,7 +17,9 @@ internal sealed class ChangeTimeTests(Ground ground) : GroundTests(ground)
     [TestCase("seq 500000 > d/f; chmod 600 d/f; touch -d @1000000000 d/f")]
     [TestCase("seq 500000 > d/f; ln d/f d/g; seq 400000 > d/g")]
     [TestCase("seq 10 > d/f; mv d/f d/g; setfattr -n user.a -v b d/g; ln d/g d/f")]
-    [TestCase("python3 -c 'import os; f = os.open(\"d/f\", os.O_RDWR | os.O_CREAT); os.fchmod(f, 0o600); os.write(f, b\"x\" * 3000000); os.utime(f, (1, 1)); os.ftruncate(f, 2000000)'")]
+    [TestCase(
+        "python3 -c 'import os; f = os.open(\"d/f\", os.O_RDWR | os.O_CREAT); os.fchmod(f, 0o600); "
+        + "os.write(f, b\"x\" * 3000000); os.utime(f, (1, 1)); os.ftruncate(f, 2000000)'")]
     public void Commit_MovesNoTime(string write)
     {
         Bash($"mkdir d && {write}");
@@ -67,10 +70,14 @@ internal sealed class ChangeTimeTests(Ground ground) : GroundTests(ground)
         Bash("mkdir d && seq 100 > f && seq 500000 > h && touch g && ln -s f s");
         foreach ((string change, string before, string after) in new[]
         {
-            ("chmod 600 f", "f", "f"), ("chmod 640 h", "h", "h"), ("echo b >> f", "f", "f"), ("touch -d @1000000000 f", "f", "f"), ("touch -a f", "f", "f"),
-            ("setfattr -n user.a -v b f", "f", "f"), ("setfattr -x user.a f", "f", "f"), ("ln f f2", "f", "f2"), ("rm f2", "f", "f"), ("mv f f3", "f", "f3"), ("mv f3 f", "f3", "f"),
-            ("truncate -s 50 f", "f", "f"), ("printf x | dd of=h conv=notrunc status=none", "h", "h"), ("mv h h2", "h", "h2"), ("mv h2 h", "h2", "h"),
-            ("touch d/x", "d", "d"), ("rm d/x", "d", "d"), ("chmod 700 d", "d", "d"), ("mv d e", "d", "e"), ("mv e d", "e", "d"), ("touch d", "d", "d"), ("chmod 600 g", "g", "g"),
+            ("chmod 600 f", "f", "f"), ("chmod 640 h", "h", "h"), ("echo b >> f", "f", "f"),
+                ("touch -d @1000000000 f", "f", "f"), ("touch -a f", "f", "f"),
+            ("setfattr -n user.a -v b f", "f", "f"), ("setfattr -x user.a f", "f", "f"), ("ln f f2", "f", "f2"),
+                ("rm f2", "f", "f"), ("mv f f3", "f", "f3"), ("mv f3 f", "f3", "f"),
+            ("truncate -s 50 f", "f", "f"), ("printf x | dd of=h conv=notrunc status=none", "h", "h"),
+                ("mv h h2", "h", "h2"), ("mv h2 h", "h2", "h"),
+            ("touch d/x", "d", "d"), ("rm d/x", "d", "d"), ("chmod 700 d", "d", "d"), ("mv d e", "d", "e"),
+                ("mv e d", "e", "d"), ("touch d", "d", "d"), ("chmod 600 g", "g", "g"),
         })
         {
             if (committed)
@@ -117,7 +124,8 @@ internal sealed class ChangeTimeTests(Ground ground) : GroundTests(ground)
         mkdir t
         for i in $(seq {{rounds}}); do
           for f in $(seq 8); do head -c $((f * 100000)) /dev/urandom > t/f$f; done
-          head -c 3000000 /dev/urandom > t/large; head -c 5000000 /dev/urandom > t/larger; echo $i > t/small; touch t/new$i
+          head -c 3000000 /dev/urandom > t/large; head -c 5000000 /dev/urandom > t/larger; echo $i > t/small
+          touch t/new$i
           tar -cf - t | tail -c 1M > /dev/null
           echo more >> t/larger; echo more >> t/f3
           tar -cf - t | tail -c 1M > /dev/null

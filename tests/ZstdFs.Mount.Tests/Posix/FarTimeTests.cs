@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Posix;
 
-/// <summary>Times long ago and far ahead: whatever the file system below holds, before the commit and after it.</summary>
+/// <summary>
+/// Times long ago and far ahead: whatever the file system below holds, before the commit and after it.
+/// </summary>
 internal sealed class FarTimeTests(Ground ground) : GroundTests(ground)
 {
     // Every kind of file gets each time that the folder given holds, before, between and after writes.

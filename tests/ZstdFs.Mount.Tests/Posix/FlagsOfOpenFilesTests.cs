@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Posix;
 
-/// <summary>chattr +i and +a of a file that a program has open for writing: ext4 refuses what that program does from then on.</summary>
+/// <summary>
+/// chattr +i and +a of a file that a program has open for writing: ext4 refuses what that program does from then on.
+/// </summary>
 internal sealed class FlagsOfOpenFilesTests(Ground ground) : RootGroundTests(ground)
 {
     private const string Attempts =
@@ -38,10 +40,12 @@ internal sealed class FlagsOfOpenFilesTests(Ground ground) : RootGroundTests(gro
     }
 
     [TearDown]
-    public void LiftFlags() => Shell.Run($"chattr -R -i -a '{Folder}' 2>/dev/null; {(OnMount ? $"chattr -R -i -a '{Mounted.Source}'" : ":")}");
+    public void LiftFlags() =>
+        Shell.Run($"chattr -R -i -a '{Folder}' 2>/dev/null; {(OnMount ? $"chattr -R -i -a '{Mounted.Source}'" : ":")}");
 
     [Test]
-    public void DescriptorOpenBefore_OfAnImmutableFile_ChangesNothing([Values(5, 3_000_000)] int size, [Values] bool isDirty)
+    public void DescriptorOpenBefore_OfAnImmutableFile_ChangesNothing([Values(5, 3_000_000)] int size,
+        [Values] bool isDirty)
     {
         if (!IsJudged())
             return;
@@ -153,7 +157,8 @@ internal sealed class FlagsOfOpenFilesTests(Ground ground) : RootGroundTests(gro
             os.close(fd)
             with open("f", "rb") as f: print(f.read() == b"x" * size + b"end" + b"more" * 300000)
             """;
-        Assert.That(Python(script), Is.EqualTo("mapping refused\nRWF_NOAPPEND refused\nF_SETFL refused\ncopy_file_range refused\nTrue"));
+        Assert.That(Python(script),
+            Is.EqualTo("mapping refused\nRWF_NOAPPEND refused\nF_SETFL refused\ncopy_file_range refused\nTrue"));
         Remount();
         Assert.That(
             Bash("tr -d x < f > $outside/rest; head -c 7 $outside/rest; stat -c ' %s' f"),

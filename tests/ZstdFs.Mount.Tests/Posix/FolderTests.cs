@@ -11,7 +11,9 @@ internal sealed class FolderTests(Ground ground) : GroundTests(ground)
         libc = ctypes.CDLL(None, use_errno=True)
         libc.opendir.restype = libc.readdir.restype = ctypes.c_void_p
         libc.telldir.restype = ctypes.c_long
-        for f, a in (("readdir", [ctypes.c_void_p]), ("telldir", [ctypes.c_void_p]), ("seekdir", [ctypes.c_void_p, ctypes.c_long]), ("rewinddir", [ctypes.c_void_p]), ("closedir", [ctypes.c_void_p])):
+        for f, a in (("readdir", [ctypes.c_void_p]), ("telldir", [ctypes.c_void_p]),
+                ("seekdir", [ctypes.c_void_p, ctypes.c_long]), ("rewinddir", [ctypes.c_void_p]),
+                ("closedir", [ctypes.c_void_p])):
             getattr(libc, f).argtypes = a
         def entry(d):
             p = libc.readdir(d)
@@ -165,8 +167,10 @@ internal sealed class FolderTests(Ground ground) : GroundTests(ground)
             os.mkdir("d")
             assert libc.inotify_add_watch(fd, b"d", 0x2 | 0x4 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200) >= 0
             with open("d/f", "w") as f: f.write("x")
-            os.chmod("d/f", 0o600); os.rename("d/f", "d/g"); os.link("d/g", "d/h"); os.symlink("x", "d/l"); os.unlink("d/g"); os.mkdir("d/s"); os.rmdir("d/s"); os.truncate("d/h", 0)
-            names = {0x2: "modify", 0x4: "attrib", 0x8: "close", 0x40: "from", 0x80: "to", 0x100: "create", 0x200: "delete"}
+            os.chmod("d/f", 0o600); os.rename("d/f", "d/g"); os.link("d/g", "d/h"); os.symlink("x", "d/l")
+            os.unlink("d/g"); os.mkdir("d/s"); os.rmdir("d/s"); os.truncate("d/h", 0)
+            names = {0x2: "modify", 0x4: "attrib", 0x8: "close", 0x40: "from", 0x80: "to", 0x100: "create",
+                0x200: "delete"}
             data, out = os.read(fd, 65536), []
             while data:
                 _, mask, _, length = struct.unpack("iIII", data[:16])
@@ -174,7 +178,10 @@ internal sealed class FolderTests(Ground ground) : GroundTests(ground)
                 data = data[16 + length:]
             print(", ".join(out))
             """);
-        Assert.That(told, Is.EqualTo("create f, modify f, close f, attrib f, from f, to g, create h, create l, delete g, create s, delete s, modify h"));
+        Assert.That(told,
+            Is.EqualTo(
+                "create f, modify f, close f, attrib f, from f, to g, create h, create l, delete g, create s, delete "
+                + "s, modify h"));
     }
 
     [Test]
@@ -183,7 +190,8 @@ internal sealed class FolderTests(Ground ground) : GroundTests(ground)
         import fcntl, os, struct
         with open("f", "w") as f: f.write("x" * 100)
         SETLK, OFD = fcntl.F_SETLK, 37
-        def lock(fd, kind, start, length, command): return fcntl.fcntl(fd, command, struct.pack("hhqqi4x", kind, 0, start, length, 0))
+        def lock(fd, kind, start, length, command):
+            return fcntl.fcntl(fd, command, struct.pack("hhqqi4x", kind, 0, start, length, 0))
         def refused(call):
             child = os.fork()
             if child == 0:
@@ -198,7 +206,8 @@ internal sealed class FolderTests(Ground ground) : GroundTests(ground)
         fcntl.flock(a, fcntl.LOCK_UN); assert not refused(flock(fcntl.LOCK_EX))
         for command in (SETLK, OFD):
             lock(a, fcntl.F_WRLCK, 10, 20, command)
-            assert refused(lambda fd: lock(fd, fcntl.F_RDLCK, 29, 5, command)) and not refused(lambda fd: lock(fd, fcntl.F_WRLCK, 30, 5, command))
+            assert refused(lambda fd: lock(fd, fcntl.F_RDLCK, 29, 5, command)) \
+                and not refused(lambda fd: lock(fd, fcntl.F_WRLCK, 30, 5, command))
             lock(a, fcntl.F_UNLCK, 0, 0, command)
             assert not refused(lambda fd: lock(fd, fcntl.F_WRLCK, 0, 0, command))
         # The traditional ones go with any descriptor of the process, those of the open file with it alone.
@@ -213,8 +222,10 @@ internal sealed class FolderTests(Ground ground) : GroundTests(ground)
     {
         if (OnMount && Environment.OSVersion.Version < new Version(6, 6))
             TestMachine.CannotRun("the kernel asks FUSE for no birth times before Linux 6.6");
-        Bash("echo a > f; stat -c %W.%w f > $outside/born; sleep 1.2; echo b >> f; sync f; echo c > new; mv new g; truncate -s 3M f; sync f; mv f h; stat -c %W.%w h | cmp - $outside/born");
-        Assert.That(Bash("[ $(stat -c %W h) -gt 1000000000 ] && [ $(stat -c %Y h) -gt $(stat -c %W h) ] && echo older"), Is.EqualTo("older"));
+        Bash("echo a > f; stat -c %W.%w f > $outside/born; sleep 1.2; echo b >> f; sync f; echo c > new; mv new g; "
+            + "truncate -s 3M f; sync f; mv f h; stat -c %W.%w h | cmp - $outside/born");
+        Assert.That(Bash("[ $(stat -c %W h) -gt 1000000000 ] && [ $(stat -c %Y h) -gt $(stat -c %W h) ] && echo older"),
+            Is.EqualTo("older"));
         Remount();
         Bash("stat -c %W.%w h | cmp - $outside/born");
     }
@@ -222,13 +233,17 @@ internal sealed class FolderTests(Ground ground) : GroundTests(ground)
     [Test]
     public void UmaskAndDefaultAcl_SetTheModesOfWhatIsMade()
     {
-        const string make = "umask 027; echo x > f; mkdir s; mkfifo p; umask 0; python3 -c 'import os; os.close(os.open(\"e\", os.O_CREAT | os.O_WRONLY, 0o751))'; stat -c '%n %a' e f p s; getfacl -ncp e f p s";
+        const string make = "umask 027; echo x > f; mkdir s; mkfifo p; umask 0; python3 -c 'import os; "
+            + "os.close(os.open(\"e\", os.O_CREAT | os.O_WRONLY, 0o751))'; stat -c '%n %a' e f p s; "
+            + "getfacl -ncp e f p s";
         Bash("mkdir plain acl; setfacl -d -m u::rwx,u:5:rw,g::rx,o::-,m::rwx acl");
         string plain = Bash($"cd plain; {make}"), inherited = Bash($"cd acl; {make}");
         Assert.That(plain, Does.StartWith("e 751\nf 640\np 640\ns 750"));
         // With a default ACL the umask counts for nothing; the mask is what the mode asked for.
-        Assert.That(inherited, Does.StartWith("e 750\nf 660\np 660\ns 770").And.Contain("default:user:5:rw-").And.Contain("user:5:rw-"));
+        Assert.That(inherited,
+            Does.StartWith("e 750\nf 660\np 660\ns 770").And.Contain("default:user:5:rw-").And.Contain("user:5:rw-"));
         AssertKept();
-        Assert.That(Bash("cd acl; getfacl -ncp e f p s"), Is.EqualTo(inherited[inherited.IndexOf("user::", StringComparison.Ordinal)..]));
+        Assert.That(Bash("cd acl; getfacl -ncp e f p s"),
+            Is.EqualTo(inherited[inherited.IndexOf("user::", StringComparison.Ordinal)..]));
     }
 }

@@ -19,7 +19,9 @@ internal sealed class FrameCopyTests
         _folder.Dispose();
     }
 
-    private string In(string script) => Shell.Get($"set -euo pipefail; cd '{_folder.Mount}'; source='{_folder.Source}'\n{script}", TimeSpan.FromMinutes(2));
+    private string In(string script) =>
+        Shell.Get($"set -euo pipefail; cd '{_folder.Mount}'; source='{_folder.Source}'\n{script}",
+            TimeSpan.FromMinutes(2));
 
     // Text, so that frames compressed at another level would differ.
     private const string Make = "seq 1 3000000 > a";
@@ -44,7 +46,8 @@ internal sealed class FrameCopyTests
     [TestCase("os.lseek(b, 0, 2); os.write(b, b'appended' * 200000)", "f.seek(0, 2); f.write(b'appended' * 200000)")]
     [TestCase("os.ftruncate(b, 5000001)", "f.truncate(5000001)")]
     [TestCase("os.ftruncate(b, 5000001); os.ftruncate(b, 30000000)", "f.truncate(5000001); f.truncate(30000000)")]
-    [TestCase("os.ftruncate(b, 0); os.pwrite(b, b'z' * 4000000, 3)", "f.truncate(0); f.seek(3); f.write(b'z' * 4000000)")]
+    [TestCase("os.ftruncate(b, 0); os.pwrite(b, b'z' * 4000000, 3)",
+        "f.truncate(0); f.seek(3); f.write(b'z' * 4000000)")]
     [TestCase("os.unlink('a'); os.fsync(b)", "")]
     public void CopyThatIsChangedBeforeItsCommit_HoldsTheChange(string change, string expected)
     {

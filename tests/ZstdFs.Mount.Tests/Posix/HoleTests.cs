@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Posix;
 
-/// <summary>Sparse files: what lseek(2) says of holes, what tools make of them, and that they cost next to nothing where they are stored.</summary>
+/// <summary>
+/// Sparse files: what lseek(2) says of holes, what tools make of them, and that they cost next to nothing where they
+/// are stored.
+/// </summary>
 internal sealed class HoleTests(Ground ground) : GroundTests(ground)
 {
     private const string Extents =
@@ -32,7 +35,8 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
             os.pwrite(fd, b"x" * M, 16 * M)
             assert extents(fd) == [(16 * M, 17 * M)], extents(fd)
             os.pwrite(fd, b"tail", 64 * M - 4)
-            assert [(a, b) for a, b in extents(fd)][0] == (16 * M, 17 * M) and extents(fd)[1][1] == 64 * M and len(extents(fd)) == 2
+            assert [(a, b) for a, b in extents(fd)][0] == (16 * M, 17 * M) and extents(fd)[1][1] == 64 * M \
+                and len(extents(fd)) == 2
             assert os.fstat(fd).st_blocks * 512 < 64 * M
             os.close(fd)
             """);
@@ -42,7 +46,8 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
             {{Extents}}
             fd = os.open("f", os.O_RDONLY)
             found = extents(fd)
-            assert found[0] == (16 * M, 17 * M) and len(found) == 2 and found[1][0] >= 63 * M and found[1][1] == 64 * M, found
+            assert found[0] == (16 * M, 17 * M) and len(found) == 2 and found[1][0] >= 63 * M \
+                and found[1][1] == 64 * M, found
             assert os.lseek(fd, 20 * M, os.SEEK_HOLE) == 20 * M
             assert 0 < os.fstat(fd).st_blocks * 512 < 4 * M, os.fstat(fd)
             """);
@@ -64,28 +69,40 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
     [TestCase("dd if=f of=copy bs=64K conv=sparse status=none")]
     public void SparseCopy_HasTheSameContentAndIsSparse(string copy)
     {
-        Bash("truncate -s 40M f; for at in 3 11 39; do head -c 700000 /dev/urandom | dd of=f bs=1M seek=$at oflag=seek_bytes seek=$((at * 1048576 + 12345)) conv=notrunc status=none; done");
-        Bash($"{copy} && cmp f copy && rm -rf $outside/o && mkdir $outside/o && cp f $outside/o/f && cmp f $outside/o/f");
-        Assert.That(int.Parse(Bash("stat -c %b copy"), System.Globalization.CultureInfo.InvariantCulture), Is.LessThan(24_000), "blocks of the copy in the same folder");
-        Assert.That(int.Parse(Bash("stat -c %b $outside/o/f"), System.Globalization.CultureInfo.InvariantCulture), Is.LessThan(24_000), "blocks of a copy outside");
+        Bash("truncate -s 40M f; for at in 3 11 39; do head -c 700000 /dev/urandom | "
+            + "dd of=f bs=1M seek=$at oflag=seek_bytes seek=$((at * 1048576 + 12345)) conv=notrunc status=none; done");
+        Bash($"{copy} && cmp f copy && rm -rf $outside/o && mkdir $outside/o && cp f $outside/o/f && "
+            + "cmp f $outside/o/f");
+        Assert.That(int.Parse(Bash("stat -c %b copy"), System.Globalization.CultureInfo.InvariantCulture),
+            Is.LessThan(24_000), "blocks of the copy in the same folder");
+        Assert.That(int.Parse(Bash("stat -c %b $outside/o/f"), System.Globalization.CultureInfo.InvariantCulture),
+            Is.LessThan(24_000), "blocks of a copy outside");
         AssertKept();
-        Bash($"rm copy && {copy} && cmp f copy && cmp f $outside/o/f && truncate -s +1M copy && cp copy copy2 && cmp copy copy2");
+        Bash($"rm copy && {copy} && cmp f copy && cmp f $outside/o/f && truncate -s +1M copy && cp copy copy2 && "
+            + "cmp copy copy2");
     }
 
     [Test]
     public void HugeHole_CostsNextToNothing()
     {
-        Bash("truncate -s 100G f && printf end | dd of=f bs=1 seek=$((100 * 1024 * 1024 * 1024 - 3)) conv=notrunc status=none && sync f");
+        Bash("truncate -s 100G f && printf end | "
+            + "dd of=f bs=1 seek=$((100 * 1024 * 1024 * 1024 - 3)) conv=notrunc status=none && sync f");
         Assert.That(Bash("tail -c 5 f | od -An -c | tr -s ' '"), Is.EqualTo(" \\0 \\0 e n d"));
         if (OnMount)
         {
             Assert.That(Mounted.Program("sync", Folder).ExitCode, Is.Zero);
             long stored = new FileInfo(Path.Combine(Mounted.Source, "f.zst")).Length;
             Assert.That(stored, Is.LessThan(12_000_000));
-            long peakKiB = long.Parse(Shell.Get($"awk '/VmHWM/ {{ print $2 }}' /proc/{Mounted.Daemon.ProcessId}/status"), System.Globalization.CultureInfo.InvariantCulture);
+            long peakKiB = long.Parse(
+                Shell.Get($"awk '/VmHWM/ {{ print $2 }}' /proc/{Mounted.Daemon.ProcessId}/status"),
+                System.Globalization.CultureInfo.InvariantCulture);
             Assert.That(peakKiB, Is.LessThan(200_000), "peak memory of the daemon, in KiB");
             // Stock zstd takes it; to decode all of it would take minutes.
-            Assert.That(Shell.Get($"zstd -dc '{Mounted.Source}/f.zst' 2>/dev/null | head -c 100000000 | cmp -n 100000000 - /dev/zero && echo zeros"), Does.EndWith("zeros"));
+            Assert.That(
+                Shell.Get(
+                    $"zstd -dc '{Mounted.Source}/f.zst' 2>/dev/null | head -c 100000000 | "
+                    + "cmp -n 100000000 - /dev/zero && echo zeros"),
+                Does.EndWith("zeros"));
         }
         Remount();
         Python(
@@ -98,7 +115,10 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
             os.close(fd)
             """);
         Remount();
-        Assert.That(Bash("dd if=f bs=1 skip=$((50 * 1024 * 1024 * 1024 - 2)) count=10 status=none | od -An -c | tr -s ' '; stat -c %s f"), Is.EqualTo(" \\0 \\0 m i d d l e \\0 \\0\n107374182400"));
+        Assert.That(
+            Bash("dd if=f bs=1 skip=$((50 * 1024 * 1024 * 1024 - 2)) count=10 status=none | od -An -c | tr -s ' '; "
+                + "stat -c %s f"),
+            Is.EqualTo(" \\0 \\0 m i d d l e \\0 \\0\n107374182400"));
     }
 
     [Test]
@@ -127,7 +147,8 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
             """
             import os
             fd = os.open("f", os.O_RDWR | os.O_TRUNC)
-            for call in (lambda: os.ftruncate(fd, 1 << 60), lambda: os.pwrite(fd, b"x", 1 << 60), lambda: os.posix_fallocate(fd, 1 << 60, 1)):
+            for call in (lambda: os.ftruncate(fd, 1 << 60), lambda: os.pwrite(fd, b"x", 1 << 60),
+                    lambda: os.posix_fallocate(fd, 1 << 60, 1)):
                 try:
                     call()
                     os.ftruncate(fd, 0) # Some file systems take it.
@@ -182,7 +203,8 @@ internal sealed class HoleTests(Ground ground) : GroundTests(ground)
     {
         Bash("head -c 120000000 /dev/urandom > f; cp f $outside/f; sync f");
         Remount();
-        Bash("for i in $(seq 0 45); do for f in f $outside/f; do fallocate -p -o $((i * 2500000)) -l 1500000 $f; done; done; cmp f $outside/f");
+        Bash("for i in $(seq 0 45); do for f in f $outside/f; do fallocate -p -o $((i * 2500000)) -l 1500000 $f; "
+            + "done; done; cmp f $outside/f");
         if (OnMount)
         {
             Mounted.Crash();

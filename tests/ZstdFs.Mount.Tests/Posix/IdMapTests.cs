@@ -9,8 +9,8 @@ namespace ZstdFs.Mount.Tests.Posix;
 [TestFixture]
 internal sealed class IdMapTests
 {
-    // The map takes 0 to 65535 in the folder for 100000 to 165535 outside. A child that became its user does each action.
-    // A line tells what the action said, and what it changed as the folder and as its mapped bind show it.
+    // The map takes 0 to 65535 in the folder for 100000 to 165535 outside. A child that became its user does each
+    // action. A line tells what the action said, and what it changed as the folder and as its mapped bind show it.
     private const string Matrix =
         """
         import ctypes, fcntl, os, stat, struct, subprocess, sys

@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Posix;
 
-/// <summary>chattr +i and +a: the same refusals on a mount as on the file system below, whichever side set them.</summary>
+/// <summary>
+/// chattr +i and +a: the same refusals on a mount as on the file system below, whichever side set them.
+/// </summary>
 internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
 {
     private const string Attempts =
@@ -41,11 +43,17 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
     private void RequireFlags()
     {
         TestMachine.RequireRoot("setting inode flags");
-        Assert.That(Shell.Run($"touch '{Outside}/probe' && chattr +a '{Outside}/probe' && chattr -a '{Outside}/probe'").ExitCode, Is.Zero, "the tests' folder must be on a file system with inode flags");
+        Assert.That(
+            Shell.Run(
+                $"touch '{Outside}/probe' && chattr +a '{Outside}/probe' && chattr -a '{Outside}/probe'").ExitCode,
+            Is.Zero, "the tests' folder must be on a file system with inode flags");
     }
 
     [TearDown]
-    public void LiftFlags() => Shell.Run($"chattr -R -i -a '{Folder}' '{Outside}' 2>/dev/null; {(OnMount ? $"chattr -R -i -a '{Mounted.Source}'" : ":")}");
+    public void LiftFlags() =>
+        Shell.Run(
+            $"chattr -R -i -a '{Folder}' '{Outside}' 2>/dev/null; "
+            + $"{(OnMount ? $"chattr -R -i -a '{Mounted.Source}'" : ":")}");
 
     [TestCase("i", "Operation not permitted", false)]
     [TestCase("a", "done", false)]
@@ -78,7 +86,8 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
             rename {refused}
             rename over {refused}
             unlink {refused}
-            {(flag == "a" ? "content\nmore\n" : "content\n")} {(Bash("python3 -c 'import os; print(os.listdir(\".\"))'"))}
+            {(flag == "a" ? "content\nmore\n" : "content\n")} \
+                {(Bash("python3 -c 'import os; print(os.listdir(\".\"))'"))}
             """));
         Remount();
         // A commit made a new stored file, which is marked like the old one.
@@ -91,10 +100,12 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
     public void AppendOnlyFile_GrowsAgainAndAgain(int bytes)
     {
         RequireFlags();
-        Bash($"echo start > f; chattr +a f; for i in 1 2 3; do head -c {bytes} /dev/zero | tr '\\0' $i >> f; sync f; done");
+        Bash($"echo start > f; chattr +a f; for i in 1 2 3; do head -c {bytes} /dev/zero | tr '\\0' $i >> f; sync f; "
+            + "done");
         Assert.That(Bash("stat -c %s f; lsattr f | cut -d' ' -f1 | tr -d -- -e"), Is.EqualTo($"{6 + 3 * bytes}\na"));
         Remount();
-        Assert.That(Bash("stat -c %s f; lsattr f | cut -d' ' -f1 | tr -d -- -e; head -c 5 f"), Is.EqualTo($"{6 + 3 * bytes}\na\nstart"));
+        Assert.That(Bash("stat -c %s f; lsattr f | cut -d' ' -f1 | tr -d -- -e; head -c 5 f"),
+            Is.EqualTo($"{6 + 3 * bytes}\na\nstart"));
         Bash("chattr -a f; rm f");
     }
 
@@ -117,9 +128,15 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
             attempt("rmdir", lambda: os.rmdir("d"))
             with open("d/f", "r+b") as f: f.seek(1500000); f.write(b"changed")
             with open("d/g", "a") as f: f.write("changed")
-            """), Is.EqualTo($"create {(flag == "a" ? "done" : "Operation not permitted")}\nunlink Operation not permitted\nrename Operation not permitted\nmkdir {(flag == "a" ? "done" : "Operation not permitted")}\nrmdir Operation not permitted"));
+            """),
+                Is.EqualTo(
+                    $"create {(flag == "a" ? "done" : "Operation not permitted")}\nunlink Operation not permitted\n"
+                    + "rename Operation not permitted\n"
+                    + $"mkdir {(flag == "a" ? "done" : "Operation not permitted")}\nrmdir Operation not "
+                    + "permitted"));
         Remount();
-        Assert.That(Bash("dd if=d/f bs=1 skip=1500000 count=7 status=none; echo; cat d/g"), Is.EqualTo("changed\nsmall\nchanged"));
+        Assert.That(Bash("dd if=d/f bs=1 skip=1500000 count=7 status=none; echo; cat d/g"),
+            Is.EqualTo("changed\nsmall\nchanged"));
         Bash($"chattr -{flag} d; rm -r d");
     }
 
@@ -137,7 +154,8 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
             assert open("f", "rb").read() == b"written before" * 300000
             """);
         Remount();
-        Assert.That(Bash("head -c 14 f; stat -c ' %s' f; lsattr f | cut -d' ' -f1 | tr -d -- -e"), Is.EqualTo("written before 4200000\ni"));
+        Assert.That(Bash("head -c 14 f; stat -c ' %s' f; lsattr f | cut -d' ' -f1 | tr -d -- -e"),
+            Is.EqualTo("written before 4200000\ni"));
         Bash("chattr -i f; rm f");
     }
 
@@ -147,12 +165,19 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
         RequireFlags();
         if (!OnMount)
         {
-            // What the mount must do instead is not to lose it: here the write itself is refused, or, but on ext4, done by whoever had the file open before.
-            Assert.That(Python("import os, subprocess\nfd = os.open('f', os.O_RDWR | os.O_CREAT)\nsubprocess.run(['chattr', '+i', 'f'], check=True)\ntry: os.write(fd, b'x')\nexcept OSError as e: print(e.errno)"), Is.EqualTo(FileSystem is null or "ext4" ? "1" : ""));
+            // What the mount must do instead is not to lose it: here the write itself is refused, or, but on ext4, done
+            // by whoever had the file open before.
+            Assert.That(
+                Python("import os, subprocess\nfd = os.open('f', os.O_RDWR | os.O_CREAT)\n"
+                    + "subprocess.run(['chattr', '+i', 'f'], check=True)\ntry: os.write(fd, b'x')\n"
+                    + "except OSError as e: print(e.errno)"),
+                Is.EqualTo(FileSystem is null or "ext4" ? "1" : ""));
             return;
         }
         Bash("echo old > f; sync f");
-        Shell.Run($"cd '{Folder}' && exec 3<>f && head -c 3000000 /dev/zero | tr '\\0' n >&3 && chattr +i '{Mounted.Source}/f.zst' && exec 3>&-");
+        Shell.Run(
+            $"cd '{Folder}' && exec 3<>f && head -c 3000000 /dev/zero | tr '\\0' n >&3 && "
+            + $"chattr +i '{Mounted.Source}/f.zst' && exec 3>&-");
         Assert.That(Bash("stat -c %s f"), Is.EqualTo("3000000"));
         Assert.That(Mounted.Program("sync", Folder).ExitCode, Is.Not.Zero, "it is not in the source");
         Assert.That(Shell.Get($"zstd -dc '{Mounted.Source}/f.zst'"), Is.EqualTo("old"));
@@ -176,7 +201,8 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
             fd = os.open(path, os.O_RDONLY)
             try:
                 value = list(struct.unpack("IIIII8x", fcntl.ioctl(fd, 0x801c581f, bytes(28))))
-                for name, number in fields.items(): value[["flags", "extent", "extents", "project"].index(name)] = number
+                for name, number in fields.items():
+                    value[["flags", "extent", "extents", "project"].index(name)] = number
                 fcntl.ioctl(fd, 0x401c5820, struct.pack("IIIII8x", *value))
             finally: os.close(fd)
         def attempt(what, path, **fields):
@@ -219,23 +245,36 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
     {
         RequireFlags();
         using LoopImage image = LoopImage.Create("xfs"); // which has projects always, ext4 where the kernel has quotas
-        using MountedFolder? mounted = OnMount ? MountedFolder.Create(new MountSetup { SourceParent = image.Root }) : null;
+        using MountedFolder? mounted =
+            OnMount ? MountedFolder.Create(new MountSetup { SourceParent = image.Root }) : null;
         string folder = mounted?.Mount ?? image.Root;
-        string Numbers(string names) => Shell.Get($"cd '{folder}' && lsattr -pd {names} | tr -s ' ' | sed 's/^ //' | cut -d' ' -f1 | paste -sd' '");
-        Shell.Get($"cd '{folder}' && mkdir counted plain && chattr -p 7 +P counted && echo small > counted/f && head -c 3000000 /dev/urandom > counted/g && echo x > plain/h && chattr -p 9 plain/h");
+        string Numbers(string names) =>
+            Shell.Get($"cd '{folder}' && lsattr -pd {names} | tr -s ' ' | sed 's/^ //' | cut -d' ' -f1 | paste -sd' '");
+        Shell.Get(
+            $"cd '{folder}' && mkdir counted plain && chattr -p 7 +P counted && echo small > counted/f && "
+            + "head -c 3000000 /dev/urandom > counted/g && echo x > plain/h && chattr -p 9 plain/h");
         Assert.That(Numbers("counted plain counted/f counted/g plain/h"), Is.EqualTo("7 0 7 7 9"));
-        Shell.Get($"cd '{folder}' && echo more >> counted/f && dd if=/dev/zero of=counted/g bs=1 seek=1500000 count=9 conv=notrunc status=none && head -c 3000000 /dev/zero | tr '\\0' x > plain/h");
+        Shell.Get(
+            $"cd '{folder}' && echo more >> counted/f && "
+            + "dd if=/dev/zero of=counted/g bs=1 seek=1500000 count=9 conv=notrunc status=none && "
+            + "head -c 3000000 /dev/zero | tr '\\0' x > plain/h");
         mounted?.Remount();
         Assert.That(Numbers("counted counted/f counted/g plain/h"), Is.EqualTo("7 7 7 9"));
-        Assert.That(Shell.Get($"cd '{folder}' && cat counted/f && stat -c %s counted/g plain/h"), Is.EqualTo("small\nmore\n3000000\n3000000"));
+        Assert.That(Shell.Get($"cd '{folder}' && cat counted/f && stat -c %s counted/g plain/h"),
+            Is.EqualTo("small\nmore\n3000000\n3000000"));
         // As on any file system: what is another project's cannot be brought in by a rename, and mv copies it.
-        Assert.That(Shell.Run($"cd '{folder}' && python3 -c 'import os; os.rename(\"plain/h\", \"counted/h\")'").Error, Does.Contain("Invalid cross-device link"));
+        Assert.That(Shell.Run($"cd '{folder}' && python3 -c 'import os; os.rename(\"plain/h\", \"counted/h\")'").Error,
+            Does.Contain("Invalid cross-device link"));
         Shell.Get($"cd '{folder}' && mv plain/h counted/h");
         Assert.That(Numbers("counted/h"), Is.EqualTo("7"));
         mounted?.Unmount();
         if (mounted is null)
             return;
         Assert.That(mounted.Program("convert", "--revert", mounted.Source).ExitCode, Is.Zero);
-        Assert.That(Shell.Get($"cd '{mounted.Source}' && lsattr -pd counted/f counted/g counted/h | tr -s ' ' | sed 's/^ //' | cut -d' ' -f1 | paste -sd' '"), Is.EqualTo("7 7 7"));
+        Assert.That(
+            Shell.Get(
+                $"cd '{mounted.Source}' && lsattr -pd counted/f counted/g counted/h | tr -s ' ' | sed 's/^ //' | "
+                + "cut -d' ' -f1 | paste -sd' '"),
+            Is.EqualTo("7 7 7"));
     }
 }

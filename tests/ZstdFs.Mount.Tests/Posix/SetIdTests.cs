@@ -2,11 +2,15 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Posix;
 
-/// <summary>Who loses set-id bits and capabilities when: every kind of caller, change and mode, on a mount and in an ordinary folder, with one result.</summary>
+/// <summary>
+/// Who loses set-id bits and capabilities when: every kind of caller, change and mode, on a mount and in an ordinary
+/// folder, with one result.
+/// </summary>
 [TestFixture]
 internal sealed class SetIdTests
 {
-    // Users: the owner, in the file's group or not; another member of the group; a stranger; root. Each change is made by a child that became that user.
+    // Users: the owner, in the file's group or not; another member of the group; a stranger; root. Each change is made
+    // by a child that became that user.
     private const string Matrix =
         """
         import ctypes, mmap, os, subprocess, sys
@@ -42,29 +46,38 @@ internal sealed class SetIdTests
             "chown": lambda: os.chown("t", 2001, -1),
             "chmod": lambda: os.chmod("t", 0o2755),
             "chmod without x": lambda: os.chmod("t", 0o2745),
-            "acl": lambda: os.setxattr("t", "system.posix_acl_access", bytes.fromhex("02000000" "01000700ffffffff" "0200040005000000" "04000500ffffffff" "10000500ffffffff" "20000500ffffffff")),
+            "acl": lambda: os.setxattr("t", "system.posix_acl_access", bytes.fromhex("02000000" "01000700ffffffff"
+                "0200040005000000" "04000500ffffffff" "10000500ffffffff" "20000500ffffffff")),
             "utime": lambda: os.utime("t"),
             "setxattr": lambda: os.setxattr("t", "user.a", b"1"),
         }
-        users = {"root": None, "owner": (2001, [3000]), "owner outside the group": (2001, []), "member": (2002, [3000]), "stranger": (2003, [])}
-        of_folders = {"chown to the same", "chown group", "chown", "chmod", "chmod without x", "acl", "utime", "setxattr"}
+        users = {"root": None, "owner": (2001, [3000]), "owner outside the group": (2001, []), "member": (2002, [3000]),
+            "stranger": (2003, [])}
+        of_folders = {"chown to the same", "chown group", "chown", "chmod", "chmod without x", "acl", "utime",
+            "setxattr"}
         for user, who in users.items():
             for name, op in ops.items():
-                # FUSE cannot tell a chown that changes nothing from what the kernel itself asks for when capabilities go: then the bits stay, and a stranger is answered 0 instead of EPERM.
+                # FUSE cannot tell a chown that changes nothing from what the kernel itself asks for when capabilities
+                # go: then the bits stay, and a stranger is answered 0 instead of EPERM.
                 if name == "chown to the same" and user in ("root", "member", "stranger"): continue
                 for mode in (0o4777, 0o2777, 0o2767, 0o6777, 0o6767, 0o1777):
                     for kind in ("file", "folder") if name in of_folders else ("file",):
                         if kind == "file":
                             with open("t", "w") as f: f.write("0123456789\n")
                         else: os.mkdir("t")
-                        os.chown("t", 2001, 4000 if name == "chown group" and user == "owner outside the group" else 3000)
+                        os.chown("t", 2001,
+                            4000 if name == "chown group" and user == "owner outside the group" else 3000)
                         os.chmod("t", mode)
-                        if kind == "file" and user == "root": os.setxattr("t", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
+                        if kind == "file" and user == "root":
+                            os.setxattr("t", "security.capability",
+                                bytes.fromhex("0100000200040000000000000000000000000000"))
                         reader, writer = os.pipe()
                         child = os.fork()
                         if child == 0:
                             try:
-                                if who: os.setgroups(who[1]); os.setresgid(who[0], who[0], who[0]); os.setresuid(who[0], who[0], who[0])
+                                if who:
+                                    os.setgroups(who[1]); os.setresgid(who[0], who[0], who[0])
+                                    os.setresuid(who[0], who[0], who[0])
                                 try: op(); said = "done"
                                 except OSError as e: said = "errno %d" % e.errno
                                 os.write(writer, said.encode())
@@ -74,7 +87,9 @@ internal sealed class SetIdTests
                         os.close(reader); os.close(writer)
                         s = os.stat("t")
                         capable = kind == "file" and "security.capability" in os.listxattr("t")
-                        print(f"{user}, {name}, {kind} {mode:o}: {said}, {s.st_mode & 0o7777:o} {s.st_uid}:{s.st_gid} {s.st_size if kind == 'file' else ''}{' capable' if capable else ''}")
+                        size = s.st_size if kind == "file" else ""
+                        print(f"{user}, {name}, {kind} {mode:o}: {said}, {s.st_mode & 0o7777:o} {s.st_uid}:{s.st_gid} "
+                            f"{size}{' capable' if capable else ''}")
                         (os.unlink if kind == "file" else os.rmdir)("t")
         """;
 
@@ -91,7 +106,8 @@ internal sealed class SetIdTests
             Directory.CreateDirectory(Path.Combine(control, "ground"));
             string[] expected = Run(script, Path.Combine(control, "ground")), found = Run(script, folder.Mount);
             Assert.That(expected, Has.Length.GreaterThan(700));
-            Assert.That(found.Except(expected), Is.Empty, () => "where Linux says\n" + string.Join('\n', expected.Except(found)));
+            Assert.That(found.Except(expected), Is.Empty,
+                () => "where Linux says\n" + string.Join('\n', expected.Except(found)));
             // The bits are in the source, not only in what the kernel remembers.
             Shell.Get($"cd '{folder.Mount}' && echo a > f && chmod 6777 f && chown 2001:3000 f && chmod 6767 f");
             Shell.Get($"setpriv --reuid=2003 --regid=2003 --clear-groups bash -c 'echo b >> {folder.Mount}/f'");
@@ -104,5 +120,6 @@ internal sealed class SetIdTests
         }
     }
 
-    private static string[] Run(string script, string folder) => Shell.Get($"python3 '{script}' '{folder}'", TimeSpan.FromMinutes(3)).Split('\n');
+    private static string[] Run(string script, string folder) =>
+        Shell.Get($"python3 '{script}' '{folder}'", TimeSpan.FromMinutes(3)).Split('\n');
 }

@@ -71,6 +71,10 @@ internal sealed class UnnamedFileTests(Ground ground) : GroundTests(ground)
         Remount();
         Assert.That(Bash("ls -A"), Is.Empty);
         if (OnMount)
-            Assert.That(Shell.Get($"find '{Mounted.Source}' -name .zstdfs -prune -o -type f -print; ls -A '{Mounted.Source}/.zstdfs/working'"), Is.Empty);
+            Assert.That(
+                Shell.Get(
+                    $"find '{Mounted.Source}' -name .zstdfs -prune -o -type f -print; "
+                    + $"ls -A '{Mounted.Source}/.zstdfs/working'"),
+                Is.Empty);
     }
 }

@@ -24,7 +24,8 @@ internal sealed class ArchiveTests(Ground ground) : ProgramTests(ground)
                 os.makedirs(folder, exist_ok=True)
                 name = f"{folder}/f{i}"
                 with open(name, "wb") as f:
-                    f.write((f"file {i} of many\n" * chance.randrange(0, 400)).encode() + chance.randbytes(chance.randrange(0, 300)))
+                    f.write((f"file {i} of many\n" * chance.randrange(0, 400)).encode()
+                        + chance.randbytes(chance.randrange(0, 300)))
                 os.chmod(name, chance.choice([0o644, 0o600, 0o755, 0o444, 0o4711]))
                 os.chown(name, chance.randrange(5), chance.randrange(5))
                 os.chmod(name, chance.choice([0o644, 0o600, 0o755, 0o444, 0o4711]))

@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Programs;
 
-/// <summary>Programs that carry a whole tree over: content, owners, modes, times to the nanosecond, links, attributes, holes.</summary>
+/// <summary>
+/// Programs that carry a whole tree over: content, owners, modes, times to the nanosecond, links, attributes, holes.
+/// </summary>
 internal sealed class CopyTests(Ground ground) : ProgramTests(ground)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
@@ -11,17 +13,22 @@ internal sealed class CopyTests(Ground ground) : ProgramTests(ground)
     [TestCase("rsync -aHAX --inplace tree/ {0}")]
     [TestCase("rsync -aAXS tree/ {0}")]
     [TestCase("cp -a tree/. {0}")]
-    [TestCase("tar -C tree --acls --xattrs --xattrs-include='*' -cf - . | tar -C {0} --acls --xattrs --xattrs-include='*' -xpf -")]
+    [TestCase(
+        "tar -C tree --acls --xattrs --xattrs-include='*' -cf - . | "
+        + "tar -C {0} --acls --xattrs --xattrs-include='*' -xpf -")]
     public void CopyInAndOut_IsTheSame(string command)
     {
         if (IsForRootOnly("owners", "chown 1234:4321 refused"))
             return;
         MakeTree();
-        string inward = string.Format(null, command, $"'{Folder}/copy'"), outward = string.Format(null, command, "back").Replace("tree", $"'{Folder}/copy'", StringComparison.Ordinal);
+        string inward = string.Format(null, command, $"'{Folder}/copy'"),
+            outward =
+                string.Format(null, command, "back").Replace("tree", $"'{Folder}/copy'", StringComparison.Ordinal);
         Bash($"mkdir copy && cd \"$outside\" && {inward}", Limit);
         AssertSameAsTree($"{Folder}/copy");
         if (!command.Contains("-aAXS", StringComparison.Ordinal))
-            Assert.That(Bash("stat -c %h copy/a/7.txt && [ copy/a/7.txt -ef copy/a/b/second ] && echo one file"), Is.EqualTo("2\none file"));
+            Assert.That(Bash("stat -c %h copy/a/7.txt && [ copy/a/7.txt -ef copy/a/b/second ] && echo one file"),
+                Is.EqualTo("2\none file"));
         AssertKept();
         Bash($"cd \"$outside\" && mkdir back && {outward}", Limit);
         AssertSameAsTree($"{Outside}/back");
@@ -45,7 +52,10 @@ internal sealed class CopyTests(Ground ground) : ProgramTests(ground)
     [Test]
     public void RsyncOfAChange_TransfersThatFileAlone()
     {
-        Bash("mkdir \"$outside/tree\" && for i in $(seq 50); do seq $i > \"$outside/tree/$i\"; done; rsync -a \"$outside/tree/\" copy/", Limit);
+        Bash(
+            "mkdir \"$outside/tree\" && for i in $(seq 50); do seq $i > \"$outside/tree/$i\"; done; "
+            + "rsync -a \"$outside/tree/\" copy/",
+            Limit);
         Bash("echo more >> \"$outside/tree/7\"");
         Assert.That(Bash("rsync -a --itemize-changes --delete \"$outside/tree/\" copy/"), Does.Match(@"^>f\S+ 7$"));
         TreeComparison.AssertEqual($"{Outside}/tree", $"{Folder}/copy", User);
@@ -54,14 +64,19 @@ internal sealed class CopyTests(Ground ground) : ProgramTests(ground)
     private void AssertSameAsTree(string copy)
     {
         TreeComparison.AssertEqual($"{Outside}/tree", copy);
-        const string attributes = "find . -mindepth 1 ! -type l | LC_ALL=C sort | xargs -d '\\n' getfattr -d -m 'user.(own|colour)' -- && find . ! -type l | LC_ALL=C sort | xargs -d '\\n' getfacl -p --";
-        Assert.That(Shell.Get($"cd '{copy}' && {attributes}"), Is.EqualTo(Shell.Get($"cd '{Outside}/tree' && {attributes}")));
+        const string attributes = "find . -mindepth 1 ! -type l | LC_ALL=C sort | xargs -d '\\n"
+            + "' getfattr -d -m 'user.(own|colour)' -- && find . ! -type l | LC_ALL=C sort | xargs -d '\\n"
+            + "' getfacl -p --";
+        Assert.That(Shell.Get($"cd '{copy}' && {attributes}"),
+            Is.EqualTo(Shell.Get($"cd '{Outside}/tree' && {attributes}")));
     }
 
     private void MakeTree() => Bash(
         """
         mkdir -p "$outside/tree/a/b/c" && cd "$outside/tree"
-        for i in $(seq 100); do seq $((i * i)) > "a/$i.txt"; touch -d "@$((1500000000 + i)).$((i * 1234567))" "a/$i.txt"; done
+        for i in $(seq 100); do
+            seq $((i * i)) > "a/$i.txt"; touch -d "@$((1500000000 + i)).$((i * 1234567))" "a/$i.txt"
+        done
         head -c 3000000 /dev/urandom > a/b/random
         truncate -s 5M a/b/holes && printf x | dd of=a/b/holes bs=1 seek=2000000 conv=notrunc status=none
         : > a/empty

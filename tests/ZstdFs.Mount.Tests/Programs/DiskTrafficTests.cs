@@ -8,27 +8,10 @@ namespace ZstdFs.Mount.Tests.Programs;
 [TestFixture("xfs")]
 [TestFixture("btrfs")]
 [CancelAfter(120_000)]
-internal sealed class DiskTrafficTests(string type)
+internal sealed class DiskTrafficTests(string type) : MountOnImageTests(type, 1024)
 {
     // Compresses to a small part of itself; larger than what is compressed in memory.
     private const int FileMib = 96, MostWrittenMib = FileMib / 2;
-
-    private LoopImage _image = null!;
-    private MountedFolder _folder = null!;
-
-    [SetUp]
-    public void Mount()
-    {
-        _image = LoopImage.Create(type, 1024);
-        _folder = MountedFolder.Create(new MountSetup { SourceParent = _image.Root });
-    }
-
-    [TearDown]
-    public void Remove()
-    {
-        _folder.Dispose();
-        _image.Dispose();
-    }
 
     [Test]
     public void NewFile_ReachesTheDiskCompressedOnly() => AssertLittleIsWritten("");
@@ -42,7 +25,8 @@ internal sealed class DiskTrafficTests(string type)
     }
 
     [Test]
-    public void WorkingCopyThatIsEmptied_IsNotWrittenWhenItIsThrownAway() => AssertLittleIsWritten("file.write(text); file.truncate(0); file.seek(0)");
+    public void WorkingCopyThatIsEmptied_IsNotWrittenWhenItIsThrownAway() =>
+        AssertLittleIsWritten("file.write(text); file.truncate(0); file.seek(0)");
 
     private void AssertLittleIsWritten(string before, bool isNew = true)
     {
@@ -52,15 +36,15 @@ internal sealed class DiskTrafficTests(string type)
         for (int attempt = 0; attempt < Attempts && written >= MostWrittenMib; attempt++)
         {
             if (isNew)
-                File.Delete($"{_folder.Mount}/file");
-            Shell.Get($"sync -f '{_image.Root}'");
+                File.Delete($"{Folder.Mount}/file");
+            Shell.Get($"sync -f '{Image.Root}'");
             long earlier = WrittenMib();
             Write(before);
             written = WrittenMib() - earlier;
             TestContext.Out.WriteLine($"{written} MiB for a file of {FileMib} MiB");
         }
         Assert.That(written, Is.LessThan(MostWrittenMib));
-        Assert.That(Shell.Get($"zstd -dc '{_folder.Source}/file.zst' | tail -n 1"), Is.EqualTo("the end"));
+        Assert.That(Shell.Get($"zstd -dc '{Folder.Source}/file.zst' | tail -n 1"), Is.EqualTo("the end"));
     }
 
     private void Write(string before)
@@ -69,20 +53,21 @@ internal sealed class DiskTrafficTests(string type)
             $"""
             python3 - <<'END'
             text = b"".join(b"%d\n" % n for n in range(1 << 17))[:1 << 19] * 2
-            with open("{_folder.Mount}/file", "wb", buffering=0) as file:
+            with open("{Folder.Mount}/file", "wb", buffering=0) as file:
                 {(before.Length > 0 ? before : "pass")}
                 for i in range({FileMib}): file.write(text)
                 file.write(b"\nthe end\n")
             END
             """);
-        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero, () => _folder.Log);
-        Shell.Get($"sync -f '{_image.Root}'");
+        Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero, () => Folder.Log);
+        Shell.Get($"sync -f '{Image.Root}'");
     }
 
     private long WrittenMib()
     {
         const int SectorsInMib = 2048;
-        string sectors = Shell.Get($"awk '{{ print $7 }}' /sys/block/$(basename $(findmnt -n -o SOURCE '{_image.Root}'))/stat");
+        string sectors =
+            Shell.Get($"awk '{{ print $7 }}' /sys/block/$(basename $(findmnt -n -o SOURCE '{Image.Root}'))/stat");
         return long.Parse(sectors, CultureInfo.InvariantCulture) / SectorsInMib;
     }
 }

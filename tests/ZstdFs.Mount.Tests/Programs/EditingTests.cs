@@ -16,14 +16,16 @@ internal sealed class EditingTests(Ground ground) : ProgramTests(ground)
     [Test]
     public void MoveOverAnOpenFile_OldReaderKeepsOldContent()
     {
-        Assert.That(Bash("echo old > f && exec 3< f && echo new > g && mv g f && cat <&3 && cat f && ls"), Is.EqualTo("old\nnew\nf"));
+        Assert.That(Bash("echo old > f && exec 3< f && echo new > g && mv g f && cat <&3 && cat f && ls"),
+            Is.EqualTo("old\nnew\nf"));
         AssertKept();
     }
 
     [Test]
     public void MoveOverALargeOpenFile_OldReaderKeepsOldContent()
     {
-        Bash("head -c 5000000 /dev/urandom > \"$outside/old\" && cp \"$outside/old\" f && exec 3< f && head -c 10 <&3 > /dev/null && seq 10 > g && mv g f && cat <&3 | cmp - <(tail -c +11 \"$outside/old\")");
+        Bash("head -c 5000000 /dev/urandom > \"$outside/old\" && cp \"$outside/old\" f && exec 3< f && "
+            + "head -c 10 <&3 > /dev/null && seq 10 > g && mv g f && cat <&3 | cmp - <(tail -c +11 \"$outside/old\")");
         Assert.That(Bash("wc -l < f"), Is.EqualTo("10"));
         AssertKept();
     }
@@ -31,7 +33,8 @@ internal sealed class EditingTests(Ground ground) : ProgramTests(ground)
     [Test]
     public void Mktemp_MakesANewEmptyFileOfTheOwnersAlone()
     {
-        Assert.That(Bash("name=$(mktemp -p . t.XXXXXX) && stat -c '%s %a' $name && echo x > $name && cat $name"), Is.EqualTo("0 600\nx"));
+        Assert.That(Bash("name=$(mktemp -p . t.XXXXXX) && stat -c '%s %a' $name && echo x > $name && cat $name"),
+            Is.EqualTo("0 600\nx"));
         AssertKept();
     }
 
@@ -40,8 +43,11 @@ internal sealed class EditingTests(Ground ground) : ProgramTests(ground)
     {
         if (IsForRootOnly("owners", "chown 12:34 refused"))
             return;
-        Bash("echo content > \"$outside/f\" && touch -d @1234567890.123456789 \"$outside/f\" && install -p -m 751 -o 12 -g 34 -D \"$outside/f\" to/g && install -m 600 \"$outside/f\" to/g2 && install -m 644 \"$outside/f\" to/g2");
-        Assert.That(Bash("stat -c '%a %u:%g %.9Y' to/g && stat -c %a to/g2 && cat to/g to/g2"), Is.EqualTo("751 12:34 1234567890.123456789\n644\ncontent\ncontent"));
+        Bash("echo content > \"$outside/f\" && touch -d @1234567890.123456789 \"$outside/f\" && "
+            + "install -p -m 751 -o 12 -g 34 -D \"$outside/f\" to/g && install -m 600 \"$outside/f\" to/g2 && "
+            + "install -m 644 \"$outside/f\" to/g2");
+        Assert.That(Bash("stat -c '%a %u:%g %.9Y' to/g && stat -c %a to/g2 && cat to/g to/g2"),
+            Is.EqualTo("751 12:34 1234567890.123456789\n644\ncontent\ncontent"));
         AssertKept();
     }
 
@@ -59,7 +65,8 @@ internal sealed class EditingTests(Ground ground) : ProgramTests(ground)
     [TestCase(100, 7_000_000)]
     public void Truncate_ShrinksOrGrowsWithZeros(int from, int to)
     {
-        Bash($"seq 1000000 | head -c {from} > f || true; cp f \"$outside/f\"; truncate -s {to} f; truncate -s {to} \"$outside/f\"; cmp f \"$outside/f\"");
+        Bash($"seq 1000000 | head -c {from} > f || true; cp f \"$outside/f\"; truncate -s {to} f; "
+            + $"truncate -s {to} \"$outside/f\"; cmp f \"$outside/f\"");
         Assert.That(Bash("stat -c %s f"), Is.EqualTo($"{to}"));
         AssertKept();
         Bash("cmp f \"$outside/f\"");
@@ -68,7 +75,9 @@ internal sealed class EditingTests(Ground ground) : ProgramTests(ground)
     [Test]
     public void ShrinkThenGrow_ShowsZerosAndNotTheOldContent()
     {
-        Bash("yes | head -c 2000000 > f; truncate -s 700001 f; truncate -s 1500000 f; { yes | head -c 700001; head -c 799999 /dev/zero; } > \"$outside/f\" || true; cmp f \"$outside/f\"".Replace("yes |", "set +o pipefail; yes |", StringComparison.Ordinal));
+        Bash("set +o pipefail; yes | head -c 2000000 > f; truncate -s 700001 f; truncate -s 1500000 f; "
+            + "{ set +o pipefail; yes | head -c 700001; head -c 799999 /dev/zero; } > \"$outside/f\" || true; "
+            + "cmp f \"$outside/f\"");
         AssertKept();
         Bash("cmp f \"$outside/f\"");
     }
@@ -85,7 +94,9 @@ internal sealed class EditingTests(Ground ground) : ProgramTests(ground)
             $$"""
             head -c {{size}} /dev/urandom > "$outside/f" && cp "$outside/f" f
             head -c {{length}} /dev/urandom > "$outside/part"
-            for to in f "$outside/f"; do dd if="$outside/part" of="$to" bs=64K oflag=seek_bytes seek={{offset}} conv=notrunc status=none; done
+            for to in f "$outside/f"; do
+                dd if="$outside/part" of="$to" bs=64K oflag=seek_bytes seek={{offset}} conv=notrunc status=none
+            done
             cmp f "$outside/f"
             """);
         AssertKept();
@@ -95,14 +106,17 @@ internal sealed class EditingTests(Ground ground) : ProgramTests(ground)
     [Test]
     public void AppendingAThousandTimes_IsAllThere()
     {
-        Bash("for i in $(seq 1000); do echo line $i >> log; done; diff log <(seq -f 'line %.0f' 1000)", TimeSpan.FromMinutes(2));
+        Bash("for i in $(seq 1000); do echo line $i >> log; done; diff log <(seq -f 'line %.0f' 1000)",
+            TimeSpan.FromMinutes(2));
         AssertKept();
     }
 
     [Test]
     public void SparseCopy_KeepsHolesAndContent()
     {
-        Bash("truncate -s 20M f && printf middle | dd of=f bs=1 seek=10000000 conv=notrunc status=none && cp --sparse=always f g && cmp f g && [ \"$(dd if=g bs=1 skip=10000000 count=6 status=none)\" = middle ]");
+        Bash("truncate -s 20M f && printf middle | dd of=f bs=1 seek=10000000 conv=notrunc status=none && "
+            + "cp --sparse=always f g && cmp f g && "
+            + "[ \"$(dd if=g bs=1 skip=10000000 count=6 status=none)\" = middle ]");
         AssertKept();
     }
 }

@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Programs;
 
-/// <summary>git: objects written under other names and linked or renamed, packs read by mmap, an index compared by stat.</summary>
+/// <summary>
+/// git: objects written under other names and linked or renamed, packs read by mmap, an index compared by stat.
+/// </summary>
 internal sealed class GitTests(Ground ground) : ProgramTests(ground)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
@@ -12,8 +14,13 @@ internal sealed class GitTests(Ground ground) : ProgramTests(ground)
     {
         MakeRepository();
         Bash("git clone -q \"file://$outside/origin\" clone", Limit);
-        Assert.That(Bash("cd clone && git fsck --full --strict && git status --porcelain && git rev-list --count HEAD", Limit), Is.EqualTo("300"));
-        Bash("cd clone && git archive HEAD | tar -x -C \"$(mktemp -d -p \"$outside\" archive.XXXX)\" && diff -r -x .git . \"$outside\"/archive.*", Limit);
+        Assert.That(
+            Bash("cd clone && git fsck --full --strict && git status --porcelain && git rev-list --count HEAD", Limit),
+            Is.EqualTo("300"));
+        Bash(
+            "cd clone && git archive HEAD | tar -x -C \"$(mktemp -d -p \"$outside\" archive.XXXX)\" && "
+            + "diff -r -x .git . \"$outside\"/archive.*",
+            Limit);
     }
 
     [Test]
@@ -30,7 +37,9 @@ internal sealed class GitTests(Ground ground) : ProgramTests(ground)
             git checkout -q - && git merge -q --no-edit side && git gc -q
             """, Limit);
         Remount();
-        Assert.That(Bash("cd clone && git fsck --full --strict && git status --porcelain && git log -1 --format=%s && cat new side", Limit),
+        Assert.That(Bash(
+            "cd clone && git fsck --full --strict && git status --porcelain && git log -1 --format=%s && cat new side",
+            Limit),
             Is.EqualTo("Merge branch 'side'\nnew\nside"));
         Bash("cd clone && echo again >> new && git commit -qam again && git fsck --full --strict", Limit);
     }

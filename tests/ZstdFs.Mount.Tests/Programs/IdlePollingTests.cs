@@ -4,15 +4,20 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Programs;
 
-/// <summary>What a busy mount asks of idle processors, by what the kernel says is asked of them in all: µs that a wake-up may take.</summary>
+/// <summary>
+/// What a busy mount asks of idle processors, by what the kernel says is asked of them in all: µs that a wake-up may
+/// take.
+/// </summary>
 [CancelAfter(60_000)]
 internal sealed class IdlePollingTests
 {
-    private const string Device = "/dev/cpu_dma_latency", Driver = "/sys/devices/system/cpu/cpuidle/current_driver", Polls = "/sys/module/haltpoll/parameters/guest_halt_poll_ns";
+    private const string Device = "/dev/cpu_dma_latency", Driver = "/sys/devices/system/cpu/cpuidle/current_driver",
+        Polls = "/sys/module/haltpoll/parameters/guest_halt_poll_ns";
     private static readonly TimeSpan Busy = TimeSpan.FromSeconds(1);
 
     private static bool IsToBeAsked =>
-        Environment.ProcessorCount <= 8 && File.Exists(Driver) && File.ReadAllText(Driver).Trim() == "haltpoll" && File.ReadAllText(Polls).Trim() == "0";
+        Environment.ProcessorCount <= 8 && File.Exists(Driver) && File.ReadAllText(Driver).Trim() == "haltpoll"
+            && File.ReadAllText(Polls).Trim() == "0";
 
     [Test]
     public void BusyMount_AsksForPolling_AndAnIdleOneDoesNot()

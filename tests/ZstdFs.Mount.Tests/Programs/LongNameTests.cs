@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Programs;
 
-/// <summary>File names of 252 to 255 bytes, which leave no room for the suffix: stored under a shortened name, the whole one in an attribute.</summary>
+/// <summary>
+/// File names of 252 to 255 bytes, which leave no room for the suffix: stored under a shortened name, the whole one in
+/// an attribute.
+/// </summary>
 internal sealed class LongNameTests(Ground ground) : GroundTests(ground)
 {
     [Test]
@@ -11,7 +14,8 @@ internal sealed class LongNameTests(Ground ground) : GroundTests(ground)
         Python(
             """
             import os
-            names = [c * n for c in "ab" for n in (250, 251, 252, 253, 254, 255)] + ["€" * 84, "€" * 85, "n" * 251 + ".zst", "n" * 250 + ".zst"]
+            names = [c * n for c in "ab"
+                for n in (250, 251, 252, 253, 254, 255)] + ["€" * 84, "€" * 85, "n" * 251 + ".zst", "n" * 250 + ".zst"]
             for n in names:
                 with open(n, "w") as f: f.write("content of " + n)
             assert sorted(os.listdir(".")) == sorted(names)
@@ -146,7 +150,9 @@ internal sealed class LongNameTests(Ground ground) : GroundTests(ground)
     [TestCase("cp", "cp -a . ../copy/")]
     public void Program_CopiesLongNames(string program, string command)
     {
-        Bash($"mkdir original copy && cd original && for n in 245 248 251 252 255; do echo $n > $(printf '%0*d' $n 7); done && ln -s t $(printf '%0*d' 255 8) && mkdir $(printf '%0*d' 255 9) && {command} && cd .. && diff -r --no-dereference original copy && echo '{program}'");
+        Bash("mkdir original copy && cd original && for n in 245 248 251 252 255; do echo $n > $(printf '%0*d' $n 7); "
+            + $"done && ln -s t $(printf '%0*d' 255 8) && mkdir $(printf '%0*d' 255 9) && {command} && cd .. && "
+            + $"diff -r --no-dereference original copy && echo '{program}'");
         AssertKept();
     }
 }

@@ -10,7 +10,8 @@ internal sealed class NameTests(Ground ground) : GroundTests(ground)
     [Test]
     public void LongestFileName_Works()
     {
-        Bash($"name=$(printf 'x%.0s' $(seq {Longest})); echo content > $name && mv $name b && mv b $name && [ \"$(cat $name)\" = content ] && echo more >> $name && [ \"$(ls)\" = $name ]");
+        Bash($"name=$(printf 'x%.0s' $(seq {Longest})); echo content > $name && mv $name b && mv b $name && "
+            + "[ \"$(cat $name)\" = content ] && echo more >> $name && [ \"$(ls)\" = $name ]");
         AssertKept();
     }
 
@@ -28,14 +29,17 @@ internal sealed class NameTests(Ground ground) : GroundTests(ground)
     [Test]
     public void LongestFolderAndLinkNames_Work()
     {
-        Bash($"name=$(printf 'd%.0s' $(seq {Longest})); mkdir $name && echo x > $name/f && ln -s $name/f ${{name/d/l}} && [ \"$(cat ${{name/d/l}})\" = x ]");
+        Bash($"name=$(printf 'd%.0s' $(seq {Longest})); mkdir $name && echo x > $name/f && "
+            + $"ln -s $name/f ${{name/d/l}} && [ \"$(cat ${{name/d/l}})\" = x ]");
         AssertKept();
     }
 
     [Test]
     public void NamesThatAreNotUtf8_AreKeptAsBytes()
     {
-        Bash("mkdir $'d\\xff\\xfe' && echo one > $'d\\xff\\xfe/f\\x80' && echo two > $'\\xc3\\x28' && ln -s $'d\\xff\\xfe/f\\x80' $'l\\xa0' && [ \"$(cat $'l\\xa0')\" = one ] && mv $'\\xc3\\x28' $'\\xe2\\x82'");
+        Bash("mkdir $'d\\xff\\xfe' && echo one > $'d\\xff\\xfe/f\\x80' && echo two > $'\\xc3\\x28' && "
+            + "ln -s $'d\\xff\\xfe/f\\x80' $'l\\xa0' && [ \"$(cat $'l\\xa0')\" = one ] && "
+            + "mv $'\\xc3\\x28' $'\\xe2\\x82'");
         Assert.That(Bash("ls -A | od -An -tx1 | tr -d ' \\n'"), Is.EqualTo("64fffe0a6ca00ae2820a"));
         AssertKept();
     }
@@ -43,7 +47,9 @@ internal sealed class NameTests(Ground ground) : GroundTests(ground)
     [Test]
     public void OddNames_AreNamesLikeOthers()
     {
-        Bash("for name in ' ' $'a\\nb' $'tab\\t' '*' '-rf' '.hidden' '...' 'a.zst' 'a.zst.zst' '.zst' '\\' '\"' \"'\" 'ü' 'ü.zst' '.zstdfs.' 'a.tmp' '~'; do echo \"$name\" > ./\"$name\" && [ \"$(cat ./\"$name\")\" = \"$name\" ]; done");
+        Bash("for name in ' ' $'a\\nb' $'tab\\t' '*' '-rf' '.hidden' '...' 'a.zst' 'a.zst.zst' '.zst' '\\' '\"' \"'\" "
+            + "'ü' 'ü.zst' '.zstdfs.' 'a.tmp' '~'; do echo \"$name\" > ./\"$name\" && "
+            + "[ \"$(cat ./\"$name\")\" = \"$name\" ]; done");
         Assert.That(Bash("ls -A -1 --zero | tr -dc '\\0' | wc -c"), Is.EqualTo("18"));
         AssertKept();
     }

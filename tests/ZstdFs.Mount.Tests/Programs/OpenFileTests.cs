@@ -191,7 +191,8 @@ internal sealed class OpenFileTests(Ground ground) : GroundTests(ground)
             lines = open("log", "rb").read().split(b"\n")[:-1]
             assert len(lines) == writers * records and {len(line) for line in lines} == {length - 1}
             for who in range(writers):
-                assert [int(line.split(b" ")[1]) for line in lines if line.startswith(b"%d " % who)] == list(range(records))
+                assert [int(line.split(b" ")[1]) for line in lines
+                    if line.startswith(b"%d " % who)] == list(range(records))
             """, TimeSpan.FromMinutes(2));
         AssertKept();
     }

@@ -3,7 +3,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Programs;
 
-/// <summary>Random reads, writes, truncations, mappings, syncs, closes and renames of one file, held against its content in memory.</summary>
+/// <summary>
+/// Random reads, writes, truncations, mappings, syncs, closes and renames of one file, held against its content in
+/// memory.
+/// </summary>
 internal sealed class RandomOperationsTests(Ground ground) : ProgramTests(ground)
 {
     private const string Script =
@@ -17,11 +20,14 @@ internal sealed class RandomOperationsTests(Ground ground) : ProgramTests(ground
         else:
             with open(KEPT, "rb") as f: model = bytearray(f.read())
             fds = [os.open("f", os.O_RDWR)]
-        def place(): return chance.choice([chance.randrange(LIMIT), len(model), chance.randrange(LIMIT) // 4096 * 4096, chance.randrange(LIMIT // 524288 + 1) * 524288])
+        def place():
+            return chance.choice([chance.randrange(LIMIT), len(model), chance.randrange(LIMIT) // 4096 * 4096,
+                chance.randrange(LIMIT // 524288 + 1) * 524288])
         def length(): return chance.choice([1, 10, 4096, chance.randrange(1, 20000), chance.randrange(1, 700000)])
         def check(fd, at, n, what):
             got = os.pread(fd, n, at)
-            assert got == model[at:at + n], (what, step, at, n, len(got), next((i for i, (a, b) in enumerate(zip(got, model[at:at + n])) if a != b), None))
+            assert got == model[at:at + n], (what, step, at, n, len(got),
+                next((i for i, (a, b) in enumerate(zip(got, model[at:at + n])) if a != b), None))
         writers = [] # that cannot read: while there are any, everybody goes past the kernel's pages
         for step in range(STEPS):
             op, fd = chance.randrange(100), chance.choice(fds)
@@ -86,8 +92,10 @@ internal sealed class RandomOperationsTests(Ground ground) : ProgramTests(ground
     {
         for (int round = 0; round < 2; round++)
         {
-            Python(Script.Replace("SEED", $"{(seed * 10) + round}", StringComparison.Ordinal).Replace("MAXIMUM", $"{maximum}", StringComparison.Ordinal)
-                .Replace("STEPS", $"{steps}", StringComparison.Ordinal).Replace("ROUND", $"{round}", StringComparison.Ordinal)
+            Python(Script.Replace("SEED", $"{(seed * 10) + round}", StringComparison.Ordinal)
+                .Replace("MAXIMUM", $"{maximum}", StringComparison.Ordinal)
+                .Replace("STEPS", $"{steps}", StringComparison.Ordinal)
+                .Replace("ROUND", $"{round}", StringComparison.Ordinal)
                 .Replace("KEPT", $"'{Outside}/model'", StringComparison.Ordinal), TimeSpan.FromMinutes(2));
             AssertKept();
             Bash("cmp f $outside/model");

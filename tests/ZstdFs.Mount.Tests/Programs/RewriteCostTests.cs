@@ -4,32 +4,15 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Programs;
 
 /// <summary>
-/// A program that opens a large file, changes a little of it and closes it, again and again: the disk gets to write what was changed, and the whole stored file
-/// once in a while only.
+/// A program that opens a large file, changes a little of it and closes it, again and again: the disk gets to write
+/// what was changed, and the whole stored file once in a while only.
 /// </summary>
 [TestFixture("ext4")]
 [TestFixture("xfs")]
 [TestFixture("btrfs")]
 [CancelAfter(120_000)]
-internal sealed class RewriteCostTests(string type)
+internal sealed class RewriteCostTests(string type) : MountOnImageTests(type, 1536)
 {
-    private LoopImage _image = null!;
-    private MountedFolder _folder = null!;
-
-    [SetUp]
-    public void Mount()
-    {
-        _image = LoopImage.Create(type, 1536);
-        _folder = MountedFolder.Create(new MountSetup { SourceParent = _image.Root });
-    }
-
-    [TearDown]
-    public void Remove()
-    {
-        _folder.Dispose();
-        _image.Dispose();
-    }
-
     [Test]
     public void LargeFileChangedALittleAtATime_IsStoredOnceWhenItsProgramRests()
     {
@@ -72,9 +55,9 @@ internal sealed class RewriteCostTests(string type)
 
     private void Make(int kib)
     {
-        Shell.Get($"head -c {kib}K /dev/urandom > '{_folder.Mount}/file'");
-        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero, () => _folder.Log);
-        Shell.Get($"cp '{_folder.Mount}/file' '{Path.GetDirectoryName(_folder.Mount)}/expected'; sync -f '{_image.Root}'");
+        Shell.Get($"head -c {kib}K /dev/urandom > '{Folder.Mount}/file'");
+        Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero, () => Folder.Log);
+        Shell.Get($"cp '{Folder.Mount}/file' '{Path.GetDirectoryName(Folder.Mount)}/expected'; sync -f '{Image.Root}'");
     }
 
     private void Change(string change) => Shell.Get(
@@ -88,7 +71,7 @@ internal sealed class RewriteCostTests(string type)
             size = os.fstat(fd).st_size
             {change}
             os.close(fd)
-        for path in ("{_folder.Mount}/file", "{Path.GetDirectoryName(_folder.Mount)}/expected"):
+        for path in ("{Folder.Mount}/file", "{Path.GetDirectoryName(Folder.Mount)}/expected"):
             random.seed(1)
             for _ in range(20):
                 change(path)
@@ -98,14 +81,17 @@ internal sealed class RewriteCostTests(string type)
 
     private void AssertStored()
     {
-        Assert.That(_folder.Program("sync", _folder.Mount).ExitCode, Is.Zero, () => _folder.Log);
-        Shell.Get($"zstd -dc '{_folder.Source}/file.zst' | cmp - '{Path.GetDirectoryName(_folder.Mount)}/expected' && sync -f '{_image.Root}'");
+        Assert.That(Folder.Program("sync", Folder.Mount).ExitCode, Is.Zero, () => Folder.Log);
+        Shell.Get(
+            $"zstd -dc '{Folder.Source}/file.zst' | cmp - '{Path.GetDirectoryName(Folder.Mount)}/expected' && "
+            + $"sync -f '{Image.Root}'");
     }
 
     private long WrittenKib()
     {
         const int SectorsInKib = 2;
-        string sectors = Shell.Get($"awk '{{ print $7 }}' /sys/block/$(basename $(findmnt -n -o SOURCE '{_image.Root}'))/stat");
+        string sectors =
+            Shell.Get($"awk '{{ print $7 }}' /sys/block/$(basename $(findmnt -n -o SOURCE '{Image.Root}'))/stat");
         return long.Parse(sectors, CultureInfo.InvariantCulture) / SectorsInKib;
     }
 }

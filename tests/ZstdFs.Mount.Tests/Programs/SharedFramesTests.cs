@@ -45,7 +45,8 @@ internal sealed partial class SharedFramesTests
             Assert.That((all - shared) * 4096, Is.LessThan((change + 1) * 2 * FrameBytes));
         }
         Assert.That(File.ReadAllBytes(path).AsSpan().SequenceEqual(content), Is.True);
-        Assert.That(Shell.Get($"zstd -dc '{stored}' | cmp - '{path}' && echo equal").Trim(), Is.EqualTo("equal"), "stock zstd passes over the padding");
+        Assert.That(Shell.Get($"zstd -dc '{stored}' | cmp - '{path}' && echo equal").Trim(), Is.EqualTo("equal"),
+            "stock zstd passes over the padding");
         Assert.That(folder.Program("check", "--data", folder.Source).ExitCode, Is.Zero);
         folder.Remount();
         Assert.That(File.ReadAllBytes(path).AsSpan().SequenceEqual(content), Is.True);
@@ -56,11 +57,16 @@ internal sealed partial class SharedFramesTests
     {
         using MountedFolder folder = MountedFolder.Create(prepare: static source => Shell.Get(
             $"cd '{source}'; head -c {6 * FrameBytes} /dev/urandom > all; split -b {FrameBytes} all part-; "
-            + "for p in part-*; do zstd -q -c $p; printf '\\123\\052\\115\\030\\004\\000\\000\\000abcd'; done > f.zst; rm part-*; mv all ../all"));
+            + "for p in part-*; do zstd -q -c $p; printf '\\123\\052\\115\\030\\004\\000\\000\\000abcd'; "
+            + "done > f.zst; rm part-*; mv all ../all"));
         string path = Path.Combine(folder.Mount, "f"), all = Path.Combine(folder.Source, "../all");
-        Shell.Get($"for f in '{path}' '{all}'; do printf changed | dd of=\"$f\" bs=1 seek=100 conv=notrunc status=none; done");
+        Shell.Get(
+            $"for f in '{path}' '{all}'; do printf changed | dd of=\"$f\" bs=1 seek=100 conv=notrunc status=none; "
+            + "done");
         Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero);
-        Assert.That(Shell.Get($"cmp '{path}' '{all}' && zstd -dc '{folder.Source}/f.zst' | cmp - '{all}' && echo equal").Trim(), Is.EqualTo("equal"));
+        Assert.That(
+            Shell.Get($"cmp '{path}' '{all}' && zstd -dc '{folder.Source}/f.zst' | cmp - '{all}' && echo equal").Trim(),
+            Is.EqualTo("equal"));
         folder.Remount();
         Assert.That(Shell.Get($"cmp '{path}' '{all}' && echo equal").Trim(), Is.EqualTo("equal"));
     }

@@ -13,7 +13,10 @@ internal sealed class SqliteTests(Ground ground) : ProgramTests(ground)
     [TestCase("persist")]
     public void Database_StaysIntact(string mode)
     {
-        Assert.That(Bash($"sqlite3 db 'pragma journal_mode={mode}; create table t(id integer primary key, text); create index i on t(text);'"), Is.EqualTo(mode));
+        Assert.That(
+            Bash($"sqlite3 db 'pragma journal_mode={mode}; create table t(id integer primary key, text); "
+                + "create index i on t(text);'"),
+            Is.EqualTo(mode));
         Bash(
             """
             for round in $(seq 5); do
@@ -23,7 +26,8 @@ internal sealed class SqliteTests(Ground ground) : ProgramTests(ground)
                     begin; delete from t; rollback;"
             done
             """, Limit);
-        const string check = "sqlite3 db 'pragma integrity_check; select count(*), sum(length(text)) from t; pragma journal_mode;'";
+        const string check =
+            "sqlite3 db 'pragma integrity_check; select count(*), sum(length(text)) from t; pragma journal_mode;'";
         string before = Bash(check);
         Assert.That(before, Does.StartWith("ok\n").And.Not.StartWith("ok\n0|"));
         AssertKept();
@@ -44,7 +48,8 @@ internal sealed class SqliteTests(Ground ground) : ProgramTests(ground)
             write b & second=$!
             wait $first && wait $second
             """, Limit);
-        Assert.That(Bash("sqlite3 db 'pragma integrity_check; select who, count(distinct n) from t group by who'"), Is.EqualTo("ok\na|40\nb|40"));
+        Assert.That(Bash("sqlite3 db 'pragma integrity_check; select who, count(distinct n) from t group by who'"),
+            Is.EqualTo("ok\na|40\nb|40"));
     }
 
     [Test]

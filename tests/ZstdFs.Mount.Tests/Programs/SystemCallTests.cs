@@ -14,7 +14,8 @@ internal sealed class SystemCallTests(Ground ground) : GroundTests(ground)
             data = random.Random(4).randbytes(3000000)
             with open("a", "wb") as f: f.write(data)
             a = os.open("a", os.O_RDONLY)
-            for name, copy in (("range", lambda out, n, at: os.copy_file_range(a, out, n, at)), ("sendfile", lambda out, n, at: os.sendfile(out, a, at, n))):
+            for name, copy in (("range", lambda out, n, at: os.copy_file_range(a, out, n, at)),
+                    ("sendfile", lambda out, n, at: os.sendfile(out, a, at, n))):
                 out = os.open(name, os.O_RDWR | os.O_CREAT)
                 at = 0
                 while at < len(data): at += copy(out, len(data) - at, at)
@@ -54,7 +55,8 @@ internal sealed class SystemCallTests(Ground ground) : GroundTests(ground)
             Assert.That(TryBash($"head -c 2000000 /dev/urandom > f; {command}").Error, Does.Contain("upported"));
             return;
         }
-        Bash($"head -c 2000000 /dev/urandom > f; cp f $outside/f; {command}; cd $outside; {command}; cmp f '{Folder}/f'");
+        Bash($"head -c 2000000 /dev/urandom > f; cp f $outside/f; {command}; cd $outside; {command}; "
+            + $"cmp f '{Folder}/f'");
         Assert.That(Bash("stat -c %s f"), Is.EqualTo($"{size}"));
         AssertKept();
         Bash("cmp f $outside/f");
@@ -86,17 +88,22 @@ internal sealed class SystemCallTests(Ground ground) : GroundTests(ground)
     [Test]
     public void DirectIo_ReadsAndWrites()
     {
-        Bash("head -c 4194304 /dev/urandom > $outside/f && dd if=$outside/f of=f bs=1M oflag=direct status=none && cmp f $outside/f && dd if=f bs=512K iflag=direct status=none | cmp - $outside/f");
+        Bash("head -c 4194304 /dev/urandom > $outside/f && dd if=$outside/f of=f bs=1M oflag=direct status=none && "
+            + "cmp f $outside/f && dd if=f bs=512K iflag=direct status=none | cmp - $outside/f");
         AssertKept();
     }
 
     [Test]
     public void TimesFarAway_AreKept()
     {
-        Bash("for t in -1.5 0 1.000000001 4294967296.25 10000000000.999999999; do echo x > f$t; touch -d @$t f$t; done");
+        Bash("for t in -1.5 0 1.000000001 4294967296.25 10000000000.999999999; do echo x > f$t; touch -d @$t f$t; "
+            + "done");
         string times = Bash("stat -c '%n %.9Y %.9X' f*");
-        Assert.That(times, Is.EqualTo("f-1.5 -1.500000000 -1.500000000\nf0 0.000000000 0.000000000\nf1.000000001 1.000000001 1.000000001\n"
-            + "f10000000000.999999999 10000000000.999999999 10000000000.999999999\nf4294967296.25 4294967296.250000000 4294967296.250000000"));
+        Assert.That(times,
+            Is.EqualTo(
+                "f-1.5 -1.500000000 -1.500000000\nf0 0.000000000 0.000000000\nf1.000000001 1.000000001 1.000000001\n"
+            + "f10000000000.999999999 10000000000.999999999 10000000000.999999999\n"
+            + "f4294967296.25 4294967296.250000000 4294967296.250000000"));
         AssertKept();
     }
 
@@ -108,7 +115,8 @@ internal sealed class SystemCallTests(Ground ground) : GroundTests(ground)
             try: action()
             except OSError as e: assert e.errno in (code, or_else), (errno.errorcode[code], str(e))
             else: raise AssertionError("did not fail with " + errno.errorcode[code])
-        os.makedirs("d/e"); open("f", "w").close(); os.symlink("f", "l"); os.symlink("l2", "l1"); os.symlink("l1", "l2"); os.symlink("new", "to-new")
+        os.makedirs("d/e"); open("f", "w").close(); os.symlink("f", "l"); os.symlink("l2", "l1"); os.symlink("l1", "l2")
+        os.symlink("new", "to-new")
         fails(errno.ENOTEMPTY, lambda: os.rmdir("d"))
         fails(errno.ENOTDIR, lambda: os.rmdir("f"))
         fails(errno.EISDIR, lambda: os.unlink("d"))
@@ -161,7 +169,10 @@ internal sealed class SystemCallTests(Ground ground) : GroundTests(ground)
     {
         // btrfs does not count the names of folders.
         (int folder, int smaller) = FileSystem == "btrfs" ? (1, 1) : (4, 3);
-        Assert.That(Bash("mkdir -p d/a d/b && echo x > f && ln f g && ln g d/h && stat -c %h f d && rm f && stat -c %h g && cat d/h && rmdir d/a && stat -c %h d"), Is.EqualTo($"3\n{folder}\n2\nx\n{smaller}"));
+        Assert.That(
+            Bash("mkdir -p d/a d/b && echo x > f && ln f g && ln g d/h && stat -c %h f d && rm f && stat -c %h g && "
+                + "cat d/h && rmdir d/a && stat -c %h d"),
+            Is.EqualTo($"3\n{folder}\n2\nx\n{smaller}"));
         AssertKept();
         Assert.That(Bash("[ g -ef d/h ] && rm d/h && echo more >> g && cat g"), Is.EqualTo("x\nmore"));
     }

@@ -11,8 +11,10 @@ internal sealed class AsynchronousWriteTests(Ground ground) : GroundTests(ground
             import ctypes, mmap, os, time
             libc = ctypes.CDLL(None, use_errno=True)
             class Iocb(ctypes.Structure):
-                _fields_ = [("data", ctypes.c_uint64), ("key", ctypes.c_uint32), ("rw_flags", ctypes.c_uint32), ("opcode", ctypes.c_uint16), ("priority", ctypes.c_int16),
-                            ("fd", ctypes.c_uint32), ("buffer", ctypes.c_uint64), ("bytes", ctypes.c_uint64), ("offset", ctypes.c_int64), ("reserved", ctypes.c_uint64 * 3)]
+                _fields_ = [("data", ctypes.c_uint64), ("key", ctypes.c_uint32), ("rw_flags", ctypes.c_uint32),
+                    ("opcode", ctypes.c_uint16), ("priority", ctypes.c_int16),
+                            ("fd", ctypes.c_uint32), ("buffer", ctypes.c_uint64), ("bytes", ctypes.c_uint64),
+                                ("offset", ctypes.c_int64), ("reserved", ctypes.c_uint64 * 3)]
             PWRITE, SIZE = 1, 655360
             def call(number, *arguments):
                 result = libc.syscall(number, *arguments)
@@ -36,7 +38,8 @@ internal sealed class AsynchronousWriteTests(Ground ground) : GroundTests(ground
                     count += 1
                     buffer = buffers[count % 2]
                     fd = os.open("f", os.O_RDWR | os.O_DIRECT)
-                    request = Iocb(opcode=PWRITE, fd=fd, buffer=ctypes.addressof(ctypes.c_char.from_buffer(buffer)), bytes=SIZE)
+                    request = Iocb(opcode=PWRITE, fd=fd, buffer=ctypes.addressof(ctypes.c_char.from_buffer(buffer)),
+                        bytes=SIZE)
                     call(209, context, 1, ctypes.byref(ctypes.pointer(request)))
                     event = (ctypes.c_int64 * 4)()
                     call(208, context, 1, 1, event, None)

@@ -3,12 +3,14 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Races;
 
 /// <summary>
-/// Two processes' worth of one thing against one or two of another, for a while, each with an oracle: whatever the order was, what is seen must be something that could be.
+/// Two processes' worth of one thing against one or two of another, for a while, each with an oracle: whatever the
+/// order was, what is seen must be something that could be.
 /// </summary>
 [TestFixtureSource(typeof(Grounds), nameof(Grounds.OnOwnFileSystem))]
 internal sealed class RaceTests(Ground ground) : GroundFixture(ground)
 {
-    // Parts of one program: each function runs in a process of its own until the time is over; an exception in any fails the test.
+    // Parts of one program: each function runs in a process of its own until the time is over; an exception in any
+    // fails the test.
     private const string Frame = """
         import errno, mmap, os, random, signal, subprocess, sys, time, traceback
         end = time.time() + SECONDS
@@ -256,9 +258,14 @@ internal sealed class RaceTests(Ground ground) : GroundFixture(ground)
         string program = Frame.Replace("SECONDS", $"{seconds / 2.0}", StringComparison.Ordinal) + "\n" + script;
         Bash("mkdir small large");
         foreach ((string folder, string spread) in new[] { ("small", "2000"), ("large", "200000") })
-            Python($"import os\nos.chdir('{folder}')\n" + program.Replace("SPREAD", spread, StringComparison.Ordinal), TimeSpan.FromSeconds(seconds + 90));
+            Python($"import os\nos.chdir('{folder}')\n" + program.Replace("SPREAD", spread, StringComparison.Ordinal),
+                TimeSpan.FromSeconds(seconds + 90));
         AssertKept();
         if (OnMount)
-            Assert.That(Shell.Get($"ls -A '{Mounted.Source}/.zstdfs/working'; ls -A '{Mounted.Source}/.zstdfs/lost' 2> /dev/null || true"), Is.Empty, "left over");
+            Assert.That(
+                Shell.Get(
+                    $"ls -A '{Mounted.Source}/.zstdfs/working'; ls -A '{Mounted.Source}/.zstdfs/lost' 2> /dev/null || "
+                    + "true"),
+                Is.Empty, "left over");
     }
 }

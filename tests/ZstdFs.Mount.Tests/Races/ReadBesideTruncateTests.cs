@@ -2,11 +2,15 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Races;
 
-/// <summary>A file that one process cuts and writes while others read it: a read returns what is there at that moment, and never fails.</summary>
+/// <summary>
+/// A file that one process cuts and writes while others read it: a read returns what is there at that moment, and never
+/// fails.
+/// </summary>
 [CancelAfter(120_000)]
 internal sealed class ReadBesideTruncateTests(Ground ground) : GroundTests(ground)
 {
-    // The writer ends by its count; the readers go on until it has. Each reports how often a call failed, by call and errno.
+    // The writer ends by its count; the readers go on until it has. Each reports how often a call failed, by call and
+    // errno.
     private const string Readers =
         """
         import collections, ctypes, errno, os, random, sys

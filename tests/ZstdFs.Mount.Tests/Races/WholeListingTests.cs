@@ -3,16 +3,19 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Races;
 
 /// <summary>
-/// What stays in a folder is listed once, whatever is put under its name meanwhile: a commit, a user's atomic save, a rename in the source by another process, a conversion. btrfs and tmpfs move the
-/// entry of a name that a rename replaces.
+/// What stays in a folder is listed once, whatever is put under its name meanwhile: a commit, a user's atomic save, a
+/// rename in the source by another process, a conversion. btrfs and tmpfs move the entry of a name that a rename
+/// replaces.
 /// </summary>
 [TestFixture]
 internal sealed class WholeListingTests
 {
-    // Actors are processes, each until the end. Listers list one folder after the other in three ways, and say how often, and what was wrong.
+    // Actors are processes, each until the end. Listers list one folder after the other in three ways, and say how
+    // often, and what was wrong.
     private const string Frame = """
         import ctypes, os, struct, subprocess, sys, time, traceback
-        MNT, SRC, PROGRAM, SECONDS, LISTINGS, FOLDERS = "@MNT", "@SRC", "@PROGRAM", @SECONDS, @LISTINGS, {"few": 20, "many": @MANY}
+        MNT, SRC, PROGRAM, SECONDS, LISTINGS, FOLDERS = "@MNT", "@SRC", "@PROGRAM", @SECONDS, @LISTINGS, \
+            {"few": 20, "many": @MANY}
         libc = ctypes.CDLL(None, use_errno=True)
         begun = time.time()
         def going(): return time.time() < begun + SECONDS
@@ -63,7 +66,8 @@ internal sealed class WholeListingTests
                     counts[0] += 1
                     counts[1] += len(set(found)) < len(stay)
                     counts[2] += len(found) > len(set(found)) or len(listed) > len(set(listed))
-            os.write(results, ("%s %s: %d listings, %d without a name, %d with one twice\n" % (folder, ways[0].__name__, *counts)).encode())
+            os.write(results, ("%s %s: %d listings, %d without a name, %d with one twice\n" % (folder, ways[0].__name__,
+                *counts)).encode())
             assert counts[1:] == [0, 0], (folder, counts)
         def each(act, of):
             # As long as anybody lists: the parent ends it.
@@ -85,14 +89,16 @@ internal sealed class WholeListingTests
                 write(MNT + "/" + path + ".save", data)
                 os.rename(MNT + "/" + path + ".save", MNT + "/" + path)
             each(save, slice(12, 16))
-        def frame(data): return b"\x28\xb5\x2f\xfd\x20" + bytes([len(data), len(data) << 3 | 1, len(data) >> 5, 0]) + data
+        def frame(data):
+            return b"\x28\xb5\x2f\xfd\x20" + bytes([len(data), len(data) << 3 | 1, len(data) >> 5, 0]) + data
         def replaces():
             def replace(path, data):
                 write(SRC + "/../new.zst", frame(data))
                 os.rename(SRC + "/../new.zst", SRC + "/" + path + ".zst")
             each(replace, slice(16, 20))
         def plains():
-            # A plain file comes beside the stored one, which goes: the mount converts it. Not before it has taken the last one away.
+            # A plain file comes beside the stored one, which goes: the mount converts it. Not before it has taken the
+            # last one away.
             def make(path, data):
                 if os.path.exists(SRC + "/" + path): return time.sleep(0.001)
                 write(SRC + "/../new", data)
@@ -104,11 +110,13 @@ internal sealed class WholeListingTests
             level = 1
             while True:
                 level = level % 3 + 1
-                subprocess.run([PROGRAM, "recompress", "--level", str(level), "--if-saves", "0", SRC], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                subprocess.run([PROGRAM, "recompress", "--level", str(level), "--if-saves", "0", SRC], check=True,
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         def converts():
             while True:
                 for words in (["convert", "--revert"], ["convert"]):
-                    subprocess.run([PROGRAM, *words, SRC], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    subprocess.run([PROGRAM, *words, SRC], check=True, stdout=subprocess.DEVNULL,
+                        stderr=subprocess.DEVNULL)
         def checks():
             expected = sum(FOLDERS.values())
             for _ in range(CHECKS):
@@ -162,12 +170,14 @@ internal sealed class WholeListingTests
         {
             yield return new TestCaseData(type, "", 2, 0).SetArgDisplayNames(type);
             foreach (string option in new[] { "--cache-timeout=1", "--cache-timeout=0" })
-                yield return new TestCaseData(type, option, 30, 5000).SetArgDisplayNames(type, option, "5000 each").SetCategory("Long");
+                yield return new TestCaseData(type, option, 30, 5000).SetArgDisplayNames(type, option, "5000 each")
+                    .SetCategory("Long");
         }
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void BesideCommitsSavesAndRenamesInTheSource_NamesAreListedOnceEach(string type, string option, int seconds, int listings)
+    public void BesideCommitsSavesAndRenamesInTheSource_NamesAreListedOnceEach(string type, string option, int seconds,
+        int listings)
     {
         using var ground = new Place(type, option);
         ground.Run("run([commits, syncs, saves, replaces], LISTERS)", seconds, listings);
@@ -176,14 +186,16 @@ internal sealed class WholeListingTests
     }
 
     [Test]
-    public void BesideConversions_NamesAreListedOnceEach([ValueSource(typeof(LoopImage), nameof(LoopImage.Types))] string type)
+    public void BesideConversions_NamesAreListedOnceEach(
+        [ValueSource(typeof(LoopImage), nameof(LoopImage.Types))] string type)
     {
         using var ground = new Place(type, "--plain=convert");
         ground.Run("run([plains, saves], LISTERS)", seconds: 2, listings: 0);
     }
 
     [Test, Category("Long")]
-    public void BesideConversions_LongEnough_NamesAreListedOnceEach([ValueSource(typeof(LoopImage), nameof(LoopImage.Types))] string type)
+    public void BesideConversions_LongEnough_NamesAreListedOnceEach(
+        [ValueSource(typeof(LoopImage), nameof(LoopImage.Types))] string type)
     {
         using var ground = new Place(type, "--plain=convert");
         ground.Run("run([plains, saves, syncs], LISTERS)", seconds: 60, listings: 5000);
@@ -191,13 +203,16 @@ internal sealed class WholeListingTests
 
     /// <summary>A tool refuses a source that is served, but for reading alone.</summary>
     [Test, Category("Long")]
-    public void BesideATool_AReadOnlyMountListsNamesOnceEach([ValueSource(typeof(LoopImage), nameof(LoopImage.Types))] string type, [Values("recompresses", "converts")] string tool)
+    public void BesideATool_AReadOnlyMountListsNamesOnceEach(
+        [ValueSource(typeof(LoopImage), nameof(LoopImage.Types))] string type,
+        [Values("recompresses", "converts")] string tool)
     {
         using var ground = new Place(type, "-o", "ro,plain=show");
         Assert.That(ToolWork(ground), Is.Zero);
         ground.Run($"run([{tool}], LISTERS)", seconds: 30, listings: 5000);
 
-        static int ToolWork(Place ground) => ground.Mounted.Program("recompress", "--level", "3", ground.Mounted.Source).ExitCode;
+        static int ToolWork(Place ground) =>
+            ground.Mounted.Program("recompress", "--level", "3", ground.Mounted.Source).ExitCode;
     }
 
     /// <summary>A folder that takes several system calls to read: what one of them returns is whole.</summary>
@@ -227,18 +242,23 @@ internal sealed class WholeListingTests
         internal Place(string type, int many, params string[] options)
         {
             _many = many;
-            _parent = Directory.CreateDirectory(Path.Combine(SharedImages.Root(type), Guid.NewGuid().ToString("n")[..8])).FullName;
-            Mounted = MountedFolder.Create(new MountSetup { SourceParent = _parent, Options = [.. options.Where(option => option.Length > 0)] }, source => Fill(source, many));
+            _parent = Directory.CreateDirectory(
+                Path.Combine(SharedImages.Root(type), Guid.NewGuid().ToString("n")[..8])).FullName;
+            Mounted = MountedFolder.Create(
+                new MountSetup { SourceParent = _parent, Options = [.. options.Where(option => option.Length > 0)] },
+                source => Fill(source, many));
         }
 
         internal MountedFolder Mounted { get; }
 
         internal void Run(string what, int seconds, int listings)
         {
-            string frame = Frame.Replace("@MNT", Mounted.Mount, StringComparison.Ordinal).Replace("@SRC", Mounted.Source, StringComparison.Ordinal)
+            string frame = Frame.Replace("@MNT", Mounted.Mount, StringComparison.Ordinal)
+                .Replace("@SRC", Mounted.Source, StringComparison.Ordinal)
                 .Replace("@PROGRAM", TestMachine.Program(ShellUser.Same), StringComparison.Ordinal)
                 .Replace("@MANY", $"{_many}", StringComparison.Ordinal)
-                .Replace("@SECONDS", $"{seconds}", StringComparison.Ordinal).Replace("@LISTINGS", $"{listings}", StringComparison.Ordinal);
+                .Replace("@SECONDS", $"{seconds}", StringComparison.Ordinal)
+                .Replace("@LISTINGS", $"{listings}", StringComparison.Ordinal);
             TestContext.Out.WriteLine(Shell.Get($"python3 - <<'END'\n{frame}\n{what}\nEND", TimeSpan.FromMinutes(10)));
         }
 

@@ -36,7 +36,10 @@ internal sealed class ResourceTests
         using MountedFolder folder = MountedFolder.Prepared();
         string script = Path.Combine(Path.GetDirectoryName(folder.Mount)!, "hog.py");
         File.WriteAllText(script, Hog);
-        Shell.Get($"chmod 1777 '{folder.Source}' && prlimit --nofile={Descriptors}:{Descriptors} '{TestMachine.Program(ShellUser.Same)}' mount -o allow_other '{folder.Source}' '{folder.Mount}'");
+        Shell.Get(
+            $"chmod 1777 '{folder.Source}' && "
+            + $"prlimit --nofile={Descriptors}:{Descriptors} '{TestMachine.Program(ShellUser.Same)}' mount -o "
+            + $"allow_other '{folder.Source}' '{folder.Mount}'");
         using Process ann = Start(script, folder.Mount, "2001", Descriptors);
         string[] said = ann.StandardOutput.ReadLine()!.Split(' ');
         Assert.That(said[1], Is.EqualTo($"{TooManyFiles}"), "nothing stopped the first user: it proved nothing");
@@ -57,7 +60,10 @@ internal sealed class ResourceTests
     {
         TestMachine.RequireRoot("becoming other users");
         using MountedFolder folder = MountedFolder.Prepared();
-        Shell.Get($"chmod 1777 '{folder.Source}' && prlimit --nofile=600:600 '{TestMachine.Program(ShellUser.Same)}' mount -o allow_other '{folder.Source}' '{folder.Mount}'");
+        Shell.Get(
+            $"chmod 1777 '{folder.Source}' && "
+            + $"prlimit --nofile=600:600 '{TestMachine.Program(ShellUser.Same)}' mount -o allow_other "
+            + $"'{folder.Source}' '{folder.Mount}'");
         string script = Path.Combine(Path.GetDirectoryName(folder.Mount)!, "opener.py");
         File.WriteAllText(script, """
             import os, sys
@@ -66,8 +72,10 @@ internal sealed class ResourceTests
             os.mkdir('closed', 0)
             open('f', 'w').close(); os.chmod('f', 0o444)
             for i in range(500):
-                os.close(os.open('f', os.O_RDONLY)); os.close(os.open('g', os.O_RDWR | os.O_CREAT)); os.listdir('.'); os.truncate('g', i)
-                for wrong in (lambda: os.open('f', os.O_WRONLY), lambda: os.listdir('closed'), lambda: os.open('h' * 256, os.O_RDWR | os.O_CREAT)):
+                os.close(os.open('f', os.O_RDONLY)); os.close(os.open('g', os.O_RDWR | os.O_CREAT)); os.listdir('.')
+                os.truncate('g', i)
+                for wrong in (lambda: os.open('f', os.O_WRONLY), lambda: os.listdir('closed'),
+                        lambda: os.open('h' * 256, os.O_RDWR | os.O_CREAT)):
                     try: wrong(); sys.exit('it works')
                     except OSError: pass
                 os.close(os.open('.', os.O_TMPFILE | os.O_RDWR))
@@ -77,7 +85,8 @@ internal sealed class ResourceTests
     }
 
     private static Process Start(string script, string mount, string user, int count) =>
-        Process.Start(new ProcessStartInfo("python3", [script, mount, user, $"{count}"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        Process.Start(new ProcessStartInfo("python3", [script, mount, user, $"{count}"]) { RedirectStandardInput = true,
+            RedirectStandardOutput = true })!;
 
     private static void End(Process hog)
     {

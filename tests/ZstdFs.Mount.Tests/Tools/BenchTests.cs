@@ -8,11 +8,13 @@ namespace ZstdFs.Mount.Tests.Tools;
 [TestFixture]
 internal sealed class BenchTests
 {
-    private static readonly string Root = typeof(BenchTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "RepositoryRoot").Value!;
+    private static readonly string Root = typeof(BenchTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(a => a.Key == "RepositoryRoot").Value!;
 
     private string _folder = "";
 
-    private string Command => $"ZSTDFS_PROGRAM='{TestMachine.Program(ShellUser.Ordinary)}' '{Root}/scripts/bench' --quick --rounds 1 --work '{_folder}'";
+    private string Command => $"ZSTDFS_PROGRAM='{TestMachine.Program(ShellUser.Ordinary)}' '{Root}/scripts/bench' "
+        + $"--quick --rounds 1 --work '{_folder}'";
 
     [SetUp]
     public void CreateFolder()
@@ -33,7 +35,9 @@ internal sealed class BenchTests
     public void QuickRun_HasAFigureOfEveryTarget()
     {
         string file = Path.Combine(_folder, "figures.json");
-        string table = Shell.Get($"{Command} --targets bare,zstdfs,zstdfs-user --only start big-file database --json '{file}'", TimeSpan.FromMinutes(2));
+        string table = Shell.Get(
+            $"{Command} --targets bare,zstdfs,zstdfs-user --only start big-file database --json '{file}'",
+            TimeSpan.FromMinutes(2));
         using JsonDocument figures = JsonDocument.Parse(File.ReadAllBytes(file));
         JsonElement rows = figures.RootElement.GetProperty("figures");
         string[] targets = ["bare", "zstdfs", "zstdfs-user"];
@@ -43,9 +47,12 @@ internal sealed class BenchTests
             foreach (string row in new[] { "big.write.durable", "big.read.cold", "append.all", "sqlite" })
             {
                 Assert.That(rows.GetProperty(row).EnumerateObject().Select(t => t.Name), Is.EqualTo(targets), row);
-                Assert.That(rows.GetProperty(row).EnumerateObject().Select(t => t.Value.GetProperty("median").GetDouble()), Is.All.GreaterThan(0), row);
+                Assert.That(
+                    rows.GetProperty(row).EnumerateObject().Select(t => t.Value.GetProperty("median").GetDouble()),
+                    Is.All.GreaterThan(0), row);
             }
-            Assert.That(rows.GetProperty("memory").GetProperty("zstdfs").GetProperty("median").GetDouble(), Is.GreaterThan(1 << 20));
+            Assert.That(rows.GetProperty("memory").GetProperty("zstdfs").GetProperty("median").GetDouble(),
+                Is.GreaterThan(1 << 20));
         }
         AssertNothingLeft();
     }
@@ -66,7 +73,9 @@ internal sealed class BenchTests
 
     private void AssertNothingLeft()
     {
-        Assert.That(Directory.GetDirectories(_folder).Select(Path.GetFileName), Is.EqualTo(new[] { "zstdfs-bench-inputs-quick" }));
-        Assert.That(Shell.Run($"grep -F '{_folder}' /proc/self/mountinfo; losetup -a | grep -F '{_folder}'").Output, Is.Empty);
+        Assert.That(Directory.GetDirectories(_folder).Select(Path.GetFileName),
+            Is.EqualTo(new[] { "zstdfs-bench-inputs-quick" }));
+        Assert.That(Shell.Run($"grep -F '{_folder}' /proc/self/mountinfo; losetup -a | grep -F '{_folder}'").Output,
+            Is.Empty);
     }
 }

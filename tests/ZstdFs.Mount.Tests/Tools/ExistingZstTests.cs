@@ -2,7 +2,10 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Tools;
 
-/// <summary><c>zstdfs convert</c> of folders that hold .zst files of their owner's, and names that meet in a source: there and back is the identity.</summary>
+/// <summary>
+/// <c>zstdfs convert</c> of folders that hold .zst files of their owner's, and names that meet in a source: there and
+/// back is the identity.
+/// </summary>
 [TestFixture]
 internal sealed class ExistingZstTests
 {
@@ -17,22 +20,34 @@ internal sealed class ExistingZstTests
     [TearDown]
     public void RemoveFolder() => _folder.Dispose();
 
-    /// <summary>Files of the owner's, some of which are no zstd at all, hard links, times and attributes; folders, links and pipes that want stored files' names; long names.</summary>
+    /// <summary>
+    /// Files of the owner's, some of which are no zstd at all, hard links, times and attributes; folders, links and
+    /// pipes that want stored files' names; long names.
+    /// </summary>
     private void Make(bool withBothForms)
     {
         _folder.InTree(
             """
             mkdir -p p/q own.zst deep.zst/inner.zst
-            seq 1 3000 > data; seq 1 5000 | zstd -q > module.ko.zst; tar c data | zstd -q > p/pkg.tar.zst; echo 'no zstd' > p/q/odd.zst; : > empty.zst
-            seq 1 200 | zstd -q > .hidden.zst; echo one | zstd -q | zstd -q > twice.zst.zst; ln p/pkg.tar.zst p/q/link.zst
-            setfattr -n user.comment -v mine module.ko.zst; chmod 640 module.ko.zst; touch -d '1999-01-02 03:04:05.6789' p/pkg.tar.zst
-            echo f > own; echo f > own.zst/file; seq 9 | zstd -q > own.zst/mine.zst; echo f > deep.zst/inner; echo g > deep.zst/inner.zst/inner.zst; ln -s own l.zst; echo f > l; mkfifo pipe.zst; echo f > pipe
-            for n in 250 252 255; do echo $n > $(printf '%0*d' $n 1); done; ln $(printf '%0*d' 252 1) $(printf '%0*d' 254 2)
+            seq 1 3000 > data; seq 1 5000 | zstd -q > module.ko.zst; tar c data | zstd -q > p/pkg.tar.zst
+            echo 'no zstd' > p/q/odd.zst; : > empty.zst
+            seq 1 200 | zstd -q > .hidden.zst; echo one | zstd -q | zstd -q > twice.zst.zst
+            ln p/pkg.tar.zst p/q/link.zst
+            setfattr -n user.comment -v mine module.ko.zst; chmod 640 module.ko.zst
+            touch -d '1999-01-02 03:04:05.6789' p/pkg.tar.zst
+            echo f > own; echo f > own.zst/file; seq 9 | zstd -q > own.zst/mine.zst; echo f > deep.zst/inner
+            echo g > deep.zst/inner.zst/inner.zst; ln -s own l.zst; echo f > l; mkfifo pipe.zst; echo f > pipe
+            for n in 250 252 255; do
+                echo $n > $(printf '%0*d' $n 1)
+            done; ln $(printf '%0*d' 252 1) $(printf '%0*d' 254 2)
             mkdir other.zst; ln -s x 'x.zs%z'
             """);
         if (withBothForms)
-            _folder.InTree("seq 1 100 > both; seq 1 100 | zstd -q > both.zst; zstd -q < both.zst > both.zst.zst; zstd -q < both.zst.zst > both.zst.zst.zst");
-        _folder.InTree($"{SetAccessTimes}; find . -depth -type d -exec touch -d '2020-02-02 02:02:02.222222222' {{}} +");
+            _folder.InTree(
+                "seq 1 100 > both; seq 1 100 | zstd -q > both.zst; zstd -q < both.zst > both.zst.zst; "
+                + "zstd -q < both.zst.zst > both.zst.zst.zst");
+        _folder.InTree(
+            $"{SetAccessTimes}; find . -depth -type d -exec touch -d '2020-02-02 02:02:02.222222222' {{}} +");
     }
 
     /// <summary>Looks at the folder through a mount.</summary>
@@ -51,7 +66,9 @@ internal sealed class ExistingZstTests
         }
     }
 
-    private string Manifest() => ToolFolder.Manifest(_folder.Tree) + _folder.InTree("getfattr -R -h -d -m - -e hex . 2>/dev/null | grep -c zstdfs || true");
+    private string Manifest() =>
+        ToolFolder.Manifest(_folder.Tree)
+            + _folder.InTree("getfattr -R -h -d -m - -e hex . 2>/dev/null | grep -c zstdfs || true");
 
     [Test]
     public void Wrapped_TheMountShowsTheFolderAsItWas_AndTheWayBackToo()
@@ -59,10 +76,14 @@ internal sealed class ExistingZstTests
         Make(withBothForms: true);
         string before = Manifest(), shown = ToolFolder.Manifest(_folder.Tree, withAccessTimes: false);
         ShellResult result = ToolFolder.Require(0, $"convert --existing-zst=wrap '{_folder.Tree}'");
-        Assert.That(result.Error, Does.Contain("12 .zst files are there already: '.hidden.zst', ").And.Contain("'module.ko.zst'").And.Contain("a mount shows them as they are"));
+        Assert.That(result.Error,
+            Does.Contain(
+                "12 .zst files are there already: '.hidden.zst', ").And.Contain("'module.ko.zst'").And.Contain(
+                    "a mount shows them as they are"));
         Mounted(mount => Assert.That(ToolFolder.Manifest(mount, withAccessTimes: false), Is.EqualTo(shown)));
         ToolFolder.Require(0, $"check --data '{_folder.Tree}'");
-        Assert.That(ToolFolder.Require(0, $"convert --existing-zst=wrap '{_folder.Tree}'").Error, Does.Not.Contain("already").And.Contain("converted 0 files"), "nothing is wrapped twice");
+        Assert.That(ToolFolder.Require(0, $"convert --existing-zst=wrap '{_folder.Tree}'").Error,
+            Does.Not.Contain("already").And.Contain("converted 0 files"), "nothing is wrapped twice");
         ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'");
         Assert.That(Manifest(), Is.EqualTo(before));
         Assert.That(Directory.Exists(Path.Combine(_folder.Tree, ".zstdfs")), Is.False);
@@ -100,9 +121,14 @@ internal sealed class ExistingZstTests
         Assert.That(result.Error, Does.Contain("9 .zst files are there already: ").And.Contain("--existing-zst=wrap"));
         if (visited)
         {
-            Mounted(mount => Assert.That(Shell.Get($"cd '{mount}' && (find . -type f -exec md5sum {{}} + > /dev/null 2>&1 || true); cat module.ko | wc -l && tar tf p/pkg.tar && ls -d own.zst own l.zst l pipe.zst"), Is.EqualTo("5000\ndata\nl\nl.zst\nown\nown.zst\npipe.zst")));
+            Mounted(mount => Assert.That(
+                Shell.Get(
+                    $"cd '{mount}' && (find . -type f -exec md5sum {{}} + > /dev/null 2>&1 || "
+                    + "true); cat module.ko | wc -l && tar tf p/pkg.tar && ls -d own.zst own l.zst l pipe.zst"),
+                Is.EqualTo("5000\ndata\nl\nl.zst\nown\nown.zst\npipe.zst")));
         }
-        Assert.That(ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'").Error, Does.Contain(" .zst files stay"));
+        Assert.That(ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'").Error,
+            Does.Contain(" .zst files stay"));
         Assert.That(Manifest(), Is.EqualTo(before));
         ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'");
         Assert.That(Manifest(), Is.EqualTo(before), "a second way back changes nothing");
@@ -113,13 +139,19 @@ internal sealed class ExistingZstTests
     {
         using MountedFolder mounted = MountedFolder.Create(prepare: source =>
         {
-            Shell.Get($"cd '{source}' && seq 5 > plain && for f in written moved touched; do seq 3 | zstd -q > $f.zst; done && cp touched.zst ../kept");
+            Shell.Get(
+                $"cd '{source}' && seq 5 > plain && for f in written moved touched; do seq 3 | zstd -q > $f.zst; "
+                + "done && cp touched.zst ../kept");
             ToolFolder.Require(0, $"convert '{source}'");
         });
-        Shell.Get($"cd '{mounted.Mount}' && echo more >> written && mv moved elsewhere && touch -d @1000 touched && chmod 600 touched && echo new > new && ls > /dev/null");
+        Shell.Get(
+            $"cd '{mounted.Mount}' && echo more >> written && mv moved elsewhere && touch -d @1000 touched && "
+            + "chmod 600 touched && echo new > new && ls > /dev/null");
         mounted.Unmount();
         ToolFolder.Require(0, $"convert --revert '{mounted.Source}'");
-        Assert.That(Shell.Get($"cd '{mounted.Source}' && ls && tail -1 written && cmp touched.zst ../kept && cmp elsewhere.zst ../kept && stat -c '%a %Y' touched.zst"),
+        Assert.That(Shell.Get(
+            $"cd '{mounted.Source}' && ls && tail -1 written && cmp touched.zst ../kept && "
+            + "cmp elsewhere.zst ../kept && stat -c '%a %Y' touched.zst"),
             Is.EqualTo("elsewhere.zst\nnew\nplain\ntouched.zst\nwritten\nmore\n600 1000"));
     }
 
@@ -127,14 +159,21 @@ internal sealed class ExistingZstTests
     public void Wrapped_KilledAtAnyMoment_IsWrappedOnce()
     {
         Make(withBothForms: true);
-        _folder.InTree("mkdir many && for i in $(seq 300); do seq $i 900 | tee many/$i | zstd -q > many/$i.zst; done; " + SetAccessTimes);
+        _folder.InTree($"mkdir many && {ToolFolder.Sequences(300, "many/", "i", "900")} && "
+            + $"zstd -q many/* && touch many/*.zst; {SetAccessTimes}");
         string before = Manifest();
         for (int attempt = 0; attempt < 6; attempt++)
-            ToolFolder.Program($"convert --existing-zst=wrap --jobs 1 '{_folder.Tree}'", before: $"timeout -s KILL 0.{2 + attempt}");
+            ToolFolder.Program($"convert --existing-zst=wrap --jobs 1 '{_folder.Tree}'",
+                before: $"timeout -s KILL 0.{2 + attempt}");
         ToolFolder.Require(0, $"convert --existing-zst=wrap '{_folder.Tree}'");
-        Assert.That(_folder.InTree("ls many | grep -vc 'zst$' || true; ls many | wc -l; zstd -qdc many/7.zst.zst | zstd -qdc | cmp - <(zstd -qdc many/7.zst)"), Is.EqualTo("0\n600"));
+        Assert.That(
+            _folder.InTree(
+                "ls many | grep -vc 'zst$' || true; ls many | wc -l; zstd -qdc many/7.zst.zst | zstd -qdc | "
+                + "cmp - <(zstd -qdc many/7.zst)"),
+            Is.EqualTo("0\n600"));
         for (int attempt = 0; attempt < 6; attempt++)
-            ToolFolder.Program($"convert --revert --jobs 1 '{_folder.Tree}'", before: $"timeout -s KILL 0.{2 + attempt}");
+            ToolFolder.Program($"convert --revert --jobs 1 '{_folder.Tree}'",
+                before: $"timeout -s KILL 0.{2 + attempt}");
         ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'");
         Assert.That(Manifest(), Is.EqualTo(before));
     }
@@ -142,10 +181,12 @@ internal sealed class ExistingZstTests
     [Test]
     public void DryRun_NamesThemToo()
     {
-        _folder.InTree("seq 9 > a; seq 9 | zstd -q > b.zst; mkdir x; for i in $(seq 20); do cp b.zst x/$i.zst; done; " + SetAccessTimes);
+        _folder.InTree("seq 9 > a; seq 9 | zstd -q > b.zst; mkdir x; for i in $(seq 20); do cp b.zst x/$i.zst; done; "
+            + SetAccessTimes);
         string before = Manifest();
         ShellResult result = ToolFolder.Require(0, $"convert --dry-run --json '{_folder.Tree}'");
-        Assert.That(result.Error, Does.Contain("21 .zst files are there already: 'b.zst', ").And.Contain("and 11 more"));
+        Assert.That(result.Error,
+            Does.Contain("21 .zst files are there already: 'b.zst', ").And.Contain("and 11 more"));
         Assert.That(result.Output, Does.Contain("\"existingZst\": 21"));
         Assert.That(Manifest(), Is.EqualTo(before));
         ToolFolder.Require(2, $"convert --existing-zst=decode '{_folder.Tree}'");

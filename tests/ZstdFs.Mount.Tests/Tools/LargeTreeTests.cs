@@ -4,8 +4,8 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Tools;
 
 /// <summary>
-/// The kernel's source tree (Debian's linux-source package, where it is installed) beside a folder of everything else: too long for every run.
-/// <c>scripts/test --filter TestCategory=Measurement</c> runs it.
+/// The kernel's source tree (Debian's linux-source package, where it is installed) beside a folder of everything else:
+/// too long for every run. <c>scripts/test --filter TestCategory=Measurement</c> runs it.
 /// </summary>
 [TestFixture, Category("Measurement")]
 internal sealed class LargeTreeTests
@@ -18,13 +18,19 @@ internal sealed class LargeTreeTests
     public void Unpack()
     {
         TestMachine.RequireRoot("owners, ACLs and device nodes");
-        string? archive = Directory.Exists("/usr/src") ? Directory.EnumerateFiles("/usr/src", "linux-source-*.tar.xz").FirstOrDefault() : null;
+        string? archive = Directory.Exists("/usr/src")
+            ? Directory.EnumerateFiles("/usr/src", "linux-source-*.tar.xz").FirstOrDefault() : null;
         if (archive is null)
             TestMachine.CannotRun("the package linux-source is not installed");
         _folder = new ToolFolder();
         _folder.MakeMixed();
-        // The folders' times are those of the archive; in the future, so that relatime lets the checks read without moving them.
-        Shell.Get($"cd '{_folder.Tree}' && tar xf '{archive}' && find linux-source-* -type f -exec touch -a -d '2035-05-05' {{}} + && touch -d '2020-02-02 02:02:02.222222222' .", Limit);
+        // The folders' times are those of the archive; in the future, so that relatime lets the checks read without
+        // moving them.
+        Shell.Get(
+            $"cd '{_folder.Tree}' && tar xf '{archive}' && "
+            + $"find linux-source-* -type f -exec touch -a -d '2035-05-05' {{}} + && "
+            + "touch -d '2020-02-02 02:02:02.222222222' .",
+            Limit);
     }
 
     [TearDown]
@@ -37,7 +43,8 @@ internal sealed class LargeTreeTests
         TestContext.Out.WriteLine($"{before.Split('\n').Count(l => l.Contains('|'))} entries");
         Timed("convert", () => ToolFolder.Require(0, $"convert '{_folder.Tree}'").Error);
         Timed("check --data", () => ToolFolder.Require(0, $"check --data '{_folder.Tree}'").Error);
-        using (MountedFolder mounted = MountedFolder.Create(new MountSetup { SourceParent = Directory.CreateDirectory(Path.Combine(_folder.Path, "parent")).FullName },
+        using (MountedFolder mounted = MountedFolder.Create(
+            new MountSetup { SourceParent = Directory.CreateDirectory(Path.Combine(_folder.Path, "parent")).FullName },
             source => Shell.Get($"rmdir '{source}' && mv '{_folder.Tree}' '{source}'")))
         {
             Same(Timed("manifest of the mount", () => ToolFolder.Manifest(mounted.Mount)), before);
@@ -53,7 +60,9 @@ internal sealed class LargeTreeTests
     {
         long start = Stopwatch.GetTimestamp();
         string result = work();
-        TestContext.Out.WriteLine($"{what}: {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s{(result.Length < 500 ? ": " + result.TrimEnd() : "")}");
+        TestContext.Out.WriteLine(
+            $"{what}: {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} "
+            + $"s{(result.Length < 500 ? ": " + result.TrimEnd() : "")}");
         return result;
     }
 
@@ -62,7 +71,8 @@ internal sealed class LargeTreeTests
     {
         if (actual == expected)
             return;
-        IEnumerable<string> differences = expected.Split('\n').Zip(actual.Split('\n')).Where(p => p.First != p.Second).Take(10).Select(p => $"- {p.First}\n+ {p.Second}");
+        IEnumerable<string> differences = expected.Split('\n').Zip(actual.Split('\n')).Where(p => p.First != p.Second)
+            .Take(10).Select(p => $"- {p.First}\n+ {p.Second}");
         Assert.Fail(string.Join('\n', differences));
     }
 }

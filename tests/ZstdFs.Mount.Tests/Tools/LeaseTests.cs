@@ -3,8 +3,8 @@ using ZstdFs.Mount.Tests.Harness;
 namespace ZstdFs.Mount.Tests.Tools;
 
 /// <summary>
-/// Root without CAP_LEASE, as in a container with SYS_ADMIN alone, gets leases on its own files only: other users' files
-/// that a program has open for writing are found all the same.
+/// Root without CAP_LEASE, as in a container with SYS_ADMIN alone, gets leases on its own files only: other users'
+/// files that a program has open for writing are found all the same.
 /// </summary>
 [TestFixture]
 internal sealed class LeaseTests
@@ -12,7 +12,8 @@ internal sealed class LeaseTests
     private const string WithoutLease = "setpriv --bounding-set=-lease --inh-caps=-all";
 
     private const string Prepare =
-        "mkdir d && cd d && echo one > log && echo two > other && touch -d 2020-01-01 log other && chown 1000:1000 log other";
+        "mkdir d && cd d && echo one > log && echo two > other && touch -d 2020-01-01 log other && "
+        + "chown 1000:1000 log other";
 
     [SetUp]
     public void RequireRoot() => TestMachine.RequireRoot("files of other users");
@@ -44,7 +45,8 @@ internal sealed class LeaseTests
         writer.WaitForEnd();
         Assert.That(Shell.Get($"cat '{folder.Mount}/d/log'"), Is.EqualTo("one\nthree"));
         Assert.That(Waiting.For(() => File.Exists($"{folder.Source}/d/log.zst")), Is.True);
-        Assert.That(Shell.Get($"cat '{folder.Mount}/d/log'; zstdcat '{folder.Source}/d/log.zst'"), Is.EqualTo("one\nthree\none\nthree"));
+        Assert.That(Shell.Get($"cat '{folder.Mount}/d/log'; zstdcat '{folder.Source}/d/log.zst'"),
+            Is.EqualTo("one\nthree\none\nthree"));
         Assert.That(folder.Program("unmount", folder.Mount).ExitCode, Is.Zero);
     }
 
@@ -52,7 +54,8 @@ internal sealed class LeaseTests
     private static Daemon Writer(string file)
     {
         var writer = new Daemon(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", "bash", "-c",
-            $"exec 3>> '{file}'; touch -d 2020-01-01 '{file}'; echo ready >&2; sleep 5; echo three >&3"], ShellUser.Same);
+            $"exec 3>> '{file}'; touch -d 2020-01-01 '{file}'; echo ready >&2; sleep 5; echo three >&3"],
+                ShellUser.Same);
         Assert.That(Waiting.For(() => writer.Log.Contains("ready", StringComparison.Ordinal)), Is.True, writer.Log);
         return writer;
     }

@@ -12,7 +12,9 @@ internal sealed class RecompressAndStatsTests
     public void MakeSource()
     {
         _folder = new ToolFolder();
-        _folder.InTree("mkdir sub; seq 1 300000 > log.txt; seq 1 9000 > sub/a.json; head -c 100000 /dev/urandom > noise.jpg; setfattr -n user.c -v kept log.txt; touch -d @1500000000.25 log.txt");
+        _folder.InTree(
+            "mkdir sub; seq 1 300000 > log.txt; seq 1 9000 > sub/a.json; head -c 100000 /dev/urandom > noise.jpg; "
+            + "setfattr -n user.c -v kept log.txt; touch -d @1500000000.25 log.txt");
         ToolFolder.Require(0, $"convert '{_folder.Tree}'");
     }
 
@@ -22,12 +24,18 @@ internal sealed class RecompressAndStatsTests
     [Test]
     public void HigherLevel_IsSmallerWithTheSameContentAndNumber()
     {
-        string before = _folder.InTree("zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | sha256sum; stat -c %Y.%y log.txt.zst; getfattr -n user.c --only-values log.txt.zst");
+        string before = _folder.InTree(
+            "zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | sha256sum; stat -c %Y.%y log.txt.zst; "
+            + "getfattr -n user.c --only-values log.txt.zst");
         long stored = long.Parse(_folder.InTree("stat -c %s log.txt.zst"), null);
         string inode = Inode();
         ShellResult result = ToolFolder.Require(0, $"recompress --level 15 '{_folder.Tree}'");
         Assert.That(result.Error, Does.Contain("1 not worth it"));
-        Assert.That(_folder.InTree("zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | sha256sum; stat -c %Y.%y log.txt.zst; getfattr -n user.c --only-values log.txt.zst"), Is.EqualTo(before));
+        Assert.That(
+            _folder.InTree(
+                "zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | sha256sum; stat -c %Y.%y log.txt.zst; "
+                + "getfattr -n user.c --only-values log.txt.zst"),
+            Is.EqualTo(before));
         Assert.That(long.Parse(_folder.InTree("stat -c %s log.txt.zst"), null), Is.LessThan(stored));
         Assert.That(Inode(), Is.EqualTo(inode));
         ShellResult again = ToolFolder.Require(0, $"recompress --level 15 '{_folder.Tree}'");
@@ -93,7 +101,8 @@ internal sealed class RecompressAndStatsTests
         _folder.InTree("seq 1 500000 > ../plain; zstd -q < ../plain > foreign.zst");
         ToolFolder.Require(0, $"recompress --level 3 --if-saves 0 --include foreign '{_folder.Tree}'");
         Assert.That(_folder.InTree("zstdcat foreign.zst | cmp - ../plain && echo same"), Is.EqualTo("same"));
-        Assert.That(ToolFolder.Require(0, $"info '{_folder.Tree}/foreign.zst'").Output, Does.Contain("seek table  yes").And.Contain("of 512 KiB"));
+        Assert.That(ToolFolder.Require(0, $"info '{_folder.Tree}/foreign.zst'").Output,
+            Does.Contain("seek table  yes").And.Contain("of 512 KiB"));
     }
 
     [Test]
@@ -110,34 +119,45 @@ internal sealed class RecompressAndStatsTests
     [Test]
     public void Stats_OfAMount_ShowItsPlainSizes()
     {
-        using MountedFolder mounted = MountedFolder.Create(prepare: source => Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'"));
+        using MountedFolder mounted =
+            MountedFolder.Create(prepare: source => Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'"));
         long plain = long.Parse(_folder.InTree("zstdcat log.txt.zst sub/a.json.zst noise.jpg.zst | wc -c"), null);
-        Assert.That(ToolFolder.Require(0, $"stats --json '{mounted.Mount}'").Output, Does.Contain($"\"plainBytes\": {plain}"));
-        Assert.That(ToolFolder.Require(0, $"stats --json '{mounted.Source}'").Output, Does.Contain($"\"plainBytes\": {plain}"));
+        Assert.That(ToolFolder.Require(0, $"stats --json '{mounted.Mount}'").Output,
+            Does.Contain($"\"plainBytes\": {plain}"));
+        Assert.That(ToolFolder.Require(0, $"stats --json '{mounted.Source}'").Output,
+            Does.Contain($"\"plainBytes\": {plain}"));
     }
 
     [Test]
     public void Info_OfAFileInAMount_IsThatOfItsStoredFile()
     {
-        using MountedFolder mounted = MountedFolder.Create(prepare: source => Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'; mkdir '{source}/d'; touch '{source}/d/plain'"));
-        string ofMount = ToolFolder.Require(0, $"info '{mounted.Mount}/sub/a.json'").Output, ofSource = ToolFolder.Require(0, $"info '{mounted.Source}/sub/a.json.zst'").Output;
+        using MountedFolder mounted = MountedFolder.Create(prepare: source =>
+            Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'; mkdir '{source}/d'; touch '{source}/d/plain'"));
+        string ofMount = ToolFolder.Require(0, $"info '{mounted.Mount}/sub/a.json'").Output,
+            ofSource = ToolFolder.Require(0, $"info '{mounted.Source}/sub/a.json.zst'").Output;
         Assert.That(ofMount.Split('\n')[1..], Is.EqualTo(ofSource.Split('\n')[1..]));
         Assert.That(ofMount, Does.Contain("  level       about 3\n"));
-        Assert.That(ofMount, Does.Contain($"  inode       {Shell.Get($"stat -c %i '{mounted.Mount}/sub/a.json'")} as users see it"));
+        Assert.That(ofMount,
+            Does.Contain($"  inode       {Shell.Get($"stat -c %i '{mounted.Mount}/sub/a.json'")} as users see it"));
     }
 
     [Test]
     public void Info_OfAMountOverItsSource_SaysThatTheSourceIsOutOfReach()
     {
-        using MountedFolder mounted = MountedFolder.Create(new MountSetup { OverSource = true }, source => Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'"));
-        Assert.That(ToolFolder.Require(3, $"info '{mounted.Mount}/log.txt'").Error, Does.Contain("cannot be reached").Or.Contain("can be reached from here"));
+        using MountedFolder mounted = MountedFolder.Create(new MountSetup { OverSource = true },
+            source => Shell.Get($"cp -a '{_folder.Tree}/.' '{source}'"));
+        Assert.That(ToolFolder.Require(3, $"info '{mounted.Mount}/log.txt'").Error,
+            Does.Contain("cannot be reached").Or.Contain("can be reached from here"));
     }
 
     [TestCase(1), TestCase(9), TestCase(19)]
     public void Info_TellsAboutTheLevel(int level)
     {
-        _folder.InTree($"for i in $(seq 1 20000); do echo \"$i line $((i * 7919 % 1000)) of a log\"; done > levels.txt; zstd -q -{level} levels.txt -o levels.zst");
-        Assert.That(ToolFolder.Require(0, $"info '{_folder.Tree}/levels.zst'").Output, Does.Contain($"  level       about {level}\n"));
+        _folder.InTree(
+            "for i in $(seq 1 20000); do echo \"$i line $((i * 7919 % 1000)) of a log\"; done > levels.txt; "
+            + $"zstd -q -{level} levels.txt -o levels.zst");
+        Assert.That(ToolFolder.Require(0, $"info '{_folder.Tree}/levels.zst'").Output,
+            Does.Contain($"  level       about {level}\n"));
     }
 
     [TestCase("convert", 2, "FOLDER")]
@@ -177,5 +197,7 @@ internal sealed class RecompressAndStatsTests
     public void Help_HasExamples([Values("convert", "check", "recompress", "stats", "info")] string command) =>
         Assert.That(ToolFolder.Require(0, $"{command} --help").Output, Does.Contain("Examples:\n  zstdfs "));
 
-    private string Inode() => ToolFolder.Require(0, $"info --json '{_folder.Tree}/log.txt.zst'").Output.Split("\"logicalInode\": ")[1].Split(',')[0];
+    private string Inode() =>
+        ToolFolder.Require(0, $"info --json '{_folder.Tree}/log.txt.zst'").Output.Split("\"logicalInode\": ")[1]
+            .Split(',')[0];
 }

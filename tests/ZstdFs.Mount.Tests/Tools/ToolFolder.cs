@@ -2,7 +2,9 @@ using ZstdFs.Mount.Tests.Harness;
 
 namespace ZstdFs.Mount.Tests.Tools;
 
-/// <summary>A folder for the tools to work on, with a manifest of what was in it at first. Removed whatever was made of it.</summary>
+/// <summary>
+/// A folder for the tools to work on, with a manifest of what was in it at first. Removed whatever was made of it.
+/// </summary>
 internal sealed class ToolFolder : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
@@ -20,7 +22,10 @@ internal sealed class ToolFolder : IDisposable
     /// <summary>The folder that is converted.</summary>
     internal string Tree { get; }
 
-    /// <summary>Runs <c>zstdfs</c> with these words, as a shell would take them; <paramref name="before"/> may end in a program such as timeout.</summary>
+    /// <summary>
+    /// Runs <c>zstdfs</c> with these words, as a shell would take them; <paramref name="before"/> may end in a program
+    /// such as timeout.
+    /// </summary>
     internal static ShellResult Program(string words, ShellUser user = ShellUser.Same, string before = "") =>
         Shell.Run($"{before} '{TestMachine.Program(user)}' {words}", Limit, user);
 
@@ -36,15 +41,32 @@ internal sealed class ToolFolder : IDisposable
     internal string InTree(string script) => Shell.Get($"cd '{Tree}' && {script}", Limit);
 
     /// <summary>
-    /// Everything that a backup would look at, as text: names, types, modes, owners, sizes, times to the nanosecond, link counts, which names are one file,
-    /// extended attributes, ACLs, and a checksum of every content. Read with native tools alone.
+    /// A command that makes <paramref name="files"/> files, numbered from 1, in one process: file i holds the lines
+    /// that seq(1) writes for these bounds, which may be terms of i.
     /// </summary>
-    internal static string Manifest(string folder, bool withAccessTimes = true, bool withAttributes = true) => Shell.Get(
+    internal static string Sequences(int files, string prefix, string first, string last) =>
+        $"awk 'BEGIN {{ for (i = 1; i <= {files}; i++) {{ name = \"{prefix}\" i; "
+        + $"for (n = {first}; n <= {last}; n++) print n > name; close(name) }} }}'";
+
+    private const string Attributes =
+        "find . -path ./.zstdfs -prune -o -print0 | sort -z | xargs -0 getfattr -h -d -m - -e hex 2>/dev/null | "
+        + "grep -v '^user.zstdfs='";
+
+    /// <summary>
+    /// Everything that a backup would look at, as text: names, types, modes, owners, sizes, times to the nanosecond,
+    /// link counts, which names are one file, extended attributes, ACLs, and a checksum of every content. Read with
+    /// native tools alone.
+    /// </summary>
+    internal static string Manifest(string folder, bool withAccessTimes = true, bool withAttributes = true) =>
+        Shell.Get(
         $$"""
         cd '{{folder}}' && export LC_ALL=C
-        find . -path ./.zstdfs -prune -o -type f -printf '%P|%y|%m|%U:%G|%s|%T@|%n{{(withAccessTimes ? "|%A@" : "")}}\n' -o -printf '%P|%y|%m|%U:%G|%T@|%l\n' | sort
-        find . -path ./.zstdfs -prune -o -type f -links +1 -printf '%i %P\n' | sort -k1,1 -k2 | awk '{ if ($1 != last) { last = $1; first = $2 } print "same", first, $2 }' | sort
-        {{(withAttributes ? "find . -path ./.zstdfs -prune -o -print0 | sort -z | xargs -0 getfattr -h -d -m - -e hex 2>/dev/null | grep -v '^user.zstdfs='" : "true")}}
+        find . -path ./.zstdfs -prune -o -type f -printf \
+            '%P|%y|%m|%U:%G|%s|%T@|%n{{(withAccessTimes ? "|%A@" : "")}}\n' -o -printf '%P|%y|%m|%U:%G|%T@|%l\n' |
+            sort
+        find . -path ./.zstdfs -prune -o -type f -links +1 -printf '%i %P\n' | sort -k1,1 -k2 |
+            awk '{ if ($1 != last) { last = $1; first = $2 } print "same", first, $2 }' | sort
+        {{(withAttributes ? Attributes : "true")}}
         find . -path ./.zstdfs -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
         """, Limit);
 
@@ -64,12 +86,17 @@ internal sealed class ToolFolder : IDisposable
             truncate -s 7340033 holes-only
             seq 1 5000 > link1; ln link1 a/link2; ln link1 a/b/c/link3
             ln -s one symlink; ln -s /nowhere dangling; mkfifo fifo; mknod device c 1 3
-            printf 'not utf-8\n' > $'name-\xff\xfe'; printf 'newline\n' > $'new\nline'; mkdir $'folder-\xe4'; seq 1 99 > $'folder-\xe4/inner'
-            seq 1 300 > a/acl; setfacl -m u:12345:rw,g:54321:r a/acl; mkdir a/default; setfacl -d -m u:12345:rwx a/default; seq 1 10 > a/default/plain; setfacl -b a/default/plain
-            seq 1 20 > xattr; setfattr -n user.comment -v 'kept' xattr; setfattr -n user.binary -v 0x00ff00 xattr; setfattr -n trusted.mine -v x xattr
-            seq 1 30 > suid; chown 1234:4321 suid; chmod 6755 suid; seq 1 40 > secret; chmod 000 secret; chown 99:98 'with space'; chmod 1777 'with space'
+            printf 'not utf-8\n' > $'name-\xff\xfe'; printf 'newline\n' > $'new\nline'; mkdir $'folder-\xe4'
+            seq 1 99 > $'folder-\xe4/inner'
+            seq 1 300 > a/acl; setfacl -m u:12345:rw,g:54321:r a/acl; mkdir a/default
+            setfacl -d -m u:12345:rwx a/default; seq 1 10 > a/default/plain; setfacl -b a/default/plain
+            seq 1 20 > xattr; setfattr -n user.comment -v 'kept' xattr; setfattr -n user.binary -v 0x00ff00 xattr
+            setfattr -n trusted.mine -v x xattr
+            seq 1 30 > suid; chown 1234:4321 suid; chmod 6755 suid; seq 1 40 > secret; chmod 000 secret
+            chown 99:98 'with space'; chmod 1777 'with space'
             mkdir folder.zst; seq 1 5 > folder.zst/inside
-            seq 1 50 > old; touch -d '1969-12-31 23:59:58.123456789 UTC' old; touch -d '2030-02-03 04:05:06.000000001' one
+            seq 1 50 > old; touch -d '1969-12-31 23:59:58.123456789 UTC' old
+            touch -d '2030-02-03 04:05:06.000000001' one
             seq 1 60 > readonly/file; chmod 555 readonly
             # In the future, so that relatime lets the checks read without moving them.
             find . -type f -exec touch -a -d '2035-05-05 05:05:05.555555555' {} +
@@ -77,5 +104,9 @@ internal sealed class ToolFolder : IDisposable
             """);
     }
 
-    public void Dispose() => Shell.Run($"chattr -R -i '{Path}' 2>/dev/null; chmod -R u+rwX '{Path}' 2>/dev/null; rm -rf --one-file-system -- '{Path}'", Limit);
+    public void Dispose() =>
+        Shell.Run(
+            $"chattr -R -i '{Path}' 2>/dev/null; chmod -R u+rwX '{Path}' 2>/dev/null; "
+            + $"rm -rf --one-file-system -- '{Path}'",
+            Limit);
 }
