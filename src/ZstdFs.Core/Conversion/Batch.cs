@@ -5,8 +5,10 @@ namespace ZstdFs.Core.Conversion;
 /// <summary>Files that share one synchronisation.</summary>
 internal sealed class Batch(int number)
 {
+    /// <summary>Batches are numbered in their order.</summary>
     internal int Number { get; } = number;
 
+    /// <summary>Its files.</summary>
     internal List<SwapJob> Jobs { get; } = [];
 
     /// <summary>Logical bytes, as the walk saw them.</summary>
@@ -15,12 +17,14 @@ internal sealed class Batch(int number)
     /// <summary>The writing that is still under way.</summary>
     internal WorkGroup Writing { get; } = new();
 
+    /// <summary>Adds a file.</summary>
     internal void Add(SwapJob job)
     {
         Jobs.Add(job);
         Bytes += job.Stat.Size;
     }
 
+    /// <summary>The files that were not left.</summary>
     internal IReadOnlyList<SwapJob> Remaining => [.. Jobs.Where(j => !j.IsLeft)];
 
     /// <summary>Gives folders their times back: to users, converting a file does not change its folder.</summary>

@@ -38,6 +38,7 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
     private const int HeaderBytes = 16;
     private const int LargestBytes = 256 << 20;
 
+    /// <summary>Name of the journal in a slot, with its NUL.</summary>
     internal static byte[] SlotName(int slot) => System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}\0");
 
     // A file beside the slot, which holds the beginning of the slot's journal. While it is there, no old form has been
