@@ -153,7 +153,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         switch (_handles.Find(handle))
         {
             case OpenFile { IsWritable: true } file:
-                if (file.Content.IsImmutable || file.Content.IsAppendOnly && Overwrites(file, offset, isFromPageCache))
+                if (file.Content.Marks.IsImmutable
+                    || file.Content.Marks.IsAppendOnly && Overwrites(file, offset, isFromPageCache))
                     return -(int)Errno.EPERM;
                 volume.Privileges.Drop(file.Content, writer);
                 // Pages that the kernel writes back are true already. Dropping them here would wait for this very
@@ -392,7 +393,8 @@ internal sealed class FileOperations(Volume volume, SyncOperations syncs)
         if (_handles.Find(handleIn) is not OpenFile from
             || _handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
             return -(int)Errno.EOPNOTSUPP;
-        if (to.Content.IsImmutable || to.Content.IsAppendOnly && Overwrites(to, offsetOut, isFromPageCache: false))
+        if (to.Content.Marks.IsImmutable
+            || to.Content.Marks.IsAppendOnly && Overwrites(to, offsetOut, isFromPageCache: false))
             return -(int)Errno.EPERM;
         if (volume.AccessTimes.NoteRead(from))
             volume.InvalidateAttributes(from.Content.Node.Id);

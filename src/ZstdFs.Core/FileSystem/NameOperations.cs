@@ -179,7 +179,7 @@ internal sealed class NameOperations(Volume volume)
             new StoredBase(volume.Services, stored, stat, isFresh: true) { IsWritable = true })
         {
             Birth = stat.Birth.ToTimestamp(),
-            MayHaveCapabilities = false,
+            Marks = { MayHaveCapabilities = false },
         };
         node.CachedVersion = content.Published.Version;
         return volume.Contents.Add(content, access);
@@ -216,7 +216,7 @@ internal sealed class NameOperations(Volume volume)
         }
         Node node = volume.Nodes.Acquire(id, NodeKind.Stored, volume.Nodes.Root, default, onlyName: true);
         file = OpenFresh(node, descriptor, stat, access, out FileContent content);
-        content.Overlay.IsUnnamed = true;
+        content.IsUnnamed = true;
         entry = volume.Entry(
             node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
         return 0;
@@ -312,9 +312,9 @@ internal sealed class NameOperations(Volume volume)
         FileContent content = held;
         try
         {
-            if (!content.Overlay.IsUnnamed)
+            if (!content.IsUnnamed)
                 return -(int)Errno.ENOENT;
-            int result = content.IsDirty && content.Overlay.IsBuffered
+            int result = content.IsDirty && content.IsBuffered
                 ? volume.Committer.Commit(content, yields: false) : 0;
             // The stored file did not take the content, or the content is in a working copy.
             if (result >= 0 && content.IsDirty)
