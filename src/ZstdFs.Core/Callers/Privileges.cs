@@ -22,7 +22,7 @@ internal sealed class Privileges(DirectoryCache directories, Action<ulong> inval
     /// <summary>Called before the content changes. Looks at the file once, not at every write.</summary>
     internal void Drop(FileContent content, in Writer writer)
     {
-        if (!content.MayHavePrivileges || writer.KeepsPrivileges)
+        if (!content.Marks.MayHavePrivileges || writer.KeepsPrivileges)
             return;
         Node node = content.Node;
         lock (node.LinksGate)
@@ -35,7 +35,7 @@ internal sealed class Privileges(DirectoryCache directories, Action<ulong> inval
                     return;
                 uint kept = Without(stat, writer);
                 // A writer that is in the file's group may keep the set-group bit, which the next writer may not.
-                content.MayHavePrivileges = (kept & (SetUser | SetGroup)) != 0;
+                content.Marks.MayHavePrivileges = (kept & (SetUser | SetGroup)) != 0;
                 if (kept == (stat.Mode & 0xFFFu))
                     return;
                 _ = place.ChangeMode(kept);
@@ -67,12 +67,12 @@ internal sealed class Privileges(DirectoryCache directories, Action<ulong> inval
     /// <summary>Called before the content changes.</summary>
     internal void DropCapabilities(FileContent content)
     {
-        if (!content.MayHaveCapabilities)
+        if (!content.Marks.MayHaveCapabilities)
             return;
         // Under the gate, because a commit copies the attributes to the next version under it.
         lock (content.Node.LinksGate)
         {
-            content.MayHaveCapabilities = false;
+            content.Marks.MayHaveCapabilities = false;
             if (!TryLocate(content, out AttributePlace place))
                 return;
             using (place)

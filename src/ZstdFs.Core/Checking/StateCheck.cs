@@ -49,7 +49,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
 
     private void LookForNewer(FileDescriptor folder, bool isServed)
     {
-        _ = NewerFormat.Find(source, folder, out _newer);
+        _ = NewerRemains.Find(source, folder, out _newer);
         foreach (byte[] path in _newer)
         {
             // Beside a mount, only the state is at rest: the mount works on everything else.
@@ -67,7 +67,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             return;
         using (folder)
         {
-            _ = NewerFormat.Find(source, folder, out _newer);
+            _ = NewerRemains.Find(source, folder, out _newer);
             int result = SystemCallsAt.Open(
                 folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file);
             if (result < 0)

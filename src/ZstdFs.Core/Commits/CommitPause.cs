@@ -12,7 +12,9 @@ internal static class CommitPause
     /// writers in meanwhile.
     /// </summary>
     internal static int SynchronizeVersion(FileContent content, FileDescriptor version, bool yields) =>
-        yields ? LetWritersIn(content, version, SystemCallsFile.SynchronizeData) : SystemCallsFile.SynchronizeData(version);
+        yields
+            ? LetWritersIn(content, version, SystemCallsFile.SynchronizeData)
+            : SystemCallsFile.SynchronizeData(version);
 
     /// <summary>
     /// Runs a part of a commit that reads nothing of what writers change, and lets writers in meanwhile. −EAGAIN
@@ -20,7 +22,7 @@ internal static class CommitPause
     /// </summary>
     internal static int LetWritersIn<T>(FileContent content, T state, Func<T, int> part)
     {
-        (StoredBase from, long changes) = (content.Base, content.Overlay.Changes.Count);
+        (StoredBase from, long changes) = (content.Base, content.Changes.Count);
         content.Lock.PauseCommit();
         int result;
         try
@@ -31,6 +33,7 @@ internal static class CommitPause
         {
             content.Lock.ResumeCommit();
         }
-        return result >= 0 && (content.Base != from || content.Overlay.Changes.Count != changes) ? -(int)Errno.EAGAIN : result;
+        bool isOutdated = content.Base != from || content.Changes.Count != changes;
+        return result >= 0 && isOutdated ? -(int)Errno.EAGAIN : result;
     }
 }

@@ -52,8 +52,8 @@ internal sealed class CommitQueue : IDisposable
     /// <param name="revert">Takes the old version of a file back, for this −errno.</param>
     /// <param name="forgotten">Called with nodes that nothing refers to any more.</param>
     internal CommitQueue(
-        ContentTable contents, Committer committer, Keeping keeping, BoundedLog log, Func<FileContent, int, bool> revert,
-        Action<Node> forgotten)
+        ContentTable contents, Committer committer, Keeping keeping, BoundedLog log,
+        Func<FileContent, int, bool> revert, Action<Node> forgotten)
     {
         (_contents, _committer, _keeping) = (contents, committer, keeping);
         (_log, _revert, _forgotten) = (log, revert, forgotten);
@@ -174,7 +174,8 @@ internal sealed class CommitQueue : IDisposable
             // The commit itself has told of a folder that cannot be synchronised.
             if (result != waiting.Error && content.IsDirty)
                 _log.Error(
-                    $"{content.Node.AnyLink?.NativeName.ToString()}: what was written is not committed yet ({(Errno)(-result)}); it is kept, and tried again",
+                    $"{CommitNotes.NameOf(content)}: what was written is not committed yet ({(Errno)(-result)}); "
+                        + "it is kept, and tried again",
                     $"commit {(Errno)(-result)}",
                     content.Published.Version);
         }

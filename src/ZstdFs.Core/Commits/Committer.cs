@@ -6,8 +6,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Commits;
 
 /// <summary>
-/// Drives the commit of one content: what the disk refused is written again, the next base is made while readers go on,
-/// then it takes the place of the base.
+/// Drives the commit of one content. It writes again what the disk refused, makes the next base while readers go on,
+/// and puts that in the place of the old one.
 /// </summary>
 internal sealed class Committer
 {
@@ -18,7 +18,8 @@ internal sealed class Committer
     /// <param name="directories">Open folders.</param>
     /// <param name="folderGates">Order what renames do to folders.</param>
     /// <param name="settleNames">Finishes a rename of a node that failed half-way. 0 or −errno.</param>
-    internal Committer(StorageServices services, DirectoryCache directories, FolderGates folderGates, Func<Node, int>? settleNames)
+    internal Committer(
+        StorageServices services, DirectoryCache directories, FolderGates folderGates, Func<Node, int>? settleNames)
     {
         _services = services;
         _nextBase = new NextBase(services, directories, folderGates, settleNames);
@@ -34,7 +35,7 @@ internal sealed class Committer
     /// <summary>
     /// Runs a commit. The committer makes the next base while readers go on. Then that base takes the place of the old
     /// one. Returns 0 or −errno. After an error the content stays dirty and as it was, except that −ESTALE moves it
-    /// to the lost files, and that the error of <see cref="FileContent.Unsynced"/> tells of a commit that is done.
+    /// to the lost files, and that the error of <see cref="UnfinishedCommit.Unsynced"/> tells of a commit that is done.
     /// </summary>
     /// <param name="content">What is to be committed.</param>
     /// <param name="yields">Ends with −EAGAIN as soon as a writer waits.</param>
@@ -66,7 +67,7 @@ internal sealed class Committer
             if (result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && TryMakeRoom(content))
                 result = _nextBase.Build(content, yields, out next);
             bool isStored = result >= 0 || !content.IsDirty;
-            int unsynced = result < 0 ? 0 : content.Unsynced?.Error ?? 0;
+            int unsynced = result < 0 ? 0 : content.UnfinishedCommit.Unsynced?.Error ?? 0;
             content.Outcome.NoteEnd(Math.Min(result, unsynced), isBackground, isStored);
             if (result == -(int)Errno.ESTALE)
                 Durability.MoveToLost(content);
@@ -93,7 +94,7 @@ internal sealed class Committer
     /// <summary>Compresses what the kernel wrote by itself: it was not compressed behind its writer.</summary>
     private bool TryMakeRoom(FileContent content)
     {
-        if (!content.Overlay.Lending.WasUnderWay || content.IsLent)
+        if (!content.Lending.WasUnderWay || content.IsLent)
             return false;
         bool isMade = _services.Reserve.Release(), isMoved = true;
         while (isMoved)

@@ -7,8 +7,7 @@ namespace ZstdFs.Core.Commits;
 
 /// <summary>
 /// Brings one content to the disk, writes again what a failing disk refused, and keeps as a lost file what cannot be
-/// committed. The content's lock is the content.Lock. The caller holds it for committing unless a method
-/// says otherwise.
+/// committed. The caller holds the content's lock for committing unless a method says otherwise.
 /// </summary>
 internal sealed class Durability(StorageServices services)
 {
@@ -18,7 +17,7 @@ internal sealed class Durability(StorageServices services)
     internal int Synchronize(FileContent content)
     {
         using ContentLock.Scope locked = content.Lock.Committing();
-        int result = content.IsDirty && content.Overlay.Working is not null
+        int result = content.IsDirty && content.Working is not null
             ? SynchronizeUncommitted(content)
             : content.SynchronizedBase.Synchronize(content.Base);
         if (result >= 0)
@@ -30,7 +29,8 @@ internal sealed class Durability(StorageServices services)
     /// When this returns 0, a next mount finds the working copy even after a power cut. A copy that was synchronised
     /// once needs no further sync for that. Takes the lock itself.
     /// </summary>
-    internal int Secure(FileContent content) => content.Overlay.Working is { IsDurable: true } ? 0 : Synchronize(content);
+    internal int Secure(FileContent content) =>
+        content.Working is { IsDurable: true } ? 0 : Synchronize(content);
 
     /// <summary>When this returns 0, the uncommitted content and the version below it are on disk.</summary>
     internal int SynchronizeUncommitted(FileContent content)
@@ -74,10 +74,10 @@ internal sealed class Durability(StorageServices services)
     }
 
     /// <summary>
-    /// The same for the thread that commits. −ESTALE where some of the content is gone. INVARIANT: when a check has
-    /// reported an error, this writes the content again, where it can, before it returns; only a lent copy must wait.
-    /// The kernel reports an error once. The next mount would not hear of it, and would trust pages that are on no
-    /// disk.
+    /// Writes again what the disk refused. 0, −EIO where it refuses still, or −ESTALE where some of the content is
+    /// gone. INVARIANT: when a check has reported an error, this writes the content again, where it can, before it
+    /// returns; only a lent copy must wait. The kernel reports an error once. The next mount would not hear of it, and
+    /// would trust pages that are on no disk.
     /// </summary>
     internal int KeepWhole(FileContent content)
     {
@@ -87,7 +87,7 @@ internal sealed class Durability(StorageServices services)
                 return 0;
             // The kernel may write newer content at the same time, which a repeated write would overwrite. So this
             // fails until the copy is taken back.
-            if (content.Overlay.IsLent)
+            if (content.IsLent)
                 return -(int)Errno.EIO;
             content.Lock.BecomeExclusive();
             bool isWhole = content.Overlay.TryRepeat();
@@ -101,7 +101,8 @@ internal sealed class Durability(StorageServices services)
     private int Abandon(FileContent content)
     {
         services.Log.Error(
-            $"{content.Node.AnyLink?.NativeName.ToString()}: the disk did not take all of what was written, and some of it is gone; the old version stays",
+            $"{CommitNotes.NameOf(content)}: the disk did not take all of what was written, and some of it is gone; "
+                + "the old version stays",
             "refused by the disk",
             content.Published.Version);
         return -(int)Errno.ESTALE;
@@ -118,13 +119,13 @@ internal sealed class Durability(StorageServices services)
         {
             int result = content.Overlay.MoveToLost();
             content.NoteOutdated();
-            string name = content.Overlay.Working is { } working ? Encoding.ASCII.GetString(working.Name) : "?";
+            string name = content.Working is { } working ? Encoding.ASCII.GetString(working.Name) : "?";
             if (result < 0)
             {
                 services.Log.Error($"what was written could not be kept as .zstdfs/lost/{name} ({(Errno)(-result)})");
                 return;
             }
-            content.EndRewrite();
+            content.UnfinishedCommit.EndRewrite();
             services.Log.Error($"what was written is kept as .zstdfs/lost/{name}");
         }
         catch (Exception e) when (ContentFault.IsExpected(e))

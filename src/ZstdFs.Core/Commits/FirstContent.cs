@@ -12,15 +12,13 @@ namespace ZstdFs.Core.Commits;
 internal sealed class FirstContent(StorageServices services)
 {
     /// <summary>
-    /// Not an errno: a write would take set-id bits or capabilities off the stored file, so the content needs a new
-    /// version.
-    /// </summary>
-    internal const int NeedsVersion = 1;
-
-    /// <summary>
     /// Writes into the empty stored file that CREATE made. The file counts as empty until its record says otherwise, so
-    /// a crash on the way leaves the old version.
+    /// a crash on the way leaves the old version. 0, <see cref="CommitResult.NeedsVersion"/> or −errno.
     /// </summary>
+    /// <param name="content">What is committed.</param>
+    /// <param name="look">What <see cref="ShownChange.Look"/> gave before the caller looked at the file.</param>
+    /// <param name="old">The empty stored file.</param>
+    /// <param name="next">The same file with its content.</param>
     internal int Fill(FileContent content, long look, in Statx old, out StoredBase? next)
     {
         next = null;
@@ -42,9 +40,8 @@ internal sealed class FirstContent(StorageServices services)
     private int Fill(FileContent content, FileDescriptor stored, in Statx old, out StoredBase? next)
     {
         next = null;
-        object gate = content.Node.LinksGate;
-        int result = Write(content.Overlay, stored, old.Size, gate, out FrameMap map);
-        if (result == NeedsVersion)
+        int result = Write(content, stored, old.Size, out FrameMap map);
+        if (result == CommitResult.NeedsVersion)
         {
             content.Change.Abandon();
             return result;
@@ -89,33 +86,28 @@ internal sealed class FirstContent(StorageServices services)
             }
             // A lookup that follows the publication may read the frames again.
             services.Inspector.EndRewrite(old.InodeNumber);
-            content.NotePublished(stat);
+            content.Published.Note(stat);
             content.Change.End(change, stat.ChangeTime.ToTimestamp(), windowEnd);
             next = content.Base.Rewritten(stat, map!, hasHoles);
             return 0;
         }
     }
 
-    /// <param name="content">What is written.</param>
-    /// <param name="stored">The stored file.</param>
-    /// <param name="oldBytes">Its length.</param>
-    /// <param name="gate">
-    /// The node's gate: no user sets set-id bits or capabilities between the check and the write.
-    /// </param>
-    /// <param name="map">Its one frame.</param>
-    private int Write(
-        Overlay content, FileDescriptor stored, long oldBytes, object gate, out FrameMap map)
+    /// <summary>Writes the one frame over what the stored file holds, and cuts off the rest.</summary>
+    private int Write(FileContent content, FileDescriptor stored, long oldBytes, out FrameMap map)
     {
+        Overlay overlay = content.Overlay;
         map = null!;
-        int logicalBytes = (int)content.LogicalBytes;
+        int logicalBytes = (int)overlay.LogicalBytes;
         int room = FrameEncoder.BoundBytes(logicalBytes);
         using FrameBuffer frame = services.Codecs.Buffers.Rent(room);
-        int length = StoredFileWriter.Compress(services, content.Level, content.BufferedContent, frame.AsSpan(room));
+        int length = StoredFileWriter.Compress(services, overlay.Level, overlay.BufferedContent, frame.AsSpan(room));
         int result;
-        lock (gate)
+        // No user sets set-id bits or capabilities between the check and the write.
+        lock (content.Node.LinksGate)
         {
             if (StoredAttributes.LosesToAWrite(stored))
-                return NeedsVersion;
+                return CommitResult.NeedsVersion;
             result = SystemCallsFile.Write(stored, 0, frame.AsSpan(length));
             if (result >= 0 && length < oldBytes)
                 result = SystemCallsFile.Truncate(stored, length);

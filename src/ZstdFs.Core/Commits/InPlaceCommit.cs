@@ -8,31 +8,31 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Commits;
 
 /// <summary>
-/// A commit that writes into the stored file itself, because a rename would split its names or may not replace it. Before
-/// the first byte changes, the new version is on disk as a redo.
+/// A commit that writes into the stored file itself, because a rename would split its names or may not replace it.
+/// Before the first byte changes, the new version is on disk as a redo: under a name that tells the next mount to write
+/// it into the stored file again.
 /// </summary>
 internal sealed class InPlaceCommit(StorageServices services, DirectoryCache directories)
 {
-    /// <summary>
-    /// The stored file itself gets the new content. Before its first byte changes, the new version is on disk under a
-    /// name that tells the next mount to do this again.
-    /// </summary>
-    internal int Run(
-        FileContent content, NewVersion version, FileDescriptor parent, NativeName stored, in Statx old,
-        Timestamp change, FrameMap map, out StoredBase? next)
+    /// <summary>Gives the stored file under this name the new content. 0 or −errno.</summary>
+    internal int Run(in Publication publication, in StoredPlace place, out StoredBase? next)
     {
         next = null;
-        int result = services.Source.OpenWrite(parent, stored, out FileDescriptor target);
-        return result < 0 ? result : Run(content, version, target, old, change, map, out next);
+        int result = services.Source.OpenWrite(place.Parent, place.Name, out FileDescriptor target);
+        return result < 0 ? result : Run(publication, target, out next);
     }
 
-    internal int Run(
-        FileContent content, NewVersion version, FileDescriptor target, in Statx old, Timestamp change, FrameMap map,
-        out StoredBase? next)
+    /// <summary>Gives the open stored file the new content. 0 or −errno.</summary>
+    /// <param name="publication">The finished version. It must be where a redo can be kept.</param>
+    /// <param name="target">The stored file, open for writing; taken over.</param>
+    /// <param name="next">The same file with its new content.</param>
+    internal int Run(in Publication publication, FileDescriptor target, out StoredBase? next)
     {
         next = null;
+        (FileContent content, NewVersion version) = (publication.Content, publication.Version);
+        (Statx old, FrameMap map) = (publication.Old, version.Map);
         var rewrite = new InPlaceRewrite(
-            services, content.Node.Id, map.LogicalBytes, content.ModifyTime, change, content.Birth);
+            services, content.Node.Id, map.LogicalBytes, content.ModifyTime, publication.Change, content.Birth);
         // Each write to the target takes set-id bits and capabilities away, the reservation too. So keep them first.
         int result = StoredAttributes.CopyPrivileges(target, version.File);
         if (result >= 0)
@@ -58,17 +58,17 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
             target.Dispose();
             return result;
         }
-        content.LockOutReaders();
+        content.Lock.BecomeExclusive();
         result = rewrite.Run(version.File, target, out Statx stat);
         if (result < 0)
         {
             _ = StoredAttributes.PutBackPrivileges(version.File, target);
-            ReadFromRedo(content, version, target, old, map);
+            ReadFromRedo(publication, target);
             return result;
         }
         services.Inspector.EndRewrite(old.InodeNumber);
         version.DropRedo();
-        content.NotePublished(stat);
+        content.Published.Note(stat);
         content.Change.End(change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
         next = new StoredBase(services, target, stat, isFresh: false, map)
         {
@@ -82,25 +82,27 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
     /// The stored file may hold a part of the new version and a part of the one before. The redo has all of the new
     /// one, and readers get it from there.
     /// </summary>
-    private void ReadFromRedo(
-        FileContent content, NewVersion version, FileDescriptor target, in Statx old, FrameMap map)
+    private void ReadFromRedo(in Publication publication, FileDescriptor target)
     {
+        (FileContent content, NewVersion version) = (publication.Content, publication.Version);
+        FrameMap map = version.Map;
         bool hasHoles = services.HasHoles(version.File, map);
-        var redo = new StoredBase(services, target, old, isFresh: false, map, version.Release())
+        var redo = new StoredBase(services, target, publication.Old, isFresh: false, map, version.Release())
         {
             HasHoles = hasHoles
         };
-        content.BeginRedo(redo, map);
+        content.UnfinishedCommit.BeginRedo(redo, map);
         CommitNotes.NoteTouched(content, target);
-        content.LetReadersIn();
+        content.Lock.BecomeShared();
         services.Log.Warning(
-            $"{content.Node.AnyLink?.NativeName.ToString()}: its stored file could not be rewritten to the end; its content is kept in .zstdfs/working, and the rewrite is tried again");
+            $"{CommitNotes.NameOf(content)}: its stored file could not be rewritten to the end; its content is kept in "
+                + ".zstdfs/working, and the rewrite is tried again");
     }
 
     /// <summary>
     /// Finishes a rewrite that failed. Returns 0 with the next base where the redo holds all of the content. Returns 0
-    /// without one where a commit of later writes can begin, or the file has no name left. Else <see cref="CommitResult.Refused"/>
-    /// or −errno.
+    /// without one where a commit of later writes can begin, or the file has no name left. Else
+    /// <see cref="CommitResult.Refused"/> or −errno.
     /// </summary>
     internal int Finish(FileContent content, UnfinishedRewrite unfinished, out StoredBase? next)
     {
@@ -111,7 +113,7 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
             // The file has no name left: no lookup will find it.
             if (!node.HasName)
             {
-                content.EndRewrite();
+                content.UnfinishedCommit.EndRewrite();
                 return 0;
             }
             StoredBase redo = content.Base;
@@ -124,9 +126,9 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
                 result = FindByName(link, out isThere, out named);
             if (result < 0)
                 return result;
-            if (!isThere || !content.IsPublished(named))
+            if (!isThere || !content.Published.Is(named))
                 return CommitNotes.Refuse(services.Log, content, isThere, named);
-            bool isAll = content.IsInRedo;
+            bool isAll = content.UnfinishedCommit.IsInRedo;
             Timestamp change = content.ChangeTimeOf(content.Change.Look(), stat);
             content.Change.Begin();
             var rewrite = new InPlaceRewrite(services, node.Id, unfinished.Map.LogicalBytes,
@@ -144,16 +146,16 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
                 content.Change.Abandon();
                 return result;
             }
-            content.LockOutReaders();
+            content.Lock.BecomeExclusive();
             StoredBase finished = redo.Finished(stat, unfinished.Map);
-            content.NotePublished(stat);
-            content.EndRewrite();
+            content.Published.Note(stat);
+            content.UnfinishedCommit.EndRewrite();
             content.Change.End(change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
-            services.Log.Information($"{node.AnyLink?.NativeName.ToString()}: its stored file is rewritten");
+            services.Log.Information($"{CommitNotes.NameOf(content)}: its stored file is rewritten");
             if (isAll)
                 next = finished;
             content.Overlay.ReplaceBase(finished);
-            content.LetReadersIn();
+            content.Lock.BecomeShared();
             return 0;
         }
     }

@@ -7,14 +7,15 @@ namespace ZstdFs.Core.Commits;
 
 /// <summary>
 /// Sees to it that what was written to one file outlives this process. Where the disk has no room for that, the writer
-/// is told and the old version becomes the file again. No promise is made for what is in memory alone. The content's
-/// lock is the gate; these methods take it themselves.
+/// is told and the old version becomes the file again. No promise is made for what is in memory alone. The methods take
+/// the content's lock themselves.
 /// </summary>
 internal sealed class Keeping(StorageServices services, Committer committer)
 {
     /// <summary>The next mount finds what was written.</summary>
     internal bool IsKept(FileContent content) => !content.IsDirty
-        || services.State is { WorkingCopiesSurvive: true } && (content.Overlay.IsInWorkingCopy || content.IsInRedo);
+        || services.State is { WorkingCopiesSurvive: true }
+            && (content.Overlay.IsInWorkingCopy || content.UnfinishedCommit.IsInRedo);
 
     /// <summary>
     /// Commits for a caller that waits. A disk without room for a new version may have room for a working copy, and
@@ -24,9 +25,10 @@ internal sealed class Keeping(StorageServices services, Committer committer)
     {
         int result = committer.Commit(content, yields: false);
         // The new version has the name, so a killed daemon loses nothing. The queue does the rest.
-        if (content is { Unsynced: not null, IsDirty: false })
+        if (content is { UnfinishedCommit.Unsynced: not null, IsDirty: false })
             return 0;
-        bool mayWait = result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT || result < 0 && content.Unsynced is not null;
+        bool mayWait = result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT
+            || result < 0 && content.UnfinishedCommit.Unsynced is not null;
         return mayWait && content.CutShort == 0 && content.Persist() >= 0 ? 0 : result;
     }
 
@@ -61,7 +63,8 @@ internal sealed class Keeping(StorageServices services, Committer committer)
             return true;
         content.Revert();
         services.Log.Error(
-            $"{content.Node.AnyLink?.NativeName.ToString()}: not all of its new content could be written ({(Errno)(-reason)}); the old version stays");
+            $"{CommitNotes.NameOf(content)}: not all of its new content could be written ({(Errno)(-reason)}); "
+                + "the old version stays");
         return true;
     }
 

@@ -24,12 +24,19 @@ internal sealed class NewVersion : IDisposable
     private WorkingName? _earlyName;
     private bool _isUnnamed;
 
+    /// <param name="services">Shared services.</param>
+    /// <param name="state">Has the working folder.</param>
+    /// <param name="inodeNumber">Number of the file that it is a version of.</param>
     internal NewVersion(StorageServices services, StateFolder state, ulong inodeNumber)
     {
         (_services, _state, _inodeNumber) = (services, state, inodeNumber);
     }
 
+    /// <summary>The version, open, once <see cref="Write"/> was called.</summary>
     internal FileDescriptor File => _file!;
+
+    /// <summary>Its frames, once <see cref="Write"/> has returned 0.</summary>
+    internal FrameMap Map { get; private set; } = null!;
 
     /// <summary>How much of it the disk has to write.</summary>
     internal long WrittenBytes { get; private set; }
@@ -37,38 +44,36 @@ internal sealed class NewVersion : IDisposable
     /// <summary>Writes the content as frames. −EAGAIN where it gave way to a writer.</summary>
     /// <param name="content">The content.</param>
     /// <param name="yields">Gives way to writers.</param>
-    /// <param name="folder">The file's folder, where that is on another file system than the root: no rename leads
-    /// there from the working folder. Else null.</param>
-    /// <param name="map">Its frames.</param>
-    internal int Write(FileContent content, bool yields, FileDescriptor? folder, out FrameMap map)
+    /// <param name="folder">
+    /// The file's folder, where that is on another file system than the root: no rename leads there from the working
+    /// folder. Else null.
+    /// </param>
+    internal int Write(FileContent content, bool yields, FileDescriptor? folder)
     {
         if (content.Overlay.CompleteEarlyFrames is { } early)
         {
             (_adopted, _file, _name, _earlyName) = (early, early.File, early.Name, early.Name);
             StoredFileWriter rest = early.Continue();
-            int added = new VersionWriter(_services, content, yields).Write(rest, out map);
-            WrittenBytes = rest.WrittenBytes;
+            int added = WriteFrames(content, yields, rest);
             // An earlier attempt may have written more than this one.
-            return added < 0 ? added : SystemCallsFile.Truncate(File, map.StoredBytes);
+            return added < 0 ? added : SystemCallsFile.Truncate(File, Map.StoredBytes);
         }
-        map = null!;
         // A crash removes a file without a name, wherever it lies. Where the file system has no such files, the version
         // is made in the working folder, and copied in the end.
         if (folder is not null && CreateUnnamed(folder) >= 0)
-            return WriteAnew(content, yields, out map);
+            return WriteFrames(content, yields, new StoredFileWriter(_services, File));
         var name = new WorkingName(WorkingRole.Version, _inodeNumber, _state.Epoch, _services.NextTemporary());
         int result = _state.CreateWorkingFile(name, out _file);
         if (result < 0)
             return result;
         _name = name;
-        return WriteAnew(content, yields, out map);
+        return WriteFrames(content, yields, new StoredFileWriter(_services, File));
     }
 
-    private int WriteAnew(FileContent content, bool yields, out FrameMap map)
+    private int WriteFrames(FileContent content, bool yields, StoredFileWriter writer)
     {
-        var writer = new StoredFileWriter(_services, File);
-        int result = new VersionWriter(_services, content, yields).Write(writer, out map);
-        WrittenBytes = writer.WrittenBytes;
+        int result = new VersionWriter(_services, content, yields).Write(writer, out FrameMap map);
+        (Map, WrittenBytes) = (map, writer.WrittenBytes);
         return result;
     }
 
@@ -98,9 +103,10 @@ internal sealed class NewVersion : IDisposable
     internal bool CanReplace(in Statx stat) =>
         SystemCallsAt.Stat(File, out Statx own) >= 0 && own.Device == stat.Device;
 
-    /// <summary>Whether it can become a redo.</summary>
+    /// <summary>Whether it can become a redo: only a name in the working folder tells the next mount of it.</summary>
     internal bool CanBeKept => !_isUnnamed;
 
+    /// <summary>Puts it in the place of the stored file with this name. 0 or −errno.</summary>
     internal int RenameTo(FileDescriptor parent, NativeName name)
     {
         if (_isUnnamed)
@@ -123,8 +129,10 @@ internal sealed class NewVersion : IDisposable
         int result = SystemCallsAt.Link(File, parent, passing);
         if (result == -(int)Errno.EEXIST)
         {
-            _ = SystemCallsAt.Unlink(parent, passing);
-            result = SystemCallsAt.Link(File, parent, passing);
+            // A folder that lets no name go answers here as it would answer the rename.
+            result = SystemCallsAt.Unlink(parent, passing);
+            if (result is >= 0 or -(int)Errno.ENOENT)
+                result = SystemCallsAt.Link(File, parent, passing);
         }
         if (result < 0)
             return result;

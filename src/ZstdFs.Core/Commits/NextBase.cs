@@ -1,4 +1,3 @@
-using ZstdFs.Core.Compression;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
@@ -16,8 +15,6 @@ namespace ZstdFs.Core.Commits;
 /// </summary>
 internal sealed class NextBase
 {
-    private const int MostAttempts = 3;
-
     private readonly StorageServices _services;
     private readonly DirectoryCache _directories;
     private readonly Func<Node, int>? _settleNames;
@@ -29,7 +26,8 @@ internal sealed class NextBase
     /// <param name="directories">Open folders.</param>
     /// <param name="folderGates">Order what renames do to folders.</param>
     /// <param name="settleNames">
-    /// Finishes a rename of the node that failed half-way, before the commit looks for the file under its name. 0 or −errno.
+    /// Finishes a rename of the node that failed half-way, before the commit looks for the file under its name. 0 or
+    /// −errno.
     /// </param>
     internal NextBase(
         StorageServices services, DirectoryCache directories, FolderGates folderGates, Func<Node, int>? settleNames)
@@ -59,13 +57,13 @@ internal sealed class NextBase
             return -(int)Errno.EROFS;
         if (_settleNames?.Invoke(content.Node) is < 0 and var half)
             return half;
-        if (content.Unsynced is not null)
+        if (content.UnfinishedCommit.Unsynced is not null)
         {
             int synced = SynchronizeName(content);
             if (synced < 0 || !content.IsDirty)
                 return synced;
         }
-        if (content.Unfinished is { } unfinished)
+        if (content.UnfinishedCommit.Rewrite is { } unfinished)
         {
             int finished = _inPlace.Finish(content, unfinished, out next);
             if (finished != 0 || next is not null || !content.Overlay.IsDirty)
@@ -76,90 +74,101 @@ internal sealed class NextBase
         if (result < 0)
             return result;
         // Another program wrote into the stored file itself. A commit must neither use its content nor replace it.
-        if (!content.IsPublished(old))
+        if (!content.Published.Is(old))
             return CommitNotes.Refuse(_services.Log, content, isThere: true, old);
-        if (content.IsPublishedUnseen)
+        if (content.Published.IsUnseen)
         {
             lock (content.Node.LinksGate)
                 CommitNotes.NoteTouched(content, old);
         }
         bool isGone = old.LinkCount == 0 && content.Node.AnyLink is null;
-        if (isGone && !content.Overlay.IsUnnamed)
+        if (isGone && !content.IsUnnamed)
             return 0;
-        if (content.Base is { IsFresh: true, IsWritable: true } && content.Overlay.IsBuffered
+        if (content.Base is { IsFresh: true, IsWritable: true } && content.IsBuffered
             && (old.LinkCount == 1 || isGone)
-            && (result = _firstContent.Fill(content, look, old, out next)) != FirstContent.NeedsVersion)
+            && (result = _firstContent.Fill(content, look, old, out next)) != CommitResult.NeedsVersion)
             return result;
         if (isGone)
             return 0;
-        // Another name may come or go meanwhile, and then the version is in the wrong place.
-        for (int attempt = 0; ; attempt++)
-        {
-            result = Renew(state, content, old, yields, out next);
-            if (result != CommitResult.NeedsRedo || attempt == MostAttempts)
-                return result == CommitResult.NeedsRedo ? -(int)Errno.EBUSY : result;
-            result = SystemCallsAt.Stat(content.Base.Stored, out old);
-            if (result < 0)
-                return result;
-        }
+        bool isElsewhere = !_services.Source.Devices.IsRoots(old) && old.LinkCount == 1;
+        result = Renew(state, content, yields, isElsewhere ? content.Node.AnyLink?.Parent : null, out next);
+        // Another name came meanwhile, or the folder refuses the rename: then the version is in the wrong place. In the
+        // working folder it is right for both ways.
+        return result == CommitResult.NeedsRedo
+            ? Renew(state, content, yields, elsewhere: null, out next)
+            : result;
     }
 
-    private int Renew(StateFolder state, FileContent content, in Statx old, bool yields, out StoredBase? next)
+    /// <summary>Makes a version, and publishes it.</summary>
+    /// <param name="state">Has the working folder.</param>
+    /// <param name="content">What is committed.</param>
+    /// <param name="yields">Gives way to writers.</param>
+    /// <param name="elsewhere">
+    /// The file's folder, where the version is made there: on another file system than the root's a rename from the
+    /// working folder cannot reach it. Else null.
+    /// </param>
+    /// <param name="next">The version under the file's name.</param>
+    private int Renew(StateFolder state, FileContent content, bool yields, Node? elsewhere, out StoredBase? next)
     {
         next = null;
         using var version = new NewVersion(_services, state, content.Node.Id);
-        int result = 0;
         DescriptorLease folder = default;
-        bool isElsewhere = !_services.Source.Devices.IsRoots(old) && old.LinkCount == 1
-            && content.Node.AnyLink is { } link
-            && (result = _directories.Rent(link.Parent, out folder)) >= 0;
+        int result = elsewhere is null ? 0 : _directories.Rent(elsewhere, out folder);
         if (result < 0)
             return result;
-        FrameMap map;
         using (folder)
-            result = version.Write(content, yields, isElsewhere ? folder.Descriptor : null, out map);
+            result = version.Write(content, yields, elsewhere is null ? null : folder.Descriptor);
         // The data must be on disk before the name leads to it: rename alone may leave an empty file after a power cut.
         if (result >= 0)
             result = version.Conclude(CommitPause.SynchronizeVersion(content, version.File, yields));
         // A page that did not reach the disk meanwhile may have been read back with other content.
         if (result >= 0)
             result = content.Overlay.Check();
-        return result < 0 ? result : Publish(content, version, map, out next);
+        return result < 0 ? result : Publish(content, version, out next);
     }
 
-    private int Publish(FileContent content, NewVersion version, FrameMap map, out StoredBase? next)
+    private int Publish(FileContent content, NewVersion version, out StoredBase? next)
     {
         next = null;
         Node node = content.Node;
         lock (node.LinksGate)
         {
             if (node.AnyLink is null)
-                return node.HasUnknownName ? PublishWithoutName(content, version, map, out next) : 0;
+                return node.HasUnknownName ? PublishWithoutName(content, version, out next) : 0;
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             int result = FindPublished(content, buffer, out Link link, out DescriptorLease parent, out Statx current);
             if (result != 0)
                 return result;
             using (parent)
             {
-                NativeName stored = link.Find(parent.Descriptor, NodeKind.Stored, buffer);
+                var place = new StoredPlace(
+                    link.Parent, parent.Descriptor, link.Find(parent.Descriptor, NodeKind.Stored, buffer));
                 bool inPlace = current.LinkCount > 1 || !version.CanReplace(current);
                 if (inPlace && !version.CanBeKept)
                     return CommitResult.NeedsRedo;
-                Timestamp change = content.ChangeTimeOf(content.Change.Look(), current);
-                content.Change.Begin();
+                Publication publication = Begin(content, version, current);
                 result = inPlace
-                    ? _inPlace.Run(content, version, parent.Descriptor, stored, current, change, map, out next)
-                    : _replacement.Run(content, version, link.Parent, parent.Descriptor, stored, current, change, map, out next);
-                if (result < 0)
+                    ? _inPlace.Run(publication, place, out next)
+                    : _replacement.Run(publication, place, out next);
+                if (result != 0)
                     content.Change.Abandon();
                 return result;
             }
         }
     }
 
+    /// <summary>From here on the commit changes what stat(2) of the stored file shows; users see none of it.</summary>
+    private static Publication Begin(FileContent content, NewVersion version, in Statx current)
+    {
+        Timestamp change = content.ChangeTimeOf(content.Change.Look(), current);
+        content.Change.Begin();
+        return new Publication(content, version, current, change);
+    }
+
     /// <summary>
     /// Finds a name that leads to the content's stored file: of several names, another program may have taken some in
-    /// the source. Returns 0 with the folder open, <see cref="CommitResult.Refused"/> or −errno. The caller holds the node's gate.
+    /// the source. Returns 0 with the folder open, <see cref="CommitResult.Refused"/> or −errno. The caller holds the
+    /// node's gate.
     /// </summary>
     private int FindPublished(
         FileContent content, Span<byte> buffer, out Link link, out DescriptorLease parent, out Statx current)
@@ -174,7 +183,7 @@ internal sealed class NextBase
                 return result;
             NativeName stored = link.Find(parent.Descriptor, NodeKind.Stored, buffer);
             result = SystemCallsAt.Stat(parent.Descriptor, stored, out current);
-            if (result >= 0 && content.IsPublished(current))
+            if (result >= 0 && content.Published.Is(current))
                 return 0;
             parent.Dispose();
             if (result < 0 && result != -(int)Errno.ENOENT)
@@ -189,22 +198,21 @@ internal sealed class NextBase
     /// The file's remaining names are not known. The commit does not need them: they all lead to the stored file that
     /// is open.
     /// </summary>
-    private int PublishWithoutName(FileContent content, NewVersion version, FrameMap map, out StoredBase? next)
+    private int PublishWithoutName(FileContent content, NewVersion version, out StoredBase? next)
     {
         next = null;
         FileDescriptor stored = content.Base.Stored;
         int result = SystemCallsAt.Stat(stored, out Statx current);
         if (result < 0 || current.LinkCount == 0)
             return result;
-        if (!content.IsPublished(current))
+        if (!content.Published.Is(current))
             return CommitNotes.Refuse(_services.Log, content, isThere: true, current);
         if (!version.CanBeKept)
             return CommitResult.NeedsRedo;
-        Timestamp change = content.ChangeTimeOf(content.Change.Look(), current);
-        content.Change.Begin();
+        Publication publication = Begin(content, version, current);
         result = SourceTree.ReopenWrite(stored, out FileDescriptor target);
         if (result >= 0)
-            result = _inPlace.Run(content, version, target, current, change, map, out next);
+            result = _inPlace.Run(publication, target, out next);
         if (result < 0)
             content.Change.Abandon();
         return result;
@@ -226,7 +234,7 @@ internal sealed class NextBase
             if (result < 0)
                 return result;
         }
-        content.EndUnsynced();
+        content.UnfinishedCommit.EndUnsynced();
         return 0;
     }
 }

@@ -10,12 +10,20 @@ namespace ZstdFs.Core.Commits;
 /// <summary>A commit that renames a new stored file over the old one.</summary>
 internal sealed class Replacement(StorageServices services, FolderGates folderGates, InPlaceCommit inPlace)
 {
-    internal int Run(
-        FileContent content, NewVersion version, Node folder, FileDescriptor parent, NativeName stored, in Statx old,
-        Timestamp change, FrameMap map, out StoredBase? next)
+    /// <summary>
+    /// Gives the version what users see of the file besides its content, and the file's name. Where the folder refuses
+    /// the rename, the stored file is rewritten in place instead. Returns 0, <see cref="CommitResult.NeedsRedo"/> where
+    /// the version cannot be used for that, or −errno.
+    /// </summary>
+    /// <param name="publication">The finished version. It is on the stored file's file system.</param>
+    /// <param name="place">The name that it takes.</param>
+    /// <param name="next">The version under that name.</param>
+    internal int Run(in Publication publication, in StoredPlace place, out StoredBase? next)
     {
         next = null;
-        FileDescriptor file = version.File;
+        (FileContent content, NewVersion version) = (publication.Content, publication.Version);
+        (Statx old, Timestamp change) = (publication.Old, publication.Change);
+        (FileDescriptor file, FrameMap map) = (version.File, version.Map);
         bool hasHoles = services.HasHoles(file, map);
         // A number that the source gave goes into no record: users saw the file when no record could be written.
         bool isRecorded = InodeNumber.IsAllocated(content.Node.Id);
@@ -53,14 +61,16 @@ internal sealed class Replacement(StorageServices services, FolderGates folderGa
                 result = 0;
         }
         if (result >= 0)
-            result = RenameUnnoticed(content.Base.Stored, old, version, folder, parent, stored);
+            result = RenameUnnoticed(publication, place);
         // The folder may refuse a rename: its names must stay, another user owns it, or it takes files of one project
         // alone. A file in it may be writable all the same.
         if (result is -(int)Errno.EPERM or -(int)Errno.EACCES or -(int)Errno.EXDEV
             && ProtectedFile.CheckWrite(old, appends: false) >= 0)
         {
+            if (!version.CanBeKept)
+                return CommitResult.NeedsRedo;
             RecordRoom.Clear(file);
-            return inPlace.Run(content, version, parent, stored, old, change, map, out next);
+            return inPlace.Run(new Publication(content, version, old, change), place, out next);
         }
         if (result < 0)
             return result;
@@ -70,18 +80,18 @@ internal sealed class Replacement(StorageServices services, FolderGates folderGa
         if (!isRecorded || services.State is { KeepsRecords: false } || services.Source.Numbers.Find(old) != 0)
             services.Source.Numbers.NoteReplaced(old, stat, content.Node.Id);
         // fsync was answered from the working copy. That copy may go only when the new version's name is on disk.
-        if (content.Overlay.Working is { IsDurable: true }
-            && services.Source.SynchronizeFolder(parent) is < 0 and var unsynced)
+        if (content.Working is { IsDurable: true }
+            && services.Source.SynchronizeFolder(place.Parent) is < 0 and var unsynced)
         {
-            content.BeginUnsynced(unsynced);
-            services.Log.Error($"{stored.ToString()}: its folder could not be synchronised ({(Errno)(-unsynced)}); "
+            content.UnfinishedCommit.BeginUnsynced(unsynced);
+            services.Log.Error($"{place.Name.ToString()}: its folder could not be synchronised ({(Errno)(-unsynced)}); "
                 + "what was written is kept in .zstdfs/working too, and that is tried again");
         }
         // The rename moved the change time. Where this stat fails, the other attributes still tell this version from
         // every other.
         if (SystemCallsAt.Stat(file, out Statx renamed) >= 0)
             stat = renamed;
-        content.NotePublished(stat);
+        content.Published.Note(stat);
         content.Change.End(change, stat.ChangeTime.ToTimestamp(), windowEnd);
         next = new StoredBase(services, version.Release(), stat, isFresh: false, map)
         {
@@ -110,14 +120,14 @@ internal sealed class Replacement(StorageServices services, FolderGates folderGa
     /// <summary>
     /// For the folder's users no name changed, so the folder's modification time must not change either.
     /// </summary>
-    private int RenameUnnoticed(
-        FileDescriptor replaced, in Statx old, NewVersion version, Node folder, FileDescriptor parent,
-        NativeName stored)
+    private int RenameUnnoticed(in Publication publication, in StoredPlace place)
     {
-        using (folderGates.EnterUnnoticed(folder, parent))
+        FileDescriptor replaced = publication.Content.Base.Stored;
+        NewVersion version = publication.Version;
+        using (folderGates.EnterUnnoticed(place.Folder, place.Parent))
         {
-            ProtectedFile.Mark mark = ProtectedFile.Lift(replaced, old);
-            int result = mark.Result >= 0 ? version.RenameTo(parent, stored) : mark.Result;
+            ProtectedFile.Mark mark = ProtectedFile.Lift(replaced, publication.Old);
+            int result = mark.Result >= 0 ? version.RenameTo(place.Parent, place.Name) : mark.Result;
             ProtectedFile.PutBack(mark, replaced, version.File, result >= 0);
             return result;
         }

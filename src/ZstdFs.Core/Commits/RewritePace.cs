@@ -68,14 +68,15 @@ internal sealed class RewritePace
     }
 
     /// <summary>What was written has waited long enough for a pause of its writers.</summary>
-    internal static bool IsOverdue(FileContent content) => content.Overlay.Changes.Since > Longest;
+    internal static bool IsOverdue(FileContent content) => content.Changes.Since > Longest;
 
     /// <summary>
     /// A commit costs a close little: the content is in memory, or it and its base are small. The last commit must not
     /// be too recent, because each commit writes the whole file anew.
     /// </summary>
     internal bool IsCheap(FileContent content) => !content.IsLent
-        && (content.Overlay.IsBuffered || content.Base.Identity.Size <= CheapBytes && content.LogicalBytes <= CheapBytes)
+        && (content.IsBuffered
+            || content.Base.Identity.Size <= CheapBytes && content.LogicalBytes <= CheapBytes)
         && Left(content) <= TimeSpan.Zero;
 
     /// <summary>How long a background commit is to be put off.</summary>
@@ -85,7 +86,7 @@ internal sealed class RewritePace
     /// <param name="content">What is to be committed.</param>
     private TimeSpan Left(FileContent content)
     {
-        UncommittedChanges changes = content.Overlay.Changes;
+        UncommittedChanges changes = content.Changes;
         if (content.Overlay.ReplacesBase || content.Base.IsFresh
             || changes.WrittenBytes * WorthwhilePart >= content.Base.Identity.Size)
             return TimeSpan.Zero;

@@ -14,6 +14,7 @@ namespace ZstdFs.Core.Commits;
 /// </summary>
 internal sealed class SelfCheck(StorageServices services)
 {
+    /// <summary>How much content one frame of the check's files holds.</summary>
     internal const int PieceBytes = 32 * 1024;
 
     private const int ChangeAt = 1000;

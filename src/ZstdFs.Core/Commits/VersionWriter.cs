@@ -37,7 +37,7 @@ internal sealed class VersionWriter(StorageServices services, FileContent conten
         int result = _size == 0 ? writer.Append(default) : 0;
         for (long offset = writer.LogicalBytes; offset < _size && result >= 0;)
         {
-            if (yields && content.HasWaitingWriters)
+            if (yields && content.Lock.HasWaitingWriters)
                 return -(int)Linux.Errno.EAGAIN;
             int untouched = reusable is null
                 ? 0

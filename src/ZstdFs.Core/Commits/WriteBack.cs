@@ -61,7 +61,7 @@ internal sealed class WriteBack : IDisposable
     private bool IsDue(FileContent content) =>
         content.CutShort == 0
         && content.DirtySince is var since && since != 0 && Stopwatch.GetElapsedTime(since) >= _age
-        && (content.Node.HasName || content.Overlay.IsUnnamed);
+        && (content.Node.HasName || content.IsUnnamed);
 
     public void Dispose()
     {

@@ -18,8 +18,10 @@ internal sealed class CommitOutcome
     /// <summary>How often in a row it gave way to writers.</summary>
     internal int GaveWay { get; private set; }
 
+    /// <summary>A commit is tried now.</summary>
     internal void NoteBegin() => TriedAt = Stopwatch.GetTimestamp();
 
+    /// <summary>A commit ended.</summary>
     /// <param name="result">0 or −errno. Giving way to a writer is no outcome.</param>
     /// <param name="isBackground">No caller waited for it.</param>
     /// <param name="isStored">

@@ -7,6 +7,7 @@ namespace ZstdFs.Core.Content;
 /// <summary>What the compression layer throws, as the errno that the caller of an op gets.</summary>
 internal static class ContentFault
 {
+    /// <summary>Whether the compression layer threw it, and not a fault of this program.</summary>
     internal static bool IsExpected(Exception exception) => exception is UndecodableException;
 
     /// <summary>

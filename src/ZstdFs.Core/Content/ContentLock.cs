@@ -12,6 +12,7 @@ internal sealed class ContentLock
     private bool _exclusive;
     private int _waitingWriters;
 
+    /// <summary>A writer waits: a background commit gives way.</summary>
     internal bool HasWaitingWriters => Volatile.Read(ref _waitingWriters) > 0;
 
     /// <summary>Beside other readers and a commit.</summary>
@@ -59,6 +60,7 @@ internal sealed class ContentLock
         }
     }
 
+    /// <summary>Ends the pause, once the writer that is in has left.</summary>
     internal void ResumeCommit()
     {
         lock (this)
@@ -154,6 +156,7 @@ internal sealed class ContentLock
         }
     }
 
+    /// <summary>What a holder of the lock may do.</summary>
     internal enum Mode
     {
         Read,
@@ -167,6 +170,7 @@ internal sealed class ContentLock
         private readonly ContentLock _lock;
         private readonly Mode _mode;
 
+        /// <summary>Holds the lock, which is taken already, in this mode.</summary>
         internal Scope(ContentLock held, Mode mode) => (_lock, _mode) = (held, mode);
 
         public void Dispose()

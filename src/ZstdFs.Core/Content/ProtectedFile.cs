@@ -17,6 +17,7 @@ internal static class ProtectedFile
     internal static int CheckWrite(in Statx stored, bool appends) =>
         (stored.Attributes & ImmutableAttribute) != 0 || IsAppendOnly(stored) && !appends ? -(int)Errno.EPERM : 0;
 
+    /// <summary>chattr +a is set.</summary>
     internal static bool IsAppendOnly(in Statx stored) => (stored.Attributes & AppendAttribute) != 0;
 
     /// <summary>Whether the open file may get another length.</summary>

@@ -8,8 +8,10 @@ internal sealed class Batch(int number)
     // One file with very many names may take more, up to what a journal can hold.
     private const long MostJournalBytes = 32 << 20;
 
+    /// <summary>Batches are numbered in their order.</summary>
     internal int Number { get; } = number;
 
+    /// <summary>Its files.</summary>
     internal List<SwapJob> Jobs { get; } = [];
 
     /// <summary>Logical bytes, as the walk saw them.</summary>
@@ -27,6 +29,7 @@ internal sealed class Batch(int number)
     internal bool HasRoomFor(SwapJob job) =>
         Jobs.Count == 0 || _journalBytes + ConversionJournal.BytesFor(job) <= MostJournalBytes;
 
+    /// <summary>Adds a file.</summary>
     internal void Add(SwapJob job)
     {
         Jobs.Add(job);
@@ -34,6 +37,7 @@ internal sealed class Batch(int number)
         _journalBytes += ConversionJournal.BytesFor(job);
     }
 
+    /// <summary>The files that were not left.</summary>
     internal IReadOnlyList<SwapJob> Remaining => [.. Jobs.Where(j => !j.IsLeft)];
 
     /// <summary>Gives folders their times back: to users, converting a file does not change its folder.</summary>

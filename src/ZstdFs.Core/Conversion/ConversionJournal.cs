@@ -43,6 +43,7 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
     // Lengths of what is of one length for each folder, for each name, and for the whole.
     private const int FolderBytes = 8 + 2 * 16, NameBytes = 2 * 8 + 2 * 8 + 3 * 8 + 16, CountBytes = 2 * 8;
 
+    /// <summary>Name of the journal in a slot, with its NUL.</summary>
     internal static byte[] SlotName(int slot) => System.Text.Encoding.ASCII.GetBytes($"conversion-{slot}\0");
 
     // A file beside the slot, which holds the beginning of the slot's journal. While it is there, no old form has been

@@ -32,6 +32,7 @@ public sealed class ConversionProgress
     /// <summary>Revert: .zst files that stay what they are, because nothing of ours wrote them.</summary>
     public long Kept => Volatile.Read(ref _kept);
 
+    /// <summary>A file is converted.</summary>
     internal void Done(long plainBytes, long storedBytes)
     {
         Interlocked.Add(ref _plainBytes, plainBytes);
@@ -47,10 +48,13 @@ public sealed class ConversionProgress
         (job.PlainBytesUnderWay, job.StoredBytesUnderWay) = (plainBytes, storedBytes);
     }
 
+    /// <summary>A file is left as it is.</summary>
     internal void NoteLeft(LeftReason reason) =>
         Interlocked.Increment(ref reason == LeftReason.Incompressible ? ref _asked : ref _left);
 
+    /// <summary>A .zst file stays what it is, because nothing of ours wrote it.</summary>
     internal void NoteKept() => Interlocked.Increment(ref _kept);
 
+    /// <summary>A file of an earlier run is put in order.</summary>
     internal void NoteRecovered() => Interlocked.Increment(ref _recovered);
 }

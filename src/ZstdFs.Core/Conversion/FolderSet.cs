@@ -44,6 +44,7 @@ internal sealed class FolderSet(SourceTree source)
         return true;
     }
 
+    /// <summary>Closes the folders.</summary>
     internal void Release()
     {
         foreach (SourceFolder folder in _folders.Values)

@@ -28,6 +28,7 @@ internal sealed class FolderTimes(SourceTree source, StateFolder state) : IDispo
         _changes.Note(RootNumber, stat, _shown[RootNumber]);
     }
 
+    /// <summary>Sets a folder's times back.</summary>
     internal void Restore(SourceFolder folder)
     {
         // A mount gives the root this number.

@@ -6,6 +6,7 @@ namespace ZstdFs.Core.Conversion;
 /// </summary>
 internal sealed class HardLinks
 {
+    /// <summary>Names of one file that were found.</summary>
     internal sealed record Group(uint LinkCount)
     {
         /// <summary>Folder path, old name with NUL, new name with NUL.</summary>
@@ -15,11 +16,13 @@ internal sealed class HardLinks
         internal HashSet<string> Folders =>
             [.. Names.Select(static n => System.Text.Encoding.Latin1.GetString(n.Folder))];
 
+        /// <summary>All names were found.</summary>
         internal bool IsComplete => Names.Count == LinkCount;
     }
 
     private readonly Dictionary<(ulong Device, ulong Inode), Group> _groups = [];
 
+    /// <summary>A name was found.</summary>
     internal void Add(ulong device, ulong inode, uint linkCount, byte[] folder, byte[] original, byte[] target)
     {
         if (!_groups.TryGetValue((device, inode), out Group? group))
@@ -27,6 +30,7 @@ internal sealed class HardLinks
         group.Names.Add((folder, original, target));
     }
 
+    /// <summary>The files with several names.</summary>
     internal IEnumerable<Group> Groups => _groups.Values;
 }
 

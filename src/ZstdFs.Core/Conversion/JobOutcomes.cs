@@ -31,12 +31,14 @@ internal sealed class JobOutcomes(
         return false;
     }
 
+    /// <summary>A file is converted.</summary>
     internal void Done(SwapJob job)
     {
         progress.NoteUnderWay(job, 0, 0);
         progress.Done(job.LogicalBytes, kind == ConversionKind.Revert ? job.Stat.Size : job.ResultBytes);
     }
 
+    /// <summary>A file is left as it is; its job ends.</summary>
     internal void Leave(SwapJob job, LeftReason reason, string detail)
     {
         (job.IsLeft, job.Reason) = (true, reason);
@@ -47,12 +49,14 @@ internal sealed class JobOutcomes(
         observer.Left(job.Names[0].Path, reason, detail);
     }
 
+    /// <summary>A file is left as it is.</summary>
     internal void Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail = "")
     {
         progress.NoteLeft(reason);
         observer.Left(path, reason, detail);
     }
 
+    /// <summary>A name cannot be read.</summary>
     internal void Unreadable(ReadOnlySpan<byte> path, Errno error) =>
         Leave(
             path,

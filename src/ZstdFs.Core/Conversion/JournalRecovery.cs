@@ -124,6 +124,7 @@ internal sealed class JournalRecovery(SourceTree source, StateFolder state, Conv
         return result < 0 ? NotThere(result) : IsOriginal(stat, name) ? 1 : 0;
     }
 
+    /// <summary>Whether the file that was found is the one that the journal noted.</summary>
     internal static bool IsOriginal(in Statx found, in JournalName name) =>
         found.InodeNumber == name.OriginalInode && found.IsRegular && found.ModifyTime.ToTimestamp() == name.ModifyTime;
 

@@ -21,6 +21,7 @@ internal sealed class PieceWork(SwapContent content, WorkerPool pool, int slots,
 
     private readonly Slot[] _slots = new Slot[slots]; // the walking thread's own
 
+    /// <summary>Whether several threads write the file, piece by piece.</summary>
     internal bool IsLarge(SwapJob job) => job.LogicalBytes >= LargeBytes && !content.IsSequential(job);
 
     /// <summary>Writes the whole result in this thread.</summary>

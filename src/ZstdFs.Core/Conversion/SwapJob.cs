@@ -10,16 +10,23 @@ namespace ZstdFs.Core.Conversion;
 /// <param name="Target">Name of the new form, with its NUL.</param>
 internal sealed record SwapName(SourceFolder Folder, byte[] Original, byte[] Target)
 {
+    /// <summary>Name of the file that is converted.</summary>
     internal NativeName OriginalName => new(Original);
+
+    /// <summary>Name of what it becomes.</summary>
     internal NativeName TargetName => new(Target);
+
+    /// <summary>Path of the file below the root.</summary>
     internal byte[] Path => Folder.PathOf(OriginalName.Bytes);
 }
 
 /// <summary>Ends the work on one file: it stays as it is.</summary>
 internal sealed class FileLeftException(LeftReason reason, string detail = "") : Exception(detail)
 {
+    /// <summary>Why the file is left.</summary>
     internal LeftReason Reason { get; } = reason;
 
+    /// <summary>What ends a file's conversion after this −errno.</summary>
     internal static FileLeftException Of(int result, string doing) => (Errno)(-result) switch
     {
         Errno.ENOSPC or Errno.EDQUOT => new(LeftReason.NoSpace, doing),
@@ -30,6 +37,7 @@ internal sealed class FileLeftException(LeftReason reason, string detail = "") :
         var other => new(LeftReason.Failed, $"{doing}: {other}"),
     };
 
+    /// <summary>Returns the result where it is no error.</summary>
     internal static int Require(int result, string doing) => result >= 0 ? result : throw Of(result, doing);
 }
 
@@ -39,12 +47,16 @@ internal sealed class FileLeftException(LeftReason reason, string detail = "") :
 /// </summary>
 internal sealed class SwapJob(SwapName[] names, in Statx stat)
 {
+    /// <summary>The file's names.</summary>
     internal SwapName[] Names { get; } = names;
 
     /// <summary>The original when it was opened; before that, as the walk saw it.</summary>
     internal Statx Stat = stat;
 
+    /// <summary>The file that is converted, open; null before and after.</summary>
     internal FileDescriptor? Original { get; set; }
+
+    /// <summary>What it becomes, open; null before and after.</summary>
     internal FileDescriptor? Result { get; set; }
 
     /// <summary>
@@ -76,12 +88,19 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
     /// <summary>A frame of the result is zeros alone. Several threads may set it.</summary>
     internal bool HasHoles { get; set; }
 
+    /// <summary>Length of the content.</summary>
     internal long LogicalBytes { get; set; }
+
+    /// <summary>Length of the new file.</summary>
     internal long ResultBytes { get; set; }
+
+    /// <summary>Inode number of the new file.</summary>
     internal ulong ResultInode { get; set; }
 
     /// <summary>What the progress counts of a large file that is not done.</summary>
     internal long PlainBytesUnderWay { get; set; }
+
+    /// <summary>Bytes written to the new file so far.</summary>
     internal long StoredBytesUnderWay { get; set; }
 
     /// <summary>How many of the names lead to the result.</summary>
@@ -107,6 +126,7 @@ internal sealed class SwapJob(SwapName[] names, in Statx stat)
     /// <summary>Why it is left.</summary>
     internal LeftReason Reason { get; set; }
 
+    /// <summary>Closes both files.</summary>
     internal void CloseFiles()
     {
         Reader?.Dispose();

@@ -129,6 +129,7 @@ internal sealed class SwapPublisher(SourceTree source, StateFolder state)
             throw new FileLeftException(LeftReason.Changed, "another file has one of its names");
     }
 
+    /// <summary>Removes the name that the new file had while it was made.</summary>
     internal void RemoveWorkingName(SwapJob job)
     {
         if (job.WorkingName is { } name)

@@ -19,9 +19,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private const long MemoryBytes = 192 * 1024 * 1024;
     private const long FramesForThread = 8; // its own buffers, and two pieces of a large file
 
-    private readonly SourceTree _source;
-    private readonly StateFolder _state;
-    private readonly SourceFolder _start;
+    private readonly ConvertedSource _opened;
     private readonly ConversionOptions _options;
     private readonly WorkerPool _pool;
     private readonly StoredOriginals _originals;
@@ -32,17 +30,16 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private readonly FolderTimes _folderTimes;
     private readonly HardLinks _links = new();
     private readonly int _filesInBatch;
-    private readonly bool _wasSource;
 
     private int _batchNumber;
     private Batch _batch = new(0);
     private BatchPipeline? _pipeline;
     private CancellationToken _cancellation;
 
-    private TreeConversion(SourceTree source, StateFolder state, SourceFolder start, ConversionOptions options,
-        IConversionObserver observer, bool wasSource)
+    private TreeConversion(ConvertedSource opened, ConversionOptions options, IConversionObserver observer)
     {
-        (_source, _state, _start, _options, _wasSource) = (source, state, start, options, wasSource);
+        (SourceTree source, StateFolder state) = (opened.Source, opened.State);
+        (_opened, _options) = (opened, options);
         int threads = ThreadsFor(options);
         var codec = Codec.Of(options.Codec);
         _pool = new WorkerPool(codec, threads, options.Level);
@@ -91,59 +88,15 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     public static TreeConversion Open(
         FileDescriptor root, ReadOnlySpan<byte> folder, ConversionOptions options, IConversionObserver observer)
     {
-        var source = new SourceTree(root, readOnly: false);
-        StateFolder? state = null;
-        FileDescriptor? start = null;
+        var opened = ConvertedSource.Open(root, folder, options);
         try
         {
-            bool wasSource = IsSource(source);
-            state = TryOpenState(source)
-                ?? throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
-            // A conversion that touches only plain files does not disturb the unfinished writes of a mount.
-            bool touchesStored = options.Kind != ConversionKind.Convert
-                || options.Existing == ExistingChoice.Wrap
-                || options.OnConflict != ConflictChoice.Skip;
-            if (touchesStored && UnfinishedWrites.Any(state))
-                throw new SourceException(
-                    SourceProblem.UnfinishedWrites,
-                    "a mount that died has left writes unfinished there; mount it and unmount it, "
-                    + "then run this again");
-            start = JournalRecovery.OpenFolder(source, folder);
-            if (start is null || SystemCallsAt.Stat(start, out Statx stat) < 0)
-                throw new SourceException(SourceProblem.Unusable, "the folder cannot be read");
-            if (options.Existing == ExistingChoice.Wrap && !state.KeepsRecords)
-                throw new SourceException(SourceProblem.Unusable,
-                    "its file system keeps no extended attributes, and without them .zst files that were there cannot "
-                    + "be told from converted ones");
-            var from = new SourceFolder(start, folder.ToArray(), stat);
-            return new TreeConversion(source, state, from, options, observer, wasSource);
+            return new TreeConversion(opened, options, observer);
         }
         catch
         {
-            start?.Dispose();
-            state?.Dispose();
-            source.Dispose();
+            opened.Dispose();
             throw;
-        }
-    }
-
-    private static bool IsSource(SourceTree source) =>
-        SystemCallsAt.Stat(source.Root, new NativeName(".zstdfs\0"u8), out _) >= 0;
-
-    private static StateFolder? TryOpenState(SourceTree source)
-    {
-        if (source.ReadOnly)
-            return null;
-        // Only the first opening of a source changes its root: it makes .zstdfs there.
-        if (!IsSource(source))
-            RootTimes.Hold(source.Root);
-        try
-        {
-            return StateFolder.TryOpen(source, out _);
-        }
-        finally
-        {
-            RootTimes.Restore(source.Root);
         }
     }
 
@@ -154,14 +107,14 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     public void Run(CancellationToken cancellation)
     {
         _cancellation = cancellation;
-        if (new JournalRecovery(_source, _state, Progress).Run() < 0)
+        if (new JournalRecovery(_opened.Source, _opened.State, Progress).Run() < 0)
             throw new ConversionException(
                 "what an earlier run left could not be put in order: the disk reports errors");
         _publisher.RemoveLeftovers();
         // Looks only after the recovery, which also restores folder times.
-        if (SystemCallsAt.Stat(_start.Descriptor, out Statx stat) is < 0 and var unseen)
+        if (SystemCallsAt.Stat(_opened.Start.Descriptor, out Statx stat) is < 0 and var unseen)
             throw new ConversionException($"the folder cannot be looked at ({(Errno)(-unseen)})");
-        var start = new SourceFolder(_start.Descriptor, _start.Path, stat, ownsDescriptor: false);
+        var start = new SourceFolder(_opened.Start.Descriptor, _opened.Start.Path, stat, ownsDescriptor: false);
         // The first walk wraps found .zst files, which may have the plain files' new names.
         bool whole = (_options.Existing != ExistingChoice.Wrap || RunWalks(start, wraps: true))
             && RunWalks(start, wraps: false);
@@ -169,14 +122,14 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             RunLinks();
         bool revertsAll = whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 };
         // Where nothing was ever stored, names that look escaped are no escapes.
-        if (revertsAll && (_wasSource || Progress.Files > 0))
-            revertsAll = new TreeWalk(_source,
-                new RevertedNames(_start.IsRoot && Progress is { Left: 0 }, this, cancellation),
+        if (revertsAll && (_opened.WasSource || Progress.Files > 0))
+            revertsAll = new TreeWalk(_opened.Source,
+                new RevertedNames(_opened.Start.IsRoot && Progress is { Left: 0 }, this, cancellation),
                 _options.OneFileSystem).Run(start);
-        if (revertsAll && _start.IsRoot && Progress is { Left: 0 })
-            RemoveState();
+        if (revertsAll && _opened.Start.IsRoot && Progress is { Left: 0 })
+            _opened.RemoveState();
         else
-            _state.NoteEndedWell();
+            _opened.State.NoteEndedWell();
     }
 
     /// <summary>
@@ -184,16 +137,17 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     /// </summary>
     private bool RunWalks(SourceFolder start, bool wraps)
     {
-        var walk = new ConversionWalk(_source, start, _options, this, _cancellation) { Wraps = wraps };
+        var walk = new ConversionWalk(_opened.Source, start, _options, this, _cancellation) { Wraps = wraps };
         while (true)
         {
             long done = Progress.Files;
             ConversionWalk current = walk;
-            if (!Through(() => new TreeWalk(_source, current, _options.OneFileSystem, inBirthOrder: true).Run(start)))
+            if (!Through(() =>
+                new TreeWalk(_opened.Source, current, _options.OneFileSystem, inBirthOrder: true).Run(start)))
                 return false;
             if (walk.Deferred.Count == 0)
                 return true;
-            walk = new ConversionWalk(_source, start, _options, this, _cancellation)
+            walk = new ConversionWalk(_opened.Source, start, _options, this, _cancellation)
             {
                 Wraps = wraps,
                 Only = walk.Deferred,
@@ -202,18 +156,11 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         }
     }
 
-    private void RemoveState()
-    {
-        RootTimes.Hold(_source.Root);
-        _ = _state.TryRemove();
-        RootTimes.Restore(_source.Root);
-    }
-
     /// <summary>Runs what makes jobs, and then the jobs to their end.</summary>
     private bool Through(Func<bool> makeJobs)
     {
         using (_pipeline = new BatchPipeline(
-            _source, _state, _content, _publisher, _pieces, _pool, _outcomes, _folderTimes))
+            _opened.Source, _opened.State, _content, _publisher, _pieces, _pool, _outcomes, _folderTimes))
         {
             _batch = new Batch(_batchNumber++);
             bool whole = false;
@@ -267,7 +214,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         {
             if (_cancellation.IsCancellationRequested)
                 return;
-            var folders = new FolderSet(_source);
+            var folders = new FolderSet(_opened.Source);
             try
             {
                 Through(() =>
@@ -385,7 +332,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             {
                 open();
                 if (job.KeepsTarget)
-                    KeptTarget.RequireIntact(_source, _originals, _options.Kind, job);
+                    KeptTarget.RequireIntact(_opened.Source, _originals, _options.Kind, job);
                 else
                     _pieces.Write(worker, job);
             });
@@ -406,8 +353,6 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         _pool.Dispose();
         _originals.Dispose();
         _folderTimes.Dispose();
-        _start.Release();
-        _state.Dispose();
-        _source.Dispose();
+        _opened.Dispose();
     }
 }

@@ -9,6 +9,7 @@ namespace ZstdFs.Core.Conversion;
 /// </summary>
 internal static class UnfinishedWrites
 {
+    /// <summary>Whether a mount has left any.</summary>
     internal static bool Any(StateFolder state)
     {
         if (DirectoryListing.Read(state.Working, null, out DirectoryListing listing) < 0)

@@ -9,8 +9,13 @@ internal sealed class Worker(Codec codec, int level) : IDisposable
 {
     private byte[] _content = [], _frame = [], _other = [];
 
+    /// <summary>Compresses.</summary>
     internal FrameEncoder Encoder { get; } = new(codec, level);
+
+    /// <summary>Decodes.</summary>
     internal FrameDecoder Decoder { get; } = new(codec);
+
+    /// <summary>Copies attributes.</summary>
     internal AttributeCopier Attributes { get; } = new();
 
     /// <summary>Room for decoded content.</summary>

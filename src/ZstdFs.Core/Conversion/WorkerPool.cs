@@ -8,12 +8,14 @@ internal sealed class WorkGroup
     private readonly object _gate = new(); // guards _open; a monitor, because it is waited on
     private int _open;
 
+    /// <summary>One more job is under way.</summary>
     internal void Add()
     {
         lock (_gate)
             _open++;
     }
 
+    /// <summary>A job has ended.</summary>
     internal void Done()
     {
         lock (_gate)
@@ -23,6 +25,7 @@ internal sealed class WorkGroup
         }
     }
 
+    /// <summary>Waits until no job is under way.</summary>
     internal void Wait()
     {
         lock (_gate)
@@ -54,6 +57,7 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
+    /// <summary>How many threads it has.</summary>
     internal int Threads => _threads.Length;
 
     /// <summary>Runs the work on some thread; it must not throw.</summary>

@@ -167,7 +167,7 @@ internal sealed class FileOpener(Volume volume)
             var content = new FileContent(volume.Services, node, opened)
             {
                 Birth = facts.Birth,
-                IsAppendOnly = ProtectedFile.IsAppendOnly(stat),
+                Marks = { IsAppendOnly = ProtectedFile.IsAppendOnly(stat) },
             };
             handle = volume.Contents.Add(content, access);
             return 0;
@@ -238,7 +238,7 @@ internal sealed class FileOpener(Volume volume)
                     { Birth = facts.Birth },
                     access);
             }
-            ((OpenFile)handle).Content.IsAppendOnly = isAppendOnly;
+            ((OpenFile)handle).Content.Marks.IsAppendOnly = isAppendOnly;
             pages = KernelPages.NoteOpened(node, ((OpenFile)handle).Content.Published.Version);
             return 0;
         }

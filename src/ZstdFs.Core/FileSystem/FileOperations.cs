@@ -40,8 +40,8 @@ internal sealed class FileOperations(
         switch (handles.Find(handle))
         {
             case OpenFile { IsWritable: true } file:
-                if (file.Content.IsImmutable
-                    || file.Content.IsAppendOnly && ContentCalls.Overwrites(file, offset, isFromPageCache))
+                if (file.Content.Marks.IsImmutable
+                    || file.Content.Marks.IsAppendOnly && ContentCalls.Overwrites(file, offset, isFromPageCache))
                     return -(int)Errno.EPERM;
                 volume.Privileges.Drop(file.Content, writer);
                 // Pages that the kernel writes back are true already. Dropping them here would wait for this very

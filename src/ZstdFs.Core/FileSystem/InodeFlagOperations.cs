@@ -73,7 +73,7 @@ internal sealed class InodeFlagOperations(Volume volume)
         if (held is not null)
         {
             if (result < 0)
-                held.IsImmutable = wasImmutable;
+                held.Marks.IsImmutable = wasImmutable;
             volume.Release(held);
         }
         volume.InvalidateAttributes(nodeId);
@@ -94,7 +94,7 @@ internal sealed class InodeFlagOperations(Volume volume)
                 int result = set(file, input);
                 volume.ChangeTimes.End(users, result);
                 if (result >= 0 && volume.Contents.Find(node.Id) is { } content)
-                    (content.IsImmutable, content.IsAppendOnly) = (isImmutable, appendsOnly);
+                    (content.Marks.IsImmutable, content.Marks.IsAppendOnly) = (isImmutable, appendsOnly);
                 return result;
             }
         }
@@ -108,9 +108,9 @@ internal sealed class InodeFlagOperations(Volume volume)
             volume.InvalidatePages(content.Node.Id, 0, 0);
         _ = volume.Contents.TryTakeBack(content, out _);
         // The daemon does not hear of what the kernel writes by itself.
-        if (content.Overlay.Lending.MayBeWritten)
+        if (content.Lending.MayBeWritten)
             return -(int)Errno.ETXTBSY;
-        content.IsImmutable |= isImmutable;
+        content.Marks.IsImmutable |= isImmutable;
         return content.IsDirty ? volume.Committer.Commit(content, yields: false) : 0;
     }
 

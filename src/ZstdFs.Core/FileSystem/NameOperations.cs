@@ -156,7 +156,7 @@ internal sealed class NameOperations(Volume volume)
             new StoredBase(volume.Services, stored, stat, isFresh: true) { IsWritable = true })
         {
             Birth = stat.Birth.ToTimestamp(),
-            MayHaveCapabilities = false,
+            Marks = { MayHaveCapabilities = false },
         };
         node.CachedVersion = content.Published.Version;
         return volume.Contents.Add(content, access);
@@ -193,7 +193,7 @@ internal sealed class NameOperations(Volume volume)
         }
         Node node = volume.Nodes.Acquire(id, NodeKind.Stored, volume.Nodes.Root, default, onlyName: true);
         file = OpenFresh(node, descriptor, stat, access, out FileContent content);
-        content.Overlay.IsUnnamed = true;
+        content.IsUnnamed = true;
         entry = volume.Entry(
             node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
         return 0;

@@ -16,7 +16,7 @@ internal sealed class SyncOperations(Volume volume)
         if (content.IsDirty)
         {
             // To commit the first content of a small file costs no more than to write it to a working copy.
-            result = content.Overlay.IsBuffered && content.Base.IsFresh
+            result = content.IsBuffered && content.Base.IsFresh
                 ? volume.Keeping.CommitOrKeep(content) : content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = volume.Committer.Commit(content, yields: false);

@@ -7,6 +7,7 @@ namespace ZstdFs.Core.Inodes;
 /// </summary>
 internal readonly struct DescriptorLease : IDisposable
 {
+    /// <summary>Keeps the descriptor open.</summary>
     internal DescriptorLease(FileDescriptor descriptor)
     {
         bool added = false;
@@ -14,6 +15,7 @@ internal readonly struct DescriptorLease : IDisposable
         Descriptor = descriptor;
     }
 
+    /// <summary>The descriptor, open until the lease is disposed of.</summary>
     internal FileDescriptor Descriptor { get; }
 
     public void Dispose() => Descriptor?.DangerousRelease();

@@ -23,6 +23,7 @@ internal sealed class FolderGates(FolderChanges changes)
 
     private FolderChanges Changes { get; } = changes;
 
+    /// <summary>The gate of a folder.</summary>
     internal Lock this[Node folder] => _gates[folder.Id % Count];
 
     /// <summary>A caller asks for this before it asks for a folder's attributes, for <see cref="TryShow"/>.</summary>

@@ -73,7 +73,8 @@ internal sealed class InodeDatabase : IInodeStore
                     "inodes=rocksdb needs librocksdb 7.8 or newer, which is not installed: install it (on Debian 12: "
                     + "apt-get install librocksdb7.8), or leave the option out", inner: e),
                 RocksException => new InodeStoreException(
-                    $"the inode database cannot be opened ({e.Message}): give another folder with inodes=rocksdb:PATH, or leave the option out",
+                    $"the inode database cannot be opened ({e.Message}): give another folder with "
+                        + "inodes=rocksdb:PATH, or leave the option out",
                     inner: e),
                 _ => e,
             };
@@ -99,7 +100,8 @@ internal sealed class InodeDatabase : IInodeStore
         catch (RocksException e)
         {
             _log.Warning(
-                $"the inode database is damaged ({e.Message}): it is made anew, and file handles from before are found by looking through the source");
+                $"the inode database is damaged ({e.Message}): it is made anew, and file handles from before "
+                    + "are found by looking through the source");
         }
         MakeAnew();
     }
@@ -244,14 +246,16 @@ internal sealed class InodeDatabase : IInodeStore
         {
             MakeAnew();
             _log.Warning(
-                $"the inode database failed ({reason.Message}): it was made anew, and file handles from before are found by looking through the source");
+                $"the inode database failed ({reason.Message}): it was made anew, and file handles from before "
+                    + "are found by looking through the source");
         }
         catch (RocksException e)
         {
             _database?.Dispose();
             _database = null;
             _log.Error(
-                $"the inode database failed ({e.Message}) and is not used any more: file handles are found by looking through the source");
+                $"the inode database failed ({e.Message}) and is not used any more: file handles are found by "
+                    + "looking through the source");
         }
     }
 
@@ -274,7 +278,8 @@ internal sealed class InodeDatabase : IInodeStore
             catch (RocksException e)
             {
                 _log.Warning(
-                    $"the inode database could not be written ({e.Message}): some file handles will be found by looking through the source");
+                    $"the inode database could not be written ({e.Message}): some file handles will be found by "
+                        + "looking through the source");
             }
             _database?.Dispose();
             _database = null;

@@ -2,48 +2,18 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Inodes;
 
-/// <summary>What a node is in the source.</summary>
-internal enum NodeKind : byte
-{
-    /// <summary>A folder, stored as itself.</summary>
-    Directory,
-    /// <summary>A logical file, stored under its name with <c>.zst</c>.</summary>
-    Stored,
-    /// <summary>
-    /// A plain file, stored as itself (--plain=show). May become <see cref="Stored"/> (--plain=convert).
-    /// </summary>
-    Plain,
-    /// <summary>Symlink, fifo, socket or device node, stored as itself.</summary>
-    Special,
-}
-
-/// <summary>One name of a node: an entry in a parent folder.</summary>
-/// <param name="Parent">The folder.</param>
-/// <param name="Name">Logical name with its NUL.</param>
-internal sealed record Link(Node Parent, byte[] Name)
-{
-    internal NativeName NativeName => new(Name);
-
-    internal ReadOnlySpan<byte> Bytes => Name.AsSpan(0, Name.Length - 1);
-
-    internal bool Is(Node parent, ReadOnlySpan<byte> name) => Parent == parent && Bytes.SequenceEqual(name);
-}
-
 /// <summary>
 /// One file that the kernel knows. Folders are reached through their parents, so a renamed folder takes everything
 /// below with it.
 /// </summary>
 internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
 {
-    /// <summary>Names of one file that are remembered; more hard links than this are found again by lookup.</summary>
-    private const int MaxLinks = 16;
-
-    private const int LongestPath = 4096;
-
-    // Guards the names below and, while it is held, the file under them: publishing a commit, unlinking, renaming,
-    // linking and changing attributes of one file exclude each other. Order: a content's lock, then this; two nodes in
-    // the order of their ids; then table and cache gates. It is the node itself: a lock of its own would take 48 bytes
-    // more for every file that the kernel knows.
+    /// <summary>
+    /// Guards the names below and, while it is held, the file under them: publishing a commit, unlinking, renaming,
+    /// linking and changing attributes of one file exclude each other. Order: a content's lock, then this; two nodes in
+    /// the order of their ids; then table and cache gates.
+    /// </summary>
+    // It is the node itself: a lock of its own would take 48 bytes more for every file that the kernel knows.
     internal object LinksGate => this;
     private Link? _first;
     private NodeRarities? _rarities = kind == NodeKind.Directory ? new NodeRarities() : null;
@@ -108,11 +78,15 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         get => _rarities?.Descriptor;
         set => Rarities.Descriptor = value;
     }
+
+    /// <summary>The next in that list; null for the newest. Guarded as the list is.</summary>
     public Node? Newer
     {
         get => _rarities?.Newer;
         set => Rarities.Newer = value;
     }
+
+    /// <summary>The one before in that list; null for the oldest. Guarded as the list is.</summary>
     public Node? Older
     {
         get => _rarities?.Older;
@@ -254,20 +228,7 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     /// The path below the root, at this moment: logical names with slashes between. Empty where the node has no name,
     /// or the path is longer than 4096 bytes.
     /// </summary>
-    internal byte[] LogicalPath()
-    {
-        byte[] path = new byte[LongestPath];
-        int start = path.Length;
-        for (Node node = this; node.AnyLink is { } link; node = link.Parent)
-        {
-            if (start < link.Bytes.Length + 1)
-                return [];
-            start -= link.Bytes.Length;
-            link.Bytes.CopyTo(path.AsSpan(start));
-            path[--start] = (byte)'/';
-        }
-        return start == path.Length ? [] : path[(start + 1)..];
-    }
+    internal byte[] LogicalPath() => NodePath.Of(this);
 
     /// <summary>Whether this is the only name that is known. The caller holds <see cref="LinksGate"/>.</summary>
     internal bool IsOnlyLink(Node parent, ReadOnlySpan<byte> name) =>
@@ -277,6 +238,7 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     internal bool IsBestLink(Node parent, ReadOnlySpan<byte> name, bool only) =>
         AnyLink is { } first && first.Is(parent, name) && !(only && Others is { Count: > 0 });
 
+    /// <summary>Whether the name is known. Takes the gate where it is not the first.</summary>
     internal bool HasLink(Node parent, ReadOnlySpan<byte> name)
     {
         Link? first = AnyLink;
@@ -320,11 +282,10 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         {
             if (_first != first)
                 return _first is not null;
-            if (Others is not { Count: > 0 } others)
+            if (Others.TakeLast() is not { } next)
                 return false;
-            Volatile.Write(ref _first, others[^1]);
-            others.RemoveAt(others.Count - 1);
-            others.Insert(0, first);
+            Volatile.Write(ref _first, next);
+            Others!.Insert(0, first);
             return true;
         }
     }
@@ -337,28 +298,14 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
     {
         Link? first = _first;
         Volatile.Write(ref _first, link);
-        if (first is null)
-            return null;
-        List<Link> others = Rarities.OtherLinks ??= [];
-        Link? dropped = others.Count == MaxLinks ? others[0] : null;
-        if (dropped is not null)
-            others.RemoveAt(0);
-        others.Add(first);
-        return dropped;
+        return first is null ? null : (Rarities.OtherLinks ??= []).Remember(first);
     }
 
     /// <summary>
     /// Takes one name after the other, but the first, to be forgotten; null after the last. The caller holds
     /// <see cref="LinksGate"/>.
     /// </summary>
-    internal Link? TakeOtherLink()
-    {
-        if (Others is not { Count: > 0 } others)
-            return null;
-        Link last = others[^1];
-        others.RemoveAt(others.Count - 1);
-        return last;
-    }
+    internal Link? TakeOtherLink() => Others.TakeLast();
 
     /// <summary>
     /// Forgets a name. Returns it, or null if it was not known. Caller holds <see cref="LinksGate"/>.
@@ -368,13 +315,7 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         Link? first = _first;
         if (first is not null && first.Is(parent, name))
         {
-            Link? next = null;
-            if (Others is { Count: > 0 } others)
-            {
-                next = others[^1];
-                others.RemoveAt(others.Count - 1);
-            }
-            Volatile.Write(ref _first, next);
+            Volatile.Write(ref _first, Others.TakeLast());
             return first;
         }
         int index = Others?.FindIndexOf(parent, name) ?? -1;
@@ -397,19 +338,4 @@ internal sealed class Node(ulong id, NodeKind kind) : IAged<Node>
         _first = null;
         return first;
     }
-}
-
-/// <summary>Searches by name without a closure.</summary>
-internal static class LinkSearch
-{
-    internal static int FindIndexOf(this List<Link> links, Node parent, ReadOnlySpan<byte> name)
-    {
-        for (int i = 0; i < links.Count; i++)
-        {
-            if (links[i].Is(parent, name))
-                return i;
-        }
-        return -1;
-    }
-
 }

@@ -13,8 +13,10 @@ internal sealed class NodeMap
     // The number of chains is a power of two, and no smaller than that of nodes.
     private Node?[] _chains = new Node?[FewestChains];
 
+    /// <summary>How many nodes it has.</summary>
     internal int Count { get; private set; }
 
+    /// <summary>All nodes, in no order.</summary>
     internal IEnumerable<Node> All
     {
         get
@@ -27,6 +29,7 @@ internal sealed class NodeMap
         }
     }
 
+    /// <summary>The node of this id, or null.</summary>
     internal Node? Find(ulong id)
     {
         Node? node = Chain(id);

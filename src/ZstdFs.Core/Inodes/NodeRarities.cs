@@ -9,15 +9,36 @@ namespace ZstdFs.Core.Inodes;
 /// </summary>
 internal sealed class NodeRarities
 {
+    /// <summary>The known names besides the first.</summary>
     internal List<Link>? OtherLinks { get; set; }
+
+    /// <inheritdoc cref="Node.Children"/>
     internal int Children { get; set; }
+
+    /// <inheritdoc cref="Node.Descriptor"/>
     internal FileDescriptor? Descriptor { get; set; }
+
+    /// <inheritdoc cref="Node.Newer"/>
     internal Node? Newer { get; set; }
+
+    /// <inheritdoc cref="Node.Older"/>
     internal Node? Older { get; set; }
+
+    /// <inheritdoc cref="Node.Listings"/>
     internal int Listings { get; set; }
+
+    /// <inheritdoc cref="Node.ListingsBegun"/>
     internal long ListingsBegun { get; set; }
+
+    /// <inheritdoc cref="Node.Nameless"/>
     internal FileDescriptor? Nameless { get; set; }
+
+    /// <inheritdoc cref="Node.HasUnknownName"/>
     internal bool HasUnknownName { get; set; }
+
+    /// <inheritdoc cref="Node.PlainHandles"/>
     internal int PlainHandles { get; set; }
+
+    /// <inheritdoc cref="Node.StaysPlain"/>
     internal bool StaysPlain { get; set; }
 }

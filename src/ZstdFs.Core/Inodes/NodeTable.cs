@@ -9,6 +9,7 @@ namespace ZstdFs.Core.Inodes;
 /// </summary>
 internal sealed class NodeTable
 {
+    /// <summary>Node id of the root, which the FUSE protocol sets.</summary>
     internal const ulong RootId = 1;
 
     /// <summary>From so many nodes on, their memory is worth giving back.</summary>
@@ -32,8 +33,10 @@ internal sealed class NodeTable
         _nodes.Add(Root);
     }
 
+    /// <summary>The root.</summary>
     internal Node Root { get; }
 
+    /// <summary>How many nodes it has.</summary>
     internal int Count { get { lock (_gate) return _nodes.Count; } }
 
     /// <summary>

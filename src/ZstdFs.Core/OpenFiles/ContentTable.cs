@@ -98,7 +98,7 @@ internal sealed class ContentTable(NodeTable nodes)
         lock (_gate)
         {
             isUsed = !(_contents.TryGetValue(content.Node.Id, out FileContent? other)
-                && IsCurrent(other, content.Published));
+                && IsCurrent(other, content.Published.Identity));
             if (isUsed)
             {
                 _contents[content.Node.Id] = content;
@@ -116,7 +116,7 @@ internal sealed class ContentTable(NodeTable nodes)
     }
 
     private static bool IsCurrent(FileContent content, in StoredIdentity published) =>
-        !content.IsOutdated && (content.IsDirty || content.Published == published);
+        !content.IsOutdated && (content.IsDirty || content.Published.Identity == published);
 
     /// <summary>
     /// Called before a file is opened by its name. Where all of its content is in a working copy, and no program has it
@@ -177,7 +177,7 @@ internal sealed class ContentTable(NodeTable nodes)
     {
         int backingId = content.Handles.BackingId;
         if (content.IsLent && access != OpenAccess.Read)
-            content.Overlay.Lending.NoteWriter();
+            content.Lending.NoteWriter();
         // A program that wrote through the kernel in an earlier mount may go on doing so.
         bool isDirect = MapsDirectFiles && backingId == 0
             && (content.IsLent || content.Handles.DirectWriters > 0
@@ -260,18 +260,19 @@ internal sealed class ContentTable(NodeTable nodes)
         isOpen = false;
         if (!content.IsLent)
             return true;
-        using ContentLock.Scope alone = content.TakingBack();
+        // Readers, writers and commits wait.
+        using ContentLock.Scope alone = content.Lock.Writing();
         // Another thread took it back, and may have committed it since.
         if (!content.IsLent)
             return true;
         lock (_gate)
         {
             isOpen = content.Handles.Open > 0;
-            if (isOpen || !content.Overlay.Lending.TryEnd())
+            if (isOpen || !content.Lending.TryEnd())
                 return false;
             StopServing(content);
         }
-        content.Overlay.Lending.NoteEnded();
+        content.Lending.NoteEnded();
         return true;
     }
 
@@ -285,7 +286,7 @@ internal sealed class ContentTable(NodeTable nodes)
     {
         const int Looks = 50, PauseMs = 2;
         for (int look = 0; look < Looks && !TryTakeBack(content, out _)
-            && (alsoReaders || content.Overlay.Lending.MayBeWritten); look++)
+            && (alsoReaders || content.Lending.MayBeWritten); look++)
             Thread.Sleep(PauseMs);
     }
 

@@ -43,6 +43,7 @@ internal sealed class HandleShares(long descriptors, uint owner)
         }
     }
 
+    /// <summary>A handle is closed: its user may open another.</summary>
     internal void GiveBack(in HandleShare share)
     {
         if (share.Descriptors == 0)

@@ -20,8 +20,9 @@ internal sealed class Passthrough(BackingFiles files)
     /// <param name="toWrite">It will be written to.</param>
     internal int Lend(FileContent content, int present, bool mayBegin, bool toWrite)
     {
-        using ContentLock.Scope locked = content.TryLending(out bool isFree);
-        Lending lending = content.Overlay.Lending;
+        // Commits and writers wait.
+        using ContentLock.Scope locked = content.Lock.TryCommitting(out bool isFree);
+        Lending lending = content.Lending;
         if (!isFree)
             return present;
         lending.ForgetWriters();
@@ -29,7 +30,7 @@ internal sealed class Passthrough(BackingFiles files)
             return present;
         if (_isRefused || !lending.IsUnderWay && !(mayBegin && lending.CanBegin(toWrite)))
             return 0;
-        int id = files.Open(content.Overlay.Working!.File);
+        int id = files.Open(content.Working!.File);
         if (id <= 0)
         {
             // The daemon has no right to lend, or not on this file system: the kernel would refuse the next one too.

@@ -18,6 +18,7 @@ internal static class ChangeWindow
     /// <summary>How far the kernel's clock for change times may be behind: a tick, on some systems 10 ms.</summary>
     private const long LateUnits = 6;
 
+    /// <summary>Bits that the end of a window takes in a record.</summary>
     internal const int Bits = 40;
 
     /// <summary>The end of a window that begins now.</summary>

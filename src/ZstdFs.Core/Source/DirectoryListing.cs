@@ -12,6 +12,7 @@ internal sealed class DirectoryListing : IEntrySink
     private byte[] _names = new byte[1024];
     private int _used;
 
+    /// <summary>How many entries it has.</summary>
     internal int Count => _entries.Count;
 
     /// <summary>DT_* of an entry; DT_UNKNOWN where the file system does not say.</summary>

@@ -49,6 +49,7 @@ internal sealed class FolderChanges : IDisposable
             return new FolderChanges(source, folder, readOnly: true);
     }
 
+    /// <summary>Name of the file in <c>.zstdfs</c>.</summary>
     internal static NativeName FileName => new("folders\0"u8);
 
     private static int Open(SourceTree source, FileDescriptor folder, bool readOnly, out FileDescriptor file)

@@ -25,6 +25,7 @@ internal sealed class FolderWatches : IDisposable
         return null;
     }
 
+    /// <summary>Takes a watch back; null is none.</summary>
     internal void Return(FolderWatch? watch)
     {
         if (watch is null)

@@ -12,6 +12,7 @@ internal static class FullNames
 {
     private const int RoomBytes = 1024, LongestBytes = 64 * 1024;
 
+    /// <summary>Name of the attribute.</summary>
     internal static NativeName AttributeName => new("user.zstdfs.name\0"u8);
 
     /// <summary>

@@ -6,6 +6,7 @@ namespace ZstdFs.Core.Source;
 /// </summary>
 internal static class InodeNumber
 {
+    /// <summary>The least number that the allocator gives.</summary>
     internal const ulong FirstAllocated = 1UL << 52;
 
     /// <summary>An allocator of zstdfs gave the number.</summary>

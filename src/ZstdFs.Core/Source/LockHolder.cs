@@ -55,6 +55,7 @@ public sealed record LockHolder(int ProcessId, string Machine, string? MountDevi
             return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN ? Read(file) : null;
     }
 
+    /// <summary>Reads what the holder wrote into the lock file.</summary>
     internal static LockHolder Read(FileDescriptor lockFile)
     {
         Span<byte> text = stackalloc byte[Bytes];
@@ -62,6 +63,7 @@ public sealed record LockHolder(int ProcessId, string Machine, string? MountDevi
         return Parse(Encoding.UTF8.GetString(text[..Math.Max(length, 0)]).Trim(' ', '\0'));
     }
 
+    /// <summary>The same from the file's text.</summary>
     internal static LockHolder Parse(string text)
     {
         string rest = text;

@@ -12,7 +12,9 @@ internal static class PackedTime
     private const int NanosecondBits = 30;
     private const long NanosecondMask = (1L << NanosecondBits) - 1;
 
+    /// <summary>Seconds above, nanoseconds below.</summary>
     internal static long Pack(Timestamp time) => time.Seconds << NanosecondBits | time.Nanoseconds & NanosecondMask;
 
+    /// <summary>The time that was packed.</summary>
     internal static Timestamp Unpack(long packed) => new(packed >> NanosecondBits, packed & NanosecondMask);
 }

@@ -9,6 +9,7 @@ namespace ZstdFs.Core.Source;
 /// </summary>
 internal static class Sha256
 {
+    /// <summary>Length of a digest.</summary>
     internal const int Bytes = 32;
     private const int BlockBytes = 64, Rounds = 64, LengthBytes = 8;
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Source;
@@ -26,6 +25,7 @@ internal readonly record struct SizeRecord
     private const long UnknownBytes = -1;
     private const int SizeBits = 48, MarkBits = 48, NumberBits = 56;
 
+    /// <summary>Name of the attribute.</summary>
     internal static NativeName AttributeName => new("user.zstdfs\0"u8);
 
     /// <summary>
@@ -64,8 +64,8 @@ internal readonly record struct SizeRecord
     internal long WindowEnd { get; init; }
 
     /// <summary>
-    /// The mount (<see cref="StateFolder.Epoch"/>) that wrote the content without waiting for the disk; 0 where the
-    /// content is known to be on disk.
+    /// Number of the mount that wrote the content without waiting for the disk; 0 where the content is known to be on
+    /// disk.
     /// </summary>
     internal uint Epoch { get; init; }
 
@@ -129,6 +129,7 @@ internal readonly record struct SizeRecord
     /// </summary>
     internal bool Describes(in Statx stat) => StoredBytes == stat.Size && IsOfTime(stat);
 
+    /// <summary>The stored file has the modification time that the record names.</summary>
     internal bool IsOfTime(in Statx stat) =>
         ModifyMark == MarkOf((ulong)PackedTime.Pack(stat.ModifyTime.ToTimestamp()));
 
@@ -150,6 +151,7 @@ internal readonly record struct SizeRecord
     /// </summary>
     private static ulong MarkOf(ulong value) => (value ^ value >> MarkBits) & ((1UL << MarkBits) - 1);
 
+    /// <summary>Writes the record with its checksum.</summary>
     internal void Write(Span<byte> record)
     {
         // A longer file gets no size in its record, and is asked for its size each time.

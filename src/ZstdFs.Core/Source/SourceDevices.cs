@@ -26,6 +26,7 @@ internal sealed class SourceDevices(in Statx root) : IDisposable
 
     private sealed record Device(ulong Salt, ulong Slot, FileDescriptor? Folder);
 
+    /// <summary>Whether the file is on the file system of the source's root.</summary>
     internal bool IsRoots(in Statx stat) => stat.Device == _root;
 
     /// <summary>The caller tells what it found under a name before it asks about it.</summary>

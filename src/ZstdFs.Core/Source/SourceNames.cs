@@ -98,6 +98,7 @@ internal static class SourceNames
             RenameFlags.NoReplace) >= 0;
     }
 
+    /// <summary>The name itself with its NUL, for a system call.</summary>
     internal static NativeName Itself(scoped ReadOnlySpan<byte> name, Span<byte> buffer)
     {
         name.CopyTo(buffer);

@@ -25,5 +25,6 @@ internal readonly record struct StoredIdentity(ulong InodeNumber, long Size, Tim
 
     public override int GetHashCode() => Version.GetHashCode();
 
+    /// <summary>What tells the stored file that stat(2) shows.</summary>
     internal static StoredIdentity Of(in Statx stat) => new(stat.InodeNumber, stat.Size, stat.ModifyTime.ToTimestamp());
 }

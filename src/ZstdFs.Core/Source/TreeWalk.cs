@@ -10,8 +10,13 @@ namespace ZstdFs.Core.Source;
 /// <param name="stat">Its attributes.</param>
 internal readonly ref struct WalkedFile(SourceFolder folder, NativeName name, in Statx stat)
 {
+    /// <summary>The folder that it is in.</summary>
     internal SourceFolder Folder { get; } = folder;
+
+    /// <summary>Its name there.</summary>
     internal NativeName Name { get; } = name;
+
+    /// <summary>Its attributes.</summary>
     internal Statx Stat { get; } = stat;
 }
 

@@ -46,6 +46,7 @@ internal sealed class UnrecordedNumbers(SourceDevices devices)
             (Allocate: allocate, Birth: birth)).Number;
     }
 
+    /// <summary>When the logical file of this stored file was made.</summary>
     internal Timestamp BirthOf(in Statx stat) =>
         TryFind(stat, out Noted noted) && noted.Birth != default ? noted.Birth : stat.Birth.ToTimestamp();
 

@@ -81,7 +81,8 @@ internal static class OwnFolder
                 ? "its folder '.zstdfs'"
                 : $"'{Encoding.UTF8.GetString(name)}' in its folder '.zstdfs'";
             throw new SourceException(SourceProblem.Unusable,
-                $"{place} belongs to user {stat.UserId}, and what is in it is trusted: look what it is, then remove it or chown it");
+                $"{place} belongs to user {stat.UserId}, and what is in it is trusted: look what it is, then remove it "
+                + "or chown it");
         }
     }
 }

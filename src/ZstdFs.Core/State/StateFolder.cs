@@ -10,37 +10,25 @@ namespace ZstdFs.Core.State;
 /// </summary>
 internal sealed class StateFolder : IDisposable
 {
-    /// <summary>Numbers that one write of the state file reserves: a crash may skip so many.</summary>
-    private const ulong BlockOfNumbers = 1 << 16;
-
     /// <summary>How often the lock is asked for again, a millisecond apart.</summary>
     private const int MostLooks = 3;
 
-    /// <summary>
-    /// The next block is reserved when <see cref="FewNumbers"/> are left, and tried again after each
-    /// <see cref="NumbersBetweenAttempts"/> more: a state file that cannot be written for a while stops no caller.
-    /// </summary>
-    private const ulong FewNumbers = BlockOfNumbers / 2, NumbersBetweenAttempts = 256;
+    /// <summary>Name of the folder with the database of places.</summary>
+    internal static NativeName InodesFolder => new("inodes\0"u8);
 
-    private static NativeName InodesFolder => new("inodes\0"u8);
     private static NativeName LostFolder => new("lost\0"u8);
 
     private readonly SourceTree _source;
     private readonly FileDescriptor _lock;
-    private readonly FileDescriptor _file;
+    private readonly StateFile _state;
 
     // Names in the working folder that are of no use and could not be removed. Guards itself.
     private readonly List<byte[]> _unremoved = [];
 
-    // Guards the record and the numbers. A write of the state file happens under it, once in 65,536 creations.
-    private readonly Lock _gate = new();
-    private StateRecord _record;
-    private ulong _nextNumber;
-
     private StateFolder(
         SourceTree source, FileDescriptor folder, FileDescriptor working, FileDescriptor lockFile, FileDescriptor state)
     {
-        (_source, Folder, Working, _lock, _file) = (source, folder, working, lockFile, state);
+        (_source, Folder, Working, _lock, _state) = (source, folder, working, lockFile, new StateFile(state));
     }
 
     /// <summary>The folder <c>.zstdfs</c>.</summary>
@@ -50,10 +38,10 @@ internal sealed class StateFolder : IDisposable
     internal FileDescriptor Working { get; }
 
     /// <summary>Tells this source from every other.</summary>
-    internal Guid SourceId => _record.SourceId;
+    internal Guid SourceId => _state.Record.SourceId;
 
     /// <summary>Number of this mount of the source.</summary>
-    internal uint Epoch => _record.Epoch;
+    internal uint Epoch => _state.Record.Epoch;
 
     /// <summary>Working copies that are gone because the machine's end left only parts of them.</summary>
     internal int DiscardedCopies { get; private set; }
@@ -135,7 +123,8 @@ internal sealed class StateFolder : IDisposable
         {
             LockHolder holder = LockHolder.Read(_lock);
             throw new SourceException(SourceProblem.InUse,
-                $"the source is already served by another zstdfs ({holder.Text}); unmount that first, or mount with -o ro")
+                $"the source is already served by another zstdfs ({holder.Text}); unmount that first, "
+                + "or mount with -o ro")
             {
                 Holder = holder
             };
@@ -145,7 +134,7 @@ internal sealed class StateFolder : IDisposable
         if (result >= 0)
             result = RefuseNewer();
         if (result >= 0)
-            result = ReadState(out _record, out isNew);
+            result = _state.Read(out isNew);
         if (result >= 0 && isNew)
             result = ContinueEpochs(out isForgotten);
         if (result < 0)
@@ -153,16 +142,15 @@ internal sealed class StateFolder : IDisposable
         result = BootId.TryRead(out Guid boot);
         if (result < 0)
             return result;
-        _nextNumber = _record.ReservedUpTo;
         // On disk with the new epoch, before anything is served.
-        _record.ReservedUpTo += BlockOfNumbers;
-        uint? cutEpoch = _record.EndedWell || _record.Boot == boot ? null : _record.Epoch;
+        _state.BeginNumbers();
+        uint? cutEpoch = _state.Record.EndedWell || _state.Record.Boot == boot ? null : Epoch;
         // This write gives the lock file a time by the clock with which the source's file system stamps its files.
         LockHolder.Write(_lock);
         result = SystemCallsAt.Stat(_lock, out Statx locked);
         if (result < 0)
             return result;
-        bool wasInterrupted = _record.BeginEpoch(boot, locked.ModifyTime.ToTimestamp());
+        bool wasInterrupted = _state.BeginEpoch(boot, locked.ModifyTime.ToTimestamp());
         int records = WorkingFolderProbe.KeepsRecords(Working),
             holes = records > 0 ? WorkingFolderProbe.KeepsHoles(Working) : records;
         (KeepsRecords, WorkingCopiesSurvive) = (records > 0, holes > 0);
@@ -179,14 +167,14 @@ internal sealed class StateFolder : IDisposable
                 result = DiscardedCopies = WorkingRemains.RemoveUnsynchronized(Working, cut);
         }
         if (result >= 0)
-            result = WriteState();
-        Earlier = new EarlierMounts(_record);
+            result = _state.Write();
+        Earlier = new EarlierMounts(_state.Record);
         return result;
     }
 
     private int RefuseNewer()
     {
-        int result = NewerFormat.Find(_source, Folder, out List<byte[]> newer);
+        int result = NewerRemains.Find(_source, Folder, out List<byte[]> newer);
         return newer.Count > 0 ? throw NewerFormat.Refusal(newer[0]) : result;
     }
 
@@ -209,8 +197,7 @@ internal sealed class StateFolder : IDisposable
         }
         if (result < 0 && result != -(int)Errno.ENOENT)
             return result;
-        _record.Epoch = Math.Max(inWorking, inLost);
-        _record.EndedWell = !isForgotten;
+        _state.ContinueAfter(Math.Max(inWorking, inLost), endedWell: !isForgotten);
         return 0;
     }
 
@@ -221,7 +208,7 @@ internal sealed class StateFolder : IDisposable
             return result;
         // The disk has refused a write. Each working copy will be asked for itself; any other file of the last mount is
         // suspect. A disk that still refuses says so again.
-        _record.SuspectLast();
+        _state.SuspectLast();
         return SystemCallsFile.SynchronizeFileSystem(Folder);
     }
 
@@ -284,22 +271,7 @@ internal sealed class StateFolder : IDisposable
     /// The next inode number for a file. No number is given twice, crashes included: it is reserved on disk before.
     /// Returns 0, or −errno where none can be reserved.
     /// </summary>
-    internal int TryAllocateInodeNumber(out ulong number)
-    {
-        lock (_gate)
-        {
-            number = 0;
-            ulong left = _record.ReservedUpTo - _nextNumber;
-            if (left == 0 || left <= FewNumbers && left % NumbersBetweenAttempts == 0)
-            {
-                int result = ReserveNumbers();
-                if (result < 0 && left == 0)
-                    return result;
-            }
-            number = _nextNumber++;
-            return 0;
-        }
-    }
+    internal int TryAllocateInodeNumber(out ulong number) => _state.TryAllocateInodeNumber(out number);
 
     /// <summary>As <see cref="TryAllocateInodeNumber"/>, for a caller that cannot answer with an error.</summary>
     /// <exception cref="IOException">The state file has not been writable for thousands of numbers.</exception>
@@ -307,16 +279,6 @@ internal sealed class StateFolder : IDisposable
         TryAllocateInodeNumber(out ulong number) is < 0 and var result
             ? throw new IOException($"no inode numbers can be reserved in .zstdfs/state ({(Errno)(-result)})")
             : number;
-
-    /// <summary>Caller holds the gate.</summary>
-    private int ReserveNumbers()
-    {
-        _record.ReservedUpTo += BlockOfNumbers;
-        int result = WriteState();
-        if (result < 0)
-            _record.ReservedUpTo -= BlockOfNumbers;
-        return result;
-    }
 
     /// <summary>From here on, a program that finds the source locked learns which mount it is locked for.</summary>
     internal void NoteMounted(string device) => LockHolder.Write(_lock, device);
@@ -330,85 +292,17 @@ internal sealed class StateFolder : IDisposable
     internal void NoteEndedWell()
     {
         RemoveLeftovers();
-        lock (_gate)
-        {
-            _record.EndedWell = true;
-            _ = WriteState();
-        }
+        _state.NoteEndedWell();
     }
 
     /// <summary>Moves the allocator past a number found in use: the state is older than the files.</summary>
-    internal int SkipPast(ulong inodeNumber)
-    {
-        lock (_gate)
-        {
-            if (inodeNumber < _nextNumber)
-                return 0;
-            _nextNumber = _record.ReservedUpTo = inodeNumber + 1;
-            return WriteState();
-        }
-    }
+    internal int SkipPast(ulong inodeNumber) => _state.SkipPast(inodeNumber);
 
     /// <summary>
     /// Removes the folder where a source becomes a plain folder again, which has no use for it. It stays where it holds
     /// a working copy or anything that this program does not know.
     /// </summary>
-    internal bool TryRemove()
-    {
-        if (DirectoryListing.Read(Working, null, out DirectoryListing working) < 0 || working.Count > 0)
-            return false;
-        RemoveInodes();
-        _ = SystemCallsAt.Unlink(Folder, FolderChanges.FileName);
-        if (DirectoryListing.Read(Folder, null, out DirectoryListing entries) < 0 || entries.Count != 3)
-            return false;
-        _ = SystemCallsAt.RemoveDirectory(Folder, new NativeName("working\0"u8));
-        _ = SystemCallsAt.Unlink(Folder, new NativeName("state\0"u8));
-        _ = SystemCallsAt.Unlink(Folder, new NativeName("lock\0"u8));
-        return SystemCallsAt.RemoveDirectory(_source.Root, new NativeName(".zstdfs\0"u8)) >= 0;
-    }
-
-    /// <summary>The database is a cache, and no mount will ask it any more.</summary>
-    private void RemoveInodes()
-    {
-        if (_source.OpenListing(Folder, InodesFolder, out FileDescriptor inodes) < 0)
-            return;
-        using (inodes)
-        {
-            if (DirectoryListing.Read(inodes, null, out DirectoryListing files) < 0)
-                return;
-            for (int i = 0; i < files.Count; i++)
-                _ = SystemCallsAt.Unlink(inodes, files.Name(i));
-        }
-        _ = SystemCallsAt.RemoveDirectory(Folder, InodesFolder);
-    }
-
-    private int ReadState(out StateRecord record, out bool isNew)
-    {
-        record = default;
-        isNew = false;
-        Span<byte> state = stackalloc byte[StateRecord.Bytes];
-        int length = SystemCallsFile.Read(_file, 0, state);
-        if (length < 0)
-            return length;
-        // The first of 2^32 blocks of numbers, at random: should the state of a source be lost, new numbers will hardly
-        // meet those in its files. They may be guessed. So OpenSSL, which the daemon would keep in memory for it, is
-        // not asked.
-        ulong start = InodeNumber.FirstAllocated + (ulong)Random.Shared.NextInt64(1L << 32) * BlockOfNumbers;
-        // A power cut during the first write may have left nothing, or zeros: no number was given then.
-        isNew = !state[..length].ContainsAnyExcept((byte)0);
-        record = isNew
-            ? new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = start, EndedWell = true }
-            : StateRecord.Read(state[..length]);
-        return 0;
-    }
-
-    private int WriteState()
-    {
-        Span<byte> state = stackalloc byte[StateRecord.Bytes];
-        _record.Write(state);
-        int result = SystemCallsFile.Write(_file, 0, state);
-        return result < 0 ? result : SystemCallsFile.SynchronizeData(_file);
-    }
+    internal bool TryRemove() => StateRemoval.TryRemove(_source, Folder, Working);
 
     private static int OpenOrMakeFolder(
         SourceTree source, FileDescriptor parent, NativeName name, out FileDescriptor folder)
@@ -428,7 +322,7 @@ internal sealed class StateFolder : IDisposable
 
     public void Dispose()
     {
-        _file.Dispose();
+        _state.Dispose();
         _lock.Dispose();
         Working.Dispose();
         Folder.Dispose();

@@ -7,6 +7,7 @@ namespace ZstdFs.Core.State;
 /// <summary>Content of <c>.zstdfs/state</c>. The layout is in HOW_IT_WORKS.md.</summary>
 internal struct StateRecord
 {
+    /// <summary>Length of the record.</summary>
     internal const int Bytes = 80;
 
     /// <summary>The bytes that tell the version.</summary>
@@ -29,6 +30,7 @@ internal struct StateRecord
     /// missing. 0 where none.
     /// </summary>
     internal uint SuspectFrom;
+    /// <summary>See <see cref="SuspectFrom"/>.</summary>
     internal uint SuspectTo;
     /// <summary>
     /// The last mount that did not end well; where several in a row did not, the first of them. Its daemon may have
@@ -86,6 +88,7 @@ internal struct StateRecord
         SuspectTo = Epoch - 1;
     }
 
+    /// <summary>Writes the record with its checksum.</summary>
     internal readonly void Write(Span<byte> bytes)
     {
         bytes[..Bytes].Clear();
@@ -104,10 +107,12 @@ internal struct StateRecord
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], Checksum.OfRecord(bytes[..Bytes]));
     }
 
+    /// <summary>Whether a newer zstdfs wrote what begins with these bytes.</summary>
     internal static bool IsNewer(ReadOnlySpan<byte> bytes) =>
         bytes.Length >= HeadBytes && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic
             && BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]) > Version;
 
+    /// <summary>Reads the record.</summary>
     /// <exception cref="SourceException">It is not one that this program wrote.</exception>
     internal static StateRecord Read(ReadOnlySpan<byte> bytes)
     {

@@ -10,6 +10,7 @@ namespace ZstdFs.Core.State;
 /// </summary>
 internal readonly record struct WorkingCopyRecord
 {
+    /// <summary>Length of the record.</summary>
     internal const int Bytes = 80;
 
     private const int OldBytes = 72;
@@ -19,6 +20,7 @@ internal readonly record struct WorkingCopyRecord
     private const byte EarlyFramesFlag = 2;
     private const byte LentFlag = 4;
 
+    /// <summary>Name of the attribute.</summary>
     internal static NativeName AttributeName => new("user.zstdfs.working\0"u8);
 
     /// <summary>
@@ -64,6 +66,7 @@ internal readonly record struct WorkingCopyRecord
     /// </summary>
     internal Timestamp ChangeTime { get; init; }
 
+    /// <summary>Writes the record with its checksum.</summary>
     internal void Write(Span<byte> record)
     {
         record[..Bytes].Clear();
@@ -84,8 +87,10 @@ internal readonly record struct WorkingCopyRecord
         BinaryPrimitives.WriteUInt32LittleEndian(record[4..], Checksum.OfRecord(record[..Bytes]));
     }
 
+    /// <summary>Whether a newer zstdfs wrote this record.</summary>
     internal static bool IsNewer(ReadOnlySpan<byte> bytes) => NewerFormat.IsRecord(bytes, Magic, Version);
 
+    /// <summary>Reads a record. False where there is none of ours.</summary>
     internal static bool TryRead(ReadOnlySpan<byte> bytes, out WorkingCopyRecord record)
     {
         record = default;

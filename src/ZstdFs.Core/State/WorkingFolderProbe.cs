@@ -16,6 +16,7 @@ internal static class WorkingFolderProbe
     // statfs(2) of ext4, btrfs, xfs and tmpfs.
     private static ReadOnlySpan<long> KnownTypes => [0xEF53, 0x9123_683E, 0x5846_5342, 0x0102_1994];
 
+    /// <summary>Name of the file that the probe makes and removes.</summary>
     internal static NativeName Name => new("probe\0"u8);
 
     /// <summary>

@@ -34,6 +34,7 @@ internal readonly record struct WorkingName(WorkingRole Role, ulong InodeNumber,
     /// <summary>All of its content was on disk at some time.</summary>
     internal bool IsSynchronized { get; init; }
 
+    /// <summary>The name with its NUL.</summary>
     internal byte[] Terminated() =>
     [
         .. Prefix(Role),
@@ -46,6 +47,7 @@ internal readonly record struct WorkingName(WorkingRole Role, ulong InodeNumber,
     /// <summary>Name of the early frames of the working copy with this name.</summary>
     internal WorkingName OfEarlyFrames() => new(WorkingRole.Early, InodeNumber, Epoch, Serial);
 
+    /// <summary>Reads a name. False where this type does not write such a name.</summary>
     internal static bool TryParse(ReadOnlySpan<byte> bytes, out WorkingName name)
     {
         WorkingRole role = WorkingRole.Copy;

@@ -80,6 +80,7 @@ internal static class WorkingRemains
         return result is >= 0 or -(int)Errno.ENOENT ? Move(working, copy, lost) : result;
     }
 
+    /// <summary>Moves a working copy to <c>lost</c>. 0 or −errno.</summary>
     internal static int Move(FileDescriptor working, WorkingName name, FileDescriptor lost)
     {
         byte[] terminated = name.Terminated();
