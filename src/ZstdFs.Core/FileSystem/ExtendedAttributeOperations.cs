@@ -85,7 +85,7 @@ internal sealed class ExtendedAttributeOperations(Volume volume, AttributePlaces
                 }
                 if (result >= 0 && held is not null
                     && attribute.Bytes.SequenceEqual(StoredAttributes.Capabilities.Bytes))
-                    held.MayHaveCapabilities = true;
+                    held.Marks.MayHaveCapabilities = true;
                 return result;
             }
         }

@@ -239,7 +239,7 @@ internal sealed class FileOpener(Volume volume)
                     access);
             }
             ((OpenFile)handle).Content.Marks.IsAppendOnly = isAppendOnly;
-            pages = KernelPages.NoteOpened(node, ((OpenFile)handle).Content.Published.Version);
+            pages = KernelPages.NoteOpened(node, ((OpenFile)handle).Content.Published.Identity.Version);
             return 0;
         }
     }

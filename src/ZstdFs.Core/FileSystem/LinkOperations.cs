@@ -77,9 +77,9 @@ internal sealed class LinkOperations(Volume volume)
         FileContent content = held;
         try
         {
-            if (!content.Overlay.IsUnnamed)
+            if (!content.IsUnnamed)
                 return -(int)Errno.ENOENT;
-            int result = content.IsDirty && content.Overlay.IsBuffered
+            int result = content.IsDirty && content.IsBuffered
                 ? volume.Committer.Commit(content, yields: false) : 0;
             // The stored file did not take the content, or the content is in a working copy.
             if (result >= 0 && content.IsDirty)

@@ -158,7 +158,7 @@ internal sealed class NameOperations(Volume volume)
             Birth = stat.Birth.ToTimestamp(),
             Marks = { MayHaveCapabilities = false },
         };
-        node.CachedVersion = content.Published.Version;
+        node.CachedVersion = content.Published.Identity.Version;
         return volume.Contents.Add(content, access);
     }
 

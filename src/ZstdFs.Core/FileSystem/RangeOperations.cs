@@ -95,8 +95,8 @@ internal sealed class RangeOperations(
         if (handles.Find(handleIn) is not OpenFile from
             || handles.Find(handleOut) is not OpenFile { IsWritable: true } to)
             return -(int)Errno.EOPNOTSUPP;
-        if (to.Content.IsImmutable
-            || to.Content.IsAppendOnly && ContentCalls.Overwrites(to, offsetOut, isFromPageCache: false))
+        if (to.Content.Marks.IsImmutable
+            || to.Content.Marks.IsAppendOnly && ContentCalls.Overwrites(to, offsetOut, isFromPageCache: false))
             return -(int)Errno.EPERM;
         if (volume.AccessTimes.NoteRead(from))
             volume.InvalidateAttributes(from.Content.Node.Id);

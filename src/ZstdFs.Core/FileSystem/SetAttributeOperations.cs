@@ -113,7 +113,7 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
         if (result >= 0 && (change.Valid & SetattrValid.Mode) != 0)
             result = place.ChangeMode(change.Mode & 0xFFF);
         if (content is not null)
-            content.MayHavePrivileges = true;
+            content.Marks.MayHavePrivileges = true;
         Timestamp access = (change.Valid & SetattrValid.AtimeNow) != 0 ? Timestamp.UtimeNow
             : (change.Valid & SetattrValid.Atime) != 0 ? new Timestamp(change.Atime, change.AtimeNsec) : Timestamp.Omit;
         // Linux takes two times of now, and only those, for a touch, which an append-only file allows.
@@ -164,15 +164,15 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
         result = place.Stat(out Statx after);
         if (result < 0)
         {
-            if (content is not null && StoredIdentity.Of(before) == content.Published)
-                content.IsPublishedUnseen = true;
+            if (content is not null && StoredIdentity.Of(before) == content.Published.Identity)
+                content.Published.IsUnseen = true;
             return result;
         }
         if (modify == Timestamp.UtimeNow)
             modify = after.ModifyTime.ToTimestamp();
         // Another program may have changed the file in the source. Then the open content is a different version, which
         // keeps its time.
-        if (content is not null && StoredIdentity.Of(before) == content.Published)
+        if (content is not null && StoredIdentity.Of(before) == content.Published.Identity)
             content.NoteTimes(modify, after);
         if (!keepsRecord)
             return 0;

@@ -71,7 +71,7 @@ internal sealed class KernelPages(KernelNotices notices, DirectoryCache director
         Drop(opened.Node);
         // Take the version that is published at this moment: a commit may have followed the opened one.
         lock (opened.Node.LinksGate)
-            opened.Node.KeepPagesFromNowOn(opened.Published.Version);
+            opened.Node.KeepPagesFromNowOn(opened.Published.Identity.Version);
     }
 
     /// <summary>

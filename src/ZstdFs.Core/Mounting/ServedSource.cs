@@ -83,7 +83,7 @@ public sealed class ServedSource : IDisposable
             return;
         using (folder)
         {
-            _ = NewerFormat.Find(source, folder, out List<byte[]> newer);
+            _ = NewerRemains.Find(source, folder, out List<byte[]> newer);
             foreach (byte[] path in newer)
                 log.Warning($"{NewerFormat.Text(path)}: what it tells is left out");
         }
