@@ -1,5 +1,6 @@
 using System.Text;
 using ZstdFs.Core.Conversion;
+using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
