@@ -69,7 +69,7 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
         services.Inspector.EndRewrite(old.InodeNumber);
         version.DropRedo();
         content.Published.Note(stat);
-        content.Change.End(change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
+        content.Change.End(publication.Change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
         next = new StoredBase(services, target, stat, isFresh: false, map)
         {
             HasHoles = services.HasHoles(target, map),

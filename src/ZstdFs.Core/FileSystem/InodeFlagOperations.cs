@@ -65,7 +65,7 @@ internal sealed class InodeFlagOperations(Volume volume)
         if (volume.IsReadOnly)
             return -(int)Errno.EROFS;
         FileContent? held = volume.Contents.Hold(nodeId);
-        bool wasImmutable = held is { IsImmutable: true };
+        bool wasImmutable = held is { Marks.IsImmutable: true };
         int result = held is not null && (isImmutable || appendsOnly) ? Settle(held, isImmutable) : 0;
         if (result >= 0)
             result = Open(nodeId, out Node node, out FileDescriptor file) is < 0 and var failed

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Content;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
