@@ -11,6 +11,12 @@ namespace ZstdFs.Core.Commits;
 /// of a finished version, whatever the file holds. The rewrite can be repeated until it has worked, by a later mount
 /// too. So attributes of the version keep what it needs.
 /// </summary>
+/// <param name="services">Shared services.</param>
+/// <param name="inodeNumber">The file's number.</param>
+/// <param name="logicalBytes">Length of the version's content.</param>
+/// <param name="modifyTime">Modification time of that content.</param>
+/// <param name="changeTime">The change time that users go on seeing.</param>
+/// <param name="birth">When the logical file was made.</param>
 internal sealed class InPlaceRewrite(
     StorageServices services, ulong inodeNumber, long logicalBytes, Timestamp modifyTime, Timestamp changeTime,
     Timestamp birth)

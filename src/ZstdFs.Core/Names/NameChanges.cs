@@ -1,4 +1,5 @@
 using ZstdFs.Core.Content;
+using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
