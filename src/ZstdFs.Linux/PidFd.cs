@@ -30,7 +30,8 @@ public static unsafe class PidFd
 
     /// <summary>
     /// The exit code of a process that has ended (128 + signal for a killed one): from /proc until its parent collects
-    /// it, from the descriptor afterwards, since Linux 6.15. −errno where neither tells.
+    /// it, from the descriptor afterwards, since Linux 6.15. −errno where neither tells; −EACCES where the process is
+    /// not collected and the kernel hides its code from this one.
     /// </summary>
     public static int ExitCode(FileDescriptor process, int pid)
     {
@@ -45,16 +46,30 @@ public static unsafe class PidFd
         const int StateField = 3, ExitCodeField = 52;
         try
         {
+            // Before the line is read: a process that is collected in between has no line.
+            bool mayTrace = MayTrace(pid);
             string line = File.ReadAllText($"/proc/{pid}/stat");
             string[] fields = line[(line.LastIndexOf(')') + 2)..].Split(' ');
-            return fields[0] == "Z" && int.TryParse(fields[ExitCodeField - StateField], out int status)
-                ? ExitStatus.Decode(status)
-                : -(int)Errno.ENODATA;
+            if (fields[0] != "Z" || !int.TryParse(fields[ExitCodeField - StateField], out int status))
+                return -(int)Errno.ENODATA;
+            // A process that may not trace this one is shown 0 whatever the code is.
+            return status == 0 && !mayTrace ? -(int)Errno.EACCES : ExitStatus.Decode(status);
         }
         catch (IOException)
         {
             return -(int)Errno.ESRCH;
         }
+    }
+
+    // The kernel asks for the same right before it follows this link, which leads nowhere once the process has ended.
+    private static bool MayTrace(int pid)
+    {
+        Span<byte> target = stackalloc byte[1];
+        byte[] link = System.Text.Encoding.ASCII.GetBytes($"/proc/{pid}/cwd\0");
+        if (SystemCallsAt.Open(new NativeName("/\0"u8), OpenFlags.PathOnly, out FileDescriptor root) < 0)
+            return false;
+        using (root)
+            return SystemCallsAt.ReadLink(root, new NativeName(link), target) is >= 0 or -(int)Errno.ENOENT;
     }
 
     private static int CollectedExitCode(FileDescriptor process)

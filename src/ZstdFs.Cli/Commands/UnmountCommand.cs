@@ -99,6 +99,9 @@ internal static class UnmountCommand
         // The daemon's last work is to store what was closed between the barrier and the unmount. Its exit code tells
         // whether it could.
         int code = PidFd.ExitCode(daemon, mount.ProcessId);
+        if (code == -(int)Errno.EACCES)
+            throw new CommandFailure(ExitCode.Failure,
+                $"'{mount.Text}' is unmounted, but this user may not see whether its daemon could store everything: the mount's log tells");
         if (code > 0)
             throw new CommandFailure(ExitCode.NotCommitted,
                 $"'{mount.Text}' is unmounted, but its daemon could not store everything (it ended with {code}): mount again, which goes on with what was left");
