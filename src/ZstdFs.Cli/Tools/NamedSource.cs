@@ -40,7 +40,7 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
                 $"'{shown}' is in the zstdfs mount on '{NativeText.Printable(NativeText.Decode(mount.MountPoint.Span))}': name the source folder, and unmount it first where files are to be changed");
         }
         byte[] path = folder.Path;
-        for (int length = path.Length; length > 0; length = path.AsSpan(0, length).LastIndexOf((byte)'/'))
+        for (int length = path.Length; length > 0; length = Above(path, length))
         {
             if (Folder.Open(NativeText.Decode(path.AsSpan(0, length)), OpenFlags.ReadOnly, out Folder above) < 0)
                 continue;
@@ -68,15 +68,25 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
     /// The zstdfs mount that this absolute path in a FUSE file system is in; null where another file system's mount is
     /// nearer.
     /// </summary>
-    internal static MountEntry? MountAbove(byte[] path)
+    internal static MountEntry? MountAbove(byte[] path) => MountAbove(MountTable.Read(), path);
+
+    /// <summary>The same in a table that was read before.</summary>
+    internal static MountEntry? MountAbove(IReadOnlyList<MountEntry> mounts, byte[] path)
     {
-        for (int length = path.Length; length > 0; length = path.AsSpan(0, length).LastIndexOf((byte)'/'))
+        for (int length = path.Length; length > 0; length = Above(path, length))
         {
-            if (MountTable.Find(path.AsSpan(0, length)) is { } mount)
+            if (MountTable.Find(mounts, path.AsSpan(0, length)) is { } mount)
                 return mount.FileSystemType == ControlledMount.FileSystemType ? mount : null;
         }
         return null;
     }
+
+    /// <summary>
+    /// Length of the path of the folder above the one whose absolute path is so long; 0 above the root, which is 1
+    /// long.
+    /// </summary>
+    internal static int Above(ReadOnlySpan<byte> path, int length) =>
+        path[..length].LastIndexOf((byte)'/') is > 0 and var slash ? slash : length > 1 ? 1 : 0;
 
     /// <summary>The failure that ends a tool when a signal comes before it has begun.</summary>
     internal CommandFailure Interrupted() => new(ExitCode.SomeLeft, $"'{Text}': interrupted; nothing was changed");
