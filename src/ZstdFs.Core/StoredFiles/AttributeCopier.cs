@@ -1,4 +1,5 @@
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.StoredFiles;
@@ -64,8 +65,7 @@ internal sealed class AttributeCopier
         {
             NativeName name = NameAt(ref at);
             // These are about the stored file and not the logical one.
-            if (name.Bytes.StartsWith(SizeRecord.AttributeName.Bytes)
-                || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes))
+            if (IsOurs(name.Bytes))
                 continue;
             int bytes = ExtendedAttributes.Get(from, name, _value);
             if (bytes < 0)
@@ -77,6 +77,17 @@ internal sealed class AttributeCopier
         }
         return Math.Min(length, 0);
     }
+
+    /// <summary>
+    /// The names that docs/file-format.md lists. Any other one is the user's, whatever it begins with.
+    /// </summary>
+    private static bool IsOurs(ReadOnlySpan<byte> name) => name.SequenceEqual(SizeRecord.AttributeName.Bytes)
+        || name.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes)
+        || name.SequenceEqual(FullNames.AttributeName.Bytes)
+        || name.SequenceEqual(WorkingCopyRecord.AttributeName.Bytes)
+        || name.SequenceEqual(WorkingCopyRecord.PathAttributeName.Bytes)
+        || name.SequenceEqual(WorkingCopyRecord.ZerosAttributeName.Bytes)
+        || name.SequenceEqual("user.zstdfs.tried"u8) || name.SequenceEqual("user.zstdfs.times"u8);
 
     private static bool HasSame(FileDescriptor file, NativeName name, ReadOnlySpan<byte> expected)
     {
