@@ -27,9 +27,37 @@ internal static class OwnFolder
         Require(source, stat, name.Bytes);
         if ((stat.Mode & Permissions & ~OwnersPermissions) == 0)
             return 0;
+        bool wasOpen = (stat.Mode & OthersWrite) != 0;
+        // Before the mode: a folder that is refused must not look like ours to the next mount.
+        result = wasOpen ? CheckEntries(source, folder) : 0;
+        if (result < 0)
+            return result;
         result = SystemCallsFile.ChangeMode(folder, OwnersPermissions);
-        if ((stat.Mode & OthersWrite) == 0)
-            return PassingFault.Is(result) ? result : 0;
+        if (wasOpen && CheckAgain(source, folder, stat) is < 0 and var failed)
+            return failed;
+        return PassingFault.Is(result) ? result : 0;
+    }
+
+    /// <summary>Another user may have put something there between the first check and the change of the mode.</summary>
+    private static int CheckAgain(SourceTree source, FileDescriptor folder, in Statx old)
+    {
+        bool isChecked = false;
+        try
+        {
+            int result = CheckEntries(source, folder);
+            isChecked = result >= 0;
+            return result;
+        }
+        finally
+        {
+            if (!isChecked)
+                _ = SystemCallsFile.ChangeMode(folder, old.Mode & Permissions);
+        }
+    }
+
+    private static int CheckEntries(SourceTree source, FileDescriptor folder)
+    {
+        _ = SystemCallsFile.Seek(folder, 0, 0);
         var entries = new EntryReader(folder, new byte[32 * 1024]);
         while (entries.MoveNext())
         {
@@ -39,7 +67,7 @@ internal static class OwnFolder
             if (!isRemains && SystemCallsAt.Stat(folder, new NativeName(entries.Name), out Statx entry) >= 0)
                 Require(source, entry, entries.Name[..^1]);
         }
-        return entries.Error < 0 ? entries.Error : PassingFault.Is(result) ? result : 0;
+        return entries.Error;
     }
 
     /// <summary>
