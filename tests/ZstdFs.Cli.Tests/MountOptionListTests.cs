@@ -1,6 +1,5 @@
 using ZstdFs.Cli.Options;
 using ZstdFs.Core;
-using ZstdFs.Core.Inodes;
 
 namespace ZstdFs.Cli.Tests;
 
