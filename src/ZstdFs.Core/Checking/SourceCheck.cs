@@ -58,8 +58,8 @@ public sealed class SourceCheck
             IsServed = state.Look();
         else
             state.LookForEpochs();
-        var mark = new CheckMark(source);
-        byte[] from = _options is { Resume: true, Data: true } ? mark.Read() : [];
+        var mark = new CheckMark(source, folder);
+        byte[] from = _options is { Resume: true, Data: true } ? mark.Resume() : [];
         bool whole;
         using (var pool = new WorkerPool(Codec.Of(_options.Codec), _options.Jobs, AnyLevel))
         {
