@@ -79,7 +79,7 @@ public sealed class SourceCheck
 
     private void CheckNumbers(SourceTree source, SourceFolder start, StateCheck state)
     {
-        HashSet<ulong> duplicates = _numbers.Duplicates();
+        Dictionary<ulong, bool> duplicates = _numbers.Duplicates();
         if (start.IsRoot)
             state.LookAtNumbers(_numbers, IsServed);
         if (duplicates.Count == 0)
