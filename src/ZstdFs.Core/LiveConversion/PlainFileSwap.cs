@@ -107,10 +107,13 @@ internal sealed class PlainFileSwap(Volume volume)
             return null;
         using (lease)
         {
-            if (volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) < 0)
+            // The conversion's journal names the folder.
+            if (NameInSource.PathOf(folder, volume.Directories) is not { } path
+                || volume.Source.OpenListing(
+                    lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) < 0)
                 return null;
             _ = SystemCallsAt.Stat(descriptor, out Statx stat);
-            return new SourceFolder(descriptor, NameInSource.PathOf(folder, volume.Directories), stat);
+            return new SourceFolder(descriptor, path, stat);
         }
     }
 

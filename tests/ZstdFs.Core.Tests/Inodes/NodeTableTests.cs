@@ -88,6 +88,46 @@ internal sealed class NodeTableTests
     }
 
     [Test]
+    public void FoldersWithoutEnd_AreForgottenWithTheLastFileBelow_OnASmallStack()
+    {
+        const int Levels = 100_000;
+        int left = 0;
+        var thread = new Thread(() =>
+        {
+            var table = new NodeTable(_store, () => { });
+            Node node = table.Root;
+            for (ulong i = 0; i < Levels; i++)
+                node = table.Acquire(100 + i, NodeKind.Directory, node, "d"u8, onlyName: true);
+            table.Pin(node);
+            for (ulong i = 0; i < Levels; i++)
+                table.Forget(100 + i, 1);
+            table.Unpin(node);
+            left = table.Count;
+        }, 256 * 1024);
+        thread.Start();
+        thread.Join();
+        Assert.That(left, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void FileOfTwoFolders_LetsBothGo()
+    {
+        var table = new NodeTable(_store, () => { });
+        Node file = null!;
+        for (ulong i = 0; i < 3; i++)
+        {
+            Node above = table.Acquire(20 + i, NodeKind.Directory, table.Root, "above"u8, onlyName: true);
+            Node folder = table.Acquire(30 + i, NodeKind.Directory, above, "folder"u8, onlyName: true);
+            file = table.Acquire(40, NodeKind.Stored, folder, "file"u8, onlyName: false);
+            table.Forget(30 + i, 1);
+            table.Forget(20 + i, 1);
+        }
+        Assert.That(table.Count, Is.EqualTo(8));
+        Assert.That(table.Forget(40, 3), Is.SameAs(file));
+        Assert.That(table.Count, Is.EqualTo(1));
+    }
+
+    [Test]
     public void DeletedNode_LeavesTheStore()
     {
         var table = new NodeTable(_store, () => { });
