@@ -122,23 +122,40 @@ internal sealed class NodeTable
     /// </summary>
     private Node Refer(ulong id, NodeKind kind)
     {
+        Node? node, replaced = null;
         lock (_gate)
         {
-            long lookups = 0;
-            Node? node = _nodes.Find(id);
+            node = _nodes.Find(id);
             if (node is null || node.Kind != kind && !InodeNumber.IsAllocated(id))
             {
-                if (node is not null)
-                {
-                    lookups = node.Lookups;
-                    _nodes.Remove(node);
-                }
+                replaced = node;
                 node = new Node(id, kind);
+                if (replaced is not null)
+                {
+                    _nodes.Remove(replaced);
+                    (node.Lookups, replaced.Lookups) = (replaced.Lookups, 0);
+                }
                 _nodes.Add(node);
                 _most = Math.Max(_most, _nodes.Count);
             }
-            node.Lookups += lookups + 1;
-            return node;
+            node.Lookups++;
+        }
+        if (replaced is not null)
+            LetGo(replaced);
+        return node;
+    }
+
+    /// <summary>
+    /// A node was replaced: the folders above it need not be kept for it. Where an open file or a child still uses the
+    /// node, the last use lets them go.
+    /// </summary>
+    private void LetGo(Node replaced)
+    {
+        // An op that found the node before may be changing its names.
+        lock (replaced.LinksGate)
+        {
+            lock (_gate)
+                RemoveIfUnused(replaced);
         }
     }
 
