@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 
 namespace ZstdFs.Core.KernelCache;
@@ -11,7 +10,9 @@ namespace ZstdFs.Core.KernelCache;
 /// </summary>
 internal sealed class ListingExpiry : IDisposable
 {
-    private readonly Volume _volume;
+    private readonly TimeSpan _timeout;
+    private readonly Action<ulong> _drop;
+    private readonly BoundedLog _log;
     private readonly long _age;
     private readonly long _deliveryTime = Stopwatch.Frequency / 10;
     private readonly Timer _timer;
@@ -23,10 +24,13 @@ internal sealed class ListingExpiry : IDisposable
     private readonly Queue<(ulong Folder, long Due)> _queue = new();
     private bool _isAwaited;
 
-    internal ListingExpiry(Volume volume)
+    /// <param name="timeout">How long the kernel may keep a listing; zero where it keeps none.</param>
+    /// <param name="drop">Has the kernel drop the listing of the folder with this id.</param>
+    /// <param name="log">Told where that fails.</param>
+    internal ListingExpiry(TimeSpan timeout, Action<ulong> drop, BoundedLog log)
     {
-        _volume = volume;
-        _age = (long)(volume.CacheTimeout.TotalSeconds * Stopwatch.Frequency);
+        (_timeout, _drop, _log) = (timeout, drop, log);
+        _age = (long)(timeout.TotalSeconds * Stopwatch.Frequency);
         _timer = new Timer(
             static expiry => ((ListingExpiry)expiry!).DropOld(), this, Timeout.InfiniteTimeSpan,
             Timeout.InfiniteTimeSpan);
@@ -49,7 +53,7 @@ internal sealed class ListingExpiry : IDisposable
             if (_isAwaited)
                 return;
             _isAwaited = true;
-            _timer.Change(_volume.CacheTimeout, Timeout.InfiniteTimeSpan);
+            _timer.Change(_timeout, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -58,11 +62,32 @@ internal sealed class ListingExpiry : IDisposable
         try
         {
             while (TakeOld(out ulong folder))
-                _volume.InvalidatePages(folder, 0, 0);
+                Drop(folder);
         }
         catch (Exception e)
         {
-            _volume.Services.Log.Unexpected("dropping old listings", e);
+            _log.Unexpected("dropping old listings", e);
+        }
+    }
+
+    /// <summary>
+    /// One failure must not end the dropping: the kernel may still keep this listing, and the folder is queued again.
+    /// </summary>
+    private void Drop(ulong folder)
+    {
+        try
+        {
+            _drop(folder);
+        }
+        catch (Exception e)
+        {
+            _log.Unexpected("dropping an old listing", e);
+            long now = Stopwatch.GetTimestamp();
+            lock (_gate)
+            {
+                if (_begun.TryAdd(folder, now))
+                    _queue.Enqueue((folder, now + Math.Max(_age, _deliveryTime)));
+            }
         }
     }
 
