@@ -58,7 +58,8 @@ internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
     /// <param name="exception">What ended it.</param>
     internal void Unexpected(string where, Exception exception)
     {
-        string message = $"{where}: {UnexpectedWords}: {exception}";
+        // The words in the middle are looked for: they stay whatever is left out.
+        string message = $"{Shorten(where, LongestMessage / 4)}: {UnexpectedWords}: {exception}";
         if (Interlocked.Increment(ref _unexpectedFailures) == 1)
             log.Error(Shorten(message));
         else
@@ -94,7 +95,7 @@ internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
     }
 
     // A path can be megabytes long. It stands at the front of the message; what happened stands at the end.
-    private static string Shorten(string message) => message.Length <= LongestMessage
+    private static string Shorten(string message, int longest = LongestMessage) => message.Length <= longest
         ? message
-        : $"{message.AsSpan(0, LongestMessage / 2)} … {message.AsSpan(message.Length - LongestMessage / 2)}";
+        : $"{message.AsSpan(0, longest / 2)} … {message.AsSpan(message.Length - longest / 2)}";
 }

@@ -117,6 +117,41 @@ internal sealed class SessionLifeTests
         released.Set();
     }
 
+    /// <summary>The process may have no more threads than these.</summary>
+    [Test]
+    public void SpareThreadThatCannotBeStarted_IsDoneWithout([Values] bool isMemory)
+    {
+        using var entered = new CountdownEvent(2);
+        using var gate = new ManualResetEventSlim();
+        var fileSystem = new RecordingFileSystem();
+        using var kernel = new ScriptedKernel(fileSystem, new SessionOptions { Threads = 2 });
+        kernel.Init();
+        int refusals = 0;
+        kernel.Session.ThreadStarts = () =>
+        {
+            Interlocked.Increment(ref refusals);
+            throw isMemory ? new OutOfMemoryException() : (Exception)Activator.CreateInstance(typeof(ThreadStartException), nonPublic: true)!;
+        };
+        fileSystem.Result = op =>
+        {
+            if (op == FuseOpcode.GetAttr)
+                return 0;
+            entered.Signal();
+            return gate.Wait(Long) ? 0 : -1;
+        };
+        kernel.Send(FuseOpcode.Unlink, 1, "name\0"u8);
+        kernel.Send(FuseOpcode.Unlink, 1, "name\0"u8);
+        Assert.That(entered.Wait(Patience), Is.True);
+        Assert.That(refusals, Is.EqualTo(1));
+        gate.Set();
+        for (int i = 0; i < 2; i++)
+            kernel.ReceiveNotification();
+        kernel.Session.ThreadStarts = null;
+        Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
+        kernel.HangUp();
+        Assert.That(fileSystem.TimesDestroyed, Is.EqualTo(1));
+    }
+
     [Test]
     public void Stop_WaitsForOpsUnderWay()
     {

@@ -34,11 +34,14 @@ internal sealed class Privileges(DirectoryCache directories, Action<ulong> inval
                 if (place.Stat(out Statx stat) < 0)
                     return;
                 uint kept = Without(stat, writer);
+                bool changes = kept != (stat.Mode & 0xFFFu);
+                // Where the bits stay for now, the next change must look again.
+                if (changes && place.ChangeMode(kept) < 0)
+                    return;
                 // A writer that is in the file's group may keep the set-group bit, which the next writer may not.
                 content.Marks.MayHavePrivileges = (kept & (SetUser | SetGroup)) != 0;
-                if (kept == (stat.Mode & 0xFFFu))
+                if (!changes)
                     return;
-                _ = place.ChangeMode(kept);
             }
         }
         invalidateAttributes(node.Id);
@@ -72,11 +75,18 @@ internal sealed class Privileges(DirectoryCache directories, Action<ulong> inval
         // Under the gate, because a commit copies the attributes to the next version under it.
         lock (content.Node.LinksGate)
         {
-            content.Marks.MayHaveCapabilities = false;
             if (!TryLocate(content, out AttributePlace place))
                 return;
             using (place)
-                _ = place.RemoveExtended(StoredAttributes.Capabilities);
+            {
+                int result = place.RemoveExtended(StoredAttributes.Capabilities);
+                // A daemon that may remove none is refused where there are none, too.
+                if (result == -(int)Errno.EPERM && place.GetExtended(StoredAttributes.Capabilities, default) < 0)
+                    result = -(int)Errno.ENODATA;
+                // Where they stay for now, the next change must try again.
+                content.Marks.MayHaveCapabilities =
+                    result is < 0 and not (-(int)Errno.ENODATA or -(int)Errno.EOPNOTSUPP);
+            }
         }
     }
 

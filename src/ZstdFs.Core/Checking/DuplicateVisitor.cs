@@ -5,43 +5,41 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Checking;
 
 /// <summary>
-/// Finds stored files that share an inode number. The first of them keeps it. The visitor reports the others, and gives
-/// each of them a number of its own where there is an allocator.
+/// Finds stored files that share an inode number. The first of them keeps it, unless a folder, a symlink or a special
+/// file has it. The visitor reports the others, and gives each of them a number of its own where there is an allocator.
 /// </summary>
+/// <param name="duplicates">The numbers; true where something has it that is no stored file.</param>
+/// <param name="allocator">Gives new numbers; null to report only.</param>
+/// <param name="source">The source.</param>
+/// <param name="report">Told of each file.</param>
 internal sealed class DuplicateVisitor(
-    HashSet<ulong> duplicates, StateFolder? allocator, SourceTree source, FaultReport report) : ITreeVisitor
+    Dictionary<ulong, bool> duplicates, StateFolder? allocator, SourceTree source, FaultReport report) : ITreeVisitor
 {
-    private readonly Dictionary<ulong, ulong> _keepers = [];
+    private readonly HashSet<ulong> _keepers = [];
     private readonly HashSet<ulong> _seen = [];
 
-    public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
-    {
-        Look(parent, name, stat, isStored: false);
-        return true;
-    }
+    // A folder has its number from the source and keeps it, as everything does that is no stored file.
+    public bool Enters(SourceFolder parent, NativeName name, in Statx stat) => true;
 
     public bool Visit(in WalkedFile file)
     {
-        bool isStored = file.Stat.IsRegular && StoredName.TryToLogical(file.Name.Bytes, out _);
-        if (isStored || !file.Stat.IsRegular)
-            Look(file.Folder, file.Name, file.Stat, isStored);
+        if (file.Stat.IsRegular && StoredName.TryToLogical(file.Name.Bytes, out _))
+            Look(file.Folder, file.Name, file.Stat);
         return true;
     }
 
     public void Unreadable(byte[] path, Errno error) { }
 
-    private void Look(SourceFolder folder, NativeName name, in Statx stat, bool isStored)
+    private void Look(SourceFolder folder, NativeName name, in Statx stat)
     {
-        ulong number = InodeNumbers.NumberOf(source, folder, name, stat, isStored);
-        if (!duplicates.Contains(number) || !_seen.Add(source.Devices.IdentityOf(stat)))
+        ulong number = InodeNumbers.NumberOf(source, folder, name, stat, isStored: true);
+        if (!duplicates.TryGetValue(number, out bool isNative) || !_seen.Add(source.Devices.IdentityOf(stat))
+            || !isNative && _keepers.Add(number))
             return;
-        // Anything else than a stored file has its number from the source and keeps it.
-        bool keeps = !isStored || _keepers.TryAdd(number, stat.InodeNumber);
-        bool mended = !keeps && allocator is not null && TryRenumber(folder, name, stat);
-        if (!keeps)
-            report.Add(
-                folder.PathOf(name.Bytes), FaultKind.DuplicateNumber,
-                $"another file has the inode number {number} too", mended);
+        bool mended = allocator is not null && TryRenumber(folder, name, stat);
+        report.Add(
+            folder.PathOf(name.Bytes), FaultKind.DuplicateNumber,
+            $"another file has the inode number {number} too", mended);
     }
 
     private bool TryRenumber(SourceFolder folder, NativeName name, in Statx stat)

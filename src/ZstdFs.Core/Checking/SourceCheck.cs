@@ -62,8 +62,8 @@ public sealed class SourceCheck
         else
             state.LookForEpochs();
         _mayChange = IsServed || LockHolder.IsHeld(source.Root, new NativeName(".zstdfs/lock\0"u8));
-        var mark = new CheckMark(source);
-        byte[] from = _options is { Resume: true, Data: true } ? mark.Read() : [];
+        var mark = new CheckMark(source, folder);
+        byte[] from = _options is { Resume: true, Data: true } ? mark.Resume() : [];
         bool whole;
         using (var pool = new WorkerPool(Codec.Of(_options.Codec), _options.Jobs, AnyLevel))
         {
@@ -83,7 +83,7 @@ public sealed class SourceCheck
 
     private void CheckNumbers(SourceTree source, SourceFolder start, StateCheck state)
     {
-        HashSet<ulong> duplicates = _numbers.Duplicates();
+        Dictionary<ulong, bool> duplicates = _numbers.Duplicates();
         if (start.IsRoot)
             state.LookAtNumbers(_numbers, IsServed);
         if (duplicates.Count == 0)

@@ -68,9 +68,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
         using (folder)
         {
             _ = NewerRemains.Find(source, folder, out _newer);
-            int result = SystemCallsAt.Open(
-                folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file);
-            if (result < 0)
+            if (source.OpenRead(folder, new NativeName("state\0"u8), out FileDescriptor file) < 0)
                 return;
             using (file)
                 _ = TryRead(file, out _);
@@ -143,8 +141,7 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
 
     private void LookAtState(FileDescriptor folder, bool isServed)
     {
-        if (SystemCallsAt.Open(folder, new NativeName("state\0"u8), OpenFlags.ReadOnly, 0, out FileDescriptor file)
-            is < 0 and var failed)
+        if (source.OpenRead(folder, new NativeName("state\0"u8), out FileDescriptor file) is < 0 and var failed)
         {
             if (failed != -(int)Errno.ENOENT)
                 report.Add(PathOf("state"), FaultKind.StateDamaged, $"it cannot be read ({(Errno)(-failed)})");

@@ -8,6 +8,13 @@ namespace ZstdFs.Core.Compression;
 /// </summary>
 internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window, long storedBytes, WindowLimit windows)
 {
+    // Whether the frames lead from the file's beginning to its end; null before the first dispute.
+    private bool? _isWhole;
+
+    // How far the look for disputed frames has come.
+    private FrameWalker? _walker;
+    private WalkedFrame _reached;
+
     /// <summary>
     /// Null where there is no table or it must not be believed; the caller then asks the frames themselves. The table's
     /// lengths must add up to the file's, and the frames' headers must state what the table says. Where all frames are
@@ -46,11 +53,26 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
             if (sizes.StoredBytes > layout.StoredOffset - at)
                 return null;
             // The format lists skippable frames in the table too, as frames without content.
-            if (sizes.LogicalBytes != 0 || !IsSkippable(at, sizes.StoredBytes))
+            bool isSkippable = sizes.LogicalBytes == 0 && IsSkippable(at, sizes.StoredBytes);
+            if (!isSkippable && !CanBeFrame(sizes))
+                return null;
+            if (!isSkippable)
                 frames.Add(at, sizes.StoredBytes, sizes.LogicalBytes, stateSizes);
             at += sizes.StoredBytes;
         }
         return at == layout.StoredOffset ? frames.Build(storedBytes, hasSeekTable: true) : null;
+    }
+
+    /// <summary>
+    /// Whether a frame can have these lengths. Where all frames are of one length, the reader looks at two of them: an
+    /// entry for a frame that is not there must not lengthen the file.
+    /// </summary>
+    private static bool CanBeFrame(SeekTableEntry entry)
+    {
+        // The shortest header; a block's header; and the longest content of the shortest block, which repeats one byte.
+        const int HeaderBytes = 6, BlockHeaderBytes = 3, LongestRun = 1 << 21;
+        long blockBytes = (long)entry.StoredBytes - HeaderBytes;
+        return blockBytes >= BlockHeaderBytes && entry.LogicalBytes <= blockBytes / (BlockHeaderBytes + 1) * LongestRun;
     }
 
     /// <summary>
@@ -100,18 +122,11 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
     /// </summary>
     private bool FramesAreInOrder(FrameExtent disputed)
     {
-        var walker = new FrameWalker(window, storedBytes);
-        WalkedFrame? itself = null;
-        while (walker.Next(out WalkedFrame frame))
-        {
-            if (frame.StoredOffset == disputed.StoredOffset)
-                itself = frame;
-        }
-        if (walker.Damage is not null)
+        if (!FramesFollowOneAnother())
             return false;
         try
         {
-            if (itself is { } found)
+            if (TryFind(disputed.StoredOffset, out WalkedFrame found))
                 FrameStream.MeasureContent(stored, found.StoredOffset, found.StoredBytes, windows);
             return true;
         }
@@ -123,5 +138,35 @@ internal sealed class SeekTableReader(FileDescriptor stored, StoredWindow window
         {
             return true;
         }
+    }
+
+    /// <summary>Walks through the whole file, once for all disputes.</summary>
+    private bool FramesFollowOneAnother()
+    {
+        if (_isWhole is { } known)
+            return known;
+        var walker = new FrameWalker(window, storedBytes);
+        while (walker.Next(out _))
+        {
+        }
+        bool isWhole = walker.Damage is null;
+        _isWhole = isWhole;
+        return isWhole;
+    }
+
+    /// <summary>
+    /// The frame that begins there; false where none does. Disputes come in the order of the file, so that one walk
+    /// serves all.
+    /// </summary>
+    private bool TryFind(long storedOffset, out WalkedFrame found)
+    {
+        _walker ??= new FrameWalker(window, storedBytes);
+        while (_reached.StoredBytes == 0 || _reached.StoredOffset < storedOffset)
+        {
+            if (!_walker.Next(out _reached))
+                break;
+        }
+        found = _reached;
+        return found.StoredBytes > 0 && found.StoredOffset == storedOffset;
     }
 }

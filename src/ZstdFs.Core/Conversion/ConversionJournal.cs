@@ -230,8 +230,10 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
         return new ConversionJournal(folders, names);
     }
 
+    // A pipe of that name must not be waited for.
     private static int Open(FileDescriptor stateFolder, byte[] name, int flags, out FileDescriptor file) =>
-        SystemCallsAt.Open(stateFolder, new NativeName(name), flags, 0b110_000_000, out file);
+        SystemCallsAt.Open(
+            stateFolder, new NativeName(name), flags | OpenFlags.NonBlocking, 0b110_000_000, out file);
 
     private static uint Checksum(ReadOnlySpan<byte> bytes)
     {

@@ -26,8 +26,8 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
     private const ulong UnknownNumber = 0xFFFF_FFFF;
 
     private readonly HandleTable<Listing> _handles = new();
-    private readonly ListingExpiry _expiry =
-        new(volume.CacheTimeout, volume.Notices, volume.Services.Log);
+    private readonly ListingExpiry _expiry = new(
+        volume.CacheTimeout, folder => volume.Notices.InvalidatePages(folder, 0, 0), volume.Services.Log);
     private readonly ListingMemory _memory = new();
     private readonly ListingOrder _order = new(volume.Services.State?.SourceId ?? Guid.Empty);
 

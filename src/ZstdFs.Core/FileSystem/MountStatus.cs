@@ -9,8 +9,10 @@ namespace ZstdFs.Core.FileSystem;
 /// <summary>What a mount has still to store, as JSON. <c>zstdfs status</c> asks the daemon for it.</summary>
 internal static class MountStatus
 {
-    // A character may take several bytes, and the files must fit in too.
-    private const int LongestOptions = ControlCommands.StatusBytes / 4;
+    private static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+
+    // Of the answer's bytes, as the options are written there: the rest must fit in too.
+    private const int LongestOptions = ControlCommands.StatusBytes * 3 / 4;
 
     /// <summary>
     /// Fills <paramref name="output"/> with one JSON object and leaves the rest zero. The object names as many files as
@@ -26,11 +28,12 @@ internal static class MountStatus
             FileContent[] failed = [.. dirty.Where(static c => c.Outcome.Error < 0)];
             FileContent[] named = [.. failed, .. dirty.Except(failed)];
             int count = named.Length;
-            byte[] json;
-            for (json = ToJson(volume, dirty, failed.Length, named);
-                json.Length > output.Length;
-                json = ToJson(volume, dirty, failed.Length, named.AsSpan(0, count)))
+            byte[] json = ToJson(volume, dirty, failed.Length, named);
+            while (json.Length > output.Length && count > 0)
+            {
                 count /= 2;
+                json = ToJson(volume, dirty, failed.Length, named.AsSpan(0, count));
+            }
             json.CopyTo(output);
         }
         finally
@@ -44,14 +47,15 @@ internal static class MountStatus
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(
-            stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+            stream, new JsonWriterOptions { Encoder = Encoder }))
         {
             json.WriteStartObject();
             json.WriteNumber("daemon", Environment.ProcessId);
             json.WriteBoolean("read_only", volume.IsReadOnly);
             if (volume.Services.Options.MountedWith is { Length: <= LongestOptions } options
-                && !options.Any(char.IsSurrogate))
-                json.WriteString("options", options);
+                && !options.Any(char.IsSurrogate)
+                && JsonEncodedText.Encode(options, Encoder) is { EncodedUtf8Bytes.Length: <= LongestOptions } encoded)
+                json.WriteString("options", encoded);
             json.WriteString("codec", volume.Services.Codecs.Codec.Name);
             json.WriteNumber("pending_files", dirty.Length);
             json.WriteNumber("pending_bytes", dirty.Sum(static c => c.LogicalBytes));

@@ -290,7 +290,13 @@ internal sealed class RenameOperations(Volume volume)
         byte[] otherSource = NameInSource.Find(to.Directory, other.Kind, to.Name.Bytes, oldBuffer).Terminated.ToArray();
         byte[] otherTarget = NameInSource.New(other.Kind, from.Name.Bytes, newBuffer).Terminated.ToArray();
         byte[] oldName = source.Terminated.ToArray(), newName = target.Terminated.ToArray();
-        byte[] fromPath = from.Folder.LogicalPath(), toPath = to.Folder.LogicalPath();
+        // The journal of an exchange names both folders, that of a replacement the new one only.
+        byte[] fromPath = [];
+        int named = NameChanges.PathOf(to.Folder, volume.Nodes.Root, out byte[] toPath);
+        if (named >= 0 && exchanges)
+            named = NameChanges.PathOf(from.Folder, volume.Nodes.Root, out fromPath);
+        if (named < 0)
+            return named;
         FileDescriptor fromDirectory = from.Directory, toDirectory = to.Directory;
         DescriptorLease keptFrom = default, keptTo = default;
         bool isKept = false;

@@ -15,13 +15,26 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
     private readonly AgeList<Node> _open = new();
     private int _count;
 
+    internal Node Root => root;
+
     /// <summary>A folder's descriptor, kept open until the lease is disposed of. Returns 0 or −errno.</summary>
     internal int Rent(Node node, out DescriptorLease lease)
+    {
+        if (TryRentOpen(node, out lease))
+            return 0;
+        if (node.AnyLink is not { } link)
+            return node.TryRentNameless(out lease) ? 0 : -(int)Errno.ENOENT;
+        // Nearly always the folder above is open.
+        int result = TryRentOpen(link.Parent, out DescriptorLease parent) ? 0 : RentFromAbove(link.Parent, out parent);
+        return result < 0 ? result : Open(node, link, parent, out lease);
+    }
+
+    private bool TryRentOpen(Node node, out DescriptorLease lease)
     {
         if (node == root)
         {
             lease = new DescriptorLease(source.Root);
-            return 0;
+            return true;
         }
         lock (_gate)
         {
@@ -29,10 +42,42 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
             {
                 _open.Touch(node);
                 lease = new DescriptorLease(descriptor);
-                return 0;
+                return true;
             }
         }
-        return Open(node, out lease);
+        lease = default;
+        return false;
+    }
+
+    /// <summary>
+    /// The same for a folder below others that are not open either. Not by recursion: there may be more levels than the
+    /// stack has room for.
+    /// </summary>
+    private int RentFromAbove(Node node, out DescriptorLease lease)
+    {
+        var closed = new Stack<(Node Node, Link Link)>();
+        Node above = node, seen = node;
+        while (!TryRentOpen(above, out lease))
+        {
+            if (above.AnyLink is not { } link)
+            {
+                if (above.TryRentNameless(out lease))
+                    break;
+                return -(int)Errno.ENOENT;
+            }
+            closed.Push((above, link));
+            above = link.Parent;
+            // Another program may have moved a folder into one that was below it, of which the kernel still knows the
+            // old place: then the way up leads in a circle.
+            if (above == seen)
+                return -(int)Errno.ESTALE;
+            if (int.IsPow2(closed.Count))
+                seen = above;
+        }
+        int result = 0;
+        while (result >= 0 && closed.TryPop(out (Node Node, Link Link) below))
+            result = Open(below.Node, below.Link, lease, out lease);
+        return result;
     }
 
     /// <summary>Closes the folder: its name leads elsewhere or nowhere from here on.</summary>
@@ -60,14 +105,11 @@ internal sealed class DirectoryCache(SourceTree source, Node root, int capacity)
             out descriptor) >= 0 ? descriptor : null;
     }
 
-    private int Open(Node node, out DescriptorLease lease)
+    /// <summary>Opens a folder below one that is open, and gives the parent's lease back.</summary>
+    private int Open(Node node, Link link, DescriptorLease parent, out DescriptorLease lease)
     {
         lease = default;
-        if (node.AnyLink is not { } link)
-            return node.TryRentNameless(out lease) ? 0 : -(int)Errno.ENOENT;
-        int result = Rent(link.Parent, out DescriptorLease parent);
-        if (result < 0)
-            return result;
+        int result;
         FileDescriptor descriptor;
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         using (parent)

@@ -6,6 +6,9 @@ namespace ZstdFs.Core.Inodes;
 /// <summary>The names that nodes have in the source.</summary>
 internal static class NameInSource
 {
+    /// <summary>The most folders above one another. More of them means that the way up leads in a circle.</summary>
+    private const int DeepestPath = 100_000;
+
     /// <summary>
     /// The name that something new gets, written into <paramref name="buffer"/> (of <see
     /// cref="StoredName.BufferBytes"/>).
@@ -32,19 +35,22 @@ internal static class NameInSource
             : Find(directory, kind, link.Bytes, buffer);
 
     /// <summary>
-    /// The path in the source of a folder, with slashes between; empty for the root, or where it has none any more.
+    /// The path in the source of a folder, with slashes between; empty for the root, null where it has none any more.
     /// </summary>
-    internal static byte[] PathOf(Node folder, DirectoryCache directories)
+    internal static byte[]? PathOf(Node folder, DirectoryCache directories)
     {
         var names = new List<byte[]>();
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
         for (; folder.AnyLink is { } link; folder = link.Parent)
         {
-            if (directories.Rent(link.Parent, out DescriptorLease lease) < 0)
-                return [];
+            if (names.Count == DeepestPath || directories.Rent(link.Parent, out DescriptorLease lease) < 0)
+                return null;
             using (lease)
-                names.Insert(0, [.. link.Find(lease.Descriptor, NodeKind.Directory, buffer).Bytes, (byte)'/']);
+                names.Add([.. link.Find(lease.Descriptor, NodeKind.Directory, buffer).Bytes, (byte)'/']);
         }
+        if (folder != directories.Root)
+            return null;
+        names.Reverse();
         byte[] path = [.. names.SelectMany(static n => n)];
         return path.Length == 0 ? path : path[..^1];
     }

@@ -125,23 +125,40 @@ internal sealed class NodeTable
     /// </summary>
     private Node Refer(ulong id, NodeKind kind)
     {
+        Node? node, replaced = null;
         lock (_gate)
         {
-            long lookups = 0;
-            Node? node = _nodes.Find(id);
+            node = _nodes.Find(id);
             if (node is null || node.Kind != kind && !InodeNumber.IsAllocated(id))
             {
-                if (node is not null)
-                {
-                    lookups = node.Lookups;
-                    _nodes.Remove(node);
-                }
+                replaced = node;
                 node = new Node(id, kind);
+                if (replaced is not null)
+                {
+                    _nodes.Remove(replaced);
+                    (node.Lookups, replaced.Lookups) = (replaced.Lookups, 0);
+                }
                 _nodes.Add(node);
                 _most = Math.Max(_most, _nodes.Count);
             }
-            node.Lookups += lookups + 1;
-            return node;
+            node.Lookups++;
+        }
+        if (replaced is not null)
+            LetGo(replaced);
+        return node;
+    }
+
+    /// <summary>
+    /// A node was replaced: the folders above it need not be kept for it. Where an open file or a child still uses the
+    /// node, the last use lets them go.
+    /// </summary>
+    private void LetGo(Node replaced)
+    {
+        // An op that found the node before may be changing its names.
+        lock (replaced.LinksGate)
+        {
+            lock (_gate)
+                RemoveIfUnused(replaced);
         }
     }
 
@@ -250,20 +267,33 @@ internal sealed class NodeTable
         }
     }
 
-    /// <summary>Caller holds the gate.</summary>
+    /// <summary>
+    /// Forgets a node that has no use any more, and the folders above it that were kept for it alone. False where the
+    /// node is in use, and where another one has its number by now. Caller holds the gate.
+    /// </summary>
     private bool RemoveIfUnused(Node node)
     {
-        if (node.Lookups > 0 || node.Pins > 0 || node.Children > 0 || node == Root || !_nodes.Remove(node))
+        if (IsUsed(node))
             return false;
-        // Only an op that is just ending still reaches the node; its names need no gate.
-        if (node.AnyLink is { } place)
-            _store.Put(node.Id, new InodePlace(place.Parent.Id, place.Name));
-        else
-            _store.Remove(node.Id);
-        while (node.TakeLink() is { } link)
+        bool isRemoved = RemoveAlone(node);
+        // Not by recursion: there may be more folders above one another than the stack has room for. Nearly always a
+        // node has one name, and no stack is made.
+        Stack<Node>? others = null;
+        for (Node? unused = node; unused is not null;)
         {
-            link.Parent.Children--;
-            RemoveIfUnused(link.Parent);
+            Node? next = null;
+            while (unused.TakeLink() is { } link)
+            {
+                Node parent = link.Parent;
+                parent.Children--;
+                if (IsUsed(parent))
+                    continue;
+                RemoveAlone(parent);
+                if (next is not null)
+                    (others ??= new Stack<Node>()).Push(next);
+                next = parent;
+            }
+            unused = next ?? (others is { Count: > 0 } ? others.Pop() : null);
         }
         if (_most >= Many && _nodes.Count < _most / 4)
         {
@@ -271,6 +301,23 @@ internal sealed class NodeTable
             _most = _nodes.Count;
             _onShrunk();
         }
+        return isRemoved;
+    }
+
+    private bool IsUsed(Node node) => node.Lookups > 0 || node.Pins > 0 || node.Children > 0 || node == Root;
+
+    /// <summary>
+    /// Takes a node out of the table, and tells the store where it was. False where another node has replaced it: the
+    /// number's place is that one's. Only an op that is just ending still reaches the node; its names need no gate.
+    /// </summary>
+    private bool RemoveAlone(Node node)
+    {
+        if (!_nodes.Remove(node))
+            return false;
+        if (node.AnyLink is { } place)
+            _store.Put(node.Id, new InodePlace(place.Parent.Id, place.Name));
+        else
+            _store.Remove(node.Id);
         return true;
     }
 }

@@ -73,7 +73,13 @@ internal sealed class ListedNames
         if (position <= _after || position > UpTo)
             return;
         if (_used + Count * EntryBytes > 2 * _roomBytes)
+        {
             Shrink();
+            // The names reach less far now. The listing goes on behind the last one that is here: a name from further
+            // on would have it pass over all that were dropped.
+            if (position > UpTo)
+                return;
+        }
         if (Count == _positions.Length)
         {
             Array.Resize(ref _positions, Count * 2);

@@ -11,7 +11,7 @@ namespace ZstdFs.Core.KernelCache;
 internal sealed class ListingExpiry : IDisposable
 {
     private readonly TimeSpan _timeout;
-    private readonly KernelNotices _notices;
+    private readonly Action<ulong> _drop;
     private readonly BoundedLog _log;
     private readonly long _age;
     private readonly long _deliveryTime = Stopwatch.Frequency / 10;
@@ -24,12 +24,12 @@ internal sealed class ListingExpiry : IDisposable
     private readonly Queue<(ulong Folder, long Due)> _queue = new();
     private bool _isAwaited;
 
-    /// <param name="timeout">The age at which a listing goes; zero where the kernel keeps none.</param>
-    /// <param name="notices">The way to the kernel.</param>
-    /// <param name="log">The log of failures.</param>
-    internal ListingExpiry(TimeSpan timeout, KernelNotices notices, BoundedLog log)
+    /// <param name="timeout">How long the kernel may keep a listing; zero where it keeps none.</param>
+    /// <param name="drop">Has the kernel drop the listing of the folder with this id.</param>
+    /// <param name="log">Told where that fails.</param>
+    internal ListingExpiry(TimeSpan timeout, Action<ulong> drop, BoundedLog log)
     {
-        (_timeout, _notices, _log) = (timeout, notices, log);
+        (_timeout, _drop, _log) = (timeout, drop, log);
         _age = (long)(timeout.TotalSeconds * Stopwatch.Frequency);
         _timer = new Timer(
             static expiry => ((ListingExpiry)expiry!).DropOld(), this, Timeout.InfiniteTimeSpan,
@@ -62,11 +62,32 @@ internal sealed class ListingExpiry : IDisposable
         try
         {
             while (TakeOld(out ulong folder))
-                _notices.InvalidatePages(folder, 0, 0);
+                Drop(folder);
         }
         catch (Exception e)
         {
             _log.Unexpected("dropping old listings", e);
+        }
+    }
+
+    /// <summary>
+    /// One failure must not end the dropping: the kernel may still keep this listing, and the folder is queued again.
+    /// </summary>
+    private void Drop(ulong folder)
+    {
+        try
+        {
+            _drop(folder);
+        }
+        catch (Exception e)
+        {
+            _log.Unexpected("dropping an old listing", e);
+            long now = Stopwatch.GetTimestamp();
+            lock (_gate)
+            {
+                if (_begun.TryAdd(folder, now))
+                    _queue.Enqueue((folder, now + Math.Max(_age, _deliveryTime)));
+            }
         }
     }
 

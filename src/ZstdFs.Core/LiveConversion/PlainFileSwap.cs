@@ -109,10 +109,13 @@ internal sealed class PlainFileSwap(
             return null;
         using (lease)
         {
-            if (services.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) < 0)
+            // The conversion's journal names the folder.
+            if (NameInSource.PathOf(folder, directories) is not { } path
+                || services.Source.OpenListing(
+                    lease.Descriptor, new NativeName(".\0"u8), out FileDescriptor descriptor) < 0)
                 return null;
             _ = SystemCallsAt.Stat(descriptor, out Statx stat);
-            return new SourceFolder(descriptor, NameInSource.PathOf(folder, directories), stat);
+            return new SourceFolder(descriptor, path, stat);
         }
     }
 

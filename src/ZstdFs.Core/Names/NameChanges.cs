@@ -147,4 +147,20 @@ internal sealed class NameChanges(
     /// </summary>
     internal static bool IsConverted(Node? node, in Resolved resolved) =>
         (node?.Kind, resolved.Kind) is (NodeKind.Stored, NodeKind.Plain) or (NodeKind.Plain, NodeKind.Stored);
+
+    /// <summary>
+    /// A folder's path for the <see cref="NameJournal"/>. −errno where the folder has none that the journal can take:
+    /// it would name the root instead, and after a crash the next mount would look for the file there, and move it
+    /// there.
+    /// </summary>
+    internal static int PathOf(Node folder, Node root, out byte[] path)
+    {
+        path = folder.LogicalPath();
+        Node top = folder;
+        for (int level = 0; level < path.Length && top.AnyLink is { } link; level++)
+            top = link.Parent;
+        if (top == root)
+            return 0;
+        return -(int)(path.Length == 0 && folder.HasName ? Errno.ENAMETOOLONG : Errno.ENOENT);
+    }
 }

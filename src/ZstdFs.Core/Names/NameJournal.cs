@@ -193,7 +193,7 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
         BinaryPrimitives.WriteUInt32LittleEndian(record, Magic);
         BinaryPrimitives.WriteUInt32LittleEndian(record.AsSpan(4), Checksum.OfRecord(record));
         _ = SystemCallsAt.Unlink(state.Folder, FileName);
-        int result = source.CreateFile(state.Folder, FileName, 0b110_000_000, out FileDescriptor file);
+        int result = state.CreateFile(FileName, out FileDescriptor file);
         if (result < 0)
             return result;
         using (file)

@@ -36,8 +36,7 @@ internal sealed class EarlierMounts(in StateRecord record)
             return null;
         using (folder)
         {
-            var name = new NativeName("state\0"u8);
-            if (SystemCallsAt.Open(folder, name, OpenFlags.ReadOnly, 0, out FileDescriptor file) < 0)
+            if (source.OpenRead(folder, new NativeName("state\0"u8), out FileDescriptor file) < 0)
                 return null;
             using (file)
             {

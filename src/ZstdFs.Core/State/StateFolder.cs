@@ -212,23 +212,45 @@ internal sealed class StateFolder : IDisposable
         return SystemCallsFile.SynchronizeFileSystem(Folder);
     }
 
-    /// <summary>
-    /// Makes a file in <c>working</c> for this daemon alone. The thread may still have the umask of the caller that it
-    /// served last, which must not take the owner's rights.
-    /// </summary>
+    /// <summary>Makes a file in <c>working</c> for this daemon alone.</summary>
     internal int CreateWorkingFile(WorkingName name, out FileDescriptor file)
     {
-        const uint OwnerOnly = 0b110_000_000;
         var terminated = new NativeName(name.Terminated());
-        int result = _source.CreateFile(Working, terminated, OwnerOnly, out file);
+        int result = CreateOwnFile(Working, terminated, out file, out bool isLeft);
+        if (isLeft)
+            RemoveWorkingFile(terminated.Terminated);
+        return result;
+    }
+
+    /// <summary>
+    /// Makes a file in <c>.zstdfs</c> for this daemon alone. −errno where there is one, or none can be made.
+    /// </summary>
+    internal int CreateFile(NativeName name, out FileDescriptor file)
+    {
+        int result = CreateOwnFile(Folder, name, out file, out bool isLeft);
+        if (isLeft)
+            _ = SystemCallsAt.Unlink(Folder, name);
+        return result;
+    }
+
+    /// <summary>
+    /// The thread may still have the umask of the caller that it served last, which must not take the owner's rights.
+    /// </summary>
+    /// <param name="folder">Where the file is made.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="file">The file, open for reading and writing.</param>
+    /// <param name="isLeft">The file was made and closed again, and the caller must remove it.</param>
+    private int CreateOwnFile(FileDescriptor folder, NativeName name, out FileDescriptor file, out bool isLeft)
+    {
+        const uint OwnerOnly = 0b110_000_000;
+        isLeft = false;
+        int result = _source.CreateFile(folder, name, OwnerOnly, out file);
         if (result < 0)
             return result;
         result = SystemCallsFile.ChangeMode(file, OwnerOnly);
-        if (result < 0)
-        {
+        isLeft = result < 0;
+        if (isLeft)
             file.Dispose();
-            RemoveWorkingFile(terminated.Terminated);
-        }
         return result;
     }
 

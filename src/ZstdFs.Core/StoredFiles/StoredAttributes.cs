@@ -97,6 +97,9 @@ internal static class StoredAttributes
                     || name.Bytes.SequenceEqual(SizeRecord.ForeignAttributeName.Bytes))
                     continue;
                 int bytes = ExtendedAttributes.Get(from, name, value.AsSpan(0, LongestListBytes));
+                // Another program has removed it since the list was made.
+                if (bytes == -(int)Errno.ENODATA)
+                    continue;
                 result = bytes < 0 ? bytes : ExtendedAttributes.Set(to, name, value.AsSpan(0, bytes), 0);
                 if (result == -(int)Errno.EPERM && name.Bytes.SequenceEqual(Capabilities.Bytes))
                     result = 0;

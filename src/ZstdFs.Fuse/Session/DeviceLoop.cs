@@ -42,7 +42,15 @@ internal sealed unsafe class DeviceLoop : IDisposable
         (_session, _device, _isSpare) = (session, session.Device, isSpare);
         _bufferBytes = Math.Max(LeastBytes, (int)session.Options.MaxWriteBytes) + HeaderRoom;
         _request = (byte*)NativeMemory.AlignedAlloc((nuint)_bufferBytes, PageBytes);
-        _replyPages = (byte*)NativeMemory.AlignedAlloc((nuint)(_bufferBytes + PageBytes), PageBytes);
+        try
+        {
+            _replyPages = (byte*)NativeMemory.AlignedAlloc((nuint)(_bufferBytes + PageBytes), PageBytes);
+        }
+        catch (OutOfMemoryException)
+        {
+            NativeMemory.AlignedFree(_request);
+            throw;
+        }
         _reply = _replyPages + PageBytes - FuseOutHeader.Bytes;
     }
 

@@ -82,8 +82,14 @@ public sealed class FuseSession : IDisposable
         }
     }
 
-    private void StartThread(DeviceLoop loop) =>
+    /// <summary>For a test: called before a thread starts, and may throw what the start may throw.</summary>
+    internal Action? ThreadStarts { get; set; }
+
+    private void StartThread(DeviceLoop loop)
+    {
+        ThreadStarts?.Invoke();
         new Thread(RunLoop, StackBytes) { IsBackground = true, Name = "fuse" }.Start(loop);
+    }
 
     /// <summary>
     /// A thread has taken a request. If no thread is left that waits for one, a spare thread takes its place at the
@@ -118,11 +124,27 @@ public sealed class FuseSession : IDisposable
             if (_loops.Length >= Options.MaxThreads + Volatile.Read(ref _notifying)
                 || _isStopping || _isDestroyed || Volatile.Read(ref _idle) > 0)
                 return;
-            var spare = new DeviceLoop(this, isSpare: true);
-            Interlocked.Increment(ref _running);
-            Interlocked.Increment(ref _idle);
-            Volatile.Write(ref _loops, [.. _loops, spare]);
-            StartThread(spare);
+            DeviceLoop[] before = _loops;
+            DeviceLoop? spare = null;
+            try
+            {
+                spare = new DeviceLoop(this, isSpare: true);
+                Interlocked.Increment(ref _running);
+                Interlocked.Increment(ref _idle);
+                Volatile.Write(ref _loops, [.. before, spare]);
+                StartThread(spare);
+            }
+            catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
+            {
+                // The process may have no more threads or memory. The ones that it has go on, and each request that
+                // leaves no thread at the device tries again.
+                if (spare is null)
+                    return;
+                Volatile.Write(ref _loops, before);
+                Interlocked.Decrement(ref _idle);
+                Interlocked.Decrement(ref _running);
+                spare.Dispose();
+            }
         }
     }
 

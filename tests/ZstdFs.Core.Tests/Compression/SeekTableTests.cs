@@ -120,6 +120,37 @@ internal sealed class SeekTableTests
         }
     }
 
+    /// <summary>Where all frames are of one length, the table's reader looks at two of them only.</summary>
+    [TestCase(0u, 100u)]
+    [TestCase(0u, 0u)]
+    [TestCase(8u, 100u)]
+    [TestCase(9u, 100u)]
+    public void Scan_TableWithEntriesThatNoFrameCanHave_IsNotBelieved(uint storedBytes, uint logicalBytes)
+    {
+        byte[] content = Samples.Text(400);
+        byte[][] frames = [.. Enumerable.Range(0, 4).Select(i => Samples.Frame(content.AsSpan(i * 100, 100)))];
+        SeekTableEntry[] entries = [.. frames.Select(f => new SeekTableEntry((uint)f.Length, 100))];
+        entries[1] = entries[1] with { StoredBytes = entries[1].StoredBytes - storedBytes };
+        byte[] table = Samples.Table([.. entries[..2], new(storedBytes, logicalBytes), .. entries[2..]]);
+        StoredFileReader reader = _folder.Reader([.. frames.SelectMany(f => f), .. table]);
+        Assert.That(reader.Map.HasSeekTable, Is.False);
+        ReaderCheck.Reads(reader, content);
+    }
+
+    [Test]
+    public void Scan_TableThatEveryFrameDisputes_TakesOneWalkForAll()
+    {
+        const int Frames = 40_000;
+        byte[] frame = Samples.Frame([7]);
+        byte[] stored = [.. Enumerable.Repeat(frame, Frames).SelectMany(f => f)];
+        // The last one is damaged: the frames do not tell who is right.
+        stored[^(frame.Length - 6)] = 0xFF;
+        byte[] table = Samples.Table([.. Enumerable.Range(0, Frames).Select(i => new SeekTableEntry((uint)frame.Length, 2 + (uint)(i % 2)))]);
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        _folder.Scan([.. stored, .. table]);
+        Assert.That(System.Diagnostics.Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(5)));
+    }
+
     [Test]
     public void Scan_FooterOfAGiganticTable_IsIgnoredWithoutMemory()
     {

@@ -103,6 +103,70 @@ internal sealed class NodeTableTests
         Assert.That(file.IsOnlyLink(folder, "two"u8) && !file.TryPreferNext(file.AnyLink!));
     }
 
+    /// <summary>Another program removed the file, and the source gave its number to a folder.</summary>
+    [Test]
+    public void ReplacedNode_LetsItsFolderGo_WhenNothingUsesItAnyMore([Values] bool isPinned)
+    {
+        var table = new NodeTable(_store, () => { });
+        Node folder = table.Acquire(20, NodeKind.Directory, table.Root, "folder"u8, onlyName: true);
+        Node file = table.Acquire(21, NodeKind.Stored, folder, "file"u8, onlyName: true);
+        if (isPinned)
+            table.Pin(file);
+        Node other = table.Acquire(21, NodeKind.Directory, table.Root, "other"u8, onlyName: true);
+        Assert.That(other, Is.Not.SameAs(file));
+        Assert.That(folder.Children, Is.EqualTo(isPinned ? 1 : 0));
+        Assert.That(file.HasName, Is.EqualTo(isPinned), "what is written to an open file has a place to go to");
+        if (isPinned)
+            Assert.That(table.Unpin(file), Is.Null, "the number is another node's");
+        Assert.That(folder.Children, Is.Zero);
+        Assert.That(table.Forget(20, 1), Is.SameAs(folder));
+        Assert.That(table.Find(21), Is.SameAs(other));
+        Assert.That(table.Forget(21, 1), Is.Null, "the kernel's reference to the file is one to the number");
+        Assert.That(table.Forget(21, 1), Is.SameAs(other));
+        Assert.That(_store.TryFind(21, out InodePlace place) && place is { Parent: NodeTable.RootId }, Is.True);
+        Assert.That(table.Count, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void FoldersWithoutEnd_AreForgottenWithTheLastFileBelow_OnASmallStack()
+    {
+        const int Levels = 100_000;
+        int left = 0;
+        var thread = new Thread(() =>
+        {
+            var table = new NodeTable(_store, () => { });
+            Node node = table.Root;
+            for (ulong i = 0; i < Levels; i++)
+                node = table.Acquire(100 + i, NodeKind.Directory, node, "d"u8, onlyName: true);
+            table.Pin(node);
+            for (ulong i = 0; i < Levels; i++)
+                table.Forget(100 + i, 1);
+            table.Unpin(node);
+            left = table.Count;
+        }, 256 * 1024);
+        thread.Start();
+        thread.Join();
+        Assert.That(left, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void FileOfTwoFolders_LetsBothGo()
+    {
+        var table = new NodeTable(_store, () => { });
+        Node file = null!;
+        for (ulong i = 0; i < 3; i++)
+        {
+            Node above = table.Acquire(20 + i, NodeKind.Directory, table.Root, "above"u8, onlyName: true);
+            Node folder = table.Acquire(30 + i, NodeKind.Directory, above, "folder"u8, onlyName: true);
+            file = table.Acquire(40, NodeKind.Stored, folder, "file"u8, onlyName: false);
+            table.Forget(30 + i, 1);
+            table.Forget(20 + i, 1);
+        }
+        Assert.That(table.Count, Is.EqualTo(8));
+        Assert.That(table.Forget(40, 3), Is.SameAs(file));
+        Assert.That(table.Count, Is.EqualTo(1));
+    }
+
     [Test]
     public void DeletedNode_LeavesTheStore()
     {

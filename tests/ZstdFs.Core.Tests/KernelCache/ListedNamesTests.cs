@@ -51,6 +51,39 @@ internal sealed class ListedNamesTests
         Assert.That(roomBytes >= 1_000_000 || names.Bytes < 10 * Math.Max(roomBytes, 3000));
     }
 
+    /// <summary>Short names beside long ones: a short one may be what the room is too small for.</summary>
+    [Test]
+    public void FoldersAboveTheRoom_GiveEachNameOnce_HoweverLongTheNamesAre()
+    {
+        var random = new Random(7);
+        for (int folder = 0; folder < 400; folder++)
+        {
+            var all = new Dictionary<ulong, byte[]>();
+            for (int i = random.Next(1, 300); i > 0; i--)
+            {
+                byte[] name = Encoding.ASCII.GetBytes($"{i}{new string('x', random.Next(4) == 0 ? random.Next(250) : 0)}");
+                all.TryAdd((ulong)random.NextInt64(1, folder % 2 == 0 ? 2_000 : long.MaxValue), name);
+            }
+            KeyValuePair<ulong, byte[]>[] order = [.. all];
+            random.Shuffle(order);
+            var names = new ListedNames(random.Next(100, 3_000));
+            var listed = new List<string>();
+            for (ulong after = 0; after != ulong.MaxValue; after = names.UpTo)
+            {
+                names.Begin(after);
+                foreach ((ulong position, byte[] name) in order)
+                {
+                    for (int times = random.Next(8) == 0 ? 2 : 1; times > 0; times--)
+                        names.Add(position, name, ListedForm.Shown, 8);
+                }
+                names.Complete();
+                for (int i = names.IndexBehind(after); i < names.Count; i++)
+                    listed.Add(Encoding.ASCII.GetString(names.NameOf(i)));
+            }
+            Assert.That(listed, Is.EqualTo(all.OrderBy(name => name.Key).Select(name => Encoding.ASCII.GetString(name.Value))), $"folder {folder}");
+        }
+    }
+
     [Test]
     public void BothFormsOfAFile_AreOneName()
     {

@@ -159,6 +159,27 @@ internal sealed class NameJournalTests : IEventLog
         Assert.That(Recover(source), Is.EqualTo("d d/b s s/a.zst"));
     }
 
+    /// <summary>A thread may carry the umask of the caller that it served last.</summary>
+    [Test]
+    public void JournalThatIsMadeUnderAnyUmask_CanBeReadByItsOwner()
+    {
+        using var source = new TestSource();
+        uint before = Credentials.SetUmask(0b111_111_111);
+        try
+        {
+            Begin(source, exchanges: false, firstStepIsDone: false, otherIsStored: false, () =>
+            {
+                using FileDescriptor journal = source.OpenFile(".zstdfs/names");
+                Assert.That(SystemCallsAt.Stat(journal, out Statx stat), Is.Zero);
+                Assert.That(stat.Mode & 0xFFF, Is.EqualTo(0b110_000_000));
+            });
+        }
+        finally
+        {
+            _ = Credentials.SetUmask(before);
+        }
+    }
+
     [TestCase(0)]
     [TestCase(7)]
     [TestCase(60)]
