@@ -13,7 +13,7 @@ namespace ZstdFs.Core.Overlays;
 /// copy; the beginning of a long new file moves on to early frames. Not synchronised: the caller holds the content's
 /// lock.
 /// </summary>
-internal sealed class Overlay : IDisposable
+internal sealed class Overlay : IFrameSource, IDisposable
 {
     /// <summary>A shorter range is written as zeros.</summary>
     private const long PunchedBytes = 1024 * 1024;
@@ -143,7 +143,7 @@ internal sealed class Overlay : IDisposable
     internal EarlyFrames? CompleteEarlyFrames => _early.Complete;
 
     /// <summary>The zstd level for what is written now.</summary>
-    internal int Level => _services.LevelOf(_node, LogicalBytes);
+    public int Level => _services.LevelOf(_node, LogicalBytes);
 
     internal bool IsBuffered => _buffer.IsUsed;
 
@@ -178,7 +178,7 @@ internal sealed class Overlay : IDisposable
     internal FrameDamage? EndDamage => IsDirty ? null : Base.EndDamage;
 
     /// <summary>Fills a destination that lies within the file. 0 or −errno.</summary>
-    internal int Read(long offset, Span<byte> destination) => _reader.Read(offset, destination);
+    public int Read(long offset, Span<byte> destination) => _reader.Read(offset, destination);
 
     /// <summary>
     /// Writes, and grows the file where need be. 0 or −errno. After an error the length is as it was, and a part of

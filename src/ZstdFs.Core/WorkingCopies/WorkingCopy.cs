@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text;
 using ZstdFs.Core.Compression;
-using ZstdFs.Core.Overlays;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Core.StoredFiles;
@@ -54,7 +53,7 @@ internal sealed class WorkingCopy : IDisposable
 
     internal FileDescriptor File => _file;
 
-    /// <summary>The kernel writes to it without telling the daemon: see <see cref="Lending"/>.</summary>
+    /// <summary>It is lent to the kernel, which writes to it without telling the daemon (passthrough).</summary>
     internal bool IsLent => _record.IsLent;
 
     internal WorkingName Id => _name;
@@ -617,6 +616,3 @@ internal sealed class WorkingCopy : IDisposable
 
     public void Dispose() => _file.Dispose();
 }
-
-/// <summary>Content below the overlay: fills the whole destination, with zeros where there is none.</summary>
-internal delegate void ReadBelow(long offset, Span<byte> destination);
