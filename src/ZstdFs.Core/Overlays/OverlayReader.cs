@@ -1,5 +1,3 @@
-using ZstdFs.Core.WorkingCopies;
-
 namespace ZstdFs.Core.Overlays;
 
 /// <summary>Reads what an overlay and its base hold together. The caller holds the content's lock.</summary>
@@ -8,34 +6,9 @@ internal sealed class OverlayReader(Overlay overlay)
     /// <summary>Fills a destination that lies within the file. 0 or −errno.</summary>
     internal int Read(long offset, Span<byte> destination)
     {
-        if (overlay.IsBuffered)
-        {
-            overlay.BufferedContent.Slice((int)offset, destination.Length).CopyTo(destination);
-            return 0;
-        }
-        if (overlay.Working is not { } working)
-        {
-            ReadBelow(offset, destination);
-            return 0;
-        }
-        if (working.IsLent)
-            return working.Read(offset, destination);
-        while (!destination.IsEmpty)
-        {
-            long block = offset / BlockMap.BlockBytes;
-            long lastBlock = (offset + destination.Length - 1) / BlockMap.BlockBytes;
-            long runEnd = working.Blocks.RunEnd(block, lastBlock + 1) * BlockMap.BlockBytes;
-            Span<byte> part = destination[..(int)Math.Min(destination.Length, runEnd - offset)];
-            int result = 0;
-            if (working.Blocks[block])
-                result = working.Read(offset, part);
-            else
-                ReadBelow(offset, part);
-            if (result < 0)
-                return result;
-            offset += part.Length;
-            destination = destination[part.Length..];
-        }
+        if (overlay.Media.Current is { } medium)
+            return medium.Read(offset, destination);
+        ReadBelow(offset, destination);
         return 0;
     }
 
@@ -47,7 +20,7 @@ internal sealed class OverlayReader(Overlay overlay)
         for (destination = destination[..count]; !destination.IsEmpty;)
         {
             long end = long.MaxValue;
-            bool isPunched = overlay.Working is not null && overlay.Working.Zeros.Find(offset, out end);
+            bool isPunched = overlay.Working is { } working && working.Zeros.Find(offset, out end);
             Span<byte> part = destination[..(int)Math.Min(destination.Length, end - offset)];
             if (isPunched)
                 part.Clear();

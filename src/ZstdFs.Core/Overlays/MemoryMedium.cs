@@ -9,17 +9,19 @@ namespace ZstdFs.Core.Overlays;
 /// A small file's whole content in memory, while programs edit it. The memory comes from a budget that all files share.
 /// The content's lock guards it.
 /// </summary>
-internal sealed class ContentBuffer(StorageServices services)
+internal sealed class MemoryMedium(StorageServices services, Overlay overlay) : OverlayMedium
 {
     private const int SmallestBytes = 4096;
 
     private FrameBuffer? _buffer;
     private int _capacity;
 
-    internal bool IsUsed => _capacity > 0;
+    private bool IsUsed => _capacity > 0;
 
     /// <summary>The memory; zero behind the logical length. Empty where no memory is used.</summary>
     internal Span<byte> Content => _buffer is { } buffer ? buffer.AsSpan(_capacity) : default;
+
+    internal override bool HasHoles => false;
 
     /// <summary>
     /// Makes room for <paramref name="size"/> bytes. At first use it reads <paramref name="length"/> bytes of the
@@ -53,10 +55,31 @@ internal sealed class ContentBuffer(StorageServices services)
         return true;
     }
 
-    internal void Resize(int oldLength, int newLength)
+    internal override int Read(long offset, Span<byte> destination)
     {
-        if (newLength < oldLength)
-            Content[newLength..oldLength].Clear();
+        overlay.BufferedContent.Slice((int)offset, destination.Length).CopyTo(destination);
+        return 0;
+    }
+
+    internal override int Write(long offset, ReadOnlySpan<byte> data)
+    {
+        data.CopyTo(Content[(int)offset..]);
+        return 0;
+    }
+
+    /// <summary>All of the range: in memory, zeros cost nothing.</summary>
+    internal override bool TryPunch(long offset, long end, out long first, out long last)
+    {
+        Content[(int)offset..(int)end].Clear();
+        (first, last) = (offset, end);
+        return true;
+    }
+
+    internal override int Resize(long size, bool replaces)
+    {
+        if (size < overlay.LogicalBytes)
+            Content[(int)size..(int)overlay.LogicalBytes].Clear();
+        return 0;
     }
 
     internal void Release()
