@@ -1,6 +1,5 @@
 using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
-using ZstdFs.Core.Names;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.State;
 using ZstdFs.Fuse;

@@ -1,5 +1,4 @@
 using ZstdFs.Core.Content;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;

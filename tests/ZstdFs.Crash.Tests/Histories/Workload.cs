@@ -1,4 +1,3 @@
-using ZstdFs.Core.OpenFiles;
 
 namespace ZstdFs.Crash.Tests.Histories;
 
