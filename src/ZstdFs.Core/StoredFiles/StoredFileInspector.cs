@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using ZstdFs.Core.Compression;
@@ -7,58 +6,16 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.StoredFiles;
 
-/// <summary>What is known about a stored file without reading all of it.</summary>
-/// <param name="InodeNumber">Inode number that users see.</param>
-/// <param name="LogicalBytes">Length that users see.</param>
-/// <param name="IsFresh">Created, and no content committed yet: it is empty, whatever is in it.</param>
-/// <param name="IsOneFrame">The stored file is one frame from its first byte to its last.</param>
-/// <param name="Birth">When the logical file was made.</param>
-internal readonly record struct StoredFacts(
-    ulong InodeNumber, long LogicalBytes, bool IsFresh, bool IsOneFrame, Timestamp Birth)
-{
-    /// <summary>It is known to have whole frames of zeros.</summary>
-    internal bool HasHoles { get; init; }
-
-    /// <summary>The record said so, and the frames were not asked.</summary>
-    internal bool IsFromRecord { get; init; }
-
-    /// <summary>Neither this mount nor, as far as is known, another program has written it without a sync.</summary>
-    internal bool IsOnDisk { get; init; }
-
-    /// <summary>The length of a file that cannot be opened: it is not known at all.</summary>
-    internal const long UnknownBytes = -1;
-
-    /// <summary>What the record says of the change time that users see.</summary>
-    internal RecordedChange Change { get; init; }
-}
-
-/// <summary>
-/// What a record says of the change time that users see, where it covers the stored file's own
-/// (<see cref="SizeRecord.CoversChange"/>).
-/// </summary>
-/// <param name="Time">Zero where it does not: then the stored file's own counts.</param>
-/// <param name="WindowEnd">End of the record's window.</param>
-/// <param name="IsNew">The record was written just now, and the stored file's own change time is of that
-/// moment.</param>
-internal readonly record struct RecordedChange(Timestamp Time, long WindowEnd, bool IsNew = false)
-{
-    /// <summary>A change that a user makes now falls into the window.</summary>
-    internal bool IsOpen => Time != default && !ChangeWindow.IsOver(WindowEnd);
-
-    internal static RecordedChange Of(in SizeRecord record, in Statx stat) =>
-        record.CoversChange(stat) ? new(record.ChangeTime, record.WindowEnd) : default;
-}
-
 /// <summary>
 /// Finds a stored file's size and inode number: from its record where that can be trusted, else from its frames. Then
 /// it writes a new record, where the file system keeps one.
 /// </summary>
 internal sealed class StoredFileInspector(StorageServices services)
 {
-    private const int ProofBytes = 256 * 1024;
-    private const int MostEmptyBytes = 32;
     private const int MostAttempts = 3;
 
+    private readonly InspectionReports _reports = new(services.Log);
+    private readonly CutOffContent _cutOff = new(services);
     private readonly SourceDevices _devices = services.Source.Devices;
     private readonly UnrecordedNumbers _numbers = services.Source.Numbers;
     private readonly Func<ulong>? _allocate = services.State is { } state ? state.AllocateInodeNumber : null;
@@ -165,7 +122,7 @@ internal sealed class StoredFileInspector(StorageServices services)
         // A fresh file whose length is not that of an empty file's frame holds something: its frames tell what.
         bool isAsItWasMade = !record.IsFresh || stat.Size == services.EmptyFrame.Length;
         return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat)
-            && !(services.State is not null && IsSuspect(record));
+            && !(services.State is not null && _cutOff.IsSuspect(record));
     }
 
     private int InspectFrames(
@@ -181,7 +138,7 @@ internal sealed class StoredFileInspector(StorageServices services)
             if (result < 0)
                 return result;
             bool isRecorded = result > 0, hasRecord = isRecorded && _devices.IsOf(record, stat);
-            if (hasRecord && (IsTrusted(record, stat, out facts) || record.IsFresh && HasNoContent(file, stat)))
+            if (hasRecord && (IsTrusted(record, stat, out facts) || record.IsFresh && _cutOff.HasNoContent(file, stat)))
                 return 0;
             if (_rewritten.ContainsKey(stat.InodeNumber))
             {
@@ -191,7 +148,7 @@ internal sealed class StoredFileInspector(StorageServices services)
             ulong number = hasRecord ? record.InodeNumber : NumberFor(stat);
             Timestamp birth = hasRecord && record.Birth != default ? record.Birth : _numbers.BirthOf(stat);
             bool isInUse = false,
-                isFresh = hasRecord && MayBeLost(file, stat, record, out isInUse) && IsLost(file, stat);
+                isFresh = hasRecord && _cutOff.MayBeLost(file, stat, record, out isInUse) && _cutOff.IsLost(file, stat);
             LogicalSize size = default;
             FrameDamage? damage = null;
             bool isFinal = true;
@@ -201,11 +158,11 @@ internal sealed class StoredFileInspector(StorageServices services)
             if ((isFresh || damage is not null) && attempt < MostAttempts && IsChanging(file, stat))
                 return InspectFrames(file, name, ref known, out facts, attempt + 1);
             if (damage is not null)
-                Report(file, name, stat, damage);
+                _reports.Damaged(file, name, stat, damage);
             // What the recorded mount wrote is as durable as it was, so the new record keeps the epoch while the
             // content is the same. A suspect file that was looked at is not suspect any more.
             bool isSameContent = hasRecord && record.StoredBytes == stat.Size;
-            uint epoch = isSameContent && (isInUse || !IsSuspect(record)) ? record.Epoch : 0;
+            uint epoch = isSameContent && (isInUse || !_cutOff.IsSuspect(record)) ? record.Epoch : 0;
             if (isFresh)
             {
                 services.Log.Warning($"{name.ToString()}: its first content was never completed; it is empty");
@@ -227,7 +184,7 @@ internal sealed class StoredFileInspector(StorageServices services)
             // A record never holds a number that the source gave.
             bool isRecordable = hasRecord || InodeNumber.IsAllocated(number);
             if (record.IsNewer)
-                ReportNewer(file, name, stat);
+                _reports.Newer(file, name, stat);
             if (services.State is not null && isRecordable && (isFinal || !hasRecord))
             {
                 // To users nothing has happened to the file: its change time stays.
@@ -375,92 +332,7 @@ internal sealed class StoredFileInspector(StorageServices services)
         return new LogicalSize(StoredBase.SizeOf(map), map.IsOneFrame);
     }
 
-    private void Report(FileDescriptor file, NativeName name, in Statx stat, FrameDamage damage)
-    {
-        string what = damage.Cause is DamagedFrameException
-            ? $"damaged at stored byte {damage.StoredOffset}: {damage.Reason}" : damage.Reason;
-        string path = SourcePath.OfFile(file, name);
-        services.Log.Error($"{path}: {what}", "damage at its end", StoredIdentity.Of(stat).Version);
-    }
-
-    private void ReportNewer(FileDescriptor file, NativeName name, in Statx stat)
-    {
-        string what = NewerFormat.Text("its record (user.zstdfs)");
-        string message = $"{SourcePath.OfFile(file, name)}: {what} (its inode number and its times are not known here, "
-            + "and a write through this mount replaces the record)";
-        services.Log.Error(message, "newer record", StoredIdentity.Of(stat).Version);
-    }
-
     private bool IsChanging(FileDescriptor file, in Statx seen) =>
         _rewritten.ContainsKey(seen.InodeNumber)
             || SystemCallsAt.Stat(file, out Statx now) >= 0 && StoredIdentity.Of(now) != StoredIdentity.Of(seen);
-
-    /// <summary>It is the frame of an empty file, byte for byte.</summary>
-    private bool HasNoContent(FileDescriptor file, in Statx stat)
-    {
-        ReadOnlySpan<byte> empty = services.EmptyFrame.Span;
-        Span<byte> found = stackalloc byte[MostEmptyBytes];
-        return stat.Size == empty.Length && SystemCallsFile.Read(file, 0, found[..empty.Length]) == empty.Length
-            && found[..empty.Length].SequenceEqual(empty);
-    }
-
-    /// <summary>
-    /// Whether a crash may have cut off a new file's first content: the mount that wrote the record did not end well,
-    /// no program has written to the file since, and none has it open for writing. A file that another program has put
-    /// in its place stays as it is: if it cannot be decoded, it is damaged.
-    /// </summary>
-    private bool MayBeLost(FileDescriptor file, in Statx stat, in SizeRecord record, out bool isInUse)
-    {
-        isInUse = false;
-        if (services.Earlier is not { } earlier || stat.Size > FrameEncoder.BoundBytes(FileSystemOptions.MaxFrameBytes))
-            return false;
-        Timestamp written = stat.ModifyTime.ToTimestamp();
-        if (!(record.IsOfTime(stat)
-            ? earlier.MayHaveCutOff(record.Epoch)
-            : earlier.MayHaveCutOff(record.Epoch, written)))
-            return false;
-        if (!record.IsFresh && !(IsSuspect(record) && LostContent.IsIn(file, stat, record)))
-            return false;
-        int lease = services.Source.HasLeases ? FileLease.TryTake(file) : 0;
-        isInUse = lease == -(int)Errno.EAGAIN;
-        if (services.Source.HasLeases && lease >= 0)
-            _ = FileLease.Release(file);
-        return !isInUse;
-    }
-
-    private bool IsSuspect(in SizeRecord record) => services.Earlier?.IsSuspect(record.Epoch) == true;
-
-    /// <summary>
-    /// Whether some frame does not decode to what its checksum says. A file that cannot be decoded for another reason,
-    /// such as a disk that refuses to read, is not lost: nothing may be put in its place.
-    /// </summary>
-    private bool IsLost(FileDescriptor file, in Statx stat)
-    {
-        FrameMap map = FrameScanner.ScanIntact(file, stat.Size, services.Windows).Map;
-        if (map.Damage is not null || map.FrameCount == 0)
-            return map.Damage is null or { Cause: DamagedFrameException };
-        ulong cacheId = services.NextCacheId();
-        using var reader = new StoredFileReader(
-            file, map, cacheId, services.Cache, services.Codecs, services.OpenSpillFile);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(ProofBytes);
-        try
-        {
-            for (long offset = 0; offset < map.LogicalBytes;)
-                offset += reader.Read(offset, buffer.AsSpan(0, (int)Math.Min(ProofBytes, map.LogicalBytes - offset)));
-            return false;
-        }
-        catch (DamagedFrameException)
-        {
-            return true;
-        }
-        catch (UndecodableException)
-        {
-            return false;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-            services.Cache.Invalidate(cacheId);
-        }
-    }
 }
