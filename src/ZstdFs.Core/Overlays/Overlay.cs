@@ -234,6 +234,9 @@ internal sealed class Overlay : IFrameSource, IDisposable
     /// <inheritdoc cref="OverlayVersions.NoteCommitted"/>
     internal void NoteCommitted() => _versions.NoteCommitted();
 
+    /// <inheritdoc cref="OverlayVersions.TakeBack"/>
+    internal void TakeBack() => _versions.TakeBack();
+
     /// <inheritdoc cref="OverlayVersions.Revert"/>
     internal void Revert()
     {

@@ -18,7 +18,7 @@ internal sealed class OverlayChanges(StorageServices services, Overlay overlay)
 
     /// <summary>
     /// Writes, and grows the file where need be. 0 or −errno. After an error the length is as it was, and a part of
-    /// the range may be written.
+    /// the range may be written, where there was something to commit before.
     /// </summary>
     internal int Write(long offset, ReadOnlySpan<byte> data)
     {
@@ -53,7 +53,13 @@ internal sealed class OverlayChanges(StorageServices services, Overlay overlay)
             return result;
         OverlayMedium medium = overlay.Media.Current!;
         if (!medium.TryPunch(offset, end, out long first, out long last))
-            return WriteZeros(offset, end);
+        {
+            result = WriteZeros(offset, end);
+            // Some of the range may read as zeros already. Content that was clean is as before by now.
+            if (result < 0 && overlay.IsDirty)
+                overlay.Metadata.NoteZeroed(leavesHole: medium.HasHoles);
+            return result;
+        }
         overlay.Metadata.NoteZeroed(leavesHole: medium.HasHoles);
         result = WriteZeros(offset, first);
         return result < 0 ? result : WriteZeros(last, end);
@@ -135,6 +141,9 @@ internal sealed class OverlayChanges(StorageServices services, Overlay overlay)
     {
         if (result is not (-(int)Errno.ENOSPC or -(int)Errno.EDQUOT))
             Refuse(result);
+        // Nothing tells a commit, or stat(2), of the part. And a next mount would take it for content.
+        if (!overlay.IsDirty)
+            overlay.TakeBack();
         return result;
     }
 

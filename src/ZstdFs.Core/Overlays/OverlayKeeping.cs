@@ -113,7 +113,8 @@ internal sealed class OverlayKeeping(Overlay overlay)
         int result = Working is null ? overlay.Media.MoveToWorkingCopy(isForLost: true) : 0;
         long size = overlay.LogicalBytes;
         if (result >= 0)
-            result = Working!.CompleteAndMoveToLost(Math.Min(overlay.BaseLimit, size), size, overlay.ReadBelow);
+            result = Working!.CompleteAndMoveToLost(
+                Math.Min(overlay.BaseLimit, size), size, overlay.ReadBelow, overlay.Lower.EndOfFrame);
         if (result < 0)
             return result;
         overlay.Early.ForgetName();

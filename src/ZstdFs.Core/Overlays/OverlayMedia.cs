@@ -27,7 +27,9 @@ internal sealed class OverlayMedia(StorageServices services, Node node, Overlay 
     /// <summary>Takes over what an earlier mount left.</summary>
     internal void Use(WorkingCopy left) => Current = new WorkingCopyMedium(overlay, left);
 
-    /// <summary>Has room in memory for a file that gets this length. False where that is too long, or memory is.</summary>
+    /// <summary>
+    /// Makes room in memory for a file that gets this length. False where it is too long, or the budget is used up.
+    /// </summary>
     internal bool TryUseMemory(long size)
     {
         long longest = Math.Max(size, overlay.LogicalBytes), kept = Math.Min(size, overlay.LogicalBytes);
@@ -82,6 +84,15 @@ internal sealed class OverlayMedia(StorageServices services, Node node, Overlay 
         if (Current is not WorkingCopyMedium medium)
             return;
         medium.Copy.Discard();
+        Current = null;
+    }
+
+    /// <summary>Removes the working copy, and has no next mount take it up where that fails.</summary>
+    internal void DiscardRefusedCopy()
+    {
+        if (Current is not WorkingCopyMedium medium)
+            return;
+        medium.Copy.DiscardRefused();
         Current = null;
     }
 

@@ -22,7 +22,8 @@ internal abstract class OverlayMedium
     internal abstract bool HasHoles { get; }
 
     /// <summary>
-    /// Sets the length. 0 or −errno. Where <paramref name="replaces"/> is true, the file was emptied to be written anew.
+    /// Sets the length. 0 or −errno. Where <paramref name="replaces"/> is true, the file was emptied to be written
+    /// anew.
     /// </summary>
     internal abstract int Resize(long size, bool replaces);
 }

@@ -6,8 +6,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Overlays;
 
 /// <summary>
-/// What is known of an overlay's content besides its bytes: length, holes, times, and what is below. It is changed under
-/// the content's lock. stat(2) is shown it without that lock.
+/// What is known of an overlay's content besides its bytes: length, holes, times, and what is below. It is changed
+/// under the content's lock. stat(2) is shown it without that lock.
 /// </summary>
 internal sealed class OverlayMetadata(Overlay overlay, StoredBase @base)
 {

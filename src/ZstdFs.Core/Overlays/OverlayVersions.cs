@@ -76,6 +76,19 @@ internal sealed class OverlayVersions(Overlay overlay)
             overlay.Load();
     }
 
+    /// <summary>
+    /// The first change of a clean content failed, and may be there in part: the base is the file again, for the next
+    /// mount too.
+    /// </summary>
+    internal void TakeBack()
+    {
+        overlay.Metadata.Forget();
+        overlay.Media.DiscardRefusedCopy();
+        overlay.Early.Discard();
+        if (overlay.Base.IsRedo)
+            overlay.Load();
+    }
+
     /// <summary>Removes what was written, but for what is in memory: that is the same as the base.</summary>
     internal void Clear()
     {

@@ -158,6 +158,23 @@ internal sealed class StoredBase : IDisposable
         _provenFrames.Add(index);
     }
 
+    /// <summary>
+    /// Up to where content is lost where the byte at this offset cannot be decoded: to the end of its frame.
+    /// </summary>
+    internal long EndOfFrame(long offset)
+    {
+        try
+        {
+            FrameMap map = Map;
+            int frame = map.FindFrame(offset);
+            return frame < map.FrameCount ? map[frame].LogicalOffset + map[frame].LogicalBytes : long.MaxValue;
+        }
+        catch (UndecodableException)
+        {
+            return long.MaxValue;
+        }
+    }
+
     /// <summary>Decodes the frame at this offset into the cache, where there is one.</summary>
     internal void Prefetch(long offset)
     {

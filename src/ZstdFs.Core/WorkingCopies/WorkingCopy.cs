@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Text;
-using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Core.StoredFiles;
@@ -17,49 +14,51 @@ namespace ZstdFs.Core.WorkingCopies;
 internal sealed class WorkingCopy : IDisposable
 {
     private const int BlockBytes = BlockMap.BlockBytes;
-    private const int LongestPathHint = 3000;
+
+    /// <summary>
+    /// Not an errno: the disk did not take all of it. What there is of it is in <c>.zstdfs/lost</c>, as the log says.
+    /// </summary>
+    internal const int IsLost = 1;
 
     private readonly StateFolder _state;
     private readonly FileDescriptor _file;
     private readonly DurableFile _durable;
     private readonly BlockMap _blocks = new();
-    private readonly ZeroRanges _zeros = new();
-    private WorkingCopyRecord _record;
-    private WorkingName _name;
-    private bool _nameIsDurable;
-    private bool _hasName = true;
-    private bool _isUnlinked;
+    private readonly WorkingCopyPlace _place;
+    private readonly WorkingCopyAttributes _attributes;
     private bool _wasEmptied;
-    // What the record and the zero ranges on disk do not say yet.
-    private long _dueLimit = long.MaxValue;
-    private bool _mustWriteZeros;
 
-    private WorkingCopy(StateFolder state, WorkingName name, FileDescriptor file, in WorkingCopyRecord record)
+    internal WorkingCopy(StateFolder state, WorkingName name, FileDescriptor file, in WorkingCopyRecord record)
     {
-        (_state, _name, _file, _record) = (state, name, file, record);
+        (_state, _file) = (state, file);
+        _place = new WorkingCopyPlace(state, name);
+        _attributes = new WorkingCopyAttributes(state, file, record);
         _durable = new DurableFile(file, _blocks);
     }
 
     internal BlockMap Blocks => _blocks;
 
-    /// <summary>
-    /// Ranges where the base does not show through although nothing was written. All of them lie below the base limit.
-    /// </summary>
-    internal ZeroRanges Zeros => _zeros;
+    /// <inheritdoc cref="WorkingCopyAttributes.Zeros"/>
+    internal ZeroRanges Zeros => _attributes.Zeros;
 
-    /// <summary>What the next mount is to know: which file the copy belongs to, and what it lies over.</summary>
-    internal WorkingCopyRecord Record =>
-        _dueLimit < _record.BaseLimit ? _record with { BaseLimit = _dueLimit } : _record;
+    /// <inheritdoc cref="WorkingCopyAttributes.Record"/>
+    internal WorkingCopyRecord Record => _attributes.Record;
 
     internal FileDescriptor File => _file;
 
-    /// <summary>It is lent to the kernel, which writes to it without telling the daemon (passthrough).</summary>
-    internal bool IsLent => _record.IsLent;
+    /// <summary>What the disk refused of it.</summary>
+    internal DurableFile Durable => _durable;
 
-    internal WorkingName Id => _name;
+    /// <summary>It is lent to the kernel, which writes to it without telling the daemon (passthrough).</summary>
+    internal bool IsLent => _attributes.IsLent;
+
+    internal WorkingName Id => _place.Name;
+
+    /// <summary>Name in the working folder, for the log.</summary>
+    internal ReadOnlySpan<byte> Name => _place.Name.Terminated().AsSpan()[..^1];
 
     /// <summary>Its file's own modification time when it was found.</summary>
-    private Timestamp LeftModifyTime { get; init; }
+    internal Timestamp LeftModifyTime { private get; init; }
 
     /// <summary>
     /// When the content that an earlier mount left was changed last, as its users saw it. The file's own modification
@@ -67,13 +66,8 @@ internal sealed class WorkingCopy : IDisposable
     /// copy, and the record counts.
     /// </summary>
     internal Timestamp LeftChangeTime =>
-        _record.ChangeTime > LeftModifyTime || _record.ChangeTime != default && LeftModifyTime == _record.ModifyTime
-            ? _record.ChangeTime : LeftModifyTime;
-
-    /// <summary>Name in the working folder, for the log.</summary>
-    internal ReadOnlySpan<byte> Name => _name.Terminated().AsSpan()[..^1];
-
-    private static string Text(WorkingName name) => Encoding.ASCII.GetString(name.Terminated().AsSpan()[..^1]);
+        Record.ChangeTime > LeftModifyTime || Record.ChangeTime != default && LeftModifyTime == Record.ModifyTime
+            ? Record.ChangeTime : LeftModifyTime;
 
     /// <summary>
     /// Makes an empty working copy. No mount takes it up before <see cref="Describe"/>. Returns 0 or −errno.
@@ -97,23 +91,6 @@ internal sealed class WorkingCopy : IDisposable
     }
 
     /// <summary>
-    /// Records which file it belongs to, so that the next mount takes it up. Called when everything written so far is
-    /// in it.
-    /// </summary>
-    internal int Describe(ReadOnlySpan<byte> path)
-    {
-        int result = WriteRecord(_record);
-        if (result >= 0 && _state.WorkingCopiesSurvive)
-            WritePath(path);
-        return result;
-    }
-
-    /// <summary>
-    /// Not an errno: the disk did not take all of it. What there is of it is in <c>.zstdfs/lost</c>, as the log says.
-    /// </summary>
-    internal const int IsLost = 1;
-
-    /// <summary>
     /// Opens a copy that an earlier mount left. −ENODATA where it has no record, −EBADMSG where the record or the
     /// name makes no sense, <see cref="IsLost"/>, or another error.
     /// </summary>
@@ -122,48 +99,8 @@ internal sealed class WorkingCopy : IDisposable
         StateFolder state,
         ReadOnlySpan<byte> terminatedName,
         out WorkingCopy copy,
-        out long logicalBytes)
-    {
-        copy = null!;
-        logicalBytes = 0;
-        if (!WorkingName.TryParse(terminatedName[..^1], out WorkingName name))
-            return -(int)Errno.EBADMSG;
-        int result = services.Source.OpenWrite(state.Working, new NativeName(terminatedName), out FileDescriptor file);
-        if (result < 0)
-            return result;
-        Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
-        int length = ExtendedAttributes.Get(file, WorkingCopyRecord.AttributeName, bytes);
-        result = SystemCallsAt.Stat(file, out Statx stat);
-        if (PassingFault.Is(length))
-            result = length;
-        if (result < 0 || length < 0 || !WorkingCopyRecord.TryRead(bytes[..length], out WorkingCopyRecord record))
-        {
-            file.Dispose();
-            return result < 0 ? result : -(int)(length == -(int)Errno.ENODATA ? Errno.ENODATA : Errno.EBADMSG);
-        }
-        logicalBytes = stat.Size;
-        copy = new WorkingCopy(state, name, file, record) { LeftModifyTime = stat.ModifyTime.ToTimestamp() };
-        // Blocks that a failing disk did not take count as holes already.
-        result = SystemCallsFile.SynchronizeData(file);
-        if (result < 0 && copy.MoveAsItIsToLost() >= 0)
-        {
-            string beginning = !record.HasEarlyFrames ? ""
-                : $", and the beginning, compressed, as .zstdfs/lost/{Text(name.OfEarlyFrames())}";
-            services.Log.Error("the disk did not take all of what was written before the last mount ended: "
-                + $"what there is of it is kept as .zstdfs/lost/{Text(name)}{beginning}");
-            result = IsLost;
-        }
-        // After a crash the next mount discards copies of this mount only. This one is of an earlier mount, so it
-        // stays.
-        copy._nameIsDurable = result == 0;
-        if (result == 0)
-            result = copy.LoadZeros();
-        if (result == 0)
-            result = copy.LoadBlocks(logicalBytes);
-        if (result != 0)
-            copy.Dispose();
-        return result;
-    }
+        out long logicalBytes) =>
+        LeftWorkingCopy.Open(services, state, terminatedName, out copy, out logicalBytes);
 
     /// <summary>
     /// Reads only the record of a copy that an earlier mount left. False where there is none, or it cannot be read.
@@ -172,131 +109,62 @@ internal sealed class WorkingCopy : IDisposable
         StorageServices services,
         StateFolder state,
         ReadOnlySpan<byte> terminatedName,
-        out WorkingCopyRecord record)
+        out WorkingCopyRecord record) =>
+        LeftWorkingCopy.TryReadRecord(services, state, terminatedName, out record);
+
+    /// <summary>Finds what an earlier mount wrote to it. 0 or −errno.</summary>
+    internal int LoadLeft(long logicalBytes)
     {
-        record = default;
-        if (services.Source.OpenRead(state.Working, new NativeName(terminatedName), out FileDescriptor file) < 0)
-            return false;
-        using (file)
-        {
-            Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
-            int length = ExtendedAttributes.Get(file, WorkingCopyRecord.AttributeName, bytes);
-            return length >= 0 && WorkingCopyRecord.TryRead(bytes[..length], out record);
-        }
+        _place.NoteLeft();
+        int result = _attributes.LoadZeros();
+        return result == 0 ? HoleMap.Load(_file, _blocks, logicalBytes) : result;
     }
 
-    /// <summary>The file's own hole map is the record of what was written.</summary>
-    private int LoadBlocks(long size)
-    {
-        // When the machine stopped, space may have been allocated and not written. It counts as a hole only while it is
-        // not in the page cache: if a backup has read this file since, the space looks like written zeros.
-        FileAdvice.DontNeed(_file);
-        return SetBlocks(size);
-    }
+    /// <summary>
+    /// Records which file it belongs to, so that the next mount takes it up. Called when everything written so far is
+    /// in it.
+    /// </summary>
+    internal int Describe(ReadOnlySpan<byte> path) => _attributes.Describe(path);
 
-    private int SetBlocks(long size)
-    {
-        for (long at = 0; at < size;)
-        {
-            long data = SystemCallsFile.Seek(_file, at, SeekWhence.Data);
-            if (data == -(int)Errno.ENXIO)
-                break;
-            long hole = data < 0 ? data : SystemCallsFile.Seek(_file, data, SeekWhence.Hole);
-            if (hole < 0)
-                return (int)hole;
-            _blocks.Set(data / BlockBytes, (hole + BlockBytes - 1) / BlockBytes);
-            at = hole;
-        }
-        return 0;
-    }
+    /// <inheritdoc cref="WorkingCopyAttributes.WriteRecord"/>
+    internal int WriteRecord(in WorkingCopyRecord record) => _attributes.WriteRecord(record);
+
+    /// <inheritdoc cref="WorkingCopyAttributes.NoteReturned"/>
+    internal void NoteReturned(in StoredIdentity @base, Timestamp modify, Timestamp change) =>
+        _attributes.NoteReturned(@base, modify, change);
+
+    /// <inheritdoc cref="WorkingCopyAttributes.NoteRedo"/>
+    internal void NoteRedo() => _attributes.NoteRedo();
+
+    /// <inheritdoc cref="WorkingCopyAttributes.WritePath"/>
+    internal void WritePath(ReadOnlySpan<byte> path) => _attributes.WritePath(path);
+
+    /// <inheritdoc cref="WorkingCopyAttributes.ReadPath"/>
+    internal byte[] ReadPath() => _attributes.ReadPath();
+
+    /// <inheritdoc cref="WorkingCopyAttributes.MayBeOfNone"/>
+    internal bool MayBeOfNone => _attributes.MayBeOfNone;
+
+    /// <inheritdoc cref="WorkingCopyAttributes.Limit"/>
+    internal void Limit(long baseLimit) => _attributes.Limit(baseLimit);
 
     /// <summary>The kernel has finished writing to it: what is no hole was written.</summary>
     internal void FindBlocks(long size)
     {
         _blocks.ClearFrom(0);
         // What the disk refused may look like a hole.
-        if (_durable.Check() < 0 || SetBlocks(size) < 0)
-            _blocks.Set(0, (size + BlockBytes - 1) / BlockBytes);
-    }
-
-    /// <summary>
-    /// The copy is not lent any more. The record on disk says that it is until it is written next, with the current
-    /// base: after a crash the next mount would check who has the copy open.
-    /// </summary>
-    internal void NoteReturned(in StoredIdentity @base, Timestamp modify, Timestamp change) =>
-        _record = _record with
-        {
-            IsLent = false, Base = @base, CommittedInode = 0, ModifyTime = modify, ChangeTime = change
-        };
-
-    /// <summary>
-    /// A redo holds all that was written so far, and is the base. The record in memory says so even where the disk
-    /// refuses it. Until it is on disk, the next mount takes the copy for committed, so nothing written since counts as
-    /// kept.
-    /// </summary>
-    internal void NoteRedo()
-    {
-        _record = Record with { HasEarlyFrames = false, CommittedInode = 0 };
-        _ = WriteRecord(_record);
+        if (_durable.Check() < 0 || HoleMap.Read(_file, _blocks, size) < 0)
+            _blocks.Set(0, BlockMap.CountOf(size));
     }
 
     /// <summary>
     /// Whether a block between the base limit and the end was left out, or a range of the base punched out.
     /// </summary>
     internal bool HasHoles(long baseLimit, long size) =>
-        !_zeros.IsEmpty
-        || !_blocks.All((baseLimit + BlockBytes - 1) / BlockBytes, (size + BlockBytes - 1) / BlockBytes);
+        !Zeros.IsEmpty || !_blocks.All(BlockMap.CountOf(baseLimit), BlockMap.CountOf(size));
 
-    /// <summary>
-    /// Whether its file has a hole here. <paramref name="end"/> is where that hole ends, or else the data.
-    /// </summary>
-    internal bool IsHole(long offset, out long end)
-    {
-        long data = SystemCallsFile.Seek(_file, offset, SeekWhence.Data);
-        bool isHole = data > offset || data == -(int)Errno.ENXIO;
-        end = data > offset ? data
-            : isHole ? long.MaxValue
-            : Math.Max(SystemCallsFile.Seek(_file, offset, SeekWhence.Hole), offset + 1);
-        return isHole;
-    }
-
-    /// <summary>
-    /// Changes what the next mount would find. After an error that is as it was. Where working copies do not survive
-    /// the mount, no next mount looks, and nothing is written.
-    /// </summary>
-    internal int WriteRecord(in WorkingCopyRecord record)
-    {
-        int result = 0;
-        if (_state.WorkingCopiesSurvive)
-        {
-            Span<byte> bytes = stackalloc byte[WorkingCopyRecord.Bytes];
-            record.Write(bytes);
-            result = ExtendedAttributes.Set(_file, WorkingCopyRecord.AttributeName, bytes, 0);
-        }
-        if (result >= 0)
-            _record = record;
-        return result;
-    }
-
-    /// <summary>Where the next mount looks first. Without the hint it looks through the whole source.</summary>
-    internal void WritePath(ReadOnlySpan<byte> path)
-    {
-        if (path.IsEmpty || path.Length > LongestPathHint)
-            _ = ExtendedAttributes.Remove(_file, WorkingCopyRecord.PathAttributeName);
-        // An old hint may say that the file has no name.
-        else if (ExtendedAttributes.Set(_file, WorkingCopyRecord.PathAttributeName, path, 0) < 0)
-            _ = ExtendedAttributes.Remove(_file, WorkingCopyRecord.PathAttributeName);
-    }
-
-    /// <summary>The hint, or nothing.</summary>
-    internal byte[] ReadPath() => MayBeOfNone ? [] : ReadHint();
-
-    private byte[] ReadHint()
-    {
-        Span<byte> path = stackalloc byte[LongestPathHint];
-        int length = ExtendedAttributes.Get(_file, WorkingCopyRecord.PathAttributeName, path);
-        return length <= 0 ? [] : path[..length].ToArray();
-    }
+    /// <inheritdoc cref="HoleMap.IsHole"/>
+    internal bool IsHole(long offset, out long end) => HoleMap.IsHole(_file, offset, out end);
 
     /// <summary>
     /// Writes content. A block that is written in part for the first time is completed from what was there before
@@ -310,7 +178,7 @@ internal sealed class WorkingCopy : IDisposable
         long end = offset + data.Length;
         long newSize = Math.Max(size, end);
         if (result >= 0 && newSize > size)
-            result = CompleteLimit();
+            result = _attributes.CompleteLimit();
         if (result < 0)
             return result;
         while (offset < end)
@@ -322,82 +190,28 @@ internal sealed class WorkingCopy : IDisposable
                 ? (int)Math.Min(BlockBytes - within, end - offset)
                 : (int)((end - offset) / BlockBytes * BlockBytes);
             result = partial && !_blocks[block]
-                ? WriteCompletedBlock(block, within, data[..count], newSize, readBelow)
+                ? BlockCompletion.Write(_file, block, within, data[..count], newSize, readBelow)
                 : SystemCallsFile.Write(_file, offset, data[..count]);
             if (result < 0)
             {
                 // The file's length is the logical size: what this write left behind that must not count as content.
                 if (end > size && SystemCallsFile.Truncate(_file, size) >= 0)
-                    _blocks.ClearFrom((size + BlockBytes - 1) / BlockBytes);
-                return TakeBack(block, Math.Min(offset + count, size)) < 0 ? -(int)Errno.EIO : result;
+                    _blocks.ClearFrom(BlockMap.CountOf(size));
+                // No mount takes up a copy that does not survive this one.
+                return _state.WorkingCopiesSurvive
+                    && HoleMap.TakeBack(_file, _blocks, block, Math.Min(offset + count, size)) < 0
+                        ? -(int)Errno.EIO : result;
             }
-            _blocks.Set(block, (offset + count + BlockBytes - 1) / BlockBytes);
+            _blocks.Set(block, BlockMap.CountOf(offset + count));
             offset += count;
             data = data[count..];
         }
         return 0;
     }
 
-    /// <summary>
-    /// When the disk has no room for a write, the kernel may leave zeros in blocks that it got. The next mount would
-    /// take them for content.
-    /// </summary>
-    private int TakeBack(long block, long end)
-    {
-        // No mount takes up this copy.
-        if (!_state.WorkingCopiesSurvive)
-            return 0;
-        int result = 0;
-        for (; block * BlockBytes < end && result >= 0; block++)
-        {
-            if (!_blocks[block]
-                && SystemCallsFile.Seek(_file, block * BlockBytes, SeekWhence.Data) is var data and >= 0
-                && data < (block + 1) * BlockBytes)
-                result = SystemCallsFile.Allocate(
-                    _file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, block * BlockBytes, BlockBytes);
-        }
-        return result;
-    }
-
-    private int WriteCompletedBlock(long block, int within, ReadOnlySpan<byte> data, long newSize, ReadBelow readBelow)
-    {
-        byte[] rented = ArrayPool<byte>.Shared.Rent(BlockBytes);
-        try
-        {
-            // Never past the logical end: the file's length is the logical size.
-            Span<byte> content = rented.AsSpan(0, (int)Math.Min(BlockBytes, newSize - block * BlockBytes));
-            readBelow(block * BlockBytes, content);
-            data.CopyTo(content[within..]);
-            return SystemCallsFile.Write(_file, block * BlockBytes, content);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(rented);
-        }
-    }
-
-    /// <summary>Fills every unwritten block below <paramref name="limit"/> with what shows through there.</summary>
-    internal int Complete(long limit, long size, ReadBelow readBelow)
-    {
-        byte[] rented = ArrayPool<byte>.Shared.Rent(BlockBytes);
-        try
-        {
-            int result = 0;
-            for (long block = 0; block * BlockBytes < limit && result >= 0; block++)
-            {
-                if (_blocks[block] || _zeros.Find(block * BlockBytes, out _))
-                    continue;
-                Span<byte> content = rented.AsSpan(0, (int)Math.Min(BlockBytes, size - block * BlockBytes));
-                readBelow(block * BlockBytes, content);
-                result = SystemCallsFile.Write(_file, block * BlockBytes, content);
-            }
-            return result;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(rented);
-        }
-    }
+    /// <inheritdoc cref="BlockCompletion.Complete"/>
+    internal int Complete(long limit, long size, ReadBelow readBelow) =>
+        BlockCompletion.Complete(this, limit, size, readBelow);
 
     /// <summary>Content of written blocks.</summary>
     internal int Read(long offset, Span<byte> destination)
@@ -417,9 +231,9 @@ internal sealed class WorkingCopy : IDisposable
     {
         int result = _durable.Complete();
         if (result >= 0)
-            result = CompleteLimit();
+            result = _attributes.CompleteLimit();
         if (result >= 0)
-            result = WriteRecord(_record with { BaseLimit = limit, HasEarlyFrames = true });
+            result = WriteRecord(Record with { BaseLimit = limit, HasEarlyFrames = true });
         if (result < 0)
             return result;
         _blocks.Clear(from / BlockBytes, limit / BlockBytes);
@@ -436,60 +250,20 @@ internal sealed class WorkingCopy : IDisposable
     {
         if (_durable.Complete() < 0)
             return false;
+        ZeroRanges before = Zeros.Copy();
         // The range is recorded before the content goes, so that the base never shows in its place.
-        if (first < baseLimit && (!_zeros.TryAdd(first, Math.Min(end, baseLimit)) || WriteZeroRanges() < 0))
+        if (first < baseLimit && !_attributes.TryAddZeros(first, Math.Min(end, baseLimit)))
             return false;
         if (SystemCallsFile.Allocate(_file, AllocateFlags.PunchHole | AllocateFlags.KeepSize, first, end - first) < 0)
+        {
+            // The base must show again. But where the range had written blocks, some of them may be gone, and the base
+            // must not show in their place.
+            if (first < baseLimit && !_blocks.Any(first / BlockBytes, end / BlockBytes))
+                _attributes.TakeBackZeros(before);
             return false;
+        }
         _blocks.Clear(first / BlockBytes, end / BlockBytes);
         return true;
-    }
-
-    /// <summary>
-    /// The base counts up to here only. The copy was cut off there before, so its length says the same. Where there is
-    /// no room for the record, it is written before the copy grows again.
-    /// </summary>
-    internal void Limit(long baseLimit)
-    {
-        // The copy on disk must forget the zero ranges behind the limit too: early frames may be put there later.
-        _mustWriteZeros |= _zeros.Clip(baseLimit);
-        _dueLimit = Math.Min(baseLimit, _dueLimit);
-        _ = CompleteLimit();
-    }
-
-    /// <summary>
-    /// Writes what <see cref="Limit"/> could not: before the copy grows, or the limit is raised. 0 or −errno.
-    /// </summary>
-    private int CompleteLimit()
-    {
-        int result = _dueLimit < _record.BaseLimit ? WriteRecord(_record with { BaseLimit = _dueLimit }) : 0;
-        if (result >= 0 && _mustWriteZeros)
-            result = WriteZeroRanges();
-        if (result >= 0)
-            (_dueLimit, _mustWriteZeros) = (long.MaxValue, false);
-        return result;
-    }
-
-    private int WriteZeroRanges()
-    {
-        if (!_state.WorkingCopiesSurvive)
-            return 0;
-        Span<byte> bytes = stackalloc byte[ZeroRanges.LongestBytes];
-        _zeros.Write(bytes);
-        return ExtendedAttributes.Set(_file, WorkingCopyRecord.ZerosAttributeName, bytes[.._zeros.Bytes], 0);
-    }
-
-    private int LoadZeros()
-    {
-        Span<byte> bytes = stackalloc byte[ZeroRanges.LongestBytes];
-        int length = ExtendedAttributes.Get(_file, WorkingCopyRecord.ZerosAttributeName, bytes);
-        if (length == -(int)Errno.ENODATA)
-            return 0;
-        if (length < 0 || !_zeros.TryRead(bytes[..length]))
-            return length < 0 && length != -(int)Errno.ERANGE ? length : -(int)Errno.EBADMSG;
-        // A crash may have come after the record was written, and before the ranges were.
-        _zeros.Clip(_record.BaseLimit);
-        return 0;
     }
 
     /// <summary>Sets the logical size.</summary>
@@ -497,11 +271,11 @@ internal sealed class WorkingCopy : IDisposable
     {
         int result = _durable.Complete();
         if (result >= 0 && newSize > oldSize)
-            result = CompleteLimit();
+            result = _attributes.CompleteLimit();
         if (result >= 0)
             result = SystemCallsFile.Truncate(_file, newSize);
         if (result >= 0 && newSize < oldSize)
-            _blocks.ClearFrom((newSize + BlockBytes - 1) / BlockBytes);
+            _blocks.ClearFrom(BlockMap.CountOf(newSize));
         _wasEmptied |= newSize == 0;
         return result;
     }
@@ -510,95 +284,39 @@ internal sealed class WorkingCopy : IDisposable
     internal int Synchronize()
     {
         int result = _durable.Synchronize();
-        if (result < 0 || _nameIsDurable || !_hasName)
-            return result;
-        // The first name says that a power cut may have left any part of the copy. It gets this one when all of it is
-        // on disk.
-        result = Rename(_name with { IsSynchronized = true });
-        if (result >= 0)
-            result = SystemCallsFile.Synchronize(_state.Working);
-        _nameIsDurable = result >= 0;
-        return result;
+        return result < 0 ? result : _place.Synchronize();
     }
 
-    /// <summary>What the disk refused of it.</summary>
-    internal DurableFile Durable => _durable;
+    /// <inheritdoc cref="WorkingCopyPlace.IsDurable"/>
+    internal bool IsDurable => _place.IsDurable;
 
-    // It stands in the place of a path. No path begins with a slash.
-    private static ReadOnlySpan<byte> NoPathYet => "/"u8;
-
-    /// <summary>
-    /// Its file was about to get its first name when the mount ended. Where the source has no such file, it did not get
-    /// the name, and nothing is lost with the copy.
-    /// </summary>
-    internal bool MayBeOfNone => ReadHint().AsSpan().SequenceEqual(NoPathYet);
-
-    /// <summary>Its file is about to get a name: the next mount must look for it.</summary>
+    /// <inheritdoc cref="WorkingCopyPlace.NoteNamed"/>
     internal int NoteNamed()
     {
-        if (_state.WorkingCopiesSurvive)
-            WritePath(NoPathYet);
-        int result = Rename(_name with { Role = WorkingRole.Copy });
-        return result >= 0 && _nameIsDurable ? SystemCallsFile.Synchronize(_state.Working) : result;
+        _attributes.NoteNoPathYet();
+        return _place.NoteNamed();
     }
 
-    /// <summary>Its file did not get the name.</summary>
-    internal int NoteUnnamed() => Rename(_name with { Role = WorkingRole.UnnamedCopy });
+    /// <inheritdoc cref="WorkingCopyPlace.NoteUnnamed"/>
+    internal int NoteUnnamed() => _place.NoteUnnamed();
 
-    private int Rename(WorkingName next)
-    {
-        int result = SystemCallsAt.Rename(_state.Working, new NativeName(_name.Terminated()),
-            _state.Working, new NativeName(next.Terminated()), 0);
-        if (result >= 0)
-            _name = next;
-        return result;
-    }
+    /// <inheritdoc cref="WorkingCopyPlace.Forget"/>
+    internal void ForgetName() => _place.Forget();
 
-    /// <summary>It was synchronised: a power cut does not take it.</summary>
-    internal bool IsDurable => _nameIsDurable;
+    /// <inheritdoc cref="WorkingCopyPlace.MoveToLost()"/>
+    internal int MoveToLost() => _place.MoveToLost();
 
-    /// <summary>No later mount looks for it: its file was deleted, or has its content.</summary>
-    internal void ForgetName()
-    {
-        if (_hasName)
-            _isUnlinked = _state.RemoveWorkingFile(_name.Terminated());
-        _hasName = false;
-    }
-
-    /// <summary>Keeps it where no mount touches it: it cannot be committed, and a user may want it.</summary>
-    internal int MoveToLost() => MoveToLost(WorkingRemains.Move);
+    /// <inheritdoc cref="WorkingCopyPlace.MoveAsItIsToLost"/>
+    internal int MoveAsItIsToLost() => _place.MoveAsItIsToLost();
 
     /// <summary>
-    /// The same, with the early frames beside it. What the disk refused of the copy counts as a hole, so the mount
-    /// cannot tell where to put them into it.
+    /// Moves it to <c>lost</c> with what it was written over put into it, as far as that can be decoded. Unwritten
+    /// blocks of a frame that cannot be decoded are holes.
     /// </summary>
-    private int MoveAsItIsToLost() => MoveToLost(WorkingRemains.MoveAsItIs);
-
-    private int MoveToLost(Func<FileDescriptor, WorkingName, FileDescriptor, int> move)
+    internal int CompleteAndMoveToLost(
+        long baseLimit, long logicalBytes, ReadBelow below, Func<long, long> endOfFrame)
     {
-        int result = _state.OpenLost(out FileDescriptor lost);
-        if (result < 0)
-            return result;
-        using (lost)
-            result = move(_state.Working, _name, lost);
-        _hasName = result < 0;
-        return result;
-    }
-
-    /// <summary>
-    /// The same, with what it was written over put into it, block by block up to the first that cannot be decoded: from
-    /// there on unwritten blocks are holes.
-    /// </summary>
-    internal int CompleteAndMoveToLost(long baseLimit, long logicalBytes, ReadBelow below)
-    {
-        int result = 0;
-        try
-        {
-            result = Complete(baseLimit, logicalBytes, below);
-        }
-        catch (UndecodableException)
-        {
-        }
+        int result = BlockCompletion.CompleteReadable(this, baseLimit, logicalBytes, below, endOfFrame);
         return result < 0 ? result : MoveToLost();
     }
 
@@ -609,9 +327,20 @@ internal sealed class WorkingCopy : IDisposable
         // ext4 takes an emptied file for one that is being replaced in place, and writes all of it to the disk at close
         // (auto_da_alloc), even where it was removed. So a removed copy is emptied first. A copy that could not be
         // removed must not be: its length would say that the content is empty.
-        if (_wasEmptied && _isUnlinked && !IsLent)
+        if (_wasEmptied && _place.IsUnlinked && !IsLent)
             _ = SystemCallsFile.Truncate(_file, 0);
         Dispose();
+    }
+
+    /// <summary>
+    /// Removes a copy that holds a part of what was refused. Where its name stays, no next mount takes it up.
+    /// </summary>
+    internal void DiscardRefused()
+    {
+        ForgetName();
+        if (!_place.IsUnlinked)
+            _attributes.RemoveRecord();
+        Discard();
     }
 
     public void Dispose() => _file.Dispose();

@@ -37,6 +37,21 @@ internal sealed class ZeroRanges
         return true;
     }
 
+    /// <summary>The ranges of this moment.</summary>
+    internal ZeroRanges Copy()
+    {
+        var copy = new ZeroRanges();
+        copy._ranges.AddRange(_ranges);
+        return copy;
+    }
+
+    /// <summary>Takes over the ranges of another moment.</summary>
+    internal void Become(ZeroRanges other)
+    {
+        _ranges.Clear();
+        _ranges.AddRange(other._ranges);
+    }
+
     /// <summary>Forgets what is behind this offset. False where there was nothing.</summary>
     internal bool Clip(long limit)
     {
