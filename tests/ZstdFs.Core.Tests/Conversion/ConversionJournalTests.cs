@@ -1,7 +1,5 @@
 using System.Text;
 using ZstdFs.Core.Conversion;
-using ZstdFs.Core.OpenFiles;
-using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Conversion;

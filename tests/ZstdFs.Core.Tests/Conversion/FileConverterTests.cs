@@ -1,5 +1,4 @@
 using ZstdFs.Core.Conversion;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Core.Tests.Compression;

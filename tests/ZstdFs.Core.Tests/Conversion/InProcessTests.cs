@@ -1,6 +1,5 @@
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Core.Tests.Compression;

@@ -1,8 +1,6 @@
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Conversion.Forms;
-using ZstdFs.Core.Inodes;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Linux;

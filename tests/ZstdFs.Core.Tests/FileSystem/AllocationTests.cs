@@ -1,5 +1,4 @@
 using System.Text;
-using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Wire;

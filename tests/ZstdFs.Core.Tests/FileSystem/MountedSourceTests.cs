@@ -1,6 +1,4 @@
 using ZstdFs.Core.Compression;
-using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.Source;
 
 namespace ZstdFs.Core.Tests.FileSystem;
 

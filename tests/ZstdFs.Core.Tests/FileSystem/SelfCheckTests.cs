@@ -1,6 +1,5 @@
 using ZstdFs.Core.Commits;
 using ZstdFs.Core.Compression.Cache;
-using ZstdFs.Core.Source;
 using ZstdFs.Core.StoredFiles;
 using ZstdFs.Core.Tests.Conversion;
 

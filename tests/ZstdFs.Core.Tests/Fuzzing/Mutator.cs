@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using ZstdFs.Core.Names;
 
 namespace ZstdFs.Core.Tests.Fuzzing;
 

@@ -1,5 +1,4 @@
 using ZstdFs.Core.Inodes;
-using ZstdFs.Core.Names;
 
 namespace ZstdFs.Core.Tests.Inodes;
 

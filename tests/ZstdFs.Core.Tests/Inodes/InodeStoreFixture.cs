@@ -1,6 +1,5 @@
 using System.Text;
 using ZstdFs.Core.Inodes;
-using ZstdFs.Core.Names;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Inodes;

@@ -2,11 +2,9 @@ using System.Text;
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Core.Tests.FileSystem;
-using ZstdFs.Core.WorkingCopies;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Source;
