@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Tests.Fuzzing;
 using ZstdFs.Fuse.Session;
 
