@@ -92,28 +92,6 @@ internal sealed class InProcessTests
         Assert.That(Record("b.zst").InodeNumber, Is.Not.EqualTo(Record("a.zst").InodeNumber));
     }
 
-    [TestCase("folder")]
-    [TestCase("link")]
-    public void NumberThatAFolderOrSymlinkHasToo_IsFoundAndMended(string other)
-    {
-        _source.Write("a", [1]);
-        _source.Convert();
-        Directory.CreateDirectory($"{_source.Path}/folder");
-        File.CreateSymbolicLink($"{_source.Path}/link", "nowhere");
-        _source.WithState((source, _) =>
-        {
-            Assert.That(SystemCallsAt.Stat(source.Root, new NativeName(System.Text.Encoding.UTF8.GetBytes(other + "\0")), out Statx stat), Is.Zero);
-            using FileDescriptor file = _source.OpenFile("a.zst");
-            Assert.That(SourceTree.WriteRecord(file, Record("a.zst") with { InodeNumber = source.Devices.NumberOf(stat) }), Is.Zero);
-        });
-        _source.Check();
-        Assert.That(_source.Faults.Select(f => (f.Kind, f.IsMended, System.Text.Encoding.UTF8.GetString(f.Path))), Is.EqualTo(new[] { (FaultKind.DuplicateNumber, false, "a.zst") }));
-        _source.Check(new CheckOptions { Repair = true });
-        Assert.That(_source.Faults.Single().IsMended, Is.True);
-        _source.Check();
-        Assert.That(_source.Faults, Is.Empty);
-    }
-
     [Test]
     public void AllocatorBehindItsNumbers_IsFoundAndMended()
     {
