@@ -1,7 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using ZstdFs.Core;
 using ZstdFs.Core.Compression;
-using ZstdFs.Core.Compression.Codecs;
 
 namespace ZstdFs.Benchmarks;
 

@@ -1,4 +1,3 @@
-using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;

@@ -1,5 +1,4 @@
 using ZstdFs.Crash.Tests.Faults;
-using ZstdFs.Crash.Tests.Histories;
 
 namespace ZstdFs.Crash.Tests;
 

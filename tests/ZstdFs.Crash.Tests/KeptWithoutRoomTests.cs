@@ -1,4 +1,3 @@
-using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Crash.Tests.Faults;
 using ZstdFs.Crash.Tests.Recovering;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using ZstdFs.Crash.Tests.Faults;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests;

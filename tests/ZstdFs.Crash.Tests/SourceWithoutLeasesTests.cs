@@ -1,5 +1,4 @@
 using ZstdFs.Core;
-using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Crash.Tests.Faults;
 using ZstdFs.Crash.Tests.Recovering;

@@ -1,5 +1,4 @@
 using System.Text;
-using ZstdFs.Core.Checking;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Faults;

@@ -1,6 +1,5 @@
 using ZstdFs.Core.Content;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Crash.Tests.Histories;
 using ZstdFs.Fuse.Wire;

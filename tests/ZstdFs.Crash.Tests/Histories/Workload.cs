@@ -1,5 +1,3 @@
-using ZstdFs.Core.OpenFiles;
-
 namespace ZstdFs.Crash.Tests.Histories;
 
 /// <summary>What a program does with files, noted in the history as it goes.</summary>

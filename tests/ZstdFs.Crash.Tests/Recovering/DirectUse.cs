@@ -1,6 +1,5 @@
 using System.Text.Json;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;

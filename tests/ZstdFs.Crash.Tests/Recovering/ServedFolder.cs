@@ -1,6 +1,5 @@
 using ZstdFs.Core;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Mount;
