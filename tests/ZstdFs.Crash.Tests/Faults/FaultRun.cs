@@ -1,6 +1,5 @@
 using ZstdFs.Core;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.Mounting;
 using ZstdFs.Core.Source;
 using ZstdFs.Crash.Tests.Histories;
 using ZstdFs.Crash.Tests.Recovering;
