@@ -130,7 +130,8 @@ internal sealed class SessionLifeTests
         kernel.Session.ThreadStarts = () =>
         {
             Interlocked.Increment(ref refusals);
-            throw isMemory ? new OutOfMemoryException() : (Exception)Activator.CreateInstance(typeof(ThreadStartException), nonPublic: true)!;
+            Type failure = isMemory ? typeof(OutOfMemoryException) : typeof(ThreadStartException);
+            throw (Exception)Activator.CreateInstance(failure, nonPublic: true)!;
         };
         fileSystem.Result = op =>
         {

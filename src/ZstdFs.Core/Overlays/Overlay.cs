@@ -17,7 +17,7 @@ namespace ZstdFs.Core.Overlays;
 /// <see cref="OverlayMedia"/> (where what was written is), <see cref="OverlayMetadata"/> (length, holes, times),
 /// <see cref="OverlayKeeping"/> (what outlives the process), <see cref="OverlayVersions"/> (what commits do to it).
 /// </remarks>
-internal sealed class Overlay : IFrameSource, IDisposable
+internal sealed class Overlay : IContentSource, IDisposable
 {
     private readonly StorageServices _services;
     private readonly Node _node;

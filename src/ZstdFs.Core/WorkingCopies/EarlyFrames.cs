@@ -94,7 +94,7 @@ internal sealed class EarlyFrames : IDisposable
     }
 
     /// <summary>Adds the content's frames up to <paramref name="end"/>, a whole number of them.</summary>
-    internal int Append(IFrameSource content, long end)
+    internal int Append(IContentSource content, long end)
     {
         StoredFileWriter writer = Continue();
         using var frames = new FramePipeline(_services, content, TaskScheduler.Default);

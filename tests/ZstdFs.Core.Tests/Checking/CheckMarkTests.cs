@@ -1,7 +1,7 @@
 using System.Text;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Source;
-using ZstdFs.Core.Tests.Conversion;
 
 namespace ZstdFs.Core.Tests.Checking;
 

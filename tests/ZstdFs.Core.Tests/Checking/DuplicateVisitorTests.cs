@@ -1,6 +1,6 @@
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Source;
-using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Checking;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Tests.Compression;
-using ZstdFs.Core.Tests.Conversion;
 
 namespace ZstdFs.Core.Tests.Checking;
 

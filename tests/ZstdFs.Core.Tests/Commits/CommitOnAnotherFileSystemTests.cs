@@ -1,5 +1,5 @@
-using ZstdFs.Core.Tests.FileSystem;
 
+using ZstdFs.Core.Tests.Harness;
 namespace ZstdFs.Core.Tests.Commits;
 
 /// <summary>Files of a source on a file system that is mounted below its root: no rename leads there from the working folder.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Commits;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Content;
@@ -7,7 +8,6 @@ using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Core.StoredFiles;
-using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Commits;

@@ -1,6 +1,5 @@
 using System.Text;
 using ZstdFs.Core.Conversion;
-using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Tests.Compression;
 using ZstdFs.Linux;

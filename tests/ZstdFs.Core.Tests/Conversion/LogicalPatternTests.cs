@@ -1,4 +1,5 @@
 using System.Text;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Tests.Compression;
 

@@ -1,7 +1,6 @@
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Conversion.Forms;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Tests.Harness;
 namespace ZstdFs.Core.Tests.FileSystem;
 
 /// <summary>Folders whose paths are longer than the kernel takes at once, reached level by level.</summary>

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Compression;
 
 namespace ZstdFs.Core.Tests.FileSystem;

@@ -1,7 +1,5 @@
 using ZstdFs.Core.Compression;
-using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Mounting;
-using ZstdFs.Core.Source;
 using ZstdFs.Core.Tests.Harness;
 
 namespace ZstdFs.Core.Tests.FileSystem;

@@ -1,9 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using ZstdFs.Core.FileSystem;
-using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Mounting;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Fuse.Session;
 using ZstdFs.Fuse.Tests;
 using ZstdFs.Fuse.Wire;

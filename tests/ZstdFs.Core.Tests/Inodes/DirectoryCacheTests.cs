@@ -1,7 +1,7 @@
 using System.Diagnostics;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
-using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.Inodes;

@@ -1,6 +1,5 @@
 using System.Text;
 using ZstdFs.Core.Names;
-using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 

@@ -1,9 +1,9 @@
 using System.Text;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Checking;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
-using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.State;

@@ -1,7 +1,7 @@
 using System.Text;
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.Conversion;
 using ZstdFs.Core.Tests.Compression;
-using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.StoredFiles;

@@ -1,5 +1,5 @@
+using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Core.StoredFiles;
-using ZstdFs.Core.Tests.Conversion;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.StoredFiles;

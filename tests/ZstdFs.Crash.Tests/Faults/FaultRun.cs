@@ -1,3 +1,4 @@
+using ZstdFs.Core.Mounting;
 using ZstdFs.Core;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Source;

@@ -1,7 +1,7 @@
 namespace ZstdFs.Core.StoredFiles;
 
 /// <summary>A content that is compressed into frames.</summary>
-internal interface IFrameSource
+internal interface IContentSource
 {
     /// <summary>The zstd level for its frames.</summary>
     int Level { get; }
