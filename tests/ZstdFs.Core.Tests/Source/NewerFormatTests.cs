@@ -4,7 +4,6 @@ using ZstdFs.Core.Conversion;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Mounting;
 using ZstdFs.Core.Source;
-using ZstdFs.Core.Tests.FileSystem;
 using ZstdFs.Core.Tests.Harness;
 using ZstdFs.Linux;
 
