@@ -90,7 +90,8 @@ internal sealed class BoundedLog(IEventLog log, TimeProvider clock) : IEventLog
         }
         if (leftOut > 0)
             log.Warning(
-                $"there were {leftOut} events more than the {MostEvents} that are told in {Period.TotalHours:0} hour: they are left out");
+                $"there were {leftOut} events more than the {MostEvents} that are told in {Period.TotalHours:0} hour: "
+                    + "they are left out");
         return isNew;
     }
 

@@ -86,7 +86,8 @@ internal static class CheckCommand
     {
         CheckProgress progress = check.Progress;
         string what = options.Data
-            ? $"{ByteText.Show(progress.PlainBytes)} of content decoded, {ByteText.Show(progress.PlainBytes / Math.Max(0.001, elapsed.TotalSeconds))}/s"
+            ? $"{ByteText.Show(progress.PlainBytes)} of content decoded, "
+                + $"{ByteText.Show(progress.PlainBytes / Math.Max(0.001, elapsed.TotalSeconds))}/s"
             : "structure only; --data decodes the content too";
         string faults = progress.Faults == 0 ? "no faults" : $"{progress.Faults} faults, {progress.Mended} mended";
         string served = check.IsServed && options.Repair && progress.Faults > progress.Mended

@@ -64,7 +64,9 @@ internal static class InfoCommand
         {
             Console.Out.WriteLine(name);
             Line("size", $"{facts.PlainBytes} ({ByteText.Show(facts.PlainBytes)})");
-            Line("stored", $"{facts.StoredBytes} ({ByteText.Show(facts.StoredBytes)}), {ByteText.Show(facts.DiskBytes)} on disk, ratio {ByteText.Ratio(facts.PlainBytes, facts.StoredBytes)}");
+            Line("stored", $"{facts.StoredBytes} ({ByteText.Show(facts.StoredBytes)}), "
+                + $"{ByteText.Show(facts.DiskBytes)} on disk, ratio "
+                + $"{ByteText.Ratio(facts.PlainBytes, facts.StoredBytes)}");
             Line("frames", facts.FrameBytes > 0 && facts.Frames > 1
                 ? $"{facts.Frames} of {ByteText.Show(facts.FrameBytes)}"
                 : $"{facts.Frames}");
@@ -76,7 +78,8 @@ internal static class InfoCommand
                 : $"in {facts.FramesWithChecksum} of {facts.Frames} frames");
             Line("level", facts.LevelText);
             Line("window", ByteText.Show(facts.WindowBytes));
-            Line("inode", $"{facts.LogicalInode} as users see it, {facts.SourceInode} in the source, {facts.Links} {(facts.Links == 1 ? "name" : "names")}");
+            Line("inode", $"{facts.LogicalInode} as users see it, {facts.SourceInode} in the source, {facts.Links} "
+                + $"{(facts.Links == 1 ? "name" : "names")}");
             Line("record", facts.Record);
             Line("dedup", "none");
             if (facts.Damage is { } damage)

@@ -26,7 +26,8 @@ internal static class StatusCommand
         using ControlledMount mount = ControlledMount.Find(text);
         if (mount.State == MountState.Dead)
             throw new CommandFailure(ExitCode.NotCommitted,
-                $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again, which goes on with what was left");
+                $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again, which "
+                    + "goes on with what was left");
         using JsonDocument status = JsonDocument.Parse(mount.ReadStatus());
         JsonElement root = status.RootElement;
         int failed = root.GetProperty("failed_files").GetInt32();
@@ -45,7 +46,9 @@ internal static class StatusCommand
 
     private static void WriteText(JsonElement root, int failed)
     {
-        Console.Out.WriteLine($"{root.GetProperty("pending_files").GetInt32()} files with {root.GetProperty("pending_bytes").GetInt64()} bytes are not in the source yet; {failed} of them could not be stored");
+        Console.Out.WriteLine($"{root.GetProperty("pending_files").GetInt32()} files with "
+            + $"{root.GetProperty("pending_bytes").GetInt64()} bytes are not in the source yet; {failed} of them "
+            + "could not be stored");
         long unexpected = root.TryGetProperty("unexpected_failures", out JsonElement counted) ? counted.GetInt64() : 0;
         if (unexpected > 0)
             Console.Out.WriteLine(

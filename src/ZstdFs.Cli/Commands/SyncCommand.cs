@@ -24,7 +24,8 @@ internal static class SyncCommand
         using ControlledMount mount = ControlledMount.Find(text);
         if (mount.State == MountState.Dead)
             throw new CommandFailure(ExitCode.NotCommitted,
-                $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again, which goes on with what was left");
+                $"the daemon of '{mount.Text}' has died: run 'zstdfs unmount {mount.Text}' and mount again, which "
+                    + "goes on with what was left");
         Require(mount);
         return ExitCode.Success;
     }
@@ -42,6 +43,7 @@ internal static class SyncCommand
             _ => "the mount's log says which file and why",
         };
         throw new CommandFailure(ExitCode.NotCommitted,
-            $"not everything in '{mount.Text}' could be committed ({(Errno)(-result)}): {todo}. It is still mounted and nothing is lost");
+            $"not everything in '{mount.Text}' could be committed ({(Errno)(-result)}): {todo}. It is still mounted "
+                + "and nothing is lost");
     }
 }

@@ -29,7 +29,8 @@ internal static class UnmountCommand
         if (mount.State == MountState.Dead)
         {
             Unmount(mount);
-            Console.Error.WriteLine($"zstdfs: '{mount.Text}' had lost its daemon and is unmounted now: the next mount of its source finishes what was left");
+            Console.Error.WriteLine($"zstdfs: '{mount.Text}' had lost its daemon and is unmounted now: the next mount "
+                + "of its source finishes what was left");
             return ExitCode.Success;
         }
         // Held before the daemon is asked anything: after the daemon's end, its number could be another process's.
@@ -60,7 +61,8 @@ internal static class UnmountCommand
     }
 
     private static void TellOf(RemainingMounts rest, ControlledMount mount) => Console.Error.WriteLine(
-        $"zstdfs: '{mount.Text}' is unmounted and everything is stored, but it is still mounted {rest}: its daemon (process {mount.ProcessId}) ends after that");
+        $"zstdfs: '{mount.Text}' is unmounted and everything is stored, but it is still mounted {rest}: its daemon "
+            + $"(process {mount.ProcessId}) ends after that");
 
     private static void Unmount(ControlledMount mount)
     {
@@ -70,7 +72,8 @@ internal static class UnmountCommand
             throw (Errno)(-result) switch
             {
                 Errno.EBUSY => new CommandFailure(ExitCode.Busy,
-                    $"'{mount.Text}' is in use, so it stays mounted; everything closed is committed: 'fuser -vm {mount.Text}' shows who uses it"),
+                    $"'{mount.Text}' is in use, so it stays mounted; everything closed is committed: 'fuser -vm "
+                        + $"{mount.Text}' shows who uses it"),
                 Errno.EPERM or Errno.EACCES => new CommandFailure(ExitCode.Failure,
                     $"this user may not unmount '{mount.Text}': run it as the user who mounted it, or as root"),
                 var other => new CommandFailure(ExitCode.Failure, $"'{mount.Text}' cannot be unmounted ({other})"),
@@ -91,19 +94,23 @@ internal static class UnmountCommand
             // everything up to the barrier, and the daemon's end may be long in coming.
             if (RemainingMounts.IsConnected(mount.Entry.Device))
             {
-                Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted, but something that cannot be seen from here still uses its file system: its daemon (process {mount.ProcessId}) ends after that");
+                Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted, but something that cannot be seen from "
+                    + $"here still uses its file system: its daemon (process {mount.ProcessId}) ends after that");
                 return;
             }
-            Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted; waiting for its daemon (process {mount.ProcessId}) to store the rest");
+            Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted; waiting for its daemon (process "
+                + $"{mount.ProcessId}) to store the rest");
         }
         // The daemon's last work is to store what was closed between the barrier and the unmount. Its exit code tells
         // whether it could.
         int code = PidFd.ExitCode(daemon, mount.ProcessId);
         if (code == -(int)Errno.EACCES)
             throw new CommandFailure(ExitCode.Failure,
-                $"'{mount.Text}' is unmounted, but this user may not see whether its daemon could store everything: the mount's log tells");
+                $"'{mount.Text}' is unmounted, but this user may not see whether its daemon could store everything: "
+                    + "the mount's log tells");
         if (code > 0)
             throw new CommandFailure(ExitCode.NotCommitted,
-                $"'{mount.Text}' is unmounted, but its daemon could not store everything (it ended with {code}): mount again, which goes on with what was left");
+                $"'{mount.Text}' is unmounted, but its daemon could not store everything (it ended with {code}): "
+                    + "mount again, which goes on with what was left");
     }
 }

@@ -35,7 +35,8 @@ internal sealed class SystemLog : EventLog
         DateTime now = DateTime.Now;
         string line = string.Create(
             CultureInfo.InvariantCulture,
-            $"<{DaemonFacility | (int)severity}>{now:MMM} {now.Day,2} {now:HH:mm:ss} zstdfs[{Environment.ProcessId}]: {_mount}: {message}");
+            $"<{DaemonFacility | (int)severity}>{now:MMM} {now.Day,2} {now:HH:mm:ss} zstdfs[{Environment.ProcessId}]: "
+                + $"{_mount}: {message}");
         // Addressed each time: the log service may have been restarted since.
         _socket.Value.SendTo(Encoding.UTF8.GetBytes(line), Address);
     }

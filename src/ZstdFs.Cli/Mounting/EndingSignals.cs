@@ -81,7 +81,8 @@ internal sealed class EndingSignals : IDisposable
         int result = MountRemoval.Unmount(path, detach: false);
         if (result == -(int)Errno.EBUSY)
         {
-            _log.Information($"asked to end, but '{NativeText.Decode(path)}' is in use: it is out of sight now, and ends when its last user has gone");
+            _log.Information($"asked to end, but '{NativeText.Decode(path)}' is in use: it is out of sight now, and "
+                + "ends when its last user has gone");
             result = MountRemoval.Unmount(path, detach: true);
         }
         _unmounted = result >= 0;

@@ -19,7 +19,8 @@ internal static class FuseAvailability
                 + "install the package fuse3, or mount as root");
         if (options.AllowOther && !AllowsOther())
             throw new CommandFailure(ExitCode.FuseUnavailable,
-                $"option 'allow_other' is not permitted to this user: have root write the line 'user_allow_other' into {Configuration}, or leave it out");
+                "option 'allow_other' is not permitted to this user: have root write the line 'user_allow_other' "
+                    + $"into {Configuration}, or leave it out");
     }
 
     private static void CheckDevice()

@@ -32,7 +32,8 @@ internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log,
         if (Stopwatch.GetElapsedTime(_start) > longest)
         {
             throw new CommandFailure(ExitCode.Busy,
-                $"source '{source}': the daemon of its last mount ({holder.Text}) has not ended in {longest.TotalSeconds:0.#} s: wait for it, or allow more time with --wait");
+                $"source '{source}': the daemon of its last mount ({holder.Text}) has not ended in "
+                    + $"{longest.TotalSeconds:0.#} s: wait for it, or allow more time with --wait");
         }
         Tell(holder);
         return true;
@@ -78,7 +79,8 @@ internal sealed class LastDaemon(string source, TimeSpan longest, IEventLog log,
     {
         if (_told is null)
         {
-            log.Information($"waiting for the daemon of the last mount of '{source}' ({holder.Text}), which still stores what was written, for up to {longest.TotalSeconds:0.#} s");
+            log.Information($"waiting for the daemon of the last mount of '{source}' ({holder.Text}), which still "
+                + $"stores what was written, for up to {longest.TotalSeconds:0.#} s");
         }
         _told = holder;
     }

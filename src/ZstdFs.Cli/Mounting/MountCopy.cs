@@ -35,7 +35,8 @@ internal sealed class MountCopy : IDisposable
         if (result < 0)
         {
             throw new CommandFailure(ExitCode.NotCommitted,
-                $"'{_mount.Text}' is unmounted, but not everything could be stored ({(Errno)(-result)}): its daemon (process {_mount.ProcessId}) still serves it elsewhere, and goes on trying");
+                $"'{_mount.Text}' is unmounted, but not everything could be stored ({(Errno)(-result)}): its daemon "
+                    + $"(process {_mount.ProcessId}) still serves it elsewhere, and goes on trying");
         }
     }
 

@@ -98,20 +98,24 @@ internal sealed class MountPreflight : IDisposable
             return;
         if (SystemCallsAt.Stat(mountPoint.Handle, out _) == -(int)Errno.ENOTCONN)
             throw new CommandFailure(ExitCode.Busy,
-                $"mount point '{mountPoint.Text}' has a mount whose daemon has died: run 'zstdfs unmount {mountPoint.Text}' first");
+                $"mount point '{mountPoint.Text}' has a mount whose daemon has died: run 'zstdfs unmount "
+                    + $"{mountPoint.Text}' first");
         if (mounted.FileSystemType == ControlledMount.FileSystemType)
             throw new CommandFailure(ExitCode.Busy,
-                $"mount point '{mountPoint.Text}' already has a zstdfs mount: run 'zstdfs unmount {mountPoint.Text}' first");
+                $"mount point '{mountPoint.Text}' already has a zstdfs mount: run 'zstdfs unmount {mountPoint.Text}' "
+                    + "first");
     }
 
     private static void CheckApart(Folder source, Folder mountPoint)
     {
         if (source.IsWithin(mountPoint))
             throw new CommandFailure(ExitCode.MountPointUnusable,
-                $"source '{source.Text}' is inside mount point '{mountPoint.Text}', which would hide it: mount elsewhere, or on the source itself");
+                $"source '{source.Text}' is inside mount point '{mountPoint.Text}', which would hide it: mount "
+                    + "elsewhere, or on the source itself");
         if (mountPoint.IsWithin(source))
             throw new CommandFailure(ExitCode.MountPointUnusable,
-                $"mount point '{mountPoint.Text}' is inside source '{source.Text}', so the mount would show itself: mount elsewhere, or on the source itself");
+                $"mount point '{mountPoint.Text}' is inside source '{source.Text}', so the mount would show itself: "
+                    + "mount elsewhere, or on the source itself");
     }
 
     // A log file in the mount point would make it non-empty before the daemon checks it.
@@ -140,7 +144,8 @@ internal sealed class MountPreflight : IDisposable
         {
             if (Folder.CountEntries(readable.Handle) > 0)
                 throw new CommandFailure(ExitCode.MountPointUnusable,
-                    $"mount point '{mountPoint.Text}' is not empty: choose an empty folder, or hide its files under the mount with -o nonempty");
+                    $"mount point '{mountPoint.Text}' is not empty: choose an empty folder, or hide its files under "
+                        + "the mount with -o nonempty");
         }
     }
 }

@@ -57,7 +57,9 @@ internal sealed class MountService(
         KernelReadahead.Raise(onto.Path, options.FileSystem.FrameBytes);
         // Before the log's line, which must not reach the user who waits: to that user, success is silent.
         report.Serving();
-        log.Information($"'{from.Text}' is mounted on '{onto.Text}'{(served.FileSystem.ReadOnly ? ", read-only" : "")}; codec: {CodecName.Of(options.FileSystem.Codec)}");
+        log.Information($"'{from.Text}' is mounted on "
+            + $"'{onto.Text}'{(served.FileSystem.ReadOnly ? ", read-only" : "")}; codec: "
+            + $"{CodecName.Of(options.FileSystem.Codec)}");
         served.CheckItself();
     }
 
@@ -120,7 +122,8 @@ internal sealed class MountService(
         int result = MountCalls.WithStrictAccessTimes(root, out FileDescriptor strict);
         if (result < 0)
         {
-            log.Warning($"strictatime needs root's rights over mounts ({(Errno)(-result)}): access times move as with relatime");
+            log.Warning($"strictatime needs root's rights over mounts ({(Errno)(-result)}): access times move as with "
+                + "relatime");
             return false;
         }
         root.Dispose();
@@ -136,7 +139,10 @@ internal sealed class MountService(
             log.Information($"unmounted; everything is committed to '{from.Text}'");
             return ExitCode.Success;
         }
-        log.Error($"unmounted, but not everything could be committed to '{from.Text}' ({(Errno)(-result)}): {(kept > 0 ? $"what was written to {kept} files is kept there, and the next mount goes on with it" : "the lines above say what")}");
+        log.Error($"unmounted, but not everything could be committed to '{from.Text}' ({(Errno)(-result)}): "
+            + (kept > 0
+                ? $"what was written to {kept} files is kept there, and the next mount goes on with it"
+                : "the lines above say what"));
         return ExitCode.NotCommitted;
     }
 }

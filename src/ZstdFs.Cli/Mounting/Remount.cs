@@ -27,15 +27,18 @@ internal static class Remount
         IReadOnlyList<string> refused = Refused(given, lists, sloppy, ref flags);
         if (refused.Count > 0)
             throw new CommandFailure(ExitCode.Usage,
-                $"a remount cannot change {string.Join(", ", refused)}: unmount '{mount.Text}' and mount it again with that");
+                $"a remount cannot change {string.Join(", ", refused)}: unmount '{mount.Text}' and mount it again "
+                    + "with that");
         if ((flags & MountCalls.ReadOnly) == 0 && root.GetProperty("read_only").GetBoolean())
             throw new CommandFailure(ExitCode.Usage,
-                $"'{mount.Text}' was mounted read-only, so its daemon has not taken the source to write: unmount it and mount it without 'ro'");
+                $"'{mount.Text}' was mounted read-only, so its daemon has not taken the source to write: unmount it "
+                    + "and mount it without 'ro'");
         Apply(mount, flags);
         // As on a disk: the source of a read-only mount holds everything, for a snapshot or a backup of it.
         if ((flags & MountCalls.ReadOnly) != 0 && mount.Synchronize() is < 0 and var failed)
             throw new CommandFailure(ExitCode.NotCommitted,
-                $"'{mount.Text}' is read-only now, but not everything could be stored ({(Errno)(-failed)}): the mount's log says which file and why");
+                $"'{mount.Text}' is read-only now, but not everything could be stored ({(Errno)(-failed)}): the "
+                    + "mount's log says which file and why");
     }
 
     /// <summary>
@@ -73,7 +76,8 @@ internal static class Remount
         throw (Errno)(-result) switch
         {
             Errno.EBUSY => new CommandFailure(ExitCode.Busy,
-                $"'{mount.Text}' has files open for writing, so it stays as it is: 'fuser -vm {mount.Text}' shows who uses it"),
+                $"'{mount.Text}' has files open for writing, so it stays as it is: 'fuser -vm {mount.Text}' shows who "
+                    + "uses it"),
             Errno.EPERM or Errno.EACCES => new CommandFailure(ExitCode.Failure,
                 $"this user may not remount '{mount.Text}': only root may; unmount it and mount it again"),
             var other => new CommandFailure(ExitCode.Failure, $"'{mount.Text}' cannot be remounted ({other})"),

@@ -73,7 +73,8 @@ internal sealed class StartReport : IDisposable
         }
         int status = ProcessSpawn.Wait(daemon);
         throw new CommandFailure(ExitCode.Failure,
-            $"the daemon ended before it served (status {status}): run 'zstdfs mount -f …' to see why, or give it a --log-file");
+            $"the daemon ended before it served (status {status}): run 'zstdfs mount -f …' to see why, or give it a "
+                + "--log-file");
     }
 
     private static FileStream OpenInherited() =>

@@ -99,7 +99,8 @@ internal static class OptionValue
                 return options with { Inodes = InodeStore.RocksDb, InodeDatabasePath = path };
             default:
                 throw Wrong(option, text,
-                    $"'lru', 'lru:COUNT' (places kept in memory, up to {MostRecentInodes}), 'rocksdb' or 'rocksdb:PATH'");
+                    $"'lru', 'lru:COUNT' (places kept in memory, up to {MostRecentInodes}), "
+                        + "'rocksdb' or 'rocksdb:PATH'");
         }
     }
 

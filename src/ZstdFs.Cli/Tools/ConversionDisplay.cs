@@ -59,7 +59,8 @@ internal sealed class ConversionDisplay : IDisposable
             files = _progress.Files;
         string total = _totals.IsWhole ? $" of {_totals.Files:N0}" : "";
         string left = _progress.Left > 0 ? $", {_progress.Left} left" : "";
-        return new Text($"{files:N0}{total} files, {ByteText.Show(bytes)}, {ByteText.Show(bytes / seconds)}/s, ratio {ByteText.Ratio(bytes, stored)}{left}{TimeLeft(seconds, _totals.CountsStored ? stored : bytes)}");
+        return new Text($"{files:N0}{total} files, {ByteText.Show(bytes)}, {ByteText.Show(bytes / seconds)}/s, ratio "
+            + $"{ByteText.Ratio(bytes, stored)}{left}{TimeLeft(seconds, _totals.CountsStored ? stored : bytes)}");
     }
 
     private string TimeLeft(double seconds, long bytes)

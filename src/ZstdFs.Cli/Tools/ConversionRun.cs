@@ -95,8 +95,10 @@ internal static class ConversionRun
             : options.Kind == ConversionKind.Recompress ? $", {progress.LeftAsAsked} not worth it"
             : $", {progress.LeftAsAsked} left plain as incompressible";
         Console.Error.WriteLine(
-            $"zstdfs: {(interrupted ? "interrupted: " : "")}{done} {progress.Files} files{left}{asked}{kept}: {ByteText.Show(progress.PlainBytes)} plain, {ByteText.Show(progress.StoredBytes)} stored, "
-            + $"ratio {ByteText.Ratio(progress.PlainBytes, progress.StoredBytes)}, {ByteText.Show(progress.PlainBytes / Math.Max(0.001, elapsed.TotalSeconds))}/s");
+            $"zstdfs: {(interrupted ? "interrupted: " : "")}{done} {progress.Files} files{left}{asked}{kept}: "
+                + $"{ByteText.Show(progress.PlainBytes)} plain, {ByteText.Show(progress.StoredBytes)} stored, "
+            + $"ratio {ByteText.Ratio(progress.PlainBytes, progress.StoredBytes)}, "
+            + $"{ByteText.Show(progress.PlainBytes / Math.Max(0.001, elapsed.TotalSeconds))}/s");
     }
 
     private static void WriteJson(Utf8JsonWriter writer, ConversionProgress progress, long existing, TimeSpan elapsed,

@@ -14,9 +14,13 @@ internal sealed class FaultLines(bool json) : ICheckObserver
         lock (_gate)
         {
             if (json)
+            {
                 _faults.Add(fault);
-            else
-                Console.Out.WriteLine($"{Show(fault)}: {Kind(fault)}{(fault.Detail.Length == 0 ? "" : ": " + NativeText.Printable(fault.Detail))}{(fault.IsMended ? " [mended]" : "")}");
+                return;
+            }
+            string detail = fault.Detail.Length == 0 ? "" : ": " + NativeText.Printable(fault.Detail);
+            string mended = fault.IsMended ? " [mended]" : "";
+            Console.Out.WriteLine($"{Show(fault)}: {Kind(fault)}{detail}{mended}");
         }
     }
 

@@ -37,7 +37,9 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
         if (MountOf(folder) is { } mount)
         {
             throw new CommandFailure(ExitCode.Busy,
-                $"'{shown}' is in the zstdfs mount on '{NativeText.Printable(NativeText.Decode(mount.MountPoint.Span))}': name the source folder, and unmount it first where files are to be changed");
+                $"'{shown}' is in the zstdfs mount on "
+                    + $"'{NativeText.Printable(NativeText.Decode(mount.MountPoint.Span))}': name the source folder, "
+                    + "and unmount it first where files are to be changed");
         }
         byte[] path = folder.Path;
         for (int length = path.Length; length > 0; length = Above(path, length))
@@ -50,7 +52,9 @@ internal sealed record NamedSource(string Text, FileDescriptor Root, byte[] Fold
             {
                 if (isChanged && LockHolder.IsHeld(above.Handle, new NativeName(".zstdfs/lock\0"u8)))
                     throw new CommandFailure(ExitCode.Busy,
-                        $"'{shown}' is in the source '{NativeText.Printable(NativeText.Decode(path.AsSpan(0, length)))}', which is in use: unmount that first, or let it end");
+                        $"'{shown}' is in the source "
+                            + $"'{NativeText.Printable(NativeText.Decode(path.AsSpan(0, length)))}', which is in use: "
+                            + "unmount that first, or let it end");
             }
         }
         return new NamedSource(shown, Reopen(folder.Handle, shown), []);

@@ -37,7 +37,8 @@ internal sealed class StoredFileCheck(SourceTree source, WindowLimit windows, St
     private static Finding Of(FrameDamage damage, FrameMap map) => damage.Cause switch
     {
         DamagedFrameException => new Finding(FaultKind.Structure,
-            $"{damage.Reason} at stored byte {damage.StoredOffset}; what follows content byte {map.LogicalBytes} may be lost",
+            $"{damage.Reason} at stored byte {damage.StoredOffset}; what follows content byte {map.LogicalBytes} may "
+                + "be lost",
             false),
         _ => new Finding(KindOf(damage.Cause), damage.Reason, false),
     };

@@ -2,8 +2,8 @@ namespace ZstdFs.Core.Compression;
 
 /// <summary>
 /// Limits the memory of decoders that are kept between reads in the middle of large frames. A decoder that begins is
-/// never refused: where the sum exceeds the limit, the least recently used idle ones are freed for it. One with a window
-/// beyond zstd's default, which may take gigabytes, is freed when it has rested for a while. Thread-safe.
+/// never refused: where the sum exceeds the limit, the least recently used idle ones are freed for it. One with a
+/// window beyond zstd's default, which may take gigabytes, is freed when it has rested for a while. Thread-safe.
 /// </summary>
 internal sealed class StreamBudget
 {

@@ -90,6 +90,13 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
         return new ConversionJournal(folders, names);
     }
 
+    /// <summary>Leaves a file with more names than a journal can hold.</summary>
+    internal static void RequireRoom(SwapJob job)
+    {
+        if (BytesFor(job) > LargestBytes)
+            throw new FileLeftException(LeftReason.Failed, $"it has too many names: {job.Names.Length}");
+    }
+
     /// <summary>How long a journal of this one file is.</summary>
     internal static long BytesFor(SwapJob job)
     {

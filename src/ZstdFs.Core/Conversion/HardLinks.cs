@@ -16,6 +16,17 @@ internal sealed class HardLinks
         internal HashSet<string> Folders =>
             [.. Names.Select(static n => System.Text.Encoding.Latin1.GetString(n.Folder))];
 
+        /// <summary>The first of its paths, for people.</summary>
+        internal byte[] Path
+        {
+            get
+            {
+                (byte[] folder, byte[] name, _) = Names[0];
+                byte[] separator = folder.Length == 0 ? [] : [(byte)'/'];
+                return [.. folder, .. separator, .. name.AsSpan(0, name.Length - 1)];
+            }
+        }
+
         /// <summary>All names were found.</summary>
         internal bool IsComplete => Names.Count == LinkCount;
     }

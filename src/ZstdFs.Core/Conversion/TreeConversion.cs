@@ -202,7 +202,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             .Where(g => !g.IsComplete || _options.Kind == ConversionKind.Recompress))
         {
             _outcomes.Leave(
-                PathOf(group),
+                group.Path,
                 LeftReason.LinkedElsewhere,
                 group.IsComplete
                     ? "it has several names"
@@ -238,19 +238,12 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private void TakeGroup(FolderSet folders, HardLinks.Group group)
     {
         if (group.Folders.Count > FreeDescriptors)
-            _outcomes.Leave(PathOf(group), LeftReason.Failed,
+            _outcomes.Leave(group.Path, LeftReason.Failed,
                 $"its names are in {group.Folders.Count} folders, more than may be open at once: raise 'ulimit -n'");
         else if (folders.TryNames(group, out SwapName[] names, out Statx stat))
             Take(new SwapJob(names, stat));
         else
-            _outcomes.Leave(PathOf(group), LeftReason.Changed, "its names cannot be looked at");
-    }
-
-    private static byte[] PathOf(HardLinks.Group group)
-    {
-        (byte[] folder, byte[] name, _) = group.Names[0];
-        byte[] separator = folder.Length == 0 ? [] : [(byte)'/'];
-        return [.. folder, .. separator, .. name.AsSpan(0, name.Length - 1)];
+            _outcomes.Leave(group.Path, LeftReason.Changed, "its names cannot be looked at");
     }
 
     void IConversionCandidates.Take(SwapJob job) => Take(job);
@@ -271,7 +264,7 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             SubmitBefore(job);
         Batch batch = _batch;
         batch.Add(job);
-        bool fits = _outcomes.Try(job, () => RequireJournal(job));
+        bool fits = _outcomes.Try(job, () => ConversionJournal.RequireRoom(job));
         bool created = fits && (job.KeepsTarget
             || _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file")));
         if (created && job.Stat.Size >= OpenInCallerBytes && !job.KeepsTarget)
@@ -294,12 +287,6 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             _batch.Add(job); // released with the batch
             throw;
         }
-    }
-
-    private static void RequireJournal(SwapJob job)
-    {
-        if (ConversionJournal.BytesFor(job) > ConversionJournal.LargestBytes)
-            throw new FileLeftException(LeftReason.Failed, $"it has too many names: {job.Names.Length}");
     }
 
     private void TakeLarge(Batch batch, SwapJob job)

@@ -215,7 +215,8 @@ internal sealed class FileOpener(Volume volume)
             {
                 stored.Dispose();
                 volume.Services.Log.Error(
-                    $"{link.NativeName.ToString()}: changed in the source while a program has it open; opens fail until that is closed",
+                    $"{link.NativeName.ToString()}: changed in the source while a program has it open; opens fail "
+                        + "until that is closed",
                     "busy",
                     node.Id);
                 return -(int)Errno.EBUSY;

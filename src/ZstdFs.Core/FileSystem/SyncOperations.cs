@@ -119,7 +119,8 @@ internal sealed class SyncOperations(Volume volume)
                 // The next mount may come after a reboot: then it takes only what is known to be on disk.
                 if (content.IsDirty && volume.Committer.Durability.Secure(content) is < 0 and var failed)
                     volume.Services.Log.Error(
-                        $"{content.Node.AnyLink?.NativeName.ToString()}: what was written is kept, and may not survive a power cut ({(Errno)(-failed)})");
+                        $"{content.Node.AnyLink?.NativeName.ToString()}: what was written is kept, and may not "
+                            + $"survive a power cut ({(Errno)(-failed)})");
             }
             volume.Release(content);
         }

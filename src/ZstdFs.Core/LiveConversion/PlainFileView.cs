@@ -89,7 +89,8 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
             _hasHinted = true;
         }
         log.Warning(
-            $"the source holds plain files, such as '{Encoding.UTF8.GetString(name)}', which are not shown; mount with --plain=show to see them");
+            $"the source holds plain files, such as '{Encoding.UTF8.GetString(name)}', which are not shown; mount "
+                + "with --plain=show to see them");
     }
 
     private void TellConflict(Node folder, ReadOnlySpan<byte> name)
@@ -102,6 +103,7 @@ internal sealed class PlainFileView(PlainFiles mode, IEventLog log)
                 return;
         }
         log.Warning(
-            $"both '{path}' and '{path}.zst' are in the source; the compressed one is shown, the plain one is not touched");
+            $"both '{path}' and '{path}.zst' are in the source; the compressed one is shown, the plain one is not "
+                + "touched");
     }
 }

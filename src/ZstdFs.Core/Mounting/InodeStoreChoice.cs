@@ -23,7 +23,8 @@ internal static class InodeStoreChoice
             : state.OpenInodes(out folder);
         return result < 0
             ? throw new InodeStoreException(
-                $"the folder of the inode database cannot be opened ({(Errno)(-result)}): make it, or give another with inodes=rocksdb:PATH")
+                $"the folder of the inode database cannot be opened ({(Errno)(-result)}): make it, or give another "
+                    + "with inodes=rocksdb:PATH")
             : InodeDatabase.Open(folder, state.SourceId, log);
     }
 

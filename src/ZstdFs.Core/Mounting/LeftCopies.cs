@@ -34,7 +34,8 @@ internal sealed class LeftCopies(
         if (record.IsIncomplete)
         {
             volume.Services.Log.Warning(
-                $"{Encoding.UTF8.GetString(copy.ReadPath())}: it was being replaced when the last mount ended; the old version stays");
+                $"{Encoding.UTF8.GetString(copy.ReadPath())}: it was being replaced when the last mount ended; the "
+                    + "old version stays");
             copy.Discard();
             return 0;
         }

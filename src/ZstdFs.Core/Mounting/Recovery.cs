@@ -65,13 +65,16 @@ internal sealed class Recovery
         // Nothing is wrong with these files, so the log gives their number and no names.
         if (_rewrites.Redone.Count + _copies.Waiting.Count > 0)
             _log.Information(
-                $"{_rewrites.Redone.Count} commits that were interrupted are finished, and {_copies.Waiting.Count} files that were written before the last mount ended are being committed");
+                $"{_rewrites.Redone.Count} commits that were interrupted are finished, and {_copies.Waiting.Count} "
+                    + "files that were written before the last mount ended are being committed");
         if (_state.CopiesInLost > 0)
             _log.Error(
-                $".zstdfs/state was gone: what was written to {_state.CopiesInLost} files before the last mount ended may not be whole, and is kept in .zstdfs/lost");
+                $".zstdfs/state was gone: what was written to {_state.CopiesInLost} files before the last mount ended "
+                    + "may not be whole, and is kept in .zstdfs/lost");
         if (_state.DiscardedCopies > 0)
             _log.Warning(
-                $"the machine stopped while {_state.DiscardedCopies} files were written to and not synchronised: they are as they were before");
+                $"the machine stopped while {_state.DiscardedCopies} files were written to and not synchronised: they "
+                    + "are as they were before");
     }
 
     private void TakeUp(List<byte[]> names)
@@ -131,7 +134,8 @@ internal sealed class Recovery
             throw WorkingFolder.Unread($"'.zstdfs/working/{Text(name)}'", result);
         else if (result < 0)
             _log.Error(
-                $".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is kept, and the next mount tries again");
+                $".zstdfs/working/{Text(name)}: what it holds could not be committed ({(Errno)(-result)}); it is "
+                    + "kept, and the next mount tries again");
     }
 
     private static string Text(byte[] terminated) =>

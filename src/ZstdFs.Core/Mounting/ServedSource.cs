@@ -98,11 +98,13 @@ public sealed class ServedSource : IDisposable
         int result = volume.NameJournal!.Recover();
         if (result < 0)
             throw new SourceException(SourceProblem.UnfinishedWrites,
-                $"a rename that was interrupted could not be finished ({(Errno)(-result)}): mount again when that is mended");
+                $"a rename that was interrupted could not be finished ({(Errno)(-result)}): mount again when that is "
+                    + "mended");
         result = FileConverter.Recover(volume.Source, state);
         if (result < 0)
             throw new SourceException(SourceProblem.UnfinishedWrites,
-                $"what an interrupted conversion left could not be put in order ({(Errno)(-result)}): mount again when that is mended");
+                $"what an interrupted conversion left could not be put in order ({(Errno)(-result)}): mount again "
+                    + "when that is mended");
         new Recovery(volume, state).Run();
     }
 

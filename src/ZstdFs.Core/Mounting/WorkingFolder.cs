@@ -41,5 +41,6 @@ internal sealed class WorkingFolder(Volume volume, StateFolder state)
     /// <summary>The mount must be refused: what an earlier one left cannot be read at this moment.</summary>
     internal static SourceException Unread(string place, int result) =>
         new(SourceProblem.UnfinishedWrites,
-            $"what was written before the last mount ended could not be taken up: {place} ({(Errno)(-result)}); mount again when that is mended, or move it away to do without");
+            $"what was written before the last mount ended could not be taken up: {place} ({(Errno)(-result)}); mount "
+                + "again when that is mended, or move it away to do without");
 }

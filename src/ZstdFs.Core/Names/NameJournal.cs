@@ -176,7 +176,9 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
             }
             Volatile.Write(ref _halfDone, steps);
             log.Error(
-                $"{Encoding.UTF8.GetString(moved.Name.AsSpan()[..^1])}: a rename failed half-way ({(Errno)(-result)}), and could not be undone yet: it is tried again, and else the next mount finishes it");
+                $"{Encoding.UTF8.GetString(moved.Name.AsSpan()[..^1])}: a rename failed half-way "
+                    + $"({(Errno)(-result)}), and could not be undone yet: it is tried again, and else the next mount "
+                    + "finishes it");
             return result;
         }
     }
@@ -299,7 +301,8 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
             string name = Encoding.UTF8.GetString(other.Name.AsSpan()[..^1]);
             if (result < 0)
                 log.Error(
-                    $"{name}: a rename that was interrupted could not be finished ({(Errno)(-result)}): two files have one name, and only the stored one is shown");
+                    $"{name}: a rename that was interrupted could not be finished ({(Errno)(-result)}): two files "
+                        + "have one name, and only the stored one is shown");
             else
                 log.Information("a rename that was interrupted is finished");
             return 0;

@@ -66,7 +66,8 @@ public sealed class LevelRules
         ReadOnlySpan<byte> first = gap < 0 ? line : line[..gap], rest = gap < 0 ? default : line[gap..].Trim(" \t"u8);
         if (!int.TryParse(first, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int level)
             || level is < FrameEncoder.LowestLevel or > FrameEncoder.HighestLevel)
-            wrong = $"'{Encoding.UTF8.GetString(first)}' is no level: a rule begins with one from {FrameEncoder.LowestLevel} to {FrameEncoder.HighestLevel}, as in '19 *.log >1M'";
+            wrong = $"'{Encoding.UTF8.GetString(first)}' is no level: a rule begins with one from "
+                + $"{FrameEncoder.LowestLevel} to {FrameEncoder.HighestLevel}, as in '19 *.log >1M'";
         else if (rest.IsEmpty)
             wrong = "the pattern is missing: a rule is a level and a pattern, as in '19 *.log >1M'";
         if (wrong is not null)
@@ -82,7 +83,8 @@ public sealed class LevelRules
         {
             if (ParseSize(rest[(last + 1)..].TrimStart(" \t"u8)) is not { } bytes)
             {
-                wrong = $"'{Encoding.UTF8.GetString(rest[last..])}' is no size: write > or < and a number with K, M or G behind it, as in '>1M'";
+                wrong = $"'{Encoding.UTF8.GetString(rest[last..])}' is no size: write > or < and a number with K, M "
+                    + "or G behind it, as in '>1M'";
                 return null;
             }
             (moreThan, lessThan) = rest[last] == '>' ? (bytes, long.MaxValue) : (-1, bytes);

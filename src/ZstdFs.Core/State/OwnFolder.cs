@@ -85,4 +85,18 @@ internal static class OwnFolder
                 + "or chown it");
         }
     }
+
+    /// <summary>Opens the folder and makes it where it is missing. 0 or −errno.</summary>
+    internal static int OpenOrMake(
+        SourceTree source, FileDescriptor parent, NativeName name, out FileDescriptor folder)
+    {
+        int result = source.OpenListing(parent, name, out folder);
+        if (result == -(int)Errno.ENOENT)
+        {
+            result = SystemCallsAt.MakeDirectory(parent, name, 0b111_000_000);
+            if (result >= 0)
+                result = source.OpenListing(parent, name, out folder);
+        }
+        return result < 0 ? result : Secure(source, folder, name);
+    }
 }

@@ -77,9 +77,9 @@ internal sealed class StateFolder : IDisposable
         StateFolder? opened = null;
         try
         {
-            int result = OpenOrMakeFolder(source, source.Root, new NativeName(".zstdfs\0"u8), out folder);
+            int result = OwnFolder.OpenOrMake(source, source.Root, new NativeName(".zstdfs\0"u8), out folder);
             if (result >= 0)
-                result = OpenOrMakeFolder(source, folder, new NativeName("working\0"u8), out working);
+                result = OwnFolder.OpenOrMake(source, folder, new NativeName("working\0"u8), out working);
             if (result >= 0)
                 result = OpenOrCreate(folder, new NativeName("lock\0"u8), out lockFile);
             if (result >= 0)
@@ -284,10 +284,10 @@ internal sealed class StateFolder : IDisposable
     }
 
     /// <summary>The folder <c>lost</c>: working copies that no mount can commit.</summary>
-    internal int OpenLost(out FileDescriptor lost) => OpenOrMakeFolder(_source, Folder, LostFolder, out lost);
+    internal int OpenLost(out FileDescriptor lost) => OwnFolder.OpenOrMake(_source, Folder, LostFolder, out lost);
 
     /// <summary>The folder <c>inodes</c>: the database of places, where one was asked for.</summary>
-    internal int OpenInodes(out FileDescriptor inodes) => OpenOrMakeFolder(_source, Folder, InodesFolder, out inodes);
+    internal int OpenInodes(out FileDescriptor inodes) => OwnFolder.OpenOrMake(_source, Folder, InodesFolder, out inodes);
 
     /// <summary>
     /// The next inode number for a file. No number is given twice, crashes included: it is reserved on disk before.
@@ -325,19 +325,6 @@ internal sealed class StateFolder : IDisposable
     /// a working copy or anything that this program does not know.
     /// </summary>
     internal bool TryRemove() => StateRemoval.TryRemove(_source, Folder, Working);
-
-    private static int OpenOrMakeFolder(
-        SourceTree source, FileDescriptor parent, NativeName name, out FileDescriptor folder)
-    {
-        int result = source.OpenListing(parent, name, out folder);
-        if (result == -(int)Errno.ENOENT)
-        {
-            result = SystemCallsAt.MakeDirectory(parent, name, 0b111_000_000);
-            if (result >= 0)
-                result = source.OpenListing(parent, name, out folder);
-        }
-        return result < 0 ? result : OwnFolder.Secure(source, folder, name);
-    }
 
     private static int OpenOrCreate(FileDescriptor folder, NativeName name, out FileDescriptor file) =>
         SystemCallsAt.Open(folder, name, OpenFlags.ReadWrite | OpenFlags.Create, 0b110_000_000, out file);

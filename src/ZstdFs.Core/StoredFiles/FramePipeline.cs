@@ -10,7 +10,8 @@ namespace ZstdFs.Core.StoredFiles;
 /// thread compresses too. No thread waits for the slowest of a group: while the oldest frame is still in work, the next
 /// one is begun. One thread adds frames. The content must not change until this is disposed of.
 /// </summary>
-internal sealed class FramePipeline(StorageServices services, IContentSource content, TaskScheduler threads) : IDisposable
+internal sealed class FramePipeline(StorageServices services, IContentSource content, TaskScheduler threads)
+    : IDisposable
 {
     private const long WindowBytes = 8 * 1024 * 1024;
     private const int FramesPerJob = 4;

@@ -1,8 +1,8 @@
 namespace ZstdFs.Core.StoredFiles;
 
 /// <summary>
-/// Counts the versions that commits gave their file's name. Attributes that were gathered while a file's count moved may
-/// be half of the version before and half of the one after.
+/// Counts the versions that commits gave their file's name. Attributes that were gathered while a file's count moved
+/// may be half of the version before and half of the one after.
 /// </summary>
 internal sealed class Publications
 {

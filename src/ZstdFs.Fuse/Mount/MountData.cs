@@ -18,7 +18,8 @@ internal static class MountData
     {
         const uint TypeBits = 0xf000; // S_IFMT
         string who = string.Create(CultureInfo.InvariantCulture,
-            $"fd={device.Number},rootmode={Convert.ToString(point.Mode & TypeBits, 8)},user_id={Credentials.UserId},group_id={Credentials.GroupId}");
+            $"fd={device.Number},rootmode={Convert.ToString(point.Mode & TypeBits, 8)},"
+                + $"user_id={Credentials.UserId},group_id={Credentials.GroupId}");
         return string.Join(',', Words(options).Prepend(who));
     }
 

@@ -227,7 +227,8 @@ public sealed class FuseSession : IDisposable
         if (init.Major < Negotiation.Major || init.Minor < Negotiation.OldestMinor)
         {
             Report(FuseOpcode.Init, 0, new NotSupportedException(
-                $"The kernel speaks FUSE {init.Major}.{init.Minor}; {Negotiation.Major}.{Negotiation.OldestMinor} (Linux 5.4) is needed."));
+                $"The kernel speaks FUSE {init.Major}.{init.Minor}; {Negotiation.Major}.{Negotiation.OldestMinor} "
+                    + "(Linux 5.4) is needed."));
             return -(int)Errno.EPROTO;
         }
         if (Interlocked.Exchange(ref _isInitClaimed, 1) != 0)
