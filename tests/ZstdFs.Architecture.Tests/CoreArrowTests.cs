@@ -14,37 +14,33 @@ internal sealed class CoreArrowTests
         ["Policy"] = ["Compression"],
         ["Source"] = ["Compression"],
         ["State"] = ["Source"],
-        ["Inodes"] = ["Source", "State"],
+        ["Inodes"] = ["Source"],
         ["StoredFiles"] = ["Inodes", "State", "Source", "Policy", "Compression"],
         ["WorkingCopies"] = ["StoredFiles", "State", "Source", "Compression"],
         ["Overlays"] = ["WorkingCopies", "StoredFiles", "Inodes", "State", "Source", "Compression"],
         ["Content"] = ["Overlays", "WorkingCopies", "StoredFiles", "Inodes", "State", "Source", "Compression"],
-        ["OpenFiles"] = ["Content", "Overlays", "Inodes", "Source", "Compression"],
+        ["OpenFiles"] = ["Content", "Overlays", "Inodes", "Source"],
         ["Commits"] =
         [
-            "OpenFiles", "Content", "Overlays", "WorkingCopies", "StoredFiles", "Inodes", "State", "Source",
-            "Compression",
+            "OpenFiles", "Content", "Overlays", "WorkingCopies", "StoredFiles", "Inodes", "State",
+            "Source", "Compression",
         ],
-        ["Conversion"] = ["StoredFiles", "Inodes", "State", "Source", "Policy", "Compression"],
-        ["Checking"] = ["Conversion", "StoredFiles", "State", "Source", "Compression"],
-        ["Insight"] = ["StoredFiles", "Source", "Compression"],
+        ["Conversion"] = ["StoredFiles", "State", "Source", "Policy", "Compression"],
+        ["Checking"] = ["Conversion", "State", "Source", "Compression"],
+        ["Insight"] = ["Source", "Compression"],
         ["Names"] = ["Overlays", "StoredFiles", "OpenFiles", "Content", "Inodes", "State", "Source"],
         ["KernelCache"] = ["OpenFiles", "Content", "Inodes", "Source", "Compression"],
         ["Callers"] = ["OpenFiles", "Content", "StoredFiles", "Inodes", "Source"],
-        ["LiveConversion"] =
-            ["KernelCache", "Names", "OpenFiles", "Conversion", "StoredFiles", "Inodes", "State", "Source",
-                "Compression"],
+        ["LiveConversion"] = ["KernelCache", "Conversion", "StoredFiles", "Inodes", "State", "Source"],
         ["FileSystem"] =
         [
-            "LiveConversion", "KernelCache", "Callers", "Names", "Commits", "OpenFiles", "Content", "Overlays",
-            "WorkingCopies", "StoredFiles", "Conversion", "Inodes", "Insight", "State", "Source", "Policy",
-                "Compression",
+            "LiveConversion", "KernelCache", "Callers", "Names", "Commits", "OpenFiles", "Content",
+            "Overlays", "StoredFiles", "Inodes", "State", "Source", "Policy",
         ],
         ["Mounting"] =
         [
-            "FileSystem", "LiveConversion", "KernelCache", "Callers", "Names", "Commits", "OpenFiles", "Content",
-            "Overlays", "WorkingCopies", "StoredFiles", "Conversion", "Inodes", "State", "Source", "Policy",
-            "Compression",
+            "FileSystem", "Names", "Commits", "OpenFiles", "Content", "WorkingCopies", "StoredFiles",
+            "Conversion", "Inodes", "State", "Source", "Policy", "Compression",
         ],
     };
 

@@ -9,7 +9,8 @@ internal sealed partial class DocumentTests
     private static readonly Dictionary<string, List<string>> Types = FindTypes();
 
     private static IEnumerable<string> Documents =>
-        Directory.GetFiles(SourceFile.Root, "*.md").Where(file => !file.EndsWith("CHANGELOG.md", StringComparison.Ordinal))
+        Directory.GetFiles(SourceFile.Root, "*.md")
+            .Where(file => !file.EndsWith("CHANGELOG.md", StringComparison.Ordinal))
             .Concat(Directory.GetFiles(Path.Combine(SourceFile.Root, "docs"), "*.md"))
             .Append(Path.Combine(SourceFile.Root, "src/ZstdFs.Fuse/README.md"))
             .Select(file => Path.GetRelativePath(SourceFile.Root, file));
@@ -49,7 +50,8 @@ internal sealed partial class DocumentTests
     {
         var types = new Dictionary<string, List<string>>();
         IEnumerable<string> files = new[] { "src", "tests" }
-            .SelectMany(part => Directory.GetFiles(Path.Combine(SourceFile.Root, part), "*.cs", SearchOption.AllDirectories));
+            .SelectMany(part =>
+                Directory.GetFiles(Path.Combine(SourceFile.Root, part), "*.cs", SearchOption.AllDirectories));
         foreach (string file in files)
         {
             string code = File.ReadAllText(file);

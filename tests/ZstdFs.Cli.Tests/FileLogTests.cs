@@ -49,7 +49,11 @@ internal sealed class FileLogTests
     [Test]
     public void Terminal_GetsTheEvents()
     {
-        var start = new System.Diagnostics.ProcessStartInfo("script", ["-qfc", "tty; sleep 30", _path]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new System.Diagnostics.ProcessStartInfo("script", ["-qfc", "tty; sleep 30", _path])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true
+        };
         using var terminal = System.Diagnostics.Process.Start(start)!;
         try
         {

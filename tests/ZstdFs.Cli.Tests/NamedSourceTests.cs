@@ -29,7 +29,8 @@ internal sealed class NamedSourceTests
     [Test]
     public void MountOfAnotherFileSystemBetween_IsNone()
     {
-        IReadOnlyList<MountEntry> mounts = MountTable.Parse("30 1 0:40 / / rw - fuse.zstdfs /source rw\n31 30 0:41 / /a rw - fuse.sshfs host rw\n"u8);
+        IReadOnlyList<MountEntry> mounts = MountTable.Parse(
+            "30 1 0:40 / / rw - fuse.zstdfs /source rw\n31 30 0:41 / /a rw - fuse.sshfs host rw\n"u8);
         Assert.That(NamedSource.MountAbove(mounts, "/a/b"u8.ToArray()), Is.Null);
     }
 }

@@ -17,7 +17,10 @@ internal sealed class PidFdTests
         if (!Environment.IsPrivilegedProcess)
             Assert.Ignore("only root has capabilities to give up");
         // sleep(1) never collects what the shell before it began.
-        var start = new ProcessStartInfo("sh", ["-c", "sh -c 'exit 3' & echo $!; exec sleep 60"]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("sh", ["-c", "sh -c 'exit 3' & echo $!; exec sleep 60"])
+        {
+            RedirectStandardOutput = true
+        };
         using Process parent = Process.Start(start)!;
         try
         {

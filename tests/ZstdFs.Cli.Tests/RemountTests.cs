@@ -27,6 +27,8 @@ internal sealed class RemountTests
     public void OtherLevel_IsNamed()
     {
         ulong flags = 0;
-        Assert.That(Remount.Refused("foo,level=5", ["remount,level=6", "level=6"], sloppy: true, ref flags), Is.EqualTo(new[] { "'level'" }));
+        Assert.That(
+            Remount.Refused("foo,level=5", ["remount,level=6", "level=6"], sloppy: true, ref flags),
+            Is.EqualTo(new[] { "'level'" }));
     }
 }

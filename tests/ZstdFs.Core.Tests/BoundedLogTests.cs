@@ -48,8 +48,10 @@ internal sealed class BoundedLogTests
     [Test]
     public void UnexpectedFailureOfALongPath_IsStillCalledSo()
     {
-        _log.Unexpected($"'{new string('p', 5000)}': Read failed", new InvalidOperationException(new string('w', 5000)));
-        Assert.That(_lines.Single(), Does.Contain(BoundedLog.UnexpectedWords).And.Contain("Read failed").And.Contain("'ppp"));
+        _log.Unexpected(
+            $"'{new string('p', 5000)}': Read failed", new InvalidOperationException(new string('w', 5000)));
+        Assert.That(
+            _lines.Single(), Does.Contain(BoundedLog.UnexpectedWords).And.Contain("Read failed").And.Contain("'ppp"));
         Assert.That(_lines[0], Has.Length.LessThan(BoundedLog.LongestMessage + 10));
     }
 

@@ -7,7 +7,8 @@ using ZstdFs.Linux;
 namespace ZstdFs.Crash.Tests;
 
 /// <summary>
-/// The disk has no room for a part of a change. The content is as it was before, or what readers are shown since is the content.
+/// The disk has no room for a part of a change. The content is as it was before, or what readers are shown since
+/// is the content.
 /// </summary>
 [TestFixture]
 [CancelAfter(120_000)]
@@ -25,8 +26,11 @@ internal sealed class RefusedChangeTests
     ];
 
     [Test]
-    public void RefusedWriteToACleanFile_LeavesTheContentAsItWas([Values] bool isKilled, [ValueSource(nameof(Faults))] Fault fault) =>
-        Try(isKilled, fault, isWritten: false, (fileSystem, use, file) => use.Write(file, WriteAt, Noise(20_000, 2)), mustBeAsBefore: true);
+    public void RefusedWriteToACleanFile_LeavesTheContentAsItWas(
+        [Values] bool isKilled, [ValueSource(nameof(Faults))] Fault fault) =>
+        Try(
+            isKilled, fault, isWritten: false,
+            (fileSystem, use, file) => use.Write(file, WriteAt, Noise(20_000, 2)), mustBeAsBefore: true);
 
     [Test]
     public void RefusedPunch_LeavesAContentThatIsCommitted(
@@ -43,7 +47,9 @@ internal sealed class RefusedChangeTests
         Assert.That(FailingCalls.Struck, Does.Contain("fallocate"), "it proves nothing");
     }
 
-    /// <summary>The content of a frame that cannot be decoded is left out, and that of the next frames is not.</summary>
+    /// <summary>
+    /// The content of a frame that cannot be decoded is left out, and that of the next frames is not.
+    /// </summary>
     [Test]
     public void LostContentOverADamagedFrame_HasTheFramesBehindIt()
     {
@@ -77,7 +83,8 @@ internal sealed class RefusedChangeTests
         default, file.Node, file.Number, PunchAt, PunchBytes, AllocateFlags.PunchHole | AllocateFlags.KeepSize);
 
     private static void Try(
-        bool isKilled, Fault fault, bool isWritten, Func<ZstdFileSystem, DirectUse, DirectUse.Handle, int> change, bool mustBeAsBefore)
+        bool isKilled, Fault fault, bool isWritten, Func<ZstdFileSystem, DirectUse, DirectUse.Handle, int> change,
+        bool mustBeAsBefore)
     {
         using var place = new FaultPlace();
         var log = new EventLines();

@@ -108,8 +108,10 @@ internal sealed class UnstartedRewriteTests : IDisposable
 
     private void NoteCommitted()
     {
-        string name = Names("*").Single(static path => !Path.GetFileName(path).StartsWith("redo-", StringComparison.Ordinal));
-        using FileDescriptor copy = SourceFolders.OpenFile(name), stored = SourceFolders.OpenFile($"{_place.Folder}/f.zst");
+        string name = Names("*")
+            .Single(static path => !Path.GetFileName(path).StartsWith("redo-", StringComparison.Ordinal));
+        using FileDescriptor copy = SourceFolders.OpenFile(name),
+            stored = SourceFolders.OpenFile($"{_place.Folder}/f.zst");
         Assert.That(SystemCallsAt.Stat(stored, out Statx stat), Is.Zero);
         byte[] bytes = new byte[WorkingCopyRecord.Bytes];
         Assert.That(ExtendedAttributes.Get(copy, WorkingCopyRecord.AttributeName, bytes), Is.EqualTo(bytes.Length));
@@ -139,7 +141,10 @@ internal sealed class UnstartedRewriteTests : IDisposable
             AssertContent(next);
             Assert.That(next.Drain(), Is.Zero, _log.ToString);
         }
-        Assert.That(StockZstd.Decompress($"{_place.Folder}/g.zst", _content.Length + 1).AsSpan().SequenceEqual(_content), Is.True, _log.ToString);
+        Assert.That(
+            StockZstd.Decompress($"{_place.Folder}/g.zst", _content.Length + 1).AsSpan().SequenceEqual(_content),
+            Is.True,
+            _log.ToString);
         Assert.That(Names("*"), Is.Empty);
         Assert.That(Directory.Exists($"{_place.Folder}/.zstdfs/lost"), Is.False, _log.ToString);
     }
@@ -147,7 +152,10 @@ internal sealed class UnstartedRewriteTests : IDisposable
     private void AssertContent(ZstdFileSystem fileSystem)
     {
         foreach (string name in (string[])["f", "g"])
-            Assert.That(new DirectUse(fileSystem).ReadAll(name, _content.Length).AsSpan().SequenceEqual(_content), Is.True, () => $"{name}\n{_log}");
+            Assert.That(
+                new DirectUse(fileSystem).ReadAll(name, _content.Length).AsSpan().SequenceEqual(_content),
+                Is.True,
+                () => $"{name}\n{_log}");
     }
 
     private string[] Names(string pattern) => Directory.GetFiles($"{_place.Folder}/.zstdfs/working", pattern);

@@ -175,10 +175,9 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
                 return result;
             }
             Volatile.Write(ref _halfDone, steps);
-            log.Error(
-                $"{Encoding.UTF8.GetString(moved.Name.AsSpan()[..^1])}: a rename failed half-way "
-                    + $"({(Errno)(-result)}), and could not be undone yet: it is tried again, and else the next mount "
-                    + "finishes it");
+            string name = Encoding.UTF8.GetString(moved.Name.AsSpan()[..^1]);
+            log.Error($"{name}: a rename failed half-way ({(Errno)(-result)}), and could not be undone yet: it is "
+                + "tried again, and else the next mount finishes it");
             return result;
         }
     }

@@ -8,7 +8,9 @@ namespace ZstdFs.Core.Tests.Checking;
 /// <summary>Inode numbers that several files have.</summary>
 internal sealed class DuplicateVisitorTests
 {
-    /// <summary>A source's own number may be among those that the allocator gives: some file systems use all 64 bits.</summary>
+    /// <summary>
+    /// A source's own number may be among those that the allocator gives: some file systems use all 64 bits.
+    /// </summary>
     [Test]
     public void NumberThatAFolderHasToo_IsFoundAndMended([Values] bool mends)
     {
@@ -30,10 +32,15 @@ internal sealed class DuplicateVisitorTests
             numbers.Add(source, root, new NativeName("folder\0"u8), other, isStored: false);
             Dictionary<ulong, bool> duplicates = numbers.Duplicates();
             Assert.That(duplicates, Is.EqualTo(new Dictionary<ulong, bool> { [number] = true }));
-            var visitor = new DuplicateVisitor(duplicates, mends ? state : null, source, new FaultReport(new CheckProgress(), folder));
+            var visitor = new DuplicateVisitor(
+                duplicates, mends ? state : null, source, new FaultReport(new CheckProgress(), folder));
             Assert.That(visitor.Visit(new WalkedFile(root, name, file)), Is.True);
-            Assert.That(folder.Faults.Select(f => (f.Kind, f.IsMended)), Is.EqualTo(new[] { (FaultKind.DuplicateNumber, mends) }));
-            Assert.That(InodeNumbers.NumberOf(source, root, name, file, isStored: true), mends ? Is.Not.EqualTo(number) : Is.EqualTo(number));
+            Assert.That(
+                folder.Faults.Select(f => (f.Kind, f.IsMended)),
+                Is.EqualTo(new[] { (FaultKind.DuplicateNumber, mends) }));
+            Assert.That(
+                InodeNumbers.NumberOf(source, root, name, file, isStored: true),
+                mends ? Is.Not.EqualTo(number) : Is.EqualTo(number));
         });
     }
 }

@@ -51,7 +51,11 @@ internal sealed class SourceCheckTests
             "behind padding" => [Samples.Skippable(7)],
             _ => [Samples.Skippable(7), Samples.Skippable(16, 0xB)],
         };
-        SeekTableEntry[] entries = [new((uint)first.Length, 3000), new((uint)last.Length, 999), .. between.Select(b => new SeekTableEntry((uint)b.Length, 0))];
+        SeekTableEntry[] entries =
+        [
+            new((uint)first.Length, 3000), new((uint)last.Length, 999),
+            .. between.Select(b => new SeekTableEntry((uint)b.Length, 0))
+        ];
         _source.Write("x.zst", [.. first, .. last, .. between.SelectMany(b => b), .. Samples.Table(entries)]);
         _source.Check();
         Assert.That(_source.Faults.Select(f => f.Kind), Is.EqualTo(new[] { FaultKind.SeekTable }));

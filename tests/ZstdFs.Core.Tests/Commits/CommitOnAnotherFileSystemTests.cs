@@ -2,7 +2,9 @@
 using ZstdFs.Core.Tests.Harness;
 namespace ZstdFs.Core.Tests.Commits;
 
-/// <summary>Files of a source on a file system that is mounted below its root: no rename leads there from the working folder.</summary>
+/// <summary>
+/// Files of a source on a file system that is mounted below its root: no rename leads there from the working folder.
+/// </summary>
 [TestFixture]
 [CancelAfter(120_000)]
 internal sealed class CommitOnAnotherFileSystemTests
@@ -21,9 +23,13 @@ internal sealed class CommitOnAnotherFileSystemTests
                 mounted.Shell($"printf {text} | dd of=inner/f conv=notrunc status=none");
                 mounted.Synchronize();
                 Assert.That(mounted.Shell("zstd -qdc $SRC/inner/f.zst | head -c 7 || true"), Is.EqualTo(text));
-                Assert.That(mounted.Shell("cmp inner/f <(zstd -qdc $SRC/inner/f.zst); ls $SRC/.zstdfs/working"), Is.Empty);
+                Assert.That(
+                    mounted.Shell("cmp inner/f <(zstd -qdc $SRC/inner/f.zst); ls $SRC/.zstdfs/working"), Is.Empty);
             }
-            Assert.That(mounted.Shell("stat -c %i $SRC/inner/f.zst"), Is.EqualTo(before), "it was replaced: the test proves nothing");
+            Assert.That(
+                mounted.Shell("stat -c %i $SRC/inner/f.zst"),
+                Is.EqualTo(before),
+                "it was replaced: the test proves nothing");
             Assert.That(mounted.Log, Is.Empty);
         }
         finally

@@ -143,7 +143,9 @@ internal sealed class CommitQueueTests
             Assert.That(Stopwatch.GetElapsedTime(at[1], at[2]), Is.GreaterThan(TimeSpan.FromSeconds(1.9)));
             Assert.That((told, toldAgain), Is.EqualTo((Eio, 0)));
             Assert.That(content.Outcome.TakeUntoldError(), Is.Zero, "all of it is stored");
-            Assert.That(_files.Lines.Count(static line => line.Contains("not committed yet", StringComparison.Ordinal)), Is.EqualTo(1));
+            Assert.That(
+                _files.Lines.Count(static line => line.Contains("not committed yet", StringComparison.Ordinal)),
+                Is.EqualTo(1));
         });
     }
 

@@ -47,7 +47,9 @@ internal sealed class OpenSource : IDisposable, IEventLog
 
     internal Committer Committer { get; }
 
-    /// <summary>Called by each commit before it begins, with the content's lock held for committing. 0 or −errno.</summary>
+    /// <summary>
+    /// Called by each commit before it begins, with the content's lock held for committing. 0 or −errno.
+    /// </summary>
     internal Func<Node, int>? SettleNames { get; set; }
 
     internal IReadOnlyList<string> Lines => _log;
@@ -56,7 +58,9 @@ internal sealed class OpenSource : IDisposable, IEventLog
     internal FileContent Open(string name, ReadOnlySpan<byte> bytes, ulong number = 0)
     {
         byte[] stored = Encoding.UTF8.GetBytes(name + ".zst\0");
-        Assert.That(_tree.CreateFile(_tree.Root, new NativeName(stored), 0b110_000_000, out FileDescriptor file), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            _tree.CreateFile(_tree.Root, new NativeName(stored), 0b110_000_000, out FileDescriptor file),
+            Is.GreaterThanOrEqualTo(0));
         var writer = new StoredFileWriter(Services, file);
         for (int at = 0; at < bytes.Length; at += FrameBytes)
             Assert.That(writer.Append(bytes[at..Math.Min(bytes.Length, at + FrameBytes)]), Is.Zero);

@@ -145,7 +145,8 @@ internal sealed class SeekTableTests
         byte[] stored = [.. Enumerable.Repeat(frame, Frames).SelectMany(f => f)];
         // The last one is damaged: the frames do not tell who is right.
         stored[^(frame.Length - 6)] = 0xFF;
-        byte[] table = Samples.Table([.. Enumerable.Range(0, Frames).Select(i => new SeekTableEntry((uint)frame.Length, 2 + (uint)(i % 2)))]);
+        byte[] table = Samples.Table(
+            [.. Enumerable.Range(0, Frames).Select(i => new SeekTableEntry((uint)frame.Length, 2 + (uint)(i % 2)))]);
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
         _folder.Scan([.. stored, .. table]);
         Assert.That(System.Diagnostics.Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(5)));

@@ -16,7 +16,8 @@ internal sealed class StreamBudgetTests
         folder.Write(content, "f");
         folder.Run("cat f | zstd -q --long=28 > f.zst");
         long bytes = new FileInfo($"{folder.Path}/f.zst").Length;
-        FrameMap map = FrameScanner.Scan(folder.Open($"{folder.Path}/f.zst"), bytes, WindowLimit.OfTools(Codec.Of(CodecChoice.Auto)));
+        FrameMap map = FrameScanner.Scan(
+            folder.Open($"{folder.Path}/f.zst"), bytes, WindowLimit.OfTools(Codec.Of(CodecChoice.Auto)));
         var budget = new StreamBudget(WindowLimit.OfTools(Codec.Of(CodecChoice.Auto)), restMs: 200);
         using var cursor = new FrameCursor(folder.Open($"{folder.Path}/f.zst"), map[0], budget);
         byte[] read = new byte[1000];

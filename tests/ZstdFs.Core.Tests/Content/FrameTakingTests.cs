@@ -9,7 +9,9 @@ internal sealed class FrameTakingTests
 {
     private const int Bytes = 4 * 1024 * 1024;
 
-    /// <summary>The number orders the two locks. An outdated content and the current one of a file have the same.</summary>
+    /// <summary>
+    /// The number orders the two locks. An outdated content and the current one of a file have the same.
+    /// </summary>
     [TestCase(false, Bytes)]
     [TestCase(true, 0)]
     public void TwoContentsOfOneNumber_TakeNoFrames(bool isOneNumber, long expected)

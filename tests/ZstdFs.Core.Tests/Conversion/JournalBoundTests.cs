@@ -39,7 +39,9 @@ internal sealed class JournalBoundTests
         _source.WithState((_, state) =>
         {
             Assert.That(ConversionJournal.Of([job]).Write(state.Folder, 0), Is.Zero);
-            Assert.That(new FileInfo($"{_source.Path}/.zstdfs/conversion-0").Length, Is.EqualTo(ConversionJournal.BytesFor(job)));
+            Assert.That(
+                new FileInfo($"{_source.Path}/.zstdfs/conversion-0").Length,
+                Is.EqualTo(ConversionJournal.BytesFor(job)));
         });
         job.Names[0].Folder.Release();
     }
@@ -52,7 +54,8 @@ internal sealed class JournalBoundTests
         Assert.That(batch.HasRoomFor(job), Is.True);
         while (batch.HasRoomFor(job) && batch.Jobs.Count < 1000)
             batch.Add(job);
-        Assert.That(ConversionJournal.BytesFor(job) * batch.Jobs.Count, Is.LessThan(ConversionJournal.LargestBytes / 2));
+        Assert.That(
+            ConversionJournal.BytesFor(job) * batch.Jobs.Count, Is.LessThan(ConversionJournal.LargestBytes / 2));
         job.Names[0].Folder.Release();
     }
 
@@ -62,6 +65,7 @@ internal sealed class JournalBoundTests
         Assert.That(SystemCallsAt.Stat(root, out Statx stat), Is.Zero);
         var folder = new SourceFolder(root, [], stat);
         return new SwapJob([.. Enumerable.Range(0, names).Select(i =>
-            new SwapName(folder, Encoding.ASCII.GetBytes($"name{i}\0"), Encoding.ASCII.GetBytes($"name{i}.zst\0")))], stat);
+            new SwapName(
+                folder, Encoding.ASCII.GetBytes($"name{i}\0"), Encoding.ASCII.GetBytes($"name{i}.zst\0")))], stat);
     }
 }

@@ -38,7 +38,9 @@ internal sealed class LinkConversionTests
             Limit(old);
         }
         Assert.That(_source.LeftFiles, Is.Empty);
-        Assert.That(Directory.GetFiles(_source.Path, "f.zst", SearchOption.AllDirectories), Has.Length.EqualTo(Files * Snapshots));
+        Assert.That(
+            Directory.GetFiles(_source.Path, "f.zst", SearchOption.AllDirectories),
+            Has.Length.EqualTo(Files * Snapshots));
         Assert.That(Directory.GetFiles(_source.Path, "f", SearchOption.AllDirectories), Is.Empty);
     }
 

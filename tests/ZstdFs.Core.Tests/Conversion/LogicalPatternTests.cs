@@ -24,7 +24,13 @@ internal sealed class LogicalPatternTests
         _source.Write(name, Samples.Text(500));
         _source.Write("other.log", Samples.Text(500));
         Assert.That(_source.Convert().Files, Is.EqualTo(2));
-        Assert.That(_source.Convert(new ConversionOptions { Kind = ConversionKind.Revert, Include = [Encoding.UTF8.GetBytes("*.json")] }).Files, Is.EqualTo(1));
+        Assert.That(
+            _source.Convert(new ConversionOptions
+            {
+                Kind = ConversionKind.Revert,
+                Include = [Encoding.UTF8.GetBytes("*.json")]
+            }).Files,
+            Is.EqualTo(1));
         Assert.That(File.Exists($"{_source.Path}/{name}"), Is.True);
     }
 
@@ -35,7 +41,11 @@ internal sealed class LogicalPatternTests
         _source.Write("y", Samples.Text(500));
         Assert.That(_source.Convert().Files, Is.EqualTo(2));
         Directory.Move($"{_source.Path}/b", $"{_source.Path}/b.zs%");
-        _source.Convert(new ConversionOptions { Kind = ConversionKind.Revert, Exclude = [Encoding.UTF8.GetBytes(pattern)] });
+        _source.Convert(new ConversionOptions
+        {
+            Kind = ConversionKind.Revert,
+            Exclude = [Encoding.UTF8.GetBytes(pattern)]
+        });
         Assert.That(File.Exists($"{_source.Path}/y"), Is.True);
         Assert.That(Directory.GetFiles(_source.Path, "x.zst", SearchOption.AllDirectories), Has.Length.EqualTo(1));
     }

@@ -35,7 +35,9 @@ internal sealed class DirectoryCacheTests
             thread.Start();
             thread.Join();
             Assert.That((result, found), Is.EqualTo((0, node.Id)));
-            Assert.That(NameInSource.PathOf(node.AnyLink!.Parent.AnyLink!.Parent, cache)!, Has.Length.EqualTo(2 * (Levels - 2) - 1));
+            Assert.That(
+                NameInSource.PathOf(node.AnyLink!.Parent.AnyLink!.Parent, cache)!,
+                Has.Length.EqualTo(2 * (Levels - 2) - 1));
         }
         finally
         {
@@ -81,7 +83,9 @@ internal sealed class DirectoryCacheTests
     {
         Node node = table.Root;
         var name = new NativeName("d\0"u8);
-        Assert.That(source.OpenListing(source.Root, new NativeName(".\0"u8), out FileDescriptor above), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            source.OpenListing(source.Root, new NativeName(".\0"u8), out FileDescriptor above),
+            Is.GreaterThanOrEqualTo(0));
         for (int i = 0; i < Levels; i++)
         {
             using FileDescriptor parent = above;

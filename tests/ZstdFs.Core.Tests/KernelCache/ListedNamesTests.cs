@@ -61,7 +61,8 @@ internal sealed class ListedNamesTests
             var all = new Dictionary<ulong, byte[]>();
             for (int i = random.Next(1, 300); i > 0; i--)
             {
-                byte[] name = Encoding.ASCII.GetBytes($"{i}{new string('x', random.Next(4) == 0 ? random.Next(250) : 0)}");
+                byte[] name = Encoding.ASCII.GetBytes(
+                    $"{i}{new string('x', random.Next(4) == 0 ? random.Next(250) : 0)}");
                 all.TryAdd((ulong)random.NextInt64(1, folder % 2 == 0 ? 2_000 : long.MaxValue), name);
             }
             KeyValuePair<ulong, byte[]>[] order = [.. all];
@@ -80,7 +81,10 @@ internal sealed class ListedNamesTests
                 for (int i = names.IndexBehind(after); i < names.Count; i++)
                     listed.Add(Encoding.ASCII.GetString(names.NameOf(i)));
             }
-            Assert.That(listed, Is.EqualTo(all.OrderBy(name => name.Key).Select(name => Encoding.ASCII.GetString(name.Value))), $"folder {folder}");
+            Assert.That(
+                listed,
+                Is.EqualTo(all.OrderBy(name => name.Key).Select(name => Encoding.ASCII.GetString(name.Value))),
+                $"folder {folder}");
         }
     }
 

@@ -51,12 +51,15 @@ internal sealed class LevelRulesTests
     [TestCase("19 with space\t< \t4K", "with space", 4095, 19)]
     [TestCase("19 a>b c", "a>b c", 10, 19)]
     public void SizeApartFromItsSign_IsTheSame(string rule, string path, long bytes, int level) =>
-        Assert.That(LevelRules.Parse(Encoding.UTF8.GetBytes(rule), "rules").LevelFor(Encoding.UTF8.GetBytes(path), bytes, 3), Is.EqualTo(level));
+        Assert.That(
+            LevelRules.Parse(Encoding.UTF8.GetBytes(rule), "rules").LevelFor(Encoding.UTF8.GetBytes(path), bytes, 3),
+            Is.EqualTo(level));
 
     [TestCase("5 * > 1MB", "line 1: '> 1MB' is no size")]
     [TestCase("5 * > 1 M", "line 1: '> 1 M' is no size")]
     [TestCase("\n5 > 1M", "line 2: the pattern is missing")]
-    public void SizeApartFromItsSignThatIsNone_IsNamed(string text, string expected) => WrongLine_IsNamed(text, expected);
+    public void SizeApartFromItsSignThatIsNone_IsNamed(string text, string expected) =>
+        WrongLine_IsNamed(text, expected);
 
     [Test]
     public void TooLong_IsRefused() =>

@@ -155,7 +155,8 @@ internal sealed class NewerFormatTests : IEventLog
         Assert.That(Snapshot(), Is.EqualTo(before));
     }
 
-    private ZstdFileSystem Open(FileSystemOptions options) => ServedSource.Open(_source.Open(), options, this).FileSystem;
+    private ZstdFileSystem Open(FileSystemOptions options) =>
+        ServedSource.Open(_source.Open(), options, this).FileSystem;
 
     private static byte[] NewerRecord(string magic, int length)
     {

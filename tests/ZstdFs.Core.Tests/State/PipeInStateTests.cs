@@ -23,7 +23,10 @@ internal sealed class PipeInStateTests
         string path = $"{source.Path}/.zstdfs/{name}";
         File.Delete(path);
         using (var tree = new SourceTree(source.Open(), readOnly: false))
-            Assert.That(SystemCallsAt.MakeNode(tree.Root, new NativeName(Encoding.UTF8.GetBytes($".zstdfs/{name}\0")), Pipe, 0), Is.Zero);
+            Assert.That(
+                SystemCallsAt.MakeNode(
+                    tree.Root, new NativeName(Encoding.UTF8.GetBytes($".zstdfs/{name}\0")), Pipe, 0),
+                Is.Zero);
         Task task = Task.Run(() => work(source));
         bool ends = task.Wait(Patience);
         if (!ends)
@@ -72,7 +75,9 @@ internal sealed class PipeInStateTests
     public void Journal_IsNotWaitedForByAConversion() => With("conversion-0", source =>
     {
         using var tree = new SourceTree(source.Open(), readOnly: false);
-        Assert.That(tree.OpenListing(tree.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder), Is.GreaterThanOrEqualTo(0));
+        Assert.That(
+            tree.OpenListing(tree.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder),
+            Is.GreaterThanOrEqualTo(0));
         using (folder)
             Assert.That(ConversionJournal.TryRead(folder, 0), Is.Null);
     });

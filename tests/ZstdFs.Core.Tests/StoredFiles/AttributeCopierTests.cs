@@ -18,7 +18,9 @@ internal sealed class AttributeCopierTests
         Set(source, "x", "user.zstdfs_foo");
         Set(source, "x", "user.zstdfs.tried");
         source.Convert();
-        Assert.That((Has(source, "x.zst", "user.zstdfs_foo"), Has(source, "x.zst", "user.zstdfs.tried")), Is.EqualTo((true, false)));
+        Assert.That(
+            (Has(source, "x.zst", "user.zstdfs_foo"), Has(source, "x.zst", "user.zstdfs.tried")),
+            Is.EqualTo((true, false)));
         source.Convert(new ConversionOptions { Kind = ConversionKind.Revert });
         Assert.That(Has(source, "x", "user.zstdfs_foo"), Is.True);
     }

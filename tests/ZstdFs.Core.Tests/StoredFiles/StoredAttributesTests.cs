@@ -36,5 +36,6 @@ internal sealed class StoredAttributesTests
         Assert.That((Errno)(-failed), Is.EqualTo(Errno.None));
     }
 
-    private static int Set(FileDescriptor file) => ExtendedAttributes.Set(file, new NativeName("user.fleeting\0"u8), "v"u8, 0);
+    private static int Set(FileDescriptor file) =>
+        ExtendedAttributes.Set(file, new NativeName("user.fleeting\0"u8), "v"u8, 0);
 }

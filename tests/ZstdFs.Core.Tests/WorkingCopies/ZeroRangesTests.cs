@@ -106,7 +106,11 @@ internal sealed class ZeroRangesTests
     public void MoreRangesThanAreKept_AreRefused()
     {
         byte[] bytes = new byte[ZeroRanges.LongestBytes + 2 * sizeof(long)];
-        long[] numbers = [.. Enumerable.Range(0, ZeroRanges.Most + 1).SelectMany(static i => new[] { i * 4 * Block, (i * 4 + 1) * Block })];
+        long[] numbers =
+        [
+            .. Enumerable.Range(0, ZeroRanges.Most + 1)
+                .SelectMany(static i => new[] { i * 4 * Block, (i * 4 + 1) * Block })
+        ];
         Buffer.BlockCopy(numbers, 0, bytes, 0, bytes.Length);
         Assert.That(new ZeroRanges().TryRead(bytes), Is.False);
         Assert.That(new ZeroRanges().TryRead(bytes.AsSpan(0, ZeroRanges.LongestBytes)));
