@@ -35,11 +35,11 @@ internal sealed class Privileges(DirectoryCache directories, Action<ulong> inval
                     return;
                 uint kept = Without(stat, writer);
                 bool changes = kept != (stat.Mode & 0xFFFu);
-                // Where the bits stay for now, the next change must look again.
-                if (changes && place.ChangeMode(kept) < 0)
-                    return;
-                // A writer that is in the file's group may keep the set-group bit, which the next writer may not.
-                content.Marks.MayHavePrivileges = (kept & (SetUser | SetGroup)) != 0;
+                // Where the bits stay for now, the next change must look again, and the kernel, which takes them for
+                // gone, must learn that they are there. A writer that is in the file's group may keep the set-group
+                // bit, which the next writer may not.
+                bool isDone = !changes || place.ChangeMode(kept) >= 0;
+                content.Marks.MayHavePrivileges = !isDone || (kept & (SetUser | SetGroup)) != 0;
                 if (!changes)
                     return;
             }
