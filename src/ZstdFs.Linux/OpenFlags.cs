@@ -37,6 +37,9 @@ public static class OpenFlags
     public const int PathOnly = 0x200000;
     /// <summary>O_TMPFILE.</summary>
     public const int TemporaryFile = 0x400000 | Directory;
+    /// <summary>O_NOCTTY: a terminal does not become the one that controls this process.</summary>
+    public const int NoControllingTerminal = 0x100;
+
     /// <summary>O_NONBLOCK.</summary>
     public const int NonBlocking = 0x800;
 }

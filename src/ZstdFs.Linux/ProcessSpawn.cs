@@ -117,7 +117,8 @@ public static unsafe class ProcessSpawn
 
     private static int Prepare(byte* actions, byte* attributes, byte* nothing, byte* log, int passed)
     {
-        const int Output = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append;
+        const int Output = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append
+            | OpenFlags.NoControllingTerminal;
         byte* none = stackalloc byte[OpaqueBytes], all = stackalloc byte[OpaqueBytes];
         new Span<byte>(none, OpaqueBytes).Clear();
         new Span<byte>(all, OpaqueBytes).Clear();

@@ -20,7 +20,8 @@ internal sealed class FileLog : EventLog
     internal FileLog(string path)
     {
         // A pipe would make its opener wait for a reader, and lose what comes while none is there.
-        const int Flags = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append | OpenFlags.NonBlocking;
+        const int Flags = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append | OpenFlags.NonBlocking
+            | OpenFlags.NoControllingTerminal;
         int result = SystemCallsAt.Open(
             new NativeName(NativeText.EncodeTerminated(path)), Flags, OwnerOnly, out _file);
         if (result >= 0 && SystemCallsAt.Stat(_file, out Statx stat) >= 0 && stat.FileType == FileType.Pipe)

@@ -133,7 +133,12 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
             content.Change.Begin();
             var rewrite = new InPlaceRewrite(services, node.Id, unfinished.Map.LogicalBytes,
                 isAll && content.Overlay.IsDirty ? content.ModifyTime : unfinished.ModifyTime, change, content.Birth);
-            result = rewrite.Run(redo.Frames, redo.Stored, out stat);
+            // Of a target that is still whole, a rewrite without room would make a mixture.
+            result = InPlaceRewrite.Reserve(redo.Frames, redo.Stored, stat);
+            if (result < 0)
+                _ = StoredAttributes.PutBackPrivileges(redo.Frames, redo.Stored);
+            else
+                result = rewrite.Run(redo.Frames, redo.Stored, out stat);
             // Note this before the redo goes: a next mount must know what the copy lies over, or that the stored file
             // holds all of its content.
             if (result >= 0)

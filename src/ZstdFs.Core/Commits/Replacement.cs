@@ -68,7 +68,11 @@ internal sealed class Replacement(StorageServices services, FolderGates folderGa
             && ProtectedFile.CheckWrite(old, appends: false) >= 0)
         {
             if (!version.CanBeKept)
+            {
+                // This version goes, and the source may give its inode number to another file.
+                _ = CommitNotes.NoteCommitted(content, 0);
                 return CommitResult.NeedsRedo;
+            }
             RecordRoom.Clear(file);
             return inPlace.Run(new Publication(content, version, old, change), place, out next);
         }

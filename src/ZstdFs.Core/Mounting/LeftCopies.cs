@@ -28,6 +28,8 @@ internal sealed class LeftCopies(
         int result = WorkingCopy.Open(volume.Services, state, name, out WorkingCopy copy, out long logicalBytes);
         if (result == -(int)Errno.ENODATA)
             return SystemCallsAt.Unlink(state.Working, new NativeName(name)); // none of it was promised to last
+        if (result == -(int)Errno.ENOENT)
+            return 0; // the look at its redo has moved it to lost
         if (result != 0)
             return result;
         WorkingCopyRecord record = copy.Record;

@@ -31,7 +31,17 @@ internal sealed class OverlayChanges(StorageServices services, Overlay overlay)
     private int WritePrepared(long offset, ReadOnlySpan<byte> data)
     {
         long newSize = Math.Max(overlay.LogicalBytes, offset + data.Length);
-        int result = overlay.Media.Current!.Write(offset, data);
+        int result;
+        try
+        {
+            result = overlay.Media.Current!.Write(offset, data);
+        }
+        catch when (!overlay.IsDirty)
+        {
+            // A block that is written in part is completed from below, and that could not be decoded.
+            overlay.TakeBack();
+            throw;
+        }
         if (result < 0)
             return Fail(result);
         overlay.Metadata.NoteWritten(newSize, data.Length, leavesHole: offset > overlay.LogicalBytes);
@@ -55,8 +65,8 @@ internal sealed class OverlayChanges(StorageServices services, Overlay overlay)
         if (!medium.TryPunch(offset, end, out long first, out long last))
         {
             result = WriteZeros(offset, end);
-            // Some of the range may read as zeros already. Content that was clean is as before by now.
-            if (result < 0 && overlay.IsDirty)
+            // After a punch that failed, some of the range may read as zeros. Content that was clean is as before by now.
+            if (result < 0 && overlay.IsDirty && last > first)
                 overlay.Metadata.NoteZeroed(leavesHole: medium.HasHoles);
             return result;
         }
@@ -119,10 +129,14 @@ internal sealed class OverlayChanges(StorageServices services, Overlay overlay)
     internal long TakeFrames(StoredBase from, int first, int end)
     {
         overlay.Load();
+        if (_failure < 0)
+            return _failure;
         int result = overlay.Working is null ? overlay.Media.MoveToWorkingCopy() : 0;
-        if (_failure < 0 || result < 0)
-            return _failure < 0 ? _failure : result;
+        if (result < 0)
+            return result;
         long taken = overlay.Early.Take(from, first, end);
+        if (taken < 0 && !overlay.IsDirty)
+            overlay.TakeBack();
         if (taken <= 0)
             return taken;
         // The length comes last: the next mount must not find a file that is longer than its content.

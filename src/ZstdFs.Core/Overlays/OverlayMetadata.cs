@@ -185,10 +185,12 @@ internal sealed class OverlayMetadata(Overlay overlay, StoredBase @base)
     /// <summary>What was written is given up, so the length has to be found out again.</summary>
     internal void Forget()
     {
+        // A redo is shown as content that waits for its commit, so its length must be there at any moment.
+        long bytes = Base.IsRedo ? Base.LogicalBytes : 0;
         using (Shown.Change())
         {
             NoteClean();
-            (LogicalBytes, BaseLimit, _isLoaded) = (0, 0, false);
+            (LogicalBytes, BaseLimit, _isLoaded) = (bytes, bytes, Base.IsRedo);
         }
     }
 }

@@ -71,9 +71,6 @@ internal sealed class OverlayVersions(Overlay overlay)
         overlay.Metadata.Forget();
         Clear();
         overlay.Media.ReleaseMemory();
-        // The length must come from the redo, and not from the stored file.
-        if (overlay.Base.IsRedo)
-            overlay.Load();
     }
 
     /// <summary>
@@ -85,8 +82,6 @@ internal sealed class OverlayVersions(Overlay overlay)
         overlay.Metadata.Forget();
         overlay.Media.DiscardRefusedCopy();
         overlay.Early.Discard();
-        if (overlay.Base.IsRedo)
-            overlay.Load();
     }
 
     /// <summary>Removes what was written, but for what is in memory: that is the same as the base.</summary>

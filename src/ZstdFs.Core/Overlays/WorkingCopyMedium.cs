@@ -54,7 +54,10 @@ internal sealed class WorkingCopyMedium(Overlay overlay, WorkingCopy copy) : Ove
         last = end == overlay.LogicalBytes
             ? BlockMap.CountOf(end) * BlockMap.BlockBytes
             : end / BlockMap.BlockBytes * BlockMap.BlockBytes;
-        return last - first >= PunchedBytes && Copy.TryPunch(first, last, overlay.BaseLimit);
+        if (last - first >= PunchedBytes)
+            return Copy.TryPunch(first, last, overlay.BaseLimit);
+        first = last = offset;
+        return false;
     }
 
     internal override int Resize(long size, bool replaces)

@@ -68,6 +68,9 @@ internal sealed class AttributeCopier
             if (IsOurs(name.Bytes))
                 continue;
             int bytes = ExtendedAttributes.Get(from, name, _value);
+            // Another program removed it since the list was read.
+            if (bytes == -(int)Errno.ENODATA)
+                continue;
             if (bytes < 0)
                 return bytes;
             int result = ExtendedAttributes.Set(to, name, _value.AsSpan(0, bytes), 0);

@@ -13,6 +13,7 @@ public sealed class FuseSession : IDisposable
 {
     private const int StackBytes = 4 * 1024 * 1024;
     private const int BusyPollMs = 1;
+    private const int SpareRetryMs = 100;
 
     // Guards the loops, the one start, and the one call of Destroyed: each Join returns after that call.
     private readonly Lock _gate = new();
@@ -115,6 +116,12 @@ public sealed class FuseSession : IDisposable
 
     internal void NoteNotified() => Interlocked.Decrement(ref _notifying);
 
+    private void AddSpareIfNeeded()
+    {
+        if (Volatile.Read(ref _idle) <= 0)
+            AddSpare();
+    }
+
     private void AddSpare()
     {
         if (!_isInitialized || Options.Threads == 1)
@@ -136,14 +143,16 @@ public sealed class FuseSession : IDisposable
             }
             catch (Exception exception) when (exception is OutOfMemoryException or ThreadStartException)
             {
-                // The process may have no more threads or memory. The ones that it has go on, and each request that
-                // leaves no thread at the device tries again.
-                if (spare is null)
-                    return;
-                Volatile.Write(ref _loops, before);
-                Interlocked.Decrement(ref _idle);
-                Interlocked.Decrement(ref _running);
-                spare.Dispose();
+                // The process may have no more threads or memory for now. Its threads go on, and one may wait for an
+                // answer that only a thread at the device gives: so this is tried again.
+                if (spare is not null)
+                {
+                    Volatile.Write(ref _loops, before);
+                    Interlocked.Decrement(ref _idle);
+                    Interlocked.Decrement(ref _running);
+                    spare.Dispose();
+                }
+                _ = Task.Delay(SpareRetryMs).ContinueWith(_ => AddSpareIfNeeded(), TaskScheduler.Default);
             }
         }
     }
