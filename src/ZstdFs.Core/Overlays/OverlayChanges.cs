@@ -65,7 +65,7 @@ internal sealed class OverlayChanges(StorageServices services, Overlay overlay)
         if (!medium.TryPunch(offset, end, out long first, out long last))
         {
             result = WriteZeros(offset, end);
-            // After a punch that failed, some of the range may read as zeros. Content that was clean is as before by now.
+            // After a punch that failed, some of the range may read as zeros. Content that was clean is as before.
             if (result < 0 && overlay.IsDirty && last > first)
                 overlay.Metadata.NoteZeroed(leavesHole: medium.HasHoles);
             return result;

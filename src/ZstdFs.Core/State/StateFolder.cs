@@ -287,7 +287,8 @@ internal sealed class StateFolder : IDisposable
     internal int OpenLost(out FileDescriptor lost) => OwnFolder.OpenOrMake(_source, Folder, LostFolder, out lost);
 
     /// <summary>The folder <c>inodes</c>: the database of places, where one was asked for.</summary>
-    internal int OpenInodes(out FileDescriptor inodes) => OwnFolder.OpenOrMake(_source, Folder, InodesFolder, out inodes);
+    internal int OpenInodes(out FileDescriptor inodes) =>
+        OwnFolder.OpenOrMake(_source, Folder, InodesFolder, out inodes);
 
     /// <summary>
     /// The next inode number for a file. No number is given twice, crashes included: it is reserved on disk before.
