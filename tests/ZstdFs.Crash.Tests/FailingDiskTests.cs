@@ -54,7 +54,7 @@ internal sealed class FailingDiskTests : IDisposable
     }
 
     /// <summary>
-    /// Linux tells a file's sync of a failed write once; whoever asked again would be told that all is well.
+    /// Linux reports a failed write once, to one sync of the file. A second sync would report success.
     /// </summary>
     [Test]
     public void FsyncOnARefusingDisk_FailsEachTimeUntilTheContentIsThere()
@@ -145,7 +145,7 @@ internal sealed class FailingDiskTests : IDisposable
     }
 
     /// <summary>
-    /// The kernel writes a working copy out by itself and fails. Whoever reads it from the disk after that finds zeros.
+    /// The kernel writes a working copy out by itself and fails. A reader that gets it from the disk then finds zeros.
     /// </summary>
     [Test]
     public void WriteBackThatTheDiskRefused_IsNoticedByTheCommit([Values] bool isStillInMemory)

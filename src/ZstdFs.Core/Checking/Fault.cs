@@ -59,7 +59,7 @@ public enum FaultKind
 /// <param name="IsMended">The check has mended it.</param>
 public sealed record Fault(byte[] Path, FaultKind Kind, string Detail, bool IsMended);
 
-/// <summary>Is told of faults. Called from any thread.</summary>
+/// <summary>The check tells this of each fault, from any of its threads.</summary>
 public interface ICheckObserver
 {
     /// <summary>Something is wrong.</summary>

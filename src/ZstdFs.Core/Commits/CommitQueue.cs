@@ -171,7 +171,7 @@ internal sealed class CommitQueue : IDisposable
             delay = waiting.Delay == TimeSpan.Zero
                 ? Pace
                 : TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, waiting.Delay.Ticks * 2));
-            // The commit itself has told of a folder that cannot be synchronised.
+            // Where a folder cannot be synchronised, the committer has logged that already.
             if (result != waiting.Error && content.IsDirty)
                 _log.Error(
                     $"{CommitNotes.NameOf(content)}: what was written is not committed yet ({(Errno)(-result)}); "

@@ -51,7 +51,7 @@ internal sealed class WriteBack : IDisposable
     private void PutOnDisk(FileContent content)
     {
         _durability.KeepWholeIfIdle(content);
-        // The next close or fsync of the file is told of an error.
+        // The next close or fsync of the file returns the error.
         if (!_end.IsSet && IsDue(content) && content.Persist() >= 0
             && _durability.Synchronize(content) is < 0 and var failed)
             content.Outcome.NoteUntold(failed);

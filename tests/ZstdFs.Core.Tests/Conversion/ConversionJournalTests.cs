@@ -72,7 +72,7 @@ internal sealed class ConversionJournalTests
     }
 
     /// <summary>
-    /// The new form of what has another content by now would hide it, and goes, where nobody can have gone by it.
+    /// The file has another content by now, which the new form would hide. No program can have used that form: it goes.
     /// </summary>
     [TestCase("written to", true, "x")]
     [TestCase("written to", false, "x x.zst")]

@@ -152,7 +152,7 @@ internal sealed class ListingPositionTests : IEventLog
     }
 
     /// <summary>
-    /// A folder of which a part could not be read: whoever opens it anew and goes on must hear of that at the end.
+    /// A folder of which a part could not be read: a program that opens it anew and goes on gets the error at the end.
     /// </summary>
     [TestCase(0)]
     [TestCase(-(int)Errno.EIO)]

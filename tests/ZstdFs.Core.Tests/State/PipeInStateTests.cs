@@ -8,7 +8,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Tests.State;
 
-/// <summary>A pipe without a writer, under the name of a state file, stops nobody.</summary>
+/// <summary>A pipe without a writer, under the name of a state file, does not hang a mount or a tool.</summary>
 internal sealed class PipeInStateTests
 {
     private const uint Pipe = 0x1000 | 0b110_000_000;
