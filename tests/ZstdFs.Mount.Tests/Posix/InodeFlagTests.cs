@@ -68,7 +68,8 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
         else
             Bash($"chattr +{flag} f");
         Assert.That(Bash("lsattr f").Split(' ')[0], Does.Contain(flag));
-        string refused = "Operation not permitted";
+        string refused = "Operation not permitted", left = flag == "a" ? "content\nmore\n" : "content\n",
+            names = Bash("python3 -c 'import os; print(os.listdir(\".\"))'");
         Assert.That(Python(Attempts), Is.EqualTo(
             $"""
             read done
@@ -86,8 +87,7 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
             rename {refused}
             rename over {refused}
             unlink {refused}
-            {(flag == "a" ? "content\nmore\n" : "content\n")} \
-                {(Bash("python3 -c 'import os; print(os.listdir(\".\"))'"))}
+            {left} {names}
             """));
         Remount();
         // A commit made a new stored file, which is marked like the old one.
