@@ -6,7 +6,7 @@ namespace ZstdFs.Benchmarks;
 
 /// <summary>Which frame holds an offset, and a frame that is decoded already.</summary>
 [MemoryDiagnoser]
-public class FrameBenchmarks : IDisposable, IFrameSource
+public class FrameBenchmarks : IDisposable
 {
     private const int FrameBytes = 512 * 1024, Offsets = 1024;
 
@@ -67,9 +67,13 @@ public class FrameBenchmarks : IDisposable, IFrameSource
     [Benchmark]
     public byte ReadCached()
     {
-        _cache.Read(new FrameKey(1, 0), FrameBytes, 4096, _destination, this);
+        using FrameCache.Lease lease = _cache.Pin(new FrameKey(1, 0), FrameBytes);
+        if (lease.IsLoader)
+        {
+            lease.Content.Fill(1);
+            lease.Publish();
+        }
+        lease.Read(4096, _destination);
         return _destination[0];
     }
-
-    void IFrameSource.DecodeFrame(int frame, Span<byte> content) => content.Fill(1);
 }

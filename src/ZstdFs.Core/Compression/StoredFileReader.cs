@@ -1,3 +1,4 @@
+using System.Buffers;
 using ZstdFs.Core.Compression.Cache;
 using ZstdFs.Linux;
 
@@ -7,7 +8,7 @@ namespace ZstdFs.Core.Compression;
 /// Reads anywhere in one stored file, which must not change while this exists. Thread-safe. The caller keeps the
 /// descriptor, the cache and the codecs.
 /// </summary>
-internal sealed class StoredFileReader : IFrameSource, IDisposable
+internal sealed class StoredFileReader : IDisposable
 {
     private readonly FileDescriptor _stored;
     private readonly FrameMap _map;
@@ -66,17 +67,82 @@ internal sealed class StoredFileReader : IFrameSource, IDisposable
     internal bool Prefetch(long logicalOffset)
     {
         int frame = _map.FindFrame(logicalOffset);
-        if (frame == _map.FrameCount || IsGiant(_map[frame]))
+        if (frame == _map.FrameCount)
             return false;
-        return _cache.Prefetch(new FrameKey(_cacheId, frame), (int)_map[frame].LogicalBytes, this);
+        FrameExtent extent = _map[frame];
+        if (IsGiant(extent))
+            return false;
+        using FrameCache.Lease lease = _cache.Pin(new FrameKey(_cacheId, frame), (int)extent.LogicalBytes);
+        if (!lease.IsLoader)
+            return false;
+        Load(extent, lease);
+        return true;
     }
 
     /// <summary>Frees what large frames hold. No thread may be reading.</summary>
     public void Dispose() => _giants.Dispose();
 
-    void IFrameSource.DecodeFrame(int frame, Span<byte> content)
+    private void ReadWithin(int frame, FrameExtent extent, long within, Span<byte> destination)
     {
-        FrameExtent extent = _map[frame];
+        var key = new FrameKey(_cacheId, frame);
+        if (IsGiant(extent))
+            _giants.Read(frame, extent, within, destination);
+        else if (destination.Length < extent.LogicalBytes)
+            ReadPart(key, extent, (int)within, destination);
+        else if (!_cache.TryRead(key, 0, destination))
+            DecodeFrame(extent, destination);
+    }
+
+    private void ReadPart(FrameKey key, FrameExtent extent, int within, Span<byte> destination)
+    {
+        using FrameCache.Lease lease = _cache.Pin(key, (int)extent.LogicalBytes);
+        if (!lease.HasSlot)
+        {
+            ReadUncached(extent, within, destination);
+            return;
+        }
+        if (lease.IsLoader)
+            Load(extent, lease);
+        lease.Read(within, destination);
+    }
+
+    /// <summary>
+    /// Decodes into the slot of the lease, whose loader this thread is. An exception reaches this caller and every
+    /// reader that waits for the frame.
+    /// </summary>
+    private void Load(FrameExtent extent, FrameCache.Lease lease)
+    {
+        try
+        {
+            DecodeFrame(extent, lease.Content);
+            lease.Publish();
+        }
+        catch (Exception error)
+        {
+            lease.Fail(error);
+            throw;
+        }
+    }
+
+    private void ReadUncached(FrameExtent extent, int within, Span<byte> destination)
+    {
+        int frameBytes = (int)extent.LogicalBytes;
+        byte[] scratch = ArrayPool<byte>.Shared.Rent(Math.Max(frameBytes, 1));
+        try
+        {
+            Span<byte> content = scratch.AsSpan(0, frameBytes);
+            DecodeFrame(extent, content);
+            content.Slice(within, destination.Length).CopyTo(destination);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(scratch);
+        }
+    }
+
+    /// <summary>Fills the content, which is as long as the frame's logical length, or throws.</summary>
+    private void DecodeFrame(FrameExtent extent, Span<byte> content)
+    {
         using FrameBuffer bytes = _codecs.Buffers.Rent((int)extent.StoredBytes);
         FrameDecoder decoder = _codecs.RentDecoder();
         try
@@ -96,20 +162,6 @@ internal sealed class StoredFileReader : IFrameSource, IDisposable
         {
             _codecs.ReturnDecoder(decoder);
         }
-    }
-
-    private void ReadWithin(int frame, FrameExtent extent, long within, Span<byte> destination)
-    {
-        if (IsGiant(extent))
-        {
-            _giants.Read(frame, extent, within, destination);
-            return;
-        }
-        var key = new FrameKey(_cacheId, frame);
-        if (destination.Length < extent.LogicalBytes)
-            _cache.Read(key, (int)extent.LogicalBytes, (int)within, destination, this);
-        else if (!_cache.TryRead(key, 0, destination))
-            ((IFrameSource)this).DecodeFrame(frame, destination);
     }
 
     /// <summary>

@@ -47,7 +47,7 @@ internal sealed class SelfCheckTests : IEventLog
             using var services =
                 new StorageServices(tree, state, new FileSystemOptions(), new BoundedLog(this, TimeProvider.System));
             ulong next = services.NextCacheId() + 1;
-            Assert.That(services.Cache.Prefetch(new FrameKey(next, frame), SelfCheck.PieceBytes, new OtherContent()));
+            PutOtherContent(services.Cache, new FrameKey(next, frame));
             Assert.That(new SelfCheck(services).Run(), Does.Contain("does not read back"));
         });
     }
@@ -58,8 +58,11 @@ internal sealed class SelfCheckTests : IEventLog
 
     public void Error(string message) => TestContext.Out.WriteLine(message);
 
-    private sealed class OtherContent : IFrameSource
+    private static void PutOtherContent(FrameCache cache, FrameKey key)
     {
-        public void DecodeFrame(int frame, Span<byte> content) => content.Fill((byte)'?');
+        using FrameCache.Lease lease = cache.Pin(key, SelfCheck.PieceBytes);
+        Assert.That(lease.IsLoader);
+        lease.Content.Fill((byte)'?');
+        lease.Publish();
     }
 }

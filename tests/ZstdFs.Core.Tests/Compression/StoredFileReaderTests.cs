@@ -8,6 +8,8 @@ namespace ZstdFs.Core.Tests.Compression;
 [TestFixture(CodecChoice.Managed)]
 internal sealed class StoredFileReaderTests(CodecChoice codec)
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
     private TestFolder _folder = null!;
 
     [SetUp]
@@ -82,5 +84,37 @@ internal sealed class StoredFileReaderTests(CodecChoice codec)
             file.SetLength(70_000);
         Assert.That(reader.Read(0, new byte[1000]), Is.EqualTo(1000));
         Assert.That(() => reader.Read(200_000, new byte[1000]), Throws.InstanceOf<DamagedFrameException>());
+    }
+
+    [Test]
+    public void Read_DamagedFrameByManyThreads_AllAreToldAndTheNextOneTriesAgain()
+    {
+        byte[] content = Samples.Noise(300_000), stored = Samples.Stored(content, 65536);
+        string path = _folder.Write(stored);
+        StoredFileReader reader = _folder.Reader(path);
+        using (FileStream file = File.OpenWrite(path))
+            file.SetLength(70_000);
+        Task[] threads = [.. Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(() =>
+        {
+            for (int i = 0; i < 100; i++)
+                Assert.Throws<DamagedFrameException>(() => reader.Read(200_000, new byte[1000]));
+        }, TaskCreationOptions.LongRunning))];
+        Assert.That(Task.WaitAll(threads, Patience), "a reader waits for a frame that nobody decodes");
+        Assert.That(() => reader.Prefetch(200_000), Throws.InstanceOf<DamagedFrameException>());
+        File.WriteAllBytes(path, stored);
+        Assert.That(reader.Prefetch(200_000));
+        Assert.That(reader.Read(200_000, new byte[1000]), Is.EqualTo(1000));
+    }
+
+    [Test]
+    public void Read_PartOfAFrameThatHasNoRoom_DecodesWithoutCaching()
+    {
+        using var small = new TestFolder(codec) { Cache = new FrameCache(5000) };
+        byte[] content = Samples.Text(500_000), part = new byte[1000];
+        StoredFileReader reader = small.Reader(Samples.Stored(content, 65536));
+        Assert.That(reader.Prefetch(100_000), Is.False);
+        Assert.That(reader.Read(100_000, part), Is.EqualTo(part.Length));
+        Assert.That(part, Is.EqualTo(content[100_000..101_000]));
+        Assert.That(small.Cache.AllocatedBytes, Is.Zero);
     }
 }

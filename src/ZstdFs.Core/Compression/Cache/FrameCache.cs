@@ -1,14 +1,6 @@
-using System.Buffers;
 using System.Runtime.ExceptionServices;
 
 namespace ZstdFs.Core.Compression.Cache;
-
-/// <summary>Decodes a frame into memory.</summary>
-internal interface IFrameSource
-{
-    /// <summary>Fills <paramref name="content"/>, which is as long as the frame's logical length, or throws.</summary>
-    void DecodeFrame(int frame, Span<byte> content);
-}
 
 /// <summary>
 /// Decoded frames of all files, in a bounded amount of memory; the least recently used go first. Two readers of one
@@ -60,44 +52,39 @@ internal sealed class FrameCache : IDisposable
     /// <summary>Copies from the frame where the cache has it. False where not; nothing is touched then.</summary>
     internal bool TryRead(FrameKey key, int offset, Span<byte> destination)
     {
-        CachedFrame? frame = PinExisting(key);
-        if (frame is null)
+        using Lease lease = PinExisting(key);
+        if (!lease.HasSlot)
             return false;
-        ReadPinned(frame, offset, destination);
+        lease.Read(offset, destination);
         return true;
     }
 
     /// <summary>
-    /// Copies from the frame. Where the cache does not have it, <paramref name="source"/> decodes it first. An
-    /// exception of the source reaches this caller and every reader that waits for the frame. The cache forgets the
-    /// failure.
+    /// Pins the frame's slot. Where the cache does not have the frame, it makes a slot, and the caller is its loader.
+    /// The lease has no slot where the frame is too long, or where there is no room because everything is pinned.
+    /// Never waits for another thread's decoding.
     /// </summary>
-    internal void Read(FrameKey key, int frameBytes, int offset, Span<byte> destination, IFrameSource source)
+    internal Lease Pin(FrameKey key, int frameBytes)
     {
-        CachedFrame? frame = PinOrAdd(key, frameBytes, out bool isLoader);
-        if (frame is null)
+        lock (_gate)
         {
-            ReadUncached(key.Frame, frameBytes, offset, destination, source);
-            return;
+            CachedFrame? frame = _index.Find(key);
+            if (frame is not null)
+            {
+                frame.Pins++;
+                _hits++;
+                return new Lease(this, frame, isLoader: false);
+            }
+            _misses++;
+            if (frameBytes > MaxFrameBytes || !TryTakeBlock(frameBytes, out NativeBlock block))
+                return default;
+            if (!_idleSlots.TryPop(out frame))
+                frame = new CachedFrame();
+            (frame.Key, frame.Block, frame.Length, frame.Pins, frame.State) =
+                (key, block, frameBytes, 1, CachedFrameState.Loading);
+            _index.Add(frame);
+            return new Lease(this, frame, isLoader: true);
         }
-        if (isLoader)
-            Load(frame, source);
-        ReadPinned(frame, offset, destination);
-    }
-
-    /// <summary>
-    /// Decodes the frame before a read asks for it. False where the cache has it, where another thread decodes it, and
-    /// where there is no room.
-    /// </summary>
-    internal bool Prefetch(FrameKey key, int frameBytes, IFrameSource source)
-    {
-        CachedFrame? frame = PinOrAdd(key, frameBytes, out bool isLoader);
-        if (frame is null)
-            return false;
-        if (isLoader)
-            Load(frame, source);
-        Unpin(frame);
-        return isLoader;
     }
 
     /// <summary>Forgets the file's frames. Reads under way still succeed.</summary>
@@ -121,46 +108,16 @@ internal sealed class FrameCache : IDisposable
         }
     }
 
-    private CachedFrame? PinExisting(FrameKey key)
+    private Lease PinExisting(FrameKey key)
     {
         lock (_gate)
         {
             CachedFrame? frame = _index.Find(key);
-            if (frame is not null)
-            {
-                frame.Pins++;
-                _hits++;
-            }
-            return frame;
-        }
-    }
-
-    /// <summary>
-    /// The frame's slot, pinned; the caller must load a new one. Null where the frame is too long, or where there is no
-    /// room because everything is pinned.
-    /// </summary>
-    private CachedFrame? PinOrAdd(FrameKey key, int frameBytes, out bool isLoader)
-    {
-        isLoader = false;
-        lock (_gate)
-        {
-            CachedFrame? frame = _index.Find(key);
-            if (frame is not null)
-            {
-                frame.Pins++;
-                _hits++;
-                return frame;
-            }
-            _misses++;
-            if (frameBytes > MaxFrameBytes || !TryTakeBlock(frameBytes, out NativeBlock block))
-                return null;
-            if (!_idleSlots.TryPop(out frame))
-                frame = new CachedFrame();
-            (frame.Key, frame.Block, frame.Length, frame.Pins, frame.State) =
-                (key, block, frameBytes, 1, CachedFrameState.Loading);
-            _index.Add(frame);
-            isLoader = true;
-            return frame;
+            if (frame is null)
+                return default;
+            frame.Pins++;
+            _hits++;
+            return new Lease(this, frame, isLoader: false);
         }
     }
 
@@ -175,49 +132,22 @@ internal sealed class FrameCache : IDisposable
         return true;
     }
 
-    /// <summary>
-    /// Decodes into a slot that only this thread may write. After a failure it drops and unpins the slot.
-    /// </summary>
-    private void Load(CachedFrame frame, IFrameSource source)
+    private void DropFailed(CachedFrame frame)
     {
-        try
+        lock (_gate)
         {
-            source.DecodeFrame(frame.Key.Frame, frame.Content);
-            Publish(frame, CachedFrameState.Ready, null);
-        }
-        catch (Exception error)
-        {
-            lock (_gate)
-            {
-                if (frame.IsIndexed)
-                    Drop(frame);
-            }
-            Publish(frame, CachedFrameState.Failed, error);
-            Unpin(frame);
-            throw;
+            if (frame.IsIndexed)
+                Drop(frame);
         }
     }
 
-    private static void Publish(CachedFrame frame, CachedFrameState state, Exception? failure)
+    private static void EndLoading(CachedFrame frame, CachedFrameState state, Exception? failure)
     {
         lock (frame)
         {
             frame.State = state;
             frame.Failure = failure;
             Monitor.PulseAll(frame);
-        }
-    }
-
-    private void ReadPinned(CachedFrame frame, int offset, Span<byte> destination)
-    {
-        try
-        {
-            WaitUntilLoaded(frame);
-            frame.Content.Slice(offset, destination.Length).CopyTo(destination);
-        }
-        finally
-        {
-            Unpin(frame);
         }
     }
 
@@ -256,18 +186,56 @@ internal sealed class FrameCache : IDisposable
         _idleSlots.Push(frame);
     }
 
-    private static void ReadUncached(int frame, int frameBytes, int offset, Span<byte> destination, IFrameSource source)
+    /// <summary>
+    /// A pinned slot, or none. The caller disposes of the lease exactly once, which unpins the slot. A loader calls
+    /// <see cref="Publish"/> or <see cref="Fail"/> before that: other threads wait until it does.
+    /// </summary>
+    internal readonly ref struct Lease
     {
-        byte[] scratch = ArrayPool<byte>.Shared.Rent(Math.Max(frameBytes, 1));
-        try
+        private readonly FrameCache _cache;
+        private readonly CachedFrame? _frame;
+
+        internal Lease(FrameCache cache, CachedFrame frame, bool isLoader)
         {
-            Span<byte> content = scratch.AsSpan(0, frameBytes);
-            source.DecodeFrame(frame, content);
-            content.Slice(offset, destination.Length).CopyTo(destination);
+            _cache = cache;
+            _frame = frame;
+            IsLoader = isLoader;
         }
-        finally
+
+        /// <summary>False where the cache does not take the frame: the caller decodes it elsewhere.</summary>
+        internal bool HasSlot => _frame is not null;
+
+        /// <summary>The caller must decode the frame into <see cref="Content"/>. No other thread does.</summary>
+        internal bool IsLoader { get; }
+
+        /// <summary>The frame's memory. The loader writes it, and nobody writes it once it is published.</summary>
+        internal Span<byte> Content => _frame!.Content;
+
+        /// <summary>The loader has filled <see cref="Content"/>: wakes the readers that wait for it.</summary>
+        internal void Publish() => EndLoading(_frame!, CachedFrameState.Ready, null);
+
+        /// <summary>
+        /// The loader could not decode the frame: every reader that waits for it throws this exception. The cache
+        /// forgets the failure, and the next reader tries again.
+        /// </summary>
+        internal void Fail(Exception failure)
         {
-            ArrayPool<byte>.Shared.Return(scratch);
+            // The slot leaves the index first: a reader that wakes may try again at once and must not find it.
+            _cache.DropFailed(_frame!);
+            EndLoading(_frame!, CachedFrameState.Failed, failure);
+        }
+
+        /// <summary>Waits for the loader and copies from the frame. Throws what the loader failed with.</summary>
+        internal void Read(int offset, Span<byte> destination)
+        {
+            WaitUntilLoaded(_frame!);
+            Content.Slice(offset, destination.Length).CopyTo(destination);
+        }
+
+        public void Dispose()
+        {
+            if (_frame is not null)
+                _cache.Unpin(_frame);
         }
     }
 }

@@ -6,14 +6,56 @@ namespace ZstdFs.Core.Tests.Compression.Cache;
 
 internal sealed class FrameCacheTests
 {
-    /// <summary>Fills a frame with its number; counts; waits or fails where told to.</summary>
-    private sealed class Source : IFrameSource
+    /// <summary>
+    /// Reads frames through a cache, as <see cref="StoredFileReader"/> does. Fills a frame with its number; counts;
+    /// waits or fails where told to.
+    /// </summary>
+    private sealed class Source
     {
         internal int Decoded;
         internal bool Fails;
         internal ManualResetEventSlim? Gate;
 
-        public void DecodeFrame(int frame, Span<byte> content)
+        internal void Read(FrameCache cache, FrameKey key, int frameBytes, int offset, Span<byte> destination)
+        {
+            using FrameCache.Lease lease = cache.Pin(key, frameBytes);
+            if (!lease.HasSlot)
+            {
+                Span<byte> content = new byte[frameBytes];
+                DecodeFrame(key.Frame, content);
+                content.Slice(offset, destination.Length).CopyTo(destination);
+                return;
+            }
+            if (lease.IsLoader)
+                Load(key.Frame, lease);
+            lease.Read(offset, destination);
+        }
+
+        internal void Prefetch(FrameCache cache, FrameKey key, int frameBytes)
+        {
+            using FrameCache.Lease lease = cache.Pin(key, frameBytes);
+            if (lease.IsLoader)
+                Load(key.Frame, lease);
+        }
+
+        internal void WaitUntilDecoding(int frames = 1) =>
+            SpinWait.SpinUntil(() => Volatile.Read(ref Decoded) >= frames);
+
+        private void Load(int frame, FrameCache.Lease lease)
+        {
+            try
+            {
+                DecodeFrame(frame, lease.Content);
+                lease.Publish();
+            }
+            catch (Exception error)
+            {
+                lease.Fail(error);
+                throw;
+            }
+        }
+
+        private void DecodeFrame(int frame, Span<byte> content)
         {
             Interlocked.Increment(ref Decoded);
             Gate?.Wait();
@@ -21,9 +63,6 @@ internal sealed class FrameCacheTests
                 throw new DamagedFrameException("as told");
             content.Fill((byte)frame);
         }
-
-        internal void WaitUntilDecoding(int frames = 1) =>
-            SpinWait.SpinUntil(() => Volatile.Read(ref Decoded) >= frames);
     }
 
     [Test]
@@ -133,7 +172,8 @@ internal sealed class FrameCacheTests
         var buffer = new byte[4096];
         Assert.That(Allocations.In(calls: 2000, Read), Is.Zero, "bytes");
 
-        void Read(int i) => cache.Read(new FrameKey((ulong)(i % 7), i % 100), 16384 - i % 3 * 5000, 0, buffer, source);
+        void Read(int i) =>
+            source.Read(cache, new FrameKey((ulong)(i % 7), i % 100), 16384 - i % 3 * 5000, 0, buffer);
     }
 
     [Test]
@@ -152,7 +192,7 @@ internal sealed class FrameCacheTests
                 if (random.Next(500) == 0)
                     cache.Invalidate(key.FileId);
                 if (random.Next(10) == 0)
-                    cache.Prefetch(new FrameKey(key.FileId, (frame + 1) % 60), 1000 + (frame + 1) % 60 * 300, source);
+                    source.Prefetch(cache, new FrameKey(key.FileId, (frame + 1) % 60), 1000 + (frame + 1) % 60 * 300);
             }
         }, TaskCreationOptions.LongRunning))];
         Task.WaitAll(threads);
@@ -162,7 +202,7 @@ internal sealed class FrameCacheTests
     private static void Check(FrameCache cache, Source source, FrameKey key, int frameBytes, int offset)
     {
         Span<byte> buffer = stackalloc byte[50];
-        cache.Read(key, frameBytes, offset, buffer, source);
+        source.Read(cache, key, frameBytes, offset, buffer);
         if (buffer.ContainsAnyExcept((byte)key.Frame))
             Assert.Fail($"frame {key.Frame} reads as {buffer[0]}");
     }
