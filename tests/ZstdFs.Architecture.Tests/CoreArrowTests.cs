@@ -30,11 +30,16 @@ internal sealed class CoreArrowTests
         ["Insight"] = ["Source", "Compression"],
         ["Names"] = ["Overlays", "StoredFiles", "OpenFiles", "Content", "Inodes", "State", "Source"],
         ["KernelCache"] = ["OpenFiles", "Content", "Inodes", "Source", "Compression"],
-        ["Callers"] = ["OpenFiles", "Content", "StoredFiles", "Inodes", "Source"],
         ["LiveConversion"] = ["KernelCache", "Conversion", "StoredFiles", "Inodes", "State", "Source"],
+        ["Attributes"] =
+        [
+            "LiveConversion", "KernelCache", "Names", "OpenFiles", "Content", "Overlays", "StoredFiles",
+            "Inodes", "Source",
+        ],
+        ["Callers"] = ["Attributes", "Content", "StoredFiles", "Inodes"],
         ["FileSystem"] =
         [
-            "LiveConversion", "KernelCache", "Callers", "Names", "Commits", "OpenFiles", "Content",
+            "Callers", "Attributes", "LiveConversion", "KernelCache", "Names", "Commits", "OpenFiles", "Content",
             "Overlays", "StoredFiles", "Inodes", "State", "Source", "Policy",
         ],
         ["Mounting"] =

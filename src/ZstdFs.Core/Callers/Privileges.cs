@@ -1,6 +1,6 @@
+using ZstdFs.Core.Attributes;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
@@ -51,20 +51,20 @@ internal sealed class Privileges(DirectoryCache directories, Action<ulong> inval
     /// The same for a plain file. It looks at the mode each time, because other programs change the mode in the source;
     /// the look costs little beside a request.
     /// </summary>
-    internal void Drop(OpenPlainFile plain, in Writer writer)
+    internal void Drop(Node node, FileDescriptor plain, in Writer writer)
     {
-        if (writer.KeepsPrivileges || SystemCallsAt.Stat(plain.File, out Statx stat) < 0 || Of(stat) == 0)
+        if (writer.KeepsPrivileges || SystemCallsAt.Stat(plain, out Statx stat) < 0 || Of(stat) == 0)
             return;
         // No chmod(2) through the mount comes between the look and the change.
-        lock (plain.Node.LinksGate)
+        lock (node.LinksGate)
         {
-            if (SystemCallsAt.Stat(plain.File, out stat) < 0)
+            if (SystemCallsAt.Stat(plain, out stat) < 0)
                 return;
             uint kept = Without(stat, writer);
-            if (kept == (stat.Mode & 0xFFFu) || SystemCallsFile.ChangeMode(plain.File, kept) < 0)
+            if (kept == (stat.Mode & 0xFFFu) || SystemCallsFile.ChangeMode(plain, kept) < 0)
                 return;
         }
-        invalidateAttributes(plain.Node.Id);
+        invalidateAttributes(node.Id);
     }
 
     /// <summary>Called before the content changes.</summary>

@@ -1,4 +1,4 @@
-using ZstdFs.Core.Callers;
+using ZstdFs.Core.Attributes;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
@@ -14,7 +14,7 @@ internal sealed class AttributeOperations(Volume volume, AttributePlaces places)
         attributes = default;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        return volume.GetAttributes(node, isChanging: false, out attributes);
+        return volume.Attributes.Get(node, isChanging: false, out attributes);
     }
 
     /// <summary>statx(2).</summary>
@@ -23,7 +23,7 @@ internal sealed class AttributeOperations(Volume volume, AttributePlaces places)
         attributes = default;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        return volume.GetExtendedAttributes(node, out attributes);
+        return volume.Attributes.GetExtended(node, out attributes);
     }
 
     /// <summary>readlink(2). Returns the length of the target, or −errno.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ZstdFs.Core.FileSystem.Handles;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.KernelCache;
 using ZstdFs.Core.Names;
@@ -37,7 +38,7 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
         int result = volume.Shares.Take(user, HandleShares.ToRead, out HandleShare share);
         if (result < 0)
             return result;
-        result = volume.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
+        result = volume.Descriptors.RentFolder(nodeId, out Node folder, out DescriptorLease lease);
         if (result >= 0)
         {
             FileDescriptor descriptor;
@@ -182,7 +183,7 @@ internal sealed class DirectoryOperations(Volume volume) : IDisposable
         if (!writer.HasRoomFor(name.Length))
             return false;
         bool hasNode = writer.IsPlus && listing.WithAttributes < MostWithAttributes;
-        int result = volume.LookUpListed(
+        int result = volume.Entries.LookUpListed(
             listing.Folder, listing.Descriptor, name, hasNode, out FuseEntryOut found, out Resolved resolved);
         // Gone since it was read, or not shown.
         if (result is -(int)Errno.ENOENT or -(int)Errno.ENAMETOOLONG)

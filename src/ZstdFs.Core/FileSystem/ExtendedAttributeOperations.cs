@@ -1,4 +1,5 @@
 using System.Buffers;
+using ZstdFs.Core.Attributes;
 using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ZstdFs.Core.Attributes;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
@@ -76,7 +77,7 @@ internal sealed class InodeFlagOperations(Volume volume)
                 held.Marks.IsImmutable = wasImmutable;
             volume.Release(held);
         }
-        volume.InvalidateAttributes(nodeId);
+        volume.Notices.InvalidateAttributes(nodeId);
         return result;
     }
 
@@ -105,7 +106,7 @@ internal sealed class InodeFlagOperations(Volume volume)
     {
         // A program may have stored into a mapping: the kernel writes those pages before it drops them.
         if (content.Handles.Writable > 0)
-            volume.InvalidatePages(content.Node.Id, 0, 0);
+            volume.Notices.InvalidatePages(content.Node.Id, 0, 0);
         _ = volume.Contents.TryTakeBack(content, out _);
         // The daemon does not hear of what the kernel writes by itself.
         if (content.Lending.MayBeWritten)

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Attributes;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Names;
@@ -61,7 +62,7 @@ internal sealed class LinkOperations(Volume volume)
                         volume.ChangeTimes.End(users, result);
                     }
             }
-            return result < 0 ? result : volume.LookUp(newParent, to.Descriptor, newName.Bytes, out entry);
+            return result < 0 ? result : volume.Entries.LookUp(newParent, to.Descriptor, newName.Bytes, out entry);
         }
     }
 
@@ -117,7 +118,7 @@ internal sealed class LinkOperations(Volume volume)
                 content.NoteUnnamed();
                 return result;
             }
-            result = volume.LookUp(newParent, to, newName.Bytes, out entry);
+            result = volume.Entries.LookUp(newParent, to, newName.Bytes, out entry);
             content.NotePath(node.LogicalPath());
             return result;
         }

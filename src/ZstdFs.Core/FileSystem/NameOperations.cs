@@ -1,5 +1,6 @@
 using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
+using ZstdFs.Core.FileSystem.Handles;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Names;
 using ZstdFs.Core.OpenFiles;
@@ -21,14 +22,14 @@ internal sealed class NameOperations(Volume volume)
     internal int Lookup(ulong parentId, NativeName name, out FuseEntryOut entry)
     {
         entry = default;
-        int result = volume.RentFolder(parentId, out Node parent, out DescriptorLease lease);
+        int result = volume.Descriptors.RentFolder(parentId, out Node parent, out DescriptorLease lease);
         if (result < 0)
             return result;
         using (lease)
-            result = volume.LookUp(parent, lease.Descriptor, name.Bytes, out entry);
+            result = volume.Entries.LookUp(parent, lease.Descriptor, name.Bytes, out entry);
         if (result != -(int)Errno.ENOENT)
             return result;
-        entry = volume.NegativeEntry();
+        entry = volume.Entries.NegativeEntry();
         return 0;
     }
 
@@ -52,7 +53,7 @@ internal sealed class NameOperations(Volume volume)
                 using (new CallerIdentity(context, umask))
                     result = make(lease.Descriptor, inSource);
             }
-            return result < 0 ? result : volume.LookUp(parent, lease.Descriptor, name.Bytes, out entry);
+            return result < 0 ? result : volume.Entries.LookUp(parent, lease.Descriptor, name.Bytes, out entry);
         }
     }
 
@@ -122,7 +123,7 @@ internal sealed class NameOperations(Volume volume)
             }
             Node node = volume.Nodes.Acquire(id, NodeKind.Stored, parent, name.Bytes, onlyName: true);
             file = OpenFresh(node, descriptor, stat, access, out _);
-            entry = volume.Entry(
+            entry = volume.Entries.Entry(
                 node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
             return 0;
         }
@@ -159,7 +160,7 @@ internal sealed class NameOperations(Volume volume)
             Marks = { MayHaveCapabilities = false },
         };
         node.CachedVersion = content.Published.Identity.Version;
-        return volume.Contents.Add(content, access);
+        return new OpenFile(volume, volume.Contents.Add(content, access));
     }
 
     /// <summary>
@@ -174,7 +175,7 @@ internal sealed class NameOperations(Volume volume)
         file = null!;
         if (volume.IsReadOnly)
             return -(int)Errno.EROFS;
-        int result = volume.RentFolder(parentId, out _, out DescriptorLease lease);
+        int result = volume.Descriptors.RentFolder(parentId, out _, out DescriptorLease lease);
         if (result < 0)
             return result;
         FileDescriptor descriptor;
@@ -194,7 +195,7 @@ internal sealed class NameOperations(Volume volume)
         Node node = volume.Nodes.Acquire(id, NodeKind.Stored, volume.Nodes.Root, default, onlyName: true);
         file = OpenFresh(node, descriptor, stat, access, out FileContent content);
         content.IsUnnamed = true;
-        entry = volume.Entry(
+        entry = volume.Entries.Entry(
             node, new Resolved(NodeKind.Stored, id, stat, 0, stat.Birth.ToTimestamp()) { ShowsChange = true });
         return 0;
     }

@@ -32,7 +32,7 @@ internal sealed class NodeFinder(Volume volume)
             volume.Descriptors.GiveBack(node);
             return result;
         }
-        entry = volume.Entry(node, resolved);
+        entry = volume.Entries.Entry(node, resolved);
         volume.Pages.NoteShown(node, resolved.Stat);
         return result;
     }

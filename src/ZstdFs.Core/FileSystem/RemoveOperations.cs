@@ -1,3 +1,4 @@
+using ZstdFs.Core.Attributes;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Names;
 using ZstdFs.Linux;

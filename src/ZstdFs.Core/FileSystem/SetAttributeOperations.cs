@@ -1,5 +1,7 @@
+using ZstdFs.Core.Attributes;
 using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
+using ZstdFs.Core.FileSystem.Handles;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Fuse;
@@ -31,7 +33,7 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
                 volume.WriterOf(context, (change.Valid & SetattrValid.KillSuidSgid) != 0));
         if (result >= 0)
             result = SetStored(node, change, new Writer(context, keepsPrivileges: false));
-        return result < 0 ? result : volume.GetAttributes(node, isChanging: true, out attributes);
+        return result < 0 ? result : volume.Attributes.Get(node, isChanging: true, out attributes);
     }
 
     private int SetStored(Node node, in FuseSetattrIn change, in Writer caller)

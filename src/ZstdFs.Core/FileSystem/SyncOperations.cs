@@ -1,49 +1,11 @@
 using ZstdFs.Core.Content;
-using ZstdFs.Core.Inodes;
-using ZstdFs.Core.OpenFiles;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
 
-/// <summary>Puts what programs wrote on disk while a caller waits: for one file, or for all.</summary>
+/// <summary>Puts what programs wrote on disk while a caller waits.</summary>
 internal sealed class SyncOperations(Volume volume)
 {
-    /// <summary>fsync(2): content, size and name are on disk when it returns 0.</summary>
-    internal int Synchronize(OpenFile file)
-    {
-        FileContent content = file.Content;
-        int result = 0;
-        if (content.IsDirty)
-        {
-            // To commit the first content of a small file costs no more than to write it to a working copy.
-            result = content.IsBuffered && content.Base.IsFresh
-                ? volume.Keeping.CommitOrKeep(content) : content.Persist();
-            if (result == -(int)Errno.EOPNOTSUPP)
-                result = volume.Committer.Commit(content, yields: false);
-        }
-        if (result >= 0)
-            result = volume.Committer.Durability.Synchronize(content);
-        if (result >= 0)
-            result = content.Outcome.TakeUntoldError();
-        // A commit gives the name to another stored file, and then the folder must be synchronised again.
-        ulong stored = content.Published.InodeNumber;
-        if (result < 0 || content.Node.AnyLink is not { } link || file.DurableName == (link, stored))
-            return result;
-        result = SynchronizeFolder(link.Parent);
-        if (result >= 0)
-            file.DurableName = (link, stored);
-        return result;
-    }
-
-    private int SynchronizeFolder(Node folder)
-    {
-        int result = volume.Directories.Rent(folder, out DescriptorLease lease);
-        if (result < 0)
-            return result;
-        using (lease)
-            return volume.Source.SynchronizeFolder(lease.Descriptor);
-    }
-
     /// <summary>
     /// When it returns 0, everything written so far is on disk and in the stored files. Where
     /// <paramref name="openToo"/> is false, the content of files that are open for writing stays in working copies.
@@ -83,7 +45,7 @@ internal sealed class SyncOperations(Volume volume)
     {
         foreach (FileContent content in volume.Contents.HoldMappable())
         {
-            volume.InvalidatePages(content.Node.Id, 0, 0);
+            volume.Notices.InvalidatePages(content.Node.Id, 0, 0);
             volume.Release(content);
         }
     }

@@ -14,7 +14,9 @@ internal sealed class TakenNames(Volume volume)
     /// again, so the answer is EEXIST.
     /// </summary>
     internal int ErrnoOf(Node parent, FileDescriptor directory, NativeName name, bool mustBeNew) =>
-        -(int)(!mustBeNew && volume.Find(parent, directory, name.Bytes, out _) >= 0 ? Errno.ESTALE : Errno.EEXIST);
+        !mustBeNew && volume.NameLookup.Find(parent, directory, name.Bytes, out _) >= 0
+            ? -(int)Errno.ESTALE
+            : -(int)Errno.EEXIST;
 
     /// <summary>
     /// Whether something already has the logical name under another name in the source than the new file will get. The

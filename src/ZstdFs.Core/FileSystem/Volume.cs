@@ -1,3 +1,4 @@
+using ZstdFs.Core.Attributes;
 using ZstdFs.Core.Callers;
 using ZstdFs.Core.Commits;
 using ZstdFs.Core.Content;
@@ -11,7 +12,6 @@ using ZstdFs.Core.Source;
 using ZstdFs.Core.State;
 using ZstdFs.Core.StoredFiles;
 using ZstdFs.Fuse;
-using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem;
@@ -57,12 +57,13 @@ internal sealed class Volume : IDisposable
                 Services, state, Nodes, Descriptors, new PlainFileSwap(Services, Directories, FolderGates, Notices));
         var valid = new ValidTime(CacheTimeout);
         Attributes = new ShownAttributes(Services, NodeResolver, Contents, ChangeTimes, Pages, valid);
+        AttributePlaces = new AttributePlaces(Nodes, Contents, Directories, Resolver, Release);
         Entries = new EntryLookup(Services, NameLookup, NodeResolver, Attributes, Pages, Conversion, valid);
 
         // What becomes of written content. WriteBack comes last, because its thread starts at once.
         Committer = new Committer(Services, Directories, FolderGates, SettleNames);
         Keeping = new Keeping(Services, Committer);
-        Queue = new CommitQueue(Contents, Committer, Keeping, log, Revert, Forgotten);
+        Queue = new CommitQueue(Contents, Committer, Keeping, log, Revert, Descriptors.Close);
         WriteBack = new WriteBack(Contents, Committer.Durability, options.WriteBackAge, Release);
     }
 
@@ -95,6 +96,7 @@ internal sealed class Volume : IDisposable
     internal NodeResolver NodeResolver { get; }
     internal NameChanges NameChanges { get; }
     internal ShownAttributes Attributes { get; }
+    internal AttributePlaces AttributePlaces { get; }
     internal EntryLookup Entries { get; }
     /// <summary>Makes stored files of plain ones; null where the user did not ask for it, or it cannot.</summary>
     internal BackgroundConversion? Conversion { get; }
@@ -124,12 +126,6 @@ internal sealed class Volume : IDisposable
     internal Writer WriterOf(in RequestContext context, bool mustKill) =>
         mustKill || SaysWhoKeepsPrivileges ? new Writer(context, keepsPrivileges: !mustKill) : Writer.Unknown(context);
 
-    /// <inheritdoc cref="KernelNotices.InvalidateAttributes"/>
-    internal void InvalidateAttributes(ulong nodeId) => Notices.InvalidateAttributes(nodeId);
-
-    /// <inheritdoc cref="KernelNotices.InvalidatePages"/>
-    internal void InvalidatePages(ulong nodeId, long from, long bytes) => Notices.InvalidatePages(nodeId, from, bytes);
-
     /// <summary>
     /// Takes the old version of a file back, because what was written to it cannot be kept. False where a program has
     /// it open for writing again.
@@ -144,43 +140,6 @@ internal sealed class Volume : IDisposable
 
     /// <summary>Gives up a hold on an open file's content.</summary>
     internal void Release(FileContent content) => Descriptors.Close(Contents.Release(content));
-
-    /// <inheritdoc cref="NodeDescriptors.Close"/>
-    internal void Forgotten(Node? node) => Descriptors.Close(node);
-
-    /// <inheritdoc cref="NodeDescriptors.RentFolder"/>
-    internal int RentFolder(ulong nodeId, out Node folder, out DescriptorLease lease) =>
-        Descriptors.RentFolder(nodeId, out folder, out lease);
-
-    /// <inheritdoc cref="EntryLookup.LookUp"/>
-    internal int LookUp(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out FuseEntryOut entry) =>
-        Entries.LookUp(parent, directory, name, out entry);
-
-    /// <inheritdoc cref="EntryLookup.LookUpListed"/>
-    internal int LookUpListed(
-        Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, bool withNode,
-        out FuseEntryOut entry, out Resolved resolved) =>
-        Entries.LookUpListed(parent, directory, name, withNode, out entry, out resolved);
-
-    /// <inheritdoc cref="NameLookup.Find"/>
-    internal int Find(Node parent, FileDescriptor directory, ReadOnlySpan<byte> name, out Resolved resolved) =>
-        NameLookup.Find(parent, directory, name, out resolved);
-
-    /// <inheritdoc cref="EntryLookup.Entry"/>
-    internal FuseEntryOut Entry(Node node, in Resolved resolved) => Entries.Entry(node, resolved);
-
-    /// <inheritdoc cref="EntryLookup.NegativeEntry"/>
-    internal FuseEntryOut NegativeEntry() => Entries.NegativeEntry();
-
-    /// <inheritdoc cref="ShownAttributes.Get"/>
-    internal int GetAttributes(Node node, bool isChanging, out FuseAttrOut attributes) =>
-        Attributes.Get(node, isChanging, out attributes);
-
-    /// <inheritdoc cref="ShownAttributes.GetExtended"/>
-    internal int GetExtendedAttributes(Node node, out FuseStatxOut shown) => Attributes.GetExtended(node, out shown);
-
-    /// <inheritdoc cref="NodeResolver.PathOf"/>
-    internal string PathOf(ulong nodeId) => NodeResolver.PathOf(nodeId);
 
     public void Dispose()
     {

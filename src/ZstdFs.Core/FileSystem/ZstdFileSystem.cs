@@ -1,5 +1,6 @@
 using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
+using ZstdFs.Core.FileSystem.Handles;
 using ZstdFs.Core.OpenFiles;
 using ZstdFs.Core.State;
 using ZstdFs.Fuse;
@@ -16,13 +17,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
 {
     private readonly Volume _volume;
     private readonly StateFolder? _state;
+    private readonly HandleTable<OpenHandle> _handles = new();
     private readonly NameOperations _names;
     private readonly LinkOperations _links;
     private readonly RemoveOperations _removals;
     private readonly RenameOperations _renames;
     private readonly OpenOperations _opens;
-    private readonly CloseOperations _closes;
-    private readonly FileOperations _files;
     private readonly RangeOperations _ranges;
     private readonly SyncOperations _syncs;
     private readonly DirectoryOperations _directories;
@@ -46,17 +46,12 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         _finder = new NodeFinder(volume);
         _syncs = new SyncOperations(volume);
         _controls = new ControlOperations(volume, _syncs, new InodeFlagOperations(volume));
-        var handles = new HandleTable<OpenHandle>();
         var opener = new FileOpener(volume);
-        var calls = new ContentCalls(volume);
-        _closes = new CloseOperations(volume, handles);
-        _ranges = new RangeOperations(volume, handles, opener, _closes, calls);
-        _opens = new OpenOperations(volume, handles, opener, _closes, _ranges);
-        _files = new FileOperations(volume, handles, calls, _syncs);
-        var places = new AttributePlaces(volume);
-        _attributes = new AttributeOperations(volume, places);
-        _changes = new SetAttributeOperations(volume, places, _ranges);
-        _extended = new ExtendedAttributeOperations(volume, places);
+        _ranges = new RangeOperations(volume, _handles, opener);
+        _opens = new OpenOperations(volume, _handles, opener);
+        _attributes = new AttributeOperations(volume, volume.AttributePlaces);
+        _changes = new SetAttributeOperations(volume, volume.AttributePlaces, _ranges);
+        _extended = new ExtendedAttributeOperations(volume, volume.AttributePlaces);
     }
 
     /// <summary>Nothing can be written, because the user asked for that, or the source cannot be written.</summary>
@@ -120,9 +115,9 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     public void ReportFailure(FuseOpcode op, ulong node, Exception exception)
     {
         if (ContentFault.IsExpected(exception))
-            _volume.Services.Log.Error($"'{_volume.PathOf(node)}': {op} failed: {exception.Message}");
+            _volume.Services.Log.Error($"'{_volume.NodeResolver.PathOf(node)}': {op} failed: {exception.Message}");
         else
-            _volume.Services.Log.Unexpected($"'{_volume.PathOf(node)}': {op} failed", exception);
+            _volume.Services.Log.Unexpected($"'{_volume.NodeResolver.PathOf(node)}': {op} failed", exception);
     }
 
     /// <inheritdoc/>
@@ -138,7 +133,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override void Forget(ulong node, ulong lookups)
     {
-        _volume.Forgotten(_volume.Nodes.Forget(node, lookups));
+        _volume.Descriptors.Close(_volume.Nodes.Forget(node, lookups));
     }
 
     /// <inheritdoc/>
@@ -175,7 +170,7 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
         int result = _names.Create(
             context, parent, name, mode, umask, OpenAccess.ReadWrite, mustBeNew: true, out entry, out OpenFile file);
         if (result >= 0)
-            _closes.Close(file);
+            file.Close();
         return result;
     }
 
@@ -253,27 +248,29 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int Read(
         in RequestContext context, ulong node, ulong handle, long offset, Span<byte> destination) =>
-        _files.Read(handle, offset, destination);
+        _handles.Find(handle) is { } file ? file.Read(offset, destination) : -(int)Errno.EBADF;
 
     /// <inheritdoc/>
     public override int Write(
         in RequestContext context, ulong node, ulong handle, long offset, ReadOnlySpan<byte> data, WriteFlags flags,
         int openFlags) =>
-        _files.Write(
-            handle, offset, data, _volume.WriterOf(context, (flags & WriteFlags.KillSuidSgid) != 0),
-            (flags & WriteFlags.FromPageCache) != 0, (openFlags & OpenFlags.Append) != 0);
+        _handles.Find(handle) is { IsWritable: true } file
+            ? file.Write(
+                offset, data, _volume.WriterOf(context, (flags & WriteFlags.KillSuidSgid) != 0),
+                (flags & WriteFlags.FromPageCache) != 0, (openFlags & OpenFlags.Append) != 0)
+            : -(int)Errno.EBADF;
 
     /// <inheritdoc/>
     public override int Flush(in RequestContext context, ulong node, ulong handle, ulong lockOwner) =>
-        _closes.Flush(handle);
+        _handles.Find(handle)?.Flush() ?? 0;
 
     /// <inheritdoc/>
     public override void Release(in RequestContext context, ulong node, ulong handle, int flags) =>
-        _closes.Release(handle);
+        _handles.Remove(handle)?.Close();
 
     /// <inheritdoc/>
     public override int Synchronize(in RequestContext context, ulong node, ulong handle, bool dataOnly) =>
-        _files.Synchronize(handle);
+        _handles.Find(handle)?.Synchronize() ?? -(int)Errno.EBADF;
 
     /// <inheritdoc/>
     public override int SynchronizeFileSystem(in RequestContext context, ulong node) =>
@@ -321,11 +318,13 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int Allocate(
         in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) =>
-        _ranges.Allocate(handle, offset, length, mode, Writer.Unknown(context));
+        _handles.Find(handle) is { IsWritable: true } file
+            ? file.Allocate(offset, length, mode, Writer.Unknown(context))
+            : -(int)Errno.EBADF;
 
     /// <inheritdoc/>
     public override long Seek(in RequestContext context, ulong node, ulong handle, long offset, uint whence) =>
-        _ranges.Seek(handle, offset, whence);
+        _handles.Find(handle)?.Seek(offset, whence) ?? -(int)Errno.EBADF;
 
     /// <inheritdoc/>
     public override int IoControl(

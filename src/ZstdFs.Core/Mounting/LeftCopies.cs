@@ -115,10 +115,10 @@ internal sealed class LeftCopies(
                 Birth = redo is null ? target.Facts.Birth : birth,
                 Unfinished = rewrite,
             };
-            OpenFile file = volume.Contents.Add(content, OpenAccess.Read);
+            OpenContent open = volume.Contents.Add(content, OpenAccess.Read);
             // The handle is closed and only its hold stays: while a handle is open, the queue lets go of a lent copy.
-            _ = volume.Contents.Close(file);
-            Waiting.Add(file.Content);
+            _ = volume.Contents.Close(open);
+            Waiting.Add(open.Content);
             return 0;
         }
     }

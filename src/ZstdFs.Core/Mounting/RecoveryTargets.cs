@@ -74,7 +74,7 @@ internal sealed class RecoveryTargets(Volume volume)
             }
         }
         foreach (Node node in acquired)
-            volume.Forgotten(volume.Nodes.Forget(node.Id, 1));
+            volume.Descriptors.Close(volume.Nodes.Forget(node.Id, 1));
         return PassingFault.Is(result) ? result : 0;
     }
 
@@ -200,6 +200,6 @@ internal sealed class RecoveryTarget(Volume volume, List<Node> acquired, Statx s
     public void Dispose()
     {
         for (int i = acquired.Count - 1; i >= 0; i--)
-            volume.Forgotten(volume.Nodes.Forget(acquired[i].Id, 1));
+            volume.Descriptors.Close(volume.Nodes.Forget(acquired[i].Id, 1));
     }
 }

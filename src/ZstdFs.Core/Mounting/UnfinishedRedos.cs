@@ -100,9 +100,9 @@ internal sealed class UnfinishedRedos(Volume volume, StateFolder state)
 
     private void Serve(FileContent content)
     {
-        OpenFile file = volume.Contents.Add(content, OpenAccess.Read);
-        _ = volume.Contents.Close(file);
+        OpenContent open = volume.Contents.Add(content, OpenAccess.Read);
+        _ = volume.Contents.Close(open);
         volume.Queue.Add(content, atOnce: true);
-        volume.Release(file.Content);
+        volume.Release(open.Content);
     }
 }

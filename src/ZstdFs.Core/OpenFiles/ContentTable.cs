@@ -63,7 +63,7 @@ internal sealed class ContentTable(NodeTable nodes)
     /// Makes a further handle, where the open content is the version that the name leads to, or is not committed. The
     /// caller holds the node's gate, so that no commit moves the name meanwhile.
     /// </summary>
-    internal OpenFile? TryShare(Node node, in Statx stat, OpenAccess access)
+    internal OpenContent? TryShare(Node node, in Statx stat, OpenAccess access)
     {
         lock (_gate)
         {
@@ -75,7 +75,7 @@ internal sealed class ContentTable(NodeTable nodes)
     }
 
     /// <summary>Makes a further handle on a content that the caller holds.</summary>
-    internal OpenFile TryShare(FileContent content, OpenAccess access)
+    internal OpenContent Share(FileContent content, OpenAccess access)
     {
         lock (_gate)
             return NewHandle(content, access);
@@ -84,7 +84,7 @@ internal sealed class ContentTable(NodeTable nodes)
     /// <summary>
     /// Makes a handle on a version that was just opened, or on the one that another thread opened meanwhile.
     /// </summary>
-    internal OpenFile Add(FileContent content, OpenAccess access)
+    internal OpenContent Add(FileContent content, OpenAccess access)
     {
         // Its commit would write frames into a file that is shown as it is.
         if (content.Node.Kind != NodeKind.Stored)
@@ -93,7 +93,7 @@ internal sealed class ContentTable(NodeTable nodes)
             throw new InvalidOperationException("Only a stored file has a content to open.");
         }
         nodes.Pin(content.Node);
-        OpenFile file;
+        OpenContent open;
         bool isUsed;
         lock (_gate)
         {
@@ -105,14 +105,14 @@ internal sealed class ContentTable(NodeTable nodes)
                 other?.NoteOutdated();
                 NoteReplaced(other);
             }
-            file = NewHandle(isUsed ? content : other!, access);
+            open = NewHandle(isUsed ? content : other!, access);
         }
         if (!isUsed)
         {
             nodes.Unpin(content.Node);
             content.Dispose();
         }
-        return file;
+        return open;
     }
 
     private static bool IsCurrent(FileContent content, in StoredIdentity published) =>
@@ -173,7 +173,7 @@ internal sealed class ContentTable(NodeTable nodes)
                 && content.Handles is { BackingId: not 0, Open: > 0 };
     }
 
-    private OpenFile NewHandle(FileContent content, OpenAccess access)
+    private OpenContent NewHandle(FileContent content, OpenAccess access)
     {
         int backingId = content.Handles.BackingId;
         if (content.IsLent && access != OpenAccess.Read)
@@ -182,10 +182,10 @@ internal sealed class ContentTable(NodeTable nodes)
         bool isDirect = MapsDirectFiles && backingId == 0
             && (content.IsLent || content.Handles.DirectWriters > 0
                 || access == OpenAccess.WriteOnly && content.Handles.Cached == 0);
-        var file = new OpenFile(content, access, isDirect, backingId);
+        var open = new OpenContent(content, access, isDirect, backingId);
         content.Handles.Holds++;
-        Count(file, 1);
-        return file;
+        Count(open, 1);
+        return open;
     }
 
     private void NoteReplaced(FileContent? earlier)
@@ -205,23 +205,23 @@ internal sealed class ContentTable(NodeTable nodes)
             _earlierHandles.Remove(nodeId);
     }
 
-    private void Count(OpenFile file, int change)
+    private void Count(OpenContent open, int change)
     {
-        HandleCounts handles = file.Content.Handles;
+        HandleCounts handles = open.Content.Handles;
         handles.Open += change;
         if (handles.AreOfAnEarlierVersion)
-            CountEarlier(file.Content.Node.Id, change);
-        if (file.IsWritable)
+            CountEarlier(open.Content.Node.Id, change);
+        if (open.IsWritable)
             handles.Writable += change;
-        if (file.IsReadable)
+        if (open.IsReadable)
             handles.Readable += change;
-        if (file.BackingId != 0)
+        if (open.BackingId != 0)
             return;
-        if (file is { IsReadable: true, IsWritable: true })
+        if (open is { IsReadable: true, IsWritable: true })
             handles.Mappable += change;
-        if (!file.IsDirect)
+        if (!open.IsDirect)
             handles.Cached += change;
-        else if (file.IsWritable)
+        else if (open.IsWritable)
             handles.DirectWriters += change;
     }
 
@@ -229,18 +229,18 @@ internal sealed class ContentTable(NodeTable nodes)
     /// Closes a handle. The caller still has its hold to release. True when it is time to commit: after the last handle
     /// that may write, or, while the kernel serves the file by itself, after the last of all.
     /// </summary>
-    internal bool Close(OpenFile file)
+    internal bool Close(OpenContent open)
     {
         lock (_gate)
         {
-            Count(file, -1);
+            Count(open, -1);
             // The handle may have mapped old pages while a direct write is under way. That write drops pages only where
             // a handle that may read is open.
-            if (file.IsReadable && file.Content.Handles.DirectWriters > 0)
-                file.Content.Node.NoteStalePages();
-            return file.Content.IsLent
-                ? file.Content.Handles.Open == 0
-                : file.IsWritable && file.Content.Handles.Writable == 0;
+            if (open.IsReadable && open.Content.Handles.DirectWriters > 0)
+                open.Content.Node.NoteStalePages();
+            return open.Content.IsLent
+                ? open.Content.Handles.Open == 0
+                : open.IsWritable && open.Content.Handles.Writable == 0;
         }
     }
 
@@ -309,10 +309,10 @@ internal sealed class ContentTable(NodeTable nodes)
     }
 
     /// <summary>Whether this handle is the only one that may write.</summary>
-    internal bool IsOnlyWriter(OpenFile file)
+    internal bool IsOnlyWriter(OpenContent open)
     {
         lock (_gate)
-            return file.IsWritable && file.Content.Handles.Writable == 1;
+            return open.IsWritable && open.Content.Handles.Writable == 1;
     }
 
     /// <summary>A hold on every open content with something to commit, or the rest of a commit to do.</summary>

@@ -101,13 +101,13 @@ internal sealed class ReadAheadTests : IEventLog
             var nodes = new NodeTable(new RecentInodes(16), () => { });
             var contents = new ContentTable(nodes);
             var node = new Node(7, NodeKind.Stored);
-            OpenFile file = contents.Add(
+            OpenContent open = contents.Add(
                 new FileContent(services, node, new StoredBase(services, stored, stat, isFresh: false, map)),
                 OpenAccess.Read);
-            test(services, file.Content,
-                new ReadAhead(contents, file.Content, FrameBytes, content => contents.Release(content)));
-            contents.Close(file);
-            contents.Release(file.Content);
+            test(services, open.Content,
+                new ReadAhead(contents, open.Content, FrameBytes, content => contents.Release(content)));
+            contents.Close(open);
+            contents.Release(open.Content);
             Assert.That(() => services.Codecs.Buffers.RentedBytes, Is.Zero.After((int)Patience.TotalMilliseconds, 5));
         });
     }

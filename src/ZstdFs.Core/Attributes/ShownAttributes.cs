@@ -7,7 +7,7 @@ using ZstdFs.Core.StoredFiles;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.FileSystem;
+namespace ZstdFs.Core.Attributes;
 
 /// <summary>The attributes that users see of files and folders, as FUSE answers carry them.</summary>
 /// <param name="services">Counts the versions that commits publish.</param>

@@ -8,7 +8,7 @@ using ZstdFs.Core.Source;
 using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.FileSystem;
+namespace ZstdFs.Core.FileSystem.Handles;
 
 /// <summary>Opens what a node stands for.</summary>
 internal sealed class FileOpener(Volume volume)
@@ -129,7 +129,7 @@ internal sealed class FileOpener(Volume volume)
         handle = null!;
         if (volume.Contents.Hold(node.Id) is { } held)
         {
-            handle = volume.Contents.TryShare(held, access);
+            handle = new OpenFile(volume, volume.Contents.Share(held, access));
             volume.Release(held);
             return 0;
         }
@@ -149,7 +149,7 @@ internal sealed class FileOpener(Volume volume)
             if (isPlain)
             {
                 node.PlainHandles++;
-                handle = new OpenPlainFile(node, stored, access != OpenAccess.Read);
+                handle = new OpenPlainFile(volume, node, stored, access != OpenAccess.Read);
                 return 0;
             }
             Statx stat = default;
@@ -169,7 +169,7 @@ internal sealed class FileOpener(Volume volume)
                 Birth = facts.Birth,
                 Marks = { IsAppendOnly = ProtectedFile.IsAppendOnly(stat) },
             };
-            handle = volume.Contents.Add(content, access);
+            handle = new OpenFile(volume, volume.Contents.Add(content, access));
             return 0;
         }
     }
@@ -198,7 +198,7 @@ internal sealed class FileOpener(Volume volume)
                 node, stat, access, mayLend && !isAppendOnly && Privileges.Of(stat) == 0);
             // A program has had the file open or mapped since before it was append-only.
             bool isUnheard = isAppendOnly && access != OpenAccess.Read && volume.Contents.IsLentOn(node);
-            OpenFile? shared = isUnheard ? null : volume.Contents.TryShare(node, stat, access);
+            OpenContent? open = isUnheard ? null : volume.Contents.TryShare(node, stat, access);
             if (lent is not null)
                 volume.Release(lent);
             if (isUnheard)
@@ -206,10 +206,9 @@ internal sealed class FileOpener(Volume volume)
                 stored.Dispose();
                 return -(int)Errno.ETXTBSY;
             }
-            if (shared is not null)
+            if (open is not null)
             {
                 stored.Dispose();
-                handle = shared;
             }
             else if (volume.Contents.IsServedByKernel(node))
             {
@@ -234,13 +233,14 @@ internal sealed class FileOpener(Volume volume)
                     return result;
                 }
                 // Finding the size may have written a record, which moves the change time only.
-                handle = volume.Contents.Add(
+                open = volume.Contents.Add(
                     new FileContent(volume.Services, node, StoredBase.Of(volume.Services, stored, stat, facts))
                     { Birth = facts.Birth },
                     access);
             }
-            ((OpenFile)handle).Content.Marks.IsAppendOnly = isAppendOnly;
-            pages = KernelPages.NoteOpened(node, ((OpenFile)handle).Content.Published.Identity.Version);
+            open.Content.Marks.IsAppendOnly = isAppendOnly;
+            pages = KernelPages.NoteOpened(node, open.Content.Published.Identity.Version);
+            handle = new OpenFile(volume, open);
             return 0;
         }
     }
@@ -293,7 +293,7 @@ internal sealed class FileOpener(Volume volume)
             if (result < 0)
                 return result;
             node.PlainHandles++;
-            handle = new OpenPlainFile(node, file, access != OpenAccess.Read) { IsAppendOnly = isAppendOnly };
+            handle = new OpenPlainFile(volume, node, file, access != OpenAccess.Read) { IsAppendOnly = isAppendOnly };
             return 0;
         }
     }

@@ -4,11 +4,10 @@ using ZstdFs.Core.OpenFiles;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.FileSystem;
+namespace ZstdFs.Core.FileSystem.Handles;
 
 /// <summary>Gives numbers to files that are opened or made, and tells the kernel how to treat them.</summary>
-internal sealed class OpenOperations(
-    Volume volume, HandleTable<OpenHandle> handles, FileOpener opener, CloseOperations closer, RangeOperations ranges)
+internal sealed class OpenOperations(Volume volume, HandleTable<OpenHandle> handles, FileOpener opener)
 {
     /// <summary>open(2) of a file that exists.</summary>
     internal int Open(ulong nodeId, int flags, in Writer writer, uint sharer, out FuseOpenOut reply)
@@ -37,35 +36,35 @@ internal sealed class OpenOperations(
         handle.Share = share;
         handle.Appends = (flags & OpenFlags.Append) != 0;
         if (truncates)
-            result = ranges.Truncate(handle, 0, writer);
+            result = handle.Truncate(0, writer);
         if (result < 0)
         {
-            closer.Close(handle);
+            handle.Close();
             return result;
         }
-        bool isServedByKernel = handle is OpenFile { BackingId: not 0 };
+        var file = handle as OpenFile;
+        bool isServedByKernel = file is { IsServedByKernel: true };
         // A working copy that was lent to read may not be synchronised yet. Its pages need no care: the kernel drops
         // what it has cached of a file that it serves by itself, and caches nothing more.
         if (isServedByKernel && handle.IsWritable)
         {
             // The daemon will not hear of the first write.
-            volume.Privileges.Drop(((OpenFile)handle).Content, writer.Unannounced);
-            result = volume.Committer.Durability.Secure(((OpenFile)handle).Content);
+            volume.Privileges.Drop(file!.Content, writer.Unannounced);
+            result = volume.Committer.Durability.Secure(file.Content);
         }
         if (result < 0)
         {
-            closer.Close(handle);
+            handle.Close();
             return result;
         }
         // Drop them before the answer: another open must not find them.
         if (pages == KeptPages.Stale && !isServedByKernel)
-            volume.Pages.DropFor(((OpenFile)handle).Content);
+            volume.Pages.DropFor(file!.Content);
         reply = Register(handle);
         if (pages == KeptPages.Current && !isServedByKernel)
             reply.OpenFlags |= OpenReplyFlags.KeepCache;
-        if (volume.AccessTimes.NoteOpened(
-            handle, access, flags, mayReadUnseen: pages == KeptPages.Current || isServedByKernel))
-            volume.InvalidateAttributes(nodeId);
+        if (handle.NoteOpened(access, flags, mayReadUnseen: pages == KeptPages.Current || isServedByKernel))
+            volume.Notices.InvalidateAttributes(nodeId);
         return 0;
     }
 
@@ -94,13 +93,11 @@ internal sealed class OpenOperations(
         _ => OpenAccess.ReadWrite,
     };
 
-    /// <summary>A handle for a file just opened. Read-only handles have nothing to flush.</summary>
-    private FuseOpenOut Register(OpenHandle handle) => new()
+    /// <summary>Gives the handle a number, by which the kernel names it from here on.</summary>
+    private FuseOpenOut Register(OpenHandle handle)
     {
-        Handle = handles.Add(handle),
-        OpenFlags = (handle.IsWritable && handle is OpenFile ? OpenReplyFlags.None : OpenReplyFlags.NoFlush)
-            | (handle is OpenFile { IsDirect: true } ? OpenReplyFlags.DirectIo : OpenReplyFlags.None)
-            | (handle is OpenFile { BackingId: not 0 } ? OpenReplyFlags.Passthrough : OpenReplyFlags.None),
-        BackingId = (handle as OpenFile)?.BackingId ?? 0,
-    };
+        FuseOpenOut reply = handle.Reply;
+        reply.Handle = handles.Add(handle);
+        return reply;
+    }
 }

@@ -2,7 +2,7 @@ using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.Callers;
+namespace ZstdFs.Core.Attributes;
 
 /// <summary>
 /// Where a file's attributes are in the source: a name in a folder, or an open file. Results are those of the system

@@ -1,13 +1,15 @@
-using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Names;
+using ZstdFs.Core.OpenFiles;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.FileSystem;
+namespace ZstdFs.Core.Attributes;
 
 /// <summary>Finds where a file's attributes are: at its open content, at a file without a name, or at a name.</summary>
-internal sealed class AttributePlaces(Volume volume)
+internal sealed class AttributePlaces(
+    NodeTable nodes, ContentTable contents, DirectoryCache directories, Resolver resolver,
+    Action<FileContent> release)
 {
     /// <summary>
     /// Not an errno: a program has opened the file since the daemon looked for its open content, which must hear of
@@ -16,24 +18,24 @@ internal sealed class AttributePlaces(Volume volume)
     internal const int WasOpened = 1;
 
     /// <summary>The open content of a stored file; null where it is not open. Give it back with Release.</summary>
-    internal FileContent? Hold(Node node) => node.Kind == NodeKind.Stored ? volume.Contents.Hold(node.Id) : null;
+    internal FileContent? Hold(Node node) => node.Kind == NodeKind.Stored ? contents.Hold(node.Id) : null;
 
     /// <summary>
     /// Whether the content is still what is open. The caller holds the node's gate, under which files are opened.
     /// </summary>
     internal bool IsWhatIsOpen(Node node, FileContent? held) =>
-        node.Kind != NodeKind.Stored || volume.Contents.Find(node.Id) == held;
+        node.Kind != NodeKind.Stored || contents.Find(node.Id) == held;
 
     /// <summary>Finds where the attributes of a node are. 0 or −errno.</summary>
     internal int Locate(ulong nodeId, out AttributePlace place)
     {
         place = default;
-        if (volume.Nodes.Find(nodeId) is not { } node)
+        if (nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
-        FileContent? held = node.Kind == NodeKind.Stored ? volume.Contents.Hold(nodeId) : null;
+        FileContent? held = node.Kind == NodeKind.Stored ? contents.Hold(nodeId) : null;
         int result = Locate(node, held, out place);
         if (held is not null)
-            volume.Release(held);
+            release(held);
         return result;
     }
 
@@ -45,7 +47,7 @@ internal sealed class AttributePlaces(Volume volume)
     {
         place = default;
         Link? link = node.AnyLink;
-        bool hasName = link is not null || node == volume.Nodes.Root;
+        bool hasName = link is not null || node == nodes.Root;
         if (content is not null && (!hasName || content.IsDirty || content.Base.IsFresh)
             && content.TryRentStored(hasName, out DescriptorLease open))
         {
@@ -63,7 +65,7 @@ internal sealed class AttributePlaces(Volume volume)
         }
         if (node.KnownLinks > 1)
             return LocateName(node, content, out place);
-        int result = volume.Directories.Rent(link?.Parent ?? node, out DescriptorLease folder);
+        int result = directories.Rent(link?.Parent ?? node, out DescriptorLease folder);
         if (result >= 0)
             place = new AttributePlace(folder, link, node.Kind);
         return result;
@@ -79,11 +81,11 @@ internal sealed class AttributePlaces(Volume volume)
         place = default;
         for (int left = node.KnownLinks; node.AnyLink is { } link; left--)
         {
-            int result = volume.Directories.Rent(link.Parent, out DescriptorLease folder);
+            int result = directories.Rent(link.Parent, out DescriptorLease folder);
             if (result < 0)
                 return result;
-            bool isRoots = link.Parent == volume.Nodes.Root;
-            result = volume.Resolver.Resolve(folder.Descriptor, isRoots, link.Bytes, out Resolved resolved);
+            bool isRoots = link.Parent == nodes.Root;
+            result = resolver.Resolve(folder.Descriptor, isRoots, link.Bytes, out Resolved resolved);
             if (result >= 0 && resolved.Id == node.Id)
             {
                 place = new AttributePlace(folder, link, node.Kind);

@@ -1,4 +1,4 @@
-namespace ZstdFs.Core.FileSystem;
+namespace ZstdFs.Core.Attributes;
 
 /// <summary>How long the kernel may answer from what an op told it, as FUSE answers carry it.</summary>
 internal readonly struct ValidTime(TimeSpan time)

@@ -1,4 +1,4 @@
-namespace ZstdFs.Core.OpenFiles;
+namespace ZstdFs.Core.FileSystem.Handles;
 
 /// <summary>Open handles by number. Looking one up takes no lock.</summary>
 internal sealed class HandleTable<T> where T : class

@@ -7,7 +7,7 @@ using ZstdFs.Core.StoredFiles;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.FileSystem;
+namespace ZstdFs.Core.Attributes;
 
 /// <summary>Looks names up for the kernel, and makes the entries that answer it.</summary>
 /// <param name="services">Counts the versions that commits publish, and has the log.</param>

@@ -1,4 +1,3 @@
-using ZstdFs.Core.Callers;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Names;
@@ -7,7 +6,7 @@ using ZstdFs.Core.Source;
 using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
-namespace ZstdFs.Core.FileSystem;
+namespace ZstdFs.Core.Attributes;
 
 /// <summary>
 /// The change time that users see of a file. Users move it through the mount, and other programs in the source; commits
