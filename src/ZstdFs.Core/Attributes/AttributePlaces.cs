@@ -7,6 +7,11 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Attributes;
 
 /// <summary>Finds where a file's attributes are: at its open content, at a file without a name, or at a name.</summary>
+/// <param name="nodes">Files by number.</param>
+/// <param name="contents">What is open.</param>
+/// <param name="directories">Open folders.</param>
+/// <param name="resolver">Tells which file a name leads to.</param>
+/// <param name="release">Gives up a hold on a content.</param>
 internal sealed class AttributePlaces(
     NodeTable nodes, ContentTable contents, DirectoryCache directories, Resolver resolver,
     Action<FileContent> release)
@@ -17,7 +22,7 @@ internal sealed class AttributePlaces(
     /// </summary>
     internal const int WasOpened = 1;
 
-    /// <summary>The open content of a stored file; null where it is not open. Give it back with Release.</summary>
+    /// <summary>The open content of a stored file; null where it is not open. The caller gives up the hold.</summary>
     internal FileContent? Hold(Node node) => node.Kind == NodeKind.Stored ? contents.Hold(node.Id) : null;
 
     /// <summary>

@@ -10,7 +10,7 @@ namespace ZstdFs.Core.FileSystem.Handles;
 
 /// <summary>
 /// One open of a stored file. Here a fault of the content becomes an errno and a line in the log. Reads and writes make
-/// no object: these are the ops that programs wait for.
+/// no object, but for the read-ahead of a long file at a handle's first read.
 /// </summary>
 internal sealed class OpenFile(Volume volume, OpenContent open) : OpenHandle(volume, open.IsWritable)
 {
@@ -28,7 +28,7 @@ internal sealed class OpenFile(Volume volume, OpenContent open) : OpenHandle(vol
     /// <summary>Shared by all handles on the file.</summary>
     internal FileContent Content => _content;
 
-    /// <summary>No other handle may write to the file.</summary>
+    /// <summary>This handle may write to the file, and no other one may.</summary>
     internal bool IsOnlyWriter => Volume.Contents.IsOnlyWriter(open);
 
     /// <summary>The kernel serves it from its working copy by itself.</summary>
@@ -53,7 +53,9 @@ internal sealed class OpenFile(Volume volume, OpenContent open) : OpenHandle(vol
         return count;
     }
 
-    /// <summary>The same for a caller that is no user's read.</summary>
+    /// <summary>
+    /// Reads, and neither moves the access time nor reads ahead. Returns the count of bytes, or −errno.
+    /// </summary>
     internal int ReadContent(long offset, Span<byte> destination)
     {
         try
@@ -104,14 +106,16 @@ internal sealed class OpenFile(Volume volume, OpenContent open) : OpenHandle(vol
     }
 
     /// <summary>
-    /// Whether Linux refuses a write here: to an immutable file, or into an append-only one. Into that may write a
-    /// mapping's pages, a handle after fcntl(F_SETFL), and RWF_NOAPPEND. A handle without O_APPEND is older than the
-    /// flag, and goes on writing as on ext4.
+    /// Whether Linux refuses such a write on other file systems: each one to an immutable file, and to an append-only
+    /// file what does not append. That comes from a mapping's pages, after fcntl(F_SETFL), or by RWF_NOAPPEND. A handle
+    /// without O_APPEND is older than the flag, and goes on writing as on ext4.
     /// </summary>
     internal bool Refuses(long offset, bool isFromPageCache)
     {
-        if (_content.Marks.IsImmutable || !_content.Marks.IsAppendOnly)
-            return _content.Marks.IsImmutable;
+        if (_content.Marks.IsImmutable)
+            return true;
+        if (!_content.Marks.IsAppendOnly)
+            return false;
         // Readers see what a program stored into the pages, until the next open drops them.
         if (isFromPageCache)
             _content.Node.NoteStalePages();

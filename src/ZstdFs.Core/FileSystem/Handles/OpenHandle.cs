@@ -27,14 +27,21 @@ internal abstract class OpenHandle(Volume volume, bool isWritable)
     /// <summary>Returns the count of bytes read, or −errno.</summary>
     internal abstract int Read(long offset, Span<byte> destination);
 
-    /// <summary>Returns the count of bytes written, or −errno. The caller may write through the handle.</summary>
+    /// <summary>
+    /// Returns the count of bytes written, or −errno. Only for a handle that <see cref="IsWritable"/>.
+    /// </summary>
+    /// <param name="offset">Where the bytes go.</param>
+    /// <param name="data">The bytes.</param>
+    /// <param name="writer">The caller.</param>
+    /// <param name="isFromPageCache">The kernel writes pages back that it has cached.</param>
+    /// <param name="appends">The request says O_APPEND, whatever the handle was opened with.</param>
     internal abstract int Write(
         long offset, ReadOnlySpan<byte> data, in Writer writer, bool isFromPageCache, bool appends);
 
-    /// <summary>Sets the length. 0 or −errno. The caller may write through the handle.</summary>
+    /// <summary>Sets the length. 0 or −errno. Only for a handle that <see cref="IsWritable"/>.</summary>
     internal abstract int Truncate(long size, in Writer writer);
 
-    /// <summary>fallocate(2). 0 or −errno. The caller may write through the handle.</summary>
+    /// <summary>fallocate(2). 0 or −errno. Only for a handle that <see cref="IsWritable"/>.</summary>
     internal abstract int Allocate(long offset, long length, uint mode, in Writer writer);
 
     /// <summary>lseek(2) for data or a hole. The offset, or −errno.</summary>

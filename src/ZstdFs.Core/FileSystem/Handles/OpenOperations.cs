@@ -46,10 +46,10 @@ internal sealed class OpenOperations(Volume volume, HandleTable<OpenHandle> hand
         bool isServedByKernel = file is { IsServedByKernel: true };
         // A working copy that was lent to read may not be synchronised yet. Its pages need no care: the kernel drops
         // what it has cached of a file that it serves by itself, and caches nothing more.
-        if (isServedByKernel && handle.IsWritable)
+        if (file is { IsServedByKernel: true, IsWritable: true })
         {
             // The daemon will not hear of the first write.
-            volume.Privileges.Drop(file!.Content, writer.Unannounced);
+            volume.Privileges.Drop(file.Content, writer.Unannounced);
             result = volume.Committer.Durability.Secure(file.Content);
         }
         if (result < 0)
@@ -58,8 +58,8 @@ internal sealed class OpenOperations(Volume volume, HandleTable<OpenHandle> hand
             return result;
         }
         // Drop them before the answer: another open must not find them.
-        if (pages == KeptPages.Stale && !isServedByKernel)
-            volume.Pages.DropFor(file!.Content);
+        if (pages == KeptPages.Stale && file is { IsServedByKernel: false })
+            volume.Pages.DropFor(file.Content);
         reply = Register(handle);
         if (pages == KeptPages.Current && !isServedByKernel)
             reply.OpenFlags |= OpenReplyFlags.KeepCache;

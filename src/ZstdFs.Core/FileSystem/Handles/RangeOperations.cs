@@ -5,7 +5,7 @@ using ZstdFs.Linux;
 
 namespace ZstdFs.Core.FileSystem.Handles;
 
-/// <summary>Cuts off files that may not be open, and copies between open ones.</summary>
+/// <summary>Cuts files off, open or not, and copies between open ones.</summary>
 internal sealed class RangeOperations(Volume volume, HandleTable<OpenHandle> handles, FileOpener opener)
 {
     private const int CopyBytes = 1024 * 1024;
@@ -23,13 +23,19 @@ internal sealed class RangeOperations(Volume volume, HandleTable<OpenHandle> han
             nodeId, OpenAccess.WriteOnly, appends: false, mayLend: false, out OpenHandle own, out _);
         if (result < 0)
             return result;
-        result = own.Truncate(size, writer);
-        if (result >= 0 && own is OpenFile file)
-            result = file.IsOnlyWriter && volume.Committer.Pace.IsCheap(file.Content)
-                ? volume.Keeping.CommitOrKeep(file.Content)
-                : file.Content.Persist();
-        own.Close();
-        return result == -(int)Errno.EOPNOTSUPP ? 0 : result;
+        try
+        {
+            result = own.Truncate(size, writer);
+            if (result >= 0 && own is OpenFile file)
+                result = file.IsOnlyWriter && volume.Committer.Pace.IsCheap(file.Content)
+                    ? volume.Keeping.CommitOrKeep(file.Content)
+                    : file.Content.Persist();
+            return result == -(int)Errno.EOPNOTSUPP ? 0 : result;
+        }
+        finally
+        {
+            own.Close();
+        }
     }
 
     /// <summary>
