@@ -35,7 +35,7 @@ build() {
     [ -x "$build/zstdfs" ] && { exec 9>&-; return; }
     find_dotnet
     prepare_dotnet
-    say "building (once; two minutes at most)"
+    say "building (once; a few minutes)"
     local new=$builds/.new log=$builds/.log begin=$SECONDS
     rm -rf -- "$new"
     if ! make_with_dotnet "$log" publish "$root/src/ZstdFs.Cli" -c Release -o "$new" --nologo -v quiet ${set:+-p:IlcInstructionSet="$set"} 9>&-; then

@@ -6,8 +6,7 @@ namespace ZstdFs.Cli.Commands;
 
 /// <summary>
 /// <c>zstdfs unmount</c>: a barrier. When it returns 0, everything is in the source and durable, and the daemon has
-/// ended. It names the exceptions: a daemon that goes on because its file system is still mounted elsewhere, and one
-/// that had died before.
+/// ended. It names the exception: a daemon that goes on because its file system is still mounted elsewhere.
 /// </summary>
 internal static class UnmountCommand
 {
@@ -29,9 +28,10 @@ internal static class UnmountCommand
         if (mount.State == MountState.Dead)
         {
             Unmount(mount);
-            Console.Error.WriteLine($"zstdfs: '{mount.Text}' had lost its daemon and is unmounted now: the next mount "
-                + "of its source finishes what was left");
-            return ExitCode.Success;
+            // What the daemon had not stored, or stored and not synchronised, only the next mount can tell.
+            throw new CommandFailure(ExitCode.NotCommitted,
+                $"'{mount.Text}' is unmounted, but its daemon had died: mount its source again, which stores what "
+                    + "was left");
         }
         // Held before the daemon is asked anything: after the daemon's end, its number could be another process's.
         int opened = PidFd.Open(mount.ProcessId, out FileDescriptor daemon);
