@@ -69,6 +69,7 @@ ALL = {
     "tree.remove": _bare("rm -rf", 3, "tree.remove"),
     "git.clone": _bare("git clone", 3, "git.clone"),
     "git.status": _bare("git status", 3, "git.status"),
+    "git.status.again": _bare("… again, with its index settled", 3, "git.status.again"),
     "sqlite": _bare("SQLite: 300 WAL transactions, full sync", 2, "sqlite"),
     "neighbours": Row("8 readers and 4 writers at once, 32 MiB each"),
     "neighbours.growth": Row("… throughput against one at a time", "times", goal="> 1", limit=_at_most(1), at_least=True),

@@ -66,9 +66,11 @@ def _measure_git(place, data, record):
     clone = os.path.join(place.root, "clone")
     record("git.clone", place.time(["git", "clone", "-q", "--no-hardlinks", data.repository, clone], environment=data.git_environment))
     place.barrier()
-    start = time.perf_counter()
-    status = place.run(["git", "-C", clone, "status", "--porcelain"], environment=data.git_environment, output=subprocess.PIPE)
-    record("git.status", time.perf_counter() - start)
-    if status:
-        raise AssertionError("git sees changes after the clone: " + os.fsdecode(status[:200]))
+    # The first one reads what was written in the second of git's index; the faster the clone, the more. It settles the index for the next.
+    for row in ("git.status", "git.status.again"):
+        start = time.perf_counter()
+        status = place.run(["git", "-C", clone, "status", "--porcelain"], environment=data.git_environment, output=subprocess.PIPE)
+        record(row, time.perf_counter() - start)
+        if status:
+            raise AssertionError("git sees changes after the clone: " + os.fsdecode(status[:200]))
     place.run(["git", "-C", clone, "fsck", "--no-progress"], environment=data.git_environment)
