@@ -208,7 +208,7 @@ internal sealed class FrameCache : IDisposable
         /// <summary>The caller must decode the frame into <see cref="Content"/>. No other thread does.</summary>
         internal bool IsLoader { get; }
 
-        /// <summary>The frame's memory. The loader writes it, and nobody writes it once it is published.</summary>
+        /// <summary>The frame's memory. Only the loader writes it, and only until it publishes the frame.</summary>
         internal Span<byte> Content => _frame!.Content;
 
         /// <summary>The loader has filled <see cref="Content"/>: wakes the readers that wait for it.</summary>
