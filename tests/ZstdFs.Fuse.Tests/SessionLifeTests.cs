@@ -117,14 +117,58 @@ internal sealed class SessionLifeTests
         released.Set();
     }
 
-    /// <summary>The process may have no more threads than these.</summary>
+    /// <summary>
+    /// The process may have no more threads than these. What they have taken is answered, and so is what comes after.
+    /// </summary>
     [Test]
     public void SpareThreadThatCannotBeStarted_IsDoneWithout([Values] bool isMemory)
     {
-        using var entered = new CountdownEvent(2);
         using var gate = new ManualResetEventSlim();
         var fileSystem = new RecordingFileSystem();
         using var kernel = new ScriptedKernel(fileSystem, new SessionOptions { Threads = 2 });
+        try
+        {
+            HoldBothThreads(kernel, fileSystem, gate, isMemory);
+        }
+        finally
+        {
+            gate.Set();
+        }
+        for (int i = 0; i < 2; i++)
+            kernel.ReceiveNotification();
+        Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
+        kernel.HangUp();
+        Assert.That(fileSystem.TimesDestroyed, Is.EqualTo(1));
+    }
+
+    /// <summary>What both threads do may end only when a third answers the kernel.</summary>
+    [Test]
+    public void SpareThreadThatCouldNotBeStarted_IsStartedWhenItCan([Values] bool isMemory)
+    {
+        using var gate = new ManualResetEventSlim();
+        var fileSystem = new RecordingFileSystem();
+        using var kernel = new ScriptedKernel(fileSystem, new SessionOptions { Threads = 2 });
+        try
+        {
+            HoldBothThreads(kernel, fileSystem, gate, isMemory);
+            kernel.Session.ThreadStarts = null;
+            Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
+        }
+        finally
+        {
+            gate.Set();
+        }
+        for (int i = 0; i < 2; i++)
+            kernel.ReceiveNotification();
+        kernel.HangUp();
+        Assert.That(fileSystem.TimesDestroyed, Is.EqualTo(1));
+    }
+
+    /// <summary>Both threads are in an op until the gate opens, and the start of a third one was refused.</summary>
+    private static void HoldBothThreads(
+        ScriptedKernel kernel, RecordingFileSystem fileSystem, ManualResetEventSlim gate, bool isMemory)
+    {
+        using var entered = new CountdownEvent(2);
         kernel.Init();
         int refusals = 0;
         kernel.Session.ThreadStarts = () =>
@@ -143,14 +187,8 @@ internal sealed class SessionLifeTests
         kernel.Send(FuseOpcode.Unlink, 1, "name\0"u8);
         kernel.Send(FuseOpcode.Unlink, 1, "name\0"u8);
         Assert.That(entered.Wait(Patience), Is.True);
-        Assert.That(refusals, Is.EqualTo(1));
-        gate.Set();
-        for (int i = 0; i < 2; i++)
-            kernel.ReceiveNotification();
-        kernel.Session.ThreadStarts = null;
-        Assert.That(kernel.Error(FuseOpcode.GetAttr, 1, new byte[16]), Is.Zero);
-        kernel.HangUp();
-        Assert.That(fileSystem.TimesDestroyed, Is.EqualTo(1));
+        // The session tries again every so often, so a slow machine counts more than one.
+        Assert.That(Volatile.Read(ref refusals), Is.Positive);
     }
 
     [Test]
