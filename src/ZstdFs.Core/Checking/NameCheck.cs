@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -7,8 +8,10 @@ namespace ZstdFs.Core.Checking;
 /// <summary>Finds names of one folder that collide in a mount.</summary>
 internal static class NameCheck
 {
-    // A mount that converts a file leaves both forms there for milliseconds.
-    private const int SettlingMs = 100;
+    private const int LookAgainMs = 100;
+
+    // A mount that converts a file leaves both forms there until the disk has taken the new name.
+    private static readonly TimeSpan LongestSwap = TimeSpan.FromMinutes(1);
 
     internal static void Look(SourceFolder folder, DirectoryListing listing, bool isServed, FaultReport report)
     {
@@ -40,7 +43,7 @@ internal static class NameCheck
             if (others.Contains(Encoding.Latin1.GetString(shown))
                 && SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. shown, 0]), out Statx other) >= 0
                 && other.IsRegular && !StoredName.TryToLogical(shown, out _)
-                    && (!isServed || IsThereStill(folder, shown, other)))
+                && (!isServed || !IsSwapped(folder, listing.Name(i), shown, other)))
                 report.Add(folder.PathOf(shown), FaultKind.BothForms,
                     "it is there plain and stored; the mount shows the stored one. "
                     + "'zstdfs convert --on-conflict' settles it");
@@ -64,11 +67,27 @@ internal static class NameCheck
             ? node.Bytes.ToArray() : null;
     }
 
-    private static bool IsThereStill(SourceFolder folder, ReadOnlySpan<byte> name, in Statx seen)
+    /// <summary>
+    /// Waits where a mount is converting the file: its two forms have one inode number in their records. False where
+    /// the plain form stays.
+    /// </summary>
+    private static bool IsSwapped(SourceFolder folder, NativeName stored, ReadOnlySpan<byte> plain, in Statx seen)
     {
-        Thread.Sleep(SettlingMs);
-        return SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. name, 0]), out Statx now) >= 0
-            && now.InodeNumber == seen.InodeNumber;
+        var name = new NativeName([.. plain, 0]);
+        for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < LongestSwap;)
+        {
+            bool isOne = SourceTree.TryReadRecord(folder.Descriptor, name, out SizeRecord old)
+                && SourceTree.TryReadRecord(folder.Descriptor, stored, out SizeRecord record)
+                && record.InodeNumber == old.InodeNumber;
+            // Where the plain file was changed at the last moment, the mount takes the stored form away instead.
+            if (SystemCallsAt.Stat(folder.Descriptor, name, out Statx now) < 0 || now.InodeNumber != seen.InodeNumber
+                || SystemCallsAt.Stat(folder.Descriptor, stored, out _) < 0)
+                return true;
+            if (!isOne)
+                return false;
+            Thread.Sleep(LookAgainMs);
+        }
+        return false;
     }
 
     private static bool IsRegular(SourceFolder folder, DirectoryListing listing, int entry) =>

@@ -61,31 +61,32 @@ internal sealed class ReadAhead(
             while (TryTake(out long frame))
                 content.Prefetch(frame * frameBytes);
         }
-        catch (Exception e) when (ContentFault.IsExpected(e))
-        {
-            // The read that comes to this place reports the damage.
-        }
         catch (Exception e)
-        {
-            content.NoteUnexpected("reading ahead", e);
-        }
-        finally
         {
             lock (_gate)
                 _isAtWork = false;
+            // The read that comes to this place reports the damage.
+            if (!ContentFault.IsExpected(e))
+                content.NoteUnexpected("reading ahead", e);
+        }
+        finally
+        {
             release(content);
         }
     }
 
+    /// <summary>
+    /// False where nothing is left. Under the same lock, so that what is noted from then on has its own thread.
+    /// </summary>
     private bool TryTake(out long frame)
     {
         lock (_gate)
         {
             frame = _nextFrame;
-            if (frame > _lastFrame)
-                return false;
-            _nextFrame++;
-            return true;
+            _isAtWork = frame <= _lastFrame;
+            if (_isAtWork)
+                _nextFrame++;
+            return _isAtWork;
         }
     }
 }
