@@ -60,7 +60,10 @@ internal sealed class UnmountElsewhereTests
             for k in 1 2 3 4; do one $k & done
             wait
             """, user: ShellUser.Ordinary);
-        Assert.That((result.ExitCode, result.Error), Is.EqualTo((0, "")));
+        // On a loaded machine a daemon may take its time, and unmount says so.
+        string said = string.Join('\n', result.Error.Split('\n')
+            .Where(line => !line.Contains("waiting for its daemon", StringComparison.Ordinal)));
+        Assert.That((result.ExitCode, said), Is.EqualTo((0, "")));
         Shell.Run($"rm -rf --one-file-system -- '{folder}'");
     }
 

@@ -10,7 +10,7 @@ internal static class LentFile
 {
     /// <summary>Python; needs PROGRAM, MOUNT and SOURCE.</summary>
     internal static string Script(MountedFolder folder) => $$"""
-        import ctypes, errno, json, mmap, os, random, signal, subprocess, sys, time
+        import ctypes, errno, json, mmap, os, random, select, signal, subprocess, sys, time
         PROGRAM, MOUNT, SOURCE = "{{TestMachine.Program(ShellUser.Same)}}", "{{folder.Mount}}", "{{folder.Source}}"
         os.chdir(MOUNT)
 
@@ -45,6 +45,15 @@ internal static class LentFile
             while not what():
                 assert time.time() < end, "it does not come"
                 time.sleep(0.05)
+
+        def kill_daemon():
+            # Until its last thread has ended it has the source, and the kernel still sends it requests, which its end
+            # aborts: they fail in another way than later ones.
+            daemon = os.pidfd_open(status()["daemon"])
+            signal.pidfd_send_signal(daemon, signal.SIGKILL)
+            assert select.select([daemon], [], [], 120)[0], "it does not end"
+            os.close(daemon)
+            refused(errno.ENOTCONN, os.statvfs, MOUNT)
 
         def refused(code, call, *arguments):
             try: call(*arguments)

@@ -110,8 +110,7 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
             os.pwrite(fd, b"before", 100); expected[100:106] = b"before"
             if {{(synced ? 1 : 0)}}: sync(); assert stored()[100:106] == b"before"
             m = Mapping(fd)
-            os.kill(status()["daemon"], signal.SIGKILL)
-            time.sleep(0.2)
+            kill_daemon()
             # This is the kernel's own doing, and shows that it is.
             os.pwrite(fd, b"after", 300_000); expected[300_000:300_005] = b"after"
             m[1_500_000:1_500_006] = b"mapped"; expected[1_500_000:1_500_006] = b"mapped"
@@ -137,8 +136,7 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
             sync()
             assert stored()[:9] == b"committed"
             os.pwrite(fd, b"and later", 9)
-            os.kill(status()["daemon"], signal.SIGKILL)
-            time.sleep(0.2)
+            kill_daemon()
             try: os.close(fd)
             except OSError: pass
             # As the commit leaves it when the name leads to the new version already: over the base before, and
@@ -169,8 +167,7 @@ internal sealed class PassthroughTests(string type) : MountOnImageTests(type, 10
             fd = lend(CONTENT)
             m = Mapping(fd)
             os.close(fd)
-            os.kill(status()["daemon"], signal.SIGKILL)
-            time.sleep(0.2)
+            kill_daemon()
             os.chdir("/")
             # Nothing else takes away a dead mount that somebody uses.
             subprocess.run(["umount", "-l", MOUNT], check=True)

@@ -89,8 +89,7 @@ internal sealed class RandomPassthroughTests
             def kill():
                 global kills
                 if not is_lent("f"): return
-                os.kill(status()["daemon"], signal.SIGKILL)
-                time.sleep(.1); write(); store()
+                kill_daemon(); write(); store()
                 while handles:
                     try: close()
                     except OSError as e: assert e.errno == errno.ENOTCONN, e
@@ -105,7 +104,8 @@ internal sealed class RandomPassthroughTests
             seldom = [maps_it, unmap, look_at_all, cut, punch, fsync, commit, anew, anew, wait, touch, kill]
             write_whole("f", b"")
             end = time.time() + {{seconds}}
-            while time.time() < end:
+            # A slow machine does too little of it in that time.
+            while (now := time.time()) < end or (lent <= 5 or kills <= 1) and now < end + 300:
                 dice.choice(often if dice.random() < .8 else seldom)()
                 steps += 1
                 if steps % 20 == 0: lent += is_lent("f")
@@ -118,7 +118,7 @@ internal sealed class RandomPassthroughTests
             os.chdir("/")
             subprocess.run([PROGRAM, "unmount", MOUNT], check=True)
             print(f"{steps} steps, {kills} kills, served by the kernel in {lent} of {steps // 20} looks")
-            """, TimeSpan.FromSeconds(seconds + 120));
+            """, TimeSpan.FromSeconds(seconds + 480));
         TestContext.Out.WriteLine(output);
         folder.Kill();
     }
