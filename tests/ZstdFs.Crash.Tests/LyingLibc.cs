@@ -33,6 +33,7 @@ public sealed unsafe class LyingLibc
         File.Delete(library);
         NativeLibrary.SetDllImportResolver(typeof(SystemCallsFile).Assembly,
             static (name, _, _) => name == "libc" ? Library : 0);
+        Faults.FailingCalls.SpareFinalizers();
     }
 
     /// <summary>Synchronising a file whose path holds this does nothing, until the result is disposed of.</summary>

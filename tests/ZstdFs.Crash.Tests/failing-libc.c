@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,10 @@ static atomic_int is_armed, is_dead;
 static atomic_long count;
 static long target;
 static int failing_kind, failing_error, way;
-static char lied_call[32];
+static char chosen_call[32];
+static int is_of_one_thread;
+static pthread_t chosen_thread;
+static _Thread_local int is_spared;
 static void (*struck)(const char *call);
 
 __attribute__((constructor)) static void find_libc(void) { libc = dlopen("libc.so.6", RTLD_NOW); }
@@ -33,13 +37,21 @@ void arm_failure(long number, int kind, int error, int how, void (*tell)(const c
     failing_kind = kind;
     failing_error = error;
     way = how;
-    lied_call[0] = 0;
     struck = tell;
     is_armed = 1;
 }
 
-// Only calls of this name count.
-void choose_call(const char *name) { snprintf(lied_call, sizeof lied_call, "%s", name); }
+// Which calls count: those of this name, or all where it is empty; of the calling thread alone, or of all. Other threads call meanwhile, so this comes before arm_failure.
+void choose_calls(const char *name, int only_here)
+{
+    is_armed = 0;
+    snprintf(chosen_call, sizeof chosen_call, "%s", name);
+    is_of_one_thread = only_here;
+    chosen_thread = pthread_self();
+}
+
+// The calling thread is not the program's: what it calls neither counts nor fails.
+void spare_thread(void) { is_spared = 1; }
 
 // Returns how many calls could have failed.
 long disarm_failure(void)
@@ -51,6 +63,12 @@ long disarm_failure(void)
 // A killed process calls nothing any more: all fails and nothing happens, but descriptors are closed.
 void set_dead(int dead) { is_dead = dead; }
 
+static int counts(const char *call)
+{
+    return !is_spared && (!chosen_call[0] || !strcmp(chosen_call, call))
+        && (!is_of_one_thread || pthread_equal(chosen_thread, pthread_self()));
+}
+
 static int strikes(const char *call, int may)
 {
     if (is_dead && may)
@@ -58,7 +76,7 @@ static int strikes(const char *call, int may)
         errno = EIO;
         return 1;
     }
-    if (!is_armed || !(may & failing_kind) || (lied_call[0] && strcmp(lied_call, call)))
+    if (!is_armed || !(may & failing_kind) || !counts(call))
         return 0;
     long number = atomic_fetch_add(&count, 1) + 1;
     if (number != target && !(way == FROM_THEN_ON && number > target))

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ZstdFs.Linux;
 
@@ -21,6 +22,9 @@ internal readonly record struct Fault(long Number, Errno Errno, FaultWay Way)
     /// <summary>Only calls of this name count; null for all.</summary>
     internal string? Call { get; init; }
 
+    /// <summary>Only calls of the thread that arms the fault count, none of the program's own threads.</summary>
+    internal bool IsOfThisThread { get; init; }
+
     public override string ToString() => $"call {Number}{(Call is null ? "" : $" of {Call}")}: {Errno}, {Way}";
 }
 
@@ -28,6 +32,7 @@ internal readonly record struct Fault(long Number, Errno Errno, FaultWay Way)
 internal static unsafe class FailingCalls
 {
     private static volatile string? _struck;
+    private static volatile bool _sparesFinalizers;
 
     /// <summary>The name of the call that was hit first, and where the program made it; null where none was.</summary>
     internal static string? Struck => _struck;
@@ -42,16 +47,34 @@ internal static unsafe class FailingCalls
     /// <summary>From now on.</summary>
     internal static void Arm(in Fault fault)
     {
+        var choose = (delegate* unmanaged<byte*, int, void>)Export("choose_calls");
+        fixed (byte* name = Disks.Ext4.Native(fault.Call ?? ""))
+            choose(name, fault.IsOfThisThread ? 1 : 0);
         _struck = null;
         var arm =
             (delegate* unmanaged<nint, int, int, int, delegate* unmanaged<byte*, void>, void>)Export("arm_failure");
         arm((nint)fault.Number, KindOf(fault.Errno), (int)fault.Errno, (int)fault.Way, &Note);
-        if (fault.Call is null)
-            return;
-        var choose = (delegate* unmanaged<byte*, void>)Export("choose_call");
-        fixed (byte* name = Disks.Ext4.Native(fault.Call))
-            choose(name);
     }
+
+    /// <summary>
+    /// What killed file systems left open, the finalizers close, at any moment. Their thread is none of the program's:
+    /// from now on its calls neither count nor fail.
+    /// </summary>
+    internal static void SpareFinalizers()
+    {
+        const int MostCollections = 100;
+        for (int i = 0; !_sparesFinalizers && i < MostCollections; i++)
+        {
+            LeaveToFinalizers();
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        Assert.That(_sparesFinalizers, Is.True, "no finalizer ran");
+    }
+
+    // The caller must not keep it alive.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void LeaveToFinalizers() => _ = new Leaving();
 
     /// <summary>All calls are made again. Returns how many could have failed so since the fault was armed.</summary>
     internal static long Disarm() => ((delegate* unmanaged<nint>)Export("disarm_failure"))();
@@ -89,5 +112,15 @@ internal static unsafe class FailingCalls
     private sealed class Death : IDisposable
     {
         public void Dispose() => SetDead(false);
+    }
+
+    /// <summary>Its finalizer has the thread spared on which all of them run.</summary>
+    private sealed class Leaving
+    {
+        ~Leaving()
+        {
+            ((delegate* unmanaged<void>)Export("spare_thread"))();
+            _sparesFinalizers = true;
+        }
     }
 }
