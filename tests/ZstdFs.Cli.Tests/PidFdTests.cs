@@ -17,7 +17,7 @@ internal sealed class PidFdTests
         if (!Environment.IsPrivilegedProcess)
             Assert.Ignore("only root has capabilities to give up");
         // sleep(1) never collects what the shell before it began.
-        var start = new ProcessStartInfo("sh", ["-c", "sh -c 'exit 3' & echo $!; exec sleep 60"])
+        var start = new ProcessStartInfo("sh", ["-c", "sh -c 'exit 3' & echo $!; exec sleep 600"])
         {
             RedirectStandardOutput = true
         };
@@ -28,7 +28,7 @@ internal sealed class PidFdTests
             Assert.That(PidFd.Open(pid, out FileDescriptor process), Is.GreaterThanOrEqualTo(0));
             using (process)
             {
-                Assert.That(PidFd.WaitForEnd(process, 10_000), Is.EqualTo(1));
+                Assert.That(PidFd.WaitForEnd(process, 60_000), Is.EqualTo(1));
                 int hidden = 0;
                 var thread = new Thread(() =>
                 {

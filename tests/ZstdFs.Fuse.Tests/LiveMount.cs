@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
 using ZstdFs.Linux;
@@ -7,7 +8,9 @@ namespace ZstdFs.Fuse.Tests;
 /// <summary>A real mount served by this process. Gone after <see cref="Dispose"/>, by force where it hangs.</summary>
 internal sealed class LiveMount : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    private readonly KernelConnection? _connection;
 
     internal LiveMount(FuseFileSystem fileSystem, SessionOptions? options = null)
     {
@@ -15,6 +18,7 @@ internal sealed class LiveMount : IDisposable
             Assert.Ignore("needs root, to mount and to abort what hangs");
         Point = Directory.CreateTempSubdirectory("fuse-mount-").FullName;
         Mount = FuseMount.Mount(Point, new FuseMountOptions { Source = "memory", Subtype = "memory" });
+        _connection = KernelConnection.Of(Point);
         Session = new FuseSession(Mount.Device, fileSystem, options ?? new SessionOptions());
         Session.Start();
         if (Session.WaitUntilServing(Patience))
@@ -48,34 +52,17 @@ internal sealed class LiveMount : IDisposable
     /// <summary>Fails every request of the connection: the way out of a mount that hangs.</summary>
     internal void Abort() => Abort(Point);
 
-    internal static void Abort(string mountPoint)
-    {
-        const string Connections = "/sys/fs/fuse/connections";
-        if (MountTable.Find(System.Text.Encoding.UTF8.GetBytes(mountPoint)) is not { } entry)
-            return;
-        bool isOurs = !Directory.EnumerateFileSystemEntries(Connections).Any();
-        if (isOurs)
-        {
-            Assert.That(
-                MountCalls.Mount(new NativeName("fusectl\0"u8), new NativeName("/sys/fs/fuse/connections\0"u8),
-                    new NativeName("fusectl\0"u8), 0, new NativeName("\0"u8)),
-                Is.Zero);
-        }
-        File.WriteAllText(Path.Combine(Connections, entry.Device.Split(':')[1], "abort"), "1");
-        if (isOurs)
-            _ = MountCalls.Unmount(new NativeName("/sys/fs/fuse/connections\0"u8), 0);
-    }
+    internal static void Abort(string mountPoint) => KernelConnection.Of(mountPoint)?.Abort();
 
     internal int Unmount()
     {
-        int result = 0;
+        long start = Stopwatch.GetTimestamp();
+        int result = Mount.Unmount();
         // A file closed a moment ago may still hold it: RELEASE and the closing of the mount are not waited for.
-        for (int i = 0; i < 100; i++)
+        while (result == -(int)Errno.EBUSY && Stopwatch.GetElapsedTime(start) < Patience)
         {
-            result = Mount.Unmount();
-            if (result != -(int)Errno.EBUSY)
-                break;
             Thread.Sleep(20);
+            result = Mount.Unmount();
         }
         return result;
     }
@@ -87,7 +74,7 @@ internal sealed class LiveMount : IDisposable
             Abort();
             _ = Mount.Unmount(lazy: true);
         }
-        Assert.That(Task.Run(Session.Join).Wait(Patience), Is.True, "the session ended");
+        KernelConnection.Join(Session, _connection);
         Session.Dispose();
         Mount.Device.Dispose();
         Directory.Delete(Point);

@@ -12,7 +12,7 @@ namespace ZstdFs.Fuse.Tests;
 [NonParallelizable]
 internal sealed class MountTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1), Long = TimeSpan.FromMinutes(5);
 
     [Test, CancelAfter(60_000)]
     public void WrittenFiles_ReadBack_AndListBack_AndUnmountEndsTheSession()
@@ -84,7 +84,7 @@ internal sealed class MountTests
         using var live = new LiveMount(fileSystem, new SessionOptions { Threads = 2 });
         live.Use(() => File.WriteAllText(live.PathOf("slow"), "content"));
         live.Use(() => fileSystem.Connection.Notifier.InvalidateInode(fileSystem.Replace("slow", "changed"), 0, 0));
-        fileSystem.BeforeRead = () => { entered.Set(); gate.Wait(Patience); };
+        fileSystem.BeforeRead = () => { entered.Set(); gate.Wait(Long); };
         var reading = Task.Run(() => File.ReadAllText(live.PathOf("slow")));
         try
         {

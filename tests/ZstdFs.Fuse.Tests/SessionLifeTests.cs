@@ -253,8 +253,7 @@ internal sealed class SessionLifeTests
             // The thread answers this one, or fails to; then it finds the device closed.
             Assert.That(DeviceCalls.Write(kernel, new byte[40]),
                 Is.AnyOf(0, -(int)Errno.EPIPE, -(int)Errno.ECONNRESET));
-            for (int i = 0; i < 500 && session.EndedBy == Errno.None; i++)
-                Thread.Sleep(10);
+            _ = SpinWait.SpinUntil(() => session.EndedBy != Errno.None, Patience);
             Assert.That(session.EndedBy, Is.EqualTo(Errno.EBADF));
         }
     }

@@ -5,6 +5,7 @@ using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Mounting;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
+using ZstdFs.Fuse.Tests;
 using ZstdFs.Fuse.Wire;
 using ZstdFs.Linux;
 
@@ -13,11 +14,14 @@ namespace ZstdFs.Core.Tests.Harness;
 /// <summary>A new folder, mounted for real and served by this process.</summary>
 internal sealed class MountedSource : IDisposable, IEventLog
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly string _folder = Directory.CreateTempSubdirectory("zstdfs-test-").FullName;
     private readonly FileSystemOptions _options;
     private readonly InitFlags _withheld;
     private readonly List<string> _log = [];
     private FuseMount _mount = null!;
+    private KernelConnection? _connection;
     private FuseSession _session = null!;
     private ZstdFileSystem _fileSystem = null!;
 
@@ -100,22 +104,24 @@ internal sealed class MountedSource : IDisposable, IEventLog
             Is.GreaterThanOrEqualTo(0));
         _fileSystem = ServedSource.Open(root, _options, this).FileSystem;
         _mount = FuseMount.Mount(Mount, new FuseMountOptions { Source = Source, AllowOther = true });
+        _connection = KernelConnection.Of(Mount);
         _session = new FuseSession(_mount.Device, _fileSystem,
             new SessionOptions { ExportSupport = true, Withheld = _withheld, OnFailure = _fileSystem.ReportFailure });
         _session.Start();
-        Assert.That(_session.WaitUntilServing(TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(_session.WaitUntilServing(Patience), Is.True);
     }
 
     private void Stop()
     {
+        long start = Stopwatch.GetTimestamp();
         int result = _mount.Unmount();
-        for (int i = 0; i < 100 && result == -(int)Errno.EBUSY; i++)
+        while (result == -(int)Errno.EBUSY && Stopwatch.GetElapsedTime(start) < Patience)
         {
             Thread.Sleep(50);
             result = _mount.Unmount();
         }
         Assert.That(result, Is.Zero, "unmount");
-        _session.Join();
+        KernelConnection.Join(_session, _connection);
         _session.Dispose();
         Assert.That(_fileSystem.Drain(), Is.Zero, "drain");
         _mount.Device.Dispose();

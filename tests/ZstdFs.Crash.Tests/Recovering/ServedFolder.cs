@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ZstdFs.Core;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Mounting;
@@ -5,6 +6,7 @@ using ZstdFs.Crash.Tests.Disks;
 using ZstdFs.Fuse;
 using ZstdFs.Fuse.Mount;
 using ZstdFs.Fuse.Session;
+using ZstdFs.Fuse.Tests;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Crash.Tests.Recovering;
@@ -12,31 +14,36 @@ namespace ZstdFs.Crash.Tests.Recovering;
 /// <summary>A file system of this process on a folder of its own. Unmounted when disposed of.</summary>
 internal sealed class ServedFolder : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly string _point = Directory.CreateTempSubdirectory("zstdfs-crash-").FullName;
     private readonly FuseMount _mount;
+    private readonly KernelConnection? _connection;
     private readonly FuseSession _session;
 
     internal ServedFolder(FuseFileSystem fileSystem, Action<string> report)
     {
         _mount = FuseMount.Mount(_point, new FuseMountOptions { Source = "crash-test", AllowOther = true });
+        _connection = KernelConnection.Of(_point);
         _session = new FuseSession(_mount.Device, fileSystem,
             new SessionOptions { OnFailure = (op, node, failure) => report($"{op} of node {node}: {failure}") });
         _session.Start();
-        Assert.That(_session.WaitUntilServing(TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(_session.WaitUntilServing(Patience), Is.True);
     }
 
     internal string Point => _point;
 
     public void Dispose()
     {
+        long start = Stopwatch.GetTimestamp();
         int result = _mount.Unmount();
-        for (int i = 0; i < 200 && result == -(int)Errno.EBUSY; i++)
+        while (result == -(int)Errno.EBUSY && Stopwatch.GetElapsedTime(start) < Patience)
         {
             Thread.Sleep(10);
             result = _mount.Unmount();
         }
         Assert.That(result, Is.Zero, $"unmounting {_point}");
-        _session.Join();
+        KernelConnection.Join(_session, _connection);
         _session.Dispose();
         _mount.Device.Dispose();
         Directory.Delete(_point);
