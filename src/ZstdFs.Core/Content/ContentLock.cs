@@ -15,6 +15,9 @@ internal sealed class ContentLock
     /// <summary>A writer waits: a background commit gives way.</summary>
     internal bool HasWaitingWriters => Volatile.Read(ref _waitingWriters) > 0;
 
+    /// <summary>For a test: a writer or an exclusive commit keeps readers out.</summary>
+    internal bool IsExclusive => Volatile.Read(ref _exclusive);
+
     /// <summary>Beside other readers and a commit.</summary>
     internal Scope Reading()
     {

@@ -15,10 +15,14 @@ internal sealed class CommitQueueTests
 {
     private const int Eagain = -(int)Errno.EAGAIN, Eio = -(int)Errno.EIO;
 
-    private static readonly TimeSpan Long = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(1);
+
+    /// <summary>Less than the queue waits before it tries a file again.</summary>
+    private static readonly TimeSpan Pace = TimeSpan.FromSeconds(0.8);
 
     private OpenSource _files = null!;
     private CommitQueue _queue = null!;
+    private long _triedAt;
 
     [SetUp]
     public void MakeQueue()
@@ -37,38 +41,44 @@ internal sealed class CommitQueueTests
     }
 
     [Test]
-    public void FileThatIsDueFirst_IsTakenFirst()
+    public void FileThatIsDueFirst_IsTakenFirst() => UntilInTime(() =>
     {
-        FileContent late = _files.Open("late", "old"u8), soon = _files.Open("soon", "old"u8);
-        Assert.That(late.Write(0, "new"u8), Is.GreaterThan(0));
+        FileContent soon = _files.Open("soon", "old"u8);
         Assert.That(soon.Write(0, "new"u8), Is.GreaterThan(0));
-        // It was tried just now, so it waits for a second.
-        late.Outcome.NoteBegin();
         var taken = new ConcurrentQueue<Node>();
         _files.SettleNames = node =>
         {
             taken.Enqueue(node);
             return 0;
         };
+        FileContent late = Waiting();
         _queue.Add(late, atOnce: false);
         _queue.Add(soon, atOnce: true);
+        bool isInTime = IsInTime;
         Assert.That(SpinWait.SpinUntil(() => !late.IsDirty && !soon.IsDirty, Long), "they were not committed");
-        Assert.That(taken, Is.EqualTo(new[] { soon.Node, late.Node }));
-    }
+        if (isInTime)
+            Assert.That(taken, Is.EqualTo(new[] { soon.Node, late.Node }));
+        return isInTime;
+    });
 
     [Test]
-    public void FileThatIsAddedTwice_IsHeldOnce_AndCountedOnce()
+    public void FileThatIsAddedTwice_IsHeldOnce_AndCountedOnce() => UntilInTime(() =>
     {
         FileContent content = Waiting();
         int holds = content.Handles.Holds;
         _queue.Add(content, atOnce: false);
         _queue.Add(content, atOnce: false);
-        Assert.That(content.Handles.Holds, Is.EqualTo(holds + 1));
-        Assert.That(_queue.BacklogBytes, Is.EqualTo(content.UncommittedBytes).And.GreaterThan(0));
+        int held = content.Handles.Holds;
+        long backlog = _queue.BacklogBytes, uncommitted = content.UncommittedBytes;
+        if (!IsInTime)
+            return false;
+        Assert.That(held, Is.EqualTo(holds + 1));
+        Assert.That(backlog, Is.EqualTo(uncommitted).And.GreaterThan(0));
         Assert.That(SpinWait.SpinUntil(() => !content.IsDirty, Long), "it was not committed");
         Assert.That(SpinWait.SpinUntil(() => content.Handles.Holds == holds, Long), "it is still held");
         Assert.That(_queue.BacklogBytes, Is.Zero);
-    }
+        return true;
+    });
 
     [Test]
     public void Commit_GivesWayToAWriter_AndIsTriedAgain()
@@ -150,27 +160,47 @@ internal sealed class CommitQueueTests
     }
 
     [Test]
-    public void Dispose_LetsGoOfWhatWaits_AndCommitsNothingMore()
+    public void Dispose_LetsGoOfWhatWaits_AndCommitsNothingMore() => UntilInTime(() =>
     {
         FileContent content = Waiting();
         StoredBase old = content.Base;
         int holds = content.Handles.Holds;
         _queue.Add(content, atOnce: false);
         _queue.Dispose();
+        if (!IsInTime)
+            return false;
         Assert.That(content.Handles.Holds, Is.EqualTo(holds));
         Assert.That(content.Base, Is.SameAs(old));
         Assert.That(content.IsDirty);
         _queue.Add(content, atOnce: true);
         Assert.That(content.Handles.Holds, Is.EqualTo(holds), "the queue has stopped");
-    }
+        return true;
+    });
 
     /// <summary>A file with something to commit, which the queue does not take for a second.</summary>
     private FileContent Waiting()
     {
         FileContent content = _files.Open("waiting", "old"u8);
         Assert.That(content.Write(0, "new"u8), Is.GreaterThan(0));
+        _triedAt = Stopwatch.GetTimestamp();
+        // It was tried just now, so it waits for a second.
         content.Outcome.NoteBegin();
         return content;
+    }
+
+    /// <summary>The queue cannot have taken the file of <see cref="Waiting"/> yet.</summary>
+    private bool IsInTime => Stopwatch.GetElapsedTime(_triedAt) < Pace;
+
+    /// <summary>Does this with a new queue each time, until a loaded machine lets it be in time.</summary>
+    private void UntilInTime(Func<bool> isInTime)
+    {
+        const int MostAttempts = 20;
+        for (int attempt = 1; !isInTime(); attempt++)
+        {
+            Assert.That(attempt, Is.LessThan(MostAttempts), "the queue was always faster");
+            RemoveQueue();
+            MakeQueue();
+        }
     }
 
     private static Thread StartWriter(FileContent content, ReadOnlySpan<byte> text)

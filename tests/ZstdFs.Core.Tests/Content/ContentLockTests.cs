@@ -7,39 +7,52 @@ namespace ZstdFs.Core.Tests.Content;
 [CancelAfter(60_000)]
 internal sealed class ContentLockTests
 {
-    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(100), Long = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(100), Long = TimeSpan.FromMinutes(1);
 
-    private readonly ContentLock _lock = new();
+    private readonly List<Holder> _holders = [];
+    private ContentLock _lock = null!;
 
     [SetUp]
-    public void IsFree()
+    public void MakeLock()
     {
-        using ContentLock.Scope scope = _lock.TryCommitting(out bool isFree);
-        Assert.That(isFree, "the test before has left it held");
+        _lock = new ContentLock();
+        _holders.Clear();
+    }
+
+    [TearDown]
+    public void IsFreeAtTheEnd()
+    {
+        foreach (Holder holder in _holders)
+            holder.Leave();
+        foreach (Holder holder in _holders)
+        {
+            Assert.That(holder.HasEnded(Long), "it waits for the lock for ever");
+            holder.Dispose();
+        }
+        Assert.That(TryCommit(), "it is left held");
     }
 
     [Test]
     public void Readers_AreInTogether()
     {
-        using var one = new Holder(_lock, ContentLock.Mode.Read);
-        using var other = new Holder(_lock, ContentLock.Mode.Read);
+        Holder one = Hold(ContentLock.Mode.Read), other = Hold(ContentLock.Mode.Read);
         Assert.That(one.IsIn(Long) && other.IsIn(Long));
     }
 
     [Test]
     public void Writer_WaitsForAReader_AndThenKeepsAllOut()
     {
-        var reader = new Holder(_lock, ContentLock.Mode.Read);
+        Holder reader = Hold(ContentLock.Mode.Read);
         Assert.That(reader.IsIn(Long));
-        using var writer = new Holder(_lock, ContentLock.Mode.Write);
+        Holder writer = Hold(ContentLock.Mode.Write);
+        Wait(() => _lock.HasWaitingWriters);
         Assert.That(writer.IsIn(Moment), Is.False, "beside a reader");
-        Assert.That(_lock.HasWaitingWriters);
-        reader.Dispose();
+        reader.Leave();
         Assert.That(writer.IsIn(Long));
         Assert.That(_lock.HasWaitingWriters, Is.False);
-        using var next = new Holder(_lock, ContentLock.Mode.Read);
-        using var second = new Holder(_lock, ContentLock.Mode.Write);
-        using var commit = new Holder(_lock, ContentLock.Mode.Commit);
+        Holder next = Hold(ContentLock.Mode.Read);
+        Holder second = Hold(ContentLock.Mode.Write);
+        Holder commit = Hold(ContentLock.Mode.Commit);
         Assert.Multiple(() =>
         {
             Assert.That(next.IsIn(Moment), Is.False, "a reader beside a writer");
@@ -47,40 +60,42 @@ internal sealed class ContentLockTests
             Assert.That(commit.IsIn(Moment), Is.False, "a commit beside a writer");
             Assert.That(TryCommit(), Is.False);
         });
-        writer.Dispose();
+        writer.Leave();
         // Each of the three gets in once the one before it is out.
-        commit.WillLeave();
-        second.WillLeave();
-        next.WillLeave();
+        commit.Leave();
+        second.Leave();
+        next.Leave();
         Assert.That(next.IsIn(Long) && second.IsIn(Long) && commit.IsIn(Long));
     }
 
     [Test]
     public void Reader_WaitsBehindAWaitingWriter()
     {
-        var first = new Holder(_lock, ContentLock.Mode.Read);
+        Holder first = Hold(ContentLock.Mode.Read);
         Assert.That(first.IsIn(Long));
-        using var writer = new Holder(_lock, ContentLock.Mode.Write);
-        Assert.That(SpinWait.SpinUntil(() => _lock.HasWaitingWriters, Long));
-        using var second = new Holder(_lock, ContentLock.Mode.Read);
+        Holder writer = Hold(ContentLock.Mode.Write);
+        Wait(() => _lock.HasWaitingWriters);
+        Holder second = Hold(ContentLock.Mode.Read);
         Assert.That(second.IsIn(Moment), Is.False, "readers that never end would starve the writer");
-        first.Dispose();
+        first.Leave();
         Assert.That(writer.IsIn(Long));
-        writer.Dispose();
+        writer.Leave();
         Assert.That(second.IsIn(Long));
     }
 
     [Test]
     public void Commit_IsBesideReaders_AndKeepsWritersAndCommitsOut()
     {
-        var commit = new Holder(_lock, ContentLock.Mode.Commit);
+        Holder commit = Hold(ContentLock.Mode.Commit);
         Assert.That(commit.IsIn(Long));
-        using var writer = new Holder(_lock, ContentLock.Mode.Write);
+        Holder writer = Hold(ContentLock.Mode.Write);
+        Wait(() => _lock.HasWaitingWriters);
         Assert.That(writer.IsIn(Moment), Is.False);
-        using (var reader = new Holder(_lock, ContentLock.Mode.Read))
-            Assert.That(reader.IsIn(Long), "a writer that waits for a commit keeps no reader out");
+        Holder reader = Hold(ContentLock.Mode.Read);
+        Assert.That(reader.IsIn(Long), "a writer that waits for a commit keeps no reader out");
+        reader.Leave();
         Assert.That(TryCommit(), Is.False);
-        commit.Dispose();
+        commit.Leave();
         Assert.That(writer.IsIn(Long));
     }
 
@@ -88,13 +103,14 @@ internal sealed class ContentLockTests
     public void BecomeExclusive_WaitsForReaders_AndKeepsNewOnesOut()
     {
         using ContentLock.Scope commit = _lock.Committing();
-        var first = new Holder(_lock, ContentLock.Mode.Read);
+        Holder first = Hold(ContentLock.Mode.Read);
         Assert.That(first.IsIn(Long));
         var exclusive = Task.Run(_lock.BecomeExclusive);
+        Wait(() => _lock.IsExclusive);
         Assert.That(exclusive.Wait(Moment), Is.False, "beside a reader");
-        using var second = new Holder(_lock, ContentLock.Mode.Read);
+        Holder second = Hold(ContentLock.Mode.Read);
         Assert.That(second.IsIn(Moment), Is.False, "a reader that came later");
-        first.Dispose();
+        first.Leave();
         Assert.That(exclusive.Wait(Long));
         Assert.That(second.IsIn(Moment), Is.False, "a reader beside the exclusive commit");
         _lock.BecomeShared();
@@ -104,24 +120,29 @@ internal sealed class ContentLockTests
     [Test]
     public void PauseCommit_LetsAWriterIn_AndNoOtherCommit()
     {
-        using var late = new Holder();
+        Holder late;
         using (_lock.Committing())
         {
-            var writer = new Holder(_lock, ContentLock.Mode.Write);
+            Holder writer = Hold(ContentLock.Mode.Write);
+            Wait(() => _lock.HasWaitingWriters);
             Assert.That(writer.IsIn(Moment), Is.False);
             _lock.PauseCommit();
             Assert.That(writer.IsIn(Long));
             Assert.That(TryCommit(), Is.False);
             var resumed = Task.Run(_lock.ResumeCommit);
             Assert.That(resumed.Wait(Moment), Is.False, "beside the writer");
-            writer.Dispose();
+            writer.Leave();
             Assert.That(resumed.Wait(Long));
             Assert.That(TryCommit(), Is.False, "the pause ended the commit");
-            late.Take(_lock, ContentLock.Mode.Write);
+            late = Hold(ContentLock.Mode.Write);
+            Wait(() => _lock.HasWaitingWriters);
             Assert.That(late.IsIn(Moment), Is.False, "the pause is over");
         }
         Assert.That(late.IsIn(Long));
     }
+
+    private static void Wait(Func<bool> condition) =>
+        Assert.That(SpinWait.SpinUntil(condition, Long), "the lock did not come to that");
 
     private bool TryCommit()
     {
@@ -129,19 +150,20 @@ internal sealed class ContentLockTests
         return isFree;
     }
 
-    /// <summary>A thread that takes the lock and holds it until it is disposed of.</summary>
+    private Holder Hold(ContentLock.Mode mode)
+    {
+        var holder = new Holder(_lock, mode);
+        _holders.Add(holder);
+        return holder;
+    }
+
+    /// <summary>A thread that takes the lock and holds it until it is told to leave.</summary>
     private sealed class Holder : IDisposable
     {
         private readonly ManualResetEventSlim _isIn = new(), _mayLeave = new();
-        private Thread? _thread;
+        private readonly Thread _thread;
 
-        internal Holder()
-        {
-        }
-
-        internal Holder(ContentLock held, ContentLock.Mode mode) => Take(held, mode);
-
-        internal void Take(ContentLock held, ContentLock.Mode mode)
+        internal Holder(ContentLock held, ContentLock.Mode mode)
         {
             _thread = new Thread(() =>
             {
@@ -159,12 +181,14 @@ internal sealed class ContentLockTests
 
         internal bool IsIn(TimeSpan within) => _isIn.Wait(within);
 
-        internal void WillLeave() => _mayLeave.Set();
+        internal void Leave() => _mayLeave.Set();
+
+        internal bool HasEnded(TimeSpan within) => _thread.Join(within);
 
         public void Dispose()
         {
-            _mayLeave.Set();
-            Assert.That(_thread?.Join(Long) != false, "it waits for the lock for ever");
+            _isIn.Dispose();
+            _mayLeave.Dispose();
         }
     }
 }

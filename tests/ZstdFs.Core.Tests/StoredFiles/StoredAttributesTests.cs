@@ -26,13 +26,19 @@ internal sealed class StoredAttributesTests
                 Set(from);
                 _ = ExtendedAttributes.Remove(from, new NativeName("user.fleeting\0"u8));
             }
-        });
+        }) { IsBackground = true };
         other.Start();
         int failed = 0;
-        for (int i = 0; i < Copies && failed >= 0; i++)
-            failed = Math.Min(0, StoredAttributes.Copy(from, to, stat));
-        Volatile.Write(ref isDone, true);
-        other.Join();
+        try
+        {
+            for (int i = 0; i < Copies && failed >= 0; i++)
+                failed = Math.Min(0, StoredAttributes.Copy(from, to, stat));
+        }
+        finally
+        {
+            Volatile.Write(ref isDone, true);
+            other.Join();
+        }
         Assert.That((Errno)(-failed), Is.EqualTo(Errno.None));
     }
 

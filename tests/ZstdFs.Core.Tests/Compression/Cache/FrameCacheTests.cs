@@ -6,6 +6,8 @@ namespace ZstdFs.Core.Tests.Compression.Cache;
 
 internal sealed class FrameCacheTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     /// <summary>
     /// Reads frames through a cache, as <see cref="StoredFileReader"/> does. Fills a frame with its number; counts;
     /// waits or fails where told to.
@@ -38,8 +40,23 @@ internal sealed class FrameCacheTests
                 Load(key.Frame, lease);
         }
 
-        internal void WaitUntilDecoding(int frames = 1) =>
-            SpinWait.SpinUntil(() => Volatile.Read(ref Decoded) >= frames);
+        /// <summary>
+        /// Does something once so many frames are being decoded. Then, whatever came of it, lets those go on that wait,
+        /// and waits for their ends.
+        /// </summary>
+        internal void WhileDecoding(int frames, Task[] readers, Action action)
+        {
+            try
+            {
+                Assert.That(SpinWait.SpinUntil(() => Volatile.Read(ref Decoded) >= frames, Patience), Is.True);
+                action();
+            }
+            finally
+            {
+                Gate!.Set();
+                Task.WaitAll(readers);
+            }
+        }
 
         private void Load(int frame, FrameCache.Lease lease)
         {
@@ -114,11 +131,11 @@ internal sealed class FrameCacheTests
         var slow = new Source { Gate = new ManualResetEventSlim() };
         Task[] pinning = [Task.Run(() => Check(cache, slow, new FrameKey(1, 1), 4096, 0)),
             Task.Run(() => Check(cache, slow, new FrameKey(1, 2), 4096, 0))];
-        slow.WaitUntilDecoding(2);
-        Check(cache, new Source(), new FrameKey(1, 3), 4096, 0);
-        Assert.That(cache.AllocatedBytes, Is.LessThanOrEqualTo(8192));
-        slow.Gate.Set();
-        Task.WaitAll(pinning);
+        slow.WhileDecoding(2, pinning, () =>
+        {
+            Check(cache, new Source(), new FrameKey(1, 3), 4096, 0);
+            Assert.That(cache.AllocatedBytes, Is.LessThanOrEqualTo(8192));
+        });
     }
 
     [Test]
@@ -129,10 +146,7 @@ internal sealed class FrameCacheTests
         Task[] readers = [.. Enumerable.Range(0, 8)
             .Select(_ => Task.Factory.StartNew(() => Check(cache, slow, new FrameKey(1, 1), 4096, 100),
                 TaskCreationOptions.LongRunning))];
-        slow.WaitUntilDecoding();
-        Check(cache, new Source(), new FrameKey(1, 2), 4096, 100);
-        slow.Gate.Set();
-        Task.WaitAll(readers);
+        slow.WhileDecoding(1, readers, () => Check(cache, new Source(), new FrameKey(1, 2), 4096, 100));
         Assert.That(slow.Decoded, Is.EqualTo(1));
     }
 
@@ -144,9 +158,7 @@ internal sealed class FrameCacheTests
         Task[] readers = [.. Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
             () => Assert.Throws<DamagedFrameException>(() => Check(cache, source, new FrameKey(1, 1), 4096, 0)),
                 TaskCreationOptions.LongRunning))];
-        source.WaitUntilDecoding();
-        source.Gate.Set();
-        Task.WaitAll(readers);
+        source.WhileDecoding(1, readers, () => { });
         source.Fails = false;
         Check(cache, source, new FrameKey(1, 1), 4096, 0);
     }
@@ -157,10 +169,7 @@ internal sealed class FrameCacheTests
         using var cache = new FrameCache(1 << 20);
         var slow = new Source { Gate = new ManualResetEventSlim() };
         Task reader = Task.Run(() => Check(cache, slow, new FrameKey(1, 1), 4096, 0));
-        slow.WaitUntilDecoding();
-        cache.Invalidate(1);
-        slow.Gate.Set();
-        reader.Wait();
+        slow.WhileDecoding(1, [reader], () => cache.Invalidate(1));
         Assert.That(cache.TryRead(new FrameKey(1, 1), 0, new byte[1]), Is.False);
     }
 
