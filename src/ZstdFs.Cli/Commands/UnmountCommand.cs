@@ -37,6 +37,7 @@ internal static class UnmountCommand
         int opened = PidFd.Open(mount.ProcessId, out FileDescriptor daemon);
         SyncCommand.Require(mount);
         mount.Dispose();
+        ulong connection = RemainingMounts.ConnectionOf(mount.Entry.Device);
         RemainingMounts rest;
         bool isHeld;
         using (MountCopy? copy = MountCopy.Of(mount))
@@ -55,7 +56,7 @@ internal static class UnmountCommand
         if (rest.Any)
             TellOf(rest, mount);
         else if (opened >= 0) // else it ended on its own, or lives where this process cannot see it
-            AwaitEnd(daemon, mount);
+            AwaitEnd(daemon, mount, connection);
         daemon?.Dispose();
         return ExitCode.Success;
     }
@@ -84,7 +85,7 @@ internal static class UnmountCommand
                 $"'{mount.Text}' is still mounted: unmount what lies on top of it first");
     }
 
-    private static void AwaitEnd(FileDescriptor daemon, ControlledMount mount)
+    private static void AwaitEnd(FileDescriptor daemon, ControlledMount mount, ulong connection)
     {
         for (int waitedMs = 0; PidFd.WaitForEnd(daemon, LookMs) == 0; waitedMs += LookMs)
         {
@@ -92,7 +93,7 @@ internal static class UnmountCommand
                 continue;
             // Still connected: a process that this one cannot look at has a copy of the mount. The source holds
             // everything up to the barrier, and the daemon's end may be long in coming.
-            if (RemainingMounts.IsConnected(mount.Entry.Device))
+            if (connection != 0 && RemainingMounts.ConnectionOf(mount.Entry.Device) == connection)
             {
                 Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted, but something that cannot be seen from "
                     + $"here still uses its file system: its daemon (process {mount.ProcessId}) ends after that");

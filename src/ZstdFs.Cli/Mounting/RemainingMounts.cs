@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using ZstdFs.Cli.Options;
 using ZstdFs.Linux;
 
@@ -51,11 +52,19 @@ internal sealed record RemainingMounts(IReadOnlyList<string> Places, IReadOnlyLi
     internal static bool IsSeenHere(string device) => MountTable.Read().Any(mount => IsOf(mount, device));
 
     /// <summary>
-    /// The kernel still has a connection for the file system. False also where that cannot be known, because no fusectl
-    /// is mounted.
+    /// What tells the file system's connection from that of another one which gets its device number later. 0 where
+    /// there is none, or where that cannot be known, because no fusectl is mounted.
     /// </summary>
-    internal static bool IsConnected(string device) => Directory.Exists(
-        "/sys/fs/fuse/connections/" + device[(device.IndexOf(':', StringComparison.Ordinal) + 1)..]);
+    internal static ulong ConnectionOf(string device)
+    {
+        string number = device[(device.IndexOf(':', StringComparison.Ordinal) + 1)..];
+        byte[] path = Encoding.ASCII.GetBytes($"/sys/fs/fuse/connections/{number}\0");
+        if (SystemCallsAt.Open(new NativeName(path), OpenFlags.PathOnly | OpenFlags.Directory,
+            out FileDescriptor folder) < 0)
+            return 0;
+        using (folder)
+            return SystemCallsAt.Stat(folder, out Statx stat) >= 0 ? stat.InodeNumber : 0;
+    }
 
     /// <summary>For a message: "on '/x' and in other mount namespaces, by process 123 (name)".</summary>
     public override string ToString()
