@@ -61,6 +61,8 @@ internal sealed class StatusTests
         JsonElement status = Status(folder, 7);
         Assert.That(status.GetProperty("failed_files").GetInt32(), Is.EqualTo(1));
         Assert.That(status.GetProperty("files")[0].GetProperty("error").GetString(), Is.EqualTo("ENOSPC"));
+        // The status has the error a moment before the log has.
+        Assert.That(Waiting.For(() => folder.Log.Contains("ENOSPC", StringComparison.Ordinal)), () => folder.Log);
         Assert.That(folder.Log, Does.Contain("f.zst").Or.Contain("f:").And.Contain("ENOSPC"));
         using (var next = new NativeFile(path, NativeFile.ForWriting))
         {

@@ -1,5 +1,5 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Text;
 
 namespace ZstdFs.Mount.Tests.Harness;
 
@@ -9,19 +9,25 @@ internal sealed class Daemon : IDisposable
     // What a daemon says of an exception that nothing was prepared for, and what .NET says of one that ends it.
     private const string Unexpected = "unexpected, a fault of zstdfs", Unhandled = "Unhandled exception.";
 
-    private readonly Lock _gate = new(); // guards _log
-    private readonly StringBuilder _log = new();
+    // The shell becomes the command.
+    private const string IntoFile = "exec \"$@\" >> \"$0\" 2>&1";
+
+    private static readonly ConcurrentDictionary<Daemon, bool> NotDisposed = new();
+
+    // A line is in a file as soon as the daemon has written it. Out of a pipe a thread of this process would have to
+    // read it first, and a test on a busy machine may look before that.
+    private readonly string _output = Path.Combine(RunFolder.Path, $"output-{Guid.NewGuid():n}");
     private readonly Process _process;
+    private int _linesLookedAt;
 
     internal Daemon(IReadOnlyList<string> command, ShellUser user)
     {
-        _process = Process.Start(Shell.StartInfo(command, user))
+        File.WriteAllText(_output, "");
+        File.SetUnixFileMode(_output, (UnixFileMode)0b110_110_110);
+        _process = Process.Start(Shell.StartInfo(["sh", "-c", IntoFile, _output, .. command], user))
             ?? throw new InvalidOperationException("zstdfs did not start");
         _process.StandardInput.Close();
-        _process.OutputDataReceived += (_, e) => Add(e.Data);
-        _process.ErrorDataReceived += (_, e) => Add(e.Data);
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
+        NotDisposed[this] = true;
     }
 
     internal int ProcessId => _process.Id;
@@ -29,14 +35,7 @@ internal sealed class Daemon : IDisposable
     internal bool HasEnded => _process.HasExited;
 
     /// <summary>Everything that it wrote so far.</summary>
-    internal string Log
-    {
-        get
-        {
-            lock (_gate)
-                return _log.ToString();
-        }
-    }
+    internal string Log => File.ReadAllText(_output);
 
     internal bool WaitUntilServing() =>
         Waiting.For(() => HasEnded || Log.Contains("' is mounted on '", StringComparison.Ordinal)) && !HasEnded;
@@ -46,7 +45,6 @@ internal sealed class Daemon : IDisposable
     {
         if (!_process.WaitForExit(Patience.For(limit ?? TimeSpan.FromSeconds(60))))
             throw new TimeoutException($"the daemon {ProcessId} did not end\n{Log}");
-        _process.WaitForExit(); // for the rest of its output
         return _process.ExitCode;
     }
 
@@ -61,15 +59,36 @@ internal sealed class Daemon : IDisposable
         WaitForEnd();
     }
 
-    public void Dispose() => _process.Dispose();
-
-    private void Add(string? line)
+    /// <summary>Has <see cref="UnexpectedFailures"/> note what daemons have said since the last call.</summary>
+    internal static void NoteUnexpected()
     {
-        if (line is null)
+        foreach (Daemon daemon in NotDisposed.Keys)
+            daemon.LookForUnexpected();
+    }
+
+    public void Dispose()
+    {
+        if (!NotDisposed.TryRemove(this, out _))
             return;
-        lock (_gate)
-            _log.Append(line).Append('\n');
-        if (line.Contains(Unexpected, StringComparison.Ordinal) || line.Contains(Unhandled, StringComparison.Ordinal))
-            UnexpectedFailures.Note(line);
+        // It may wait for something that its test did not do, because the test failed.
+        if (!HasEnded)
+            _process.Kill(entireProcessTree: true);
+        LookForUnexpected();
+        _process.Dispose();
+        File.Delete(_output);
+    }
+
+    private void LookForUnexpected()
+    {
+        bool isWhole = HasEnded;
+        string[] lines = Log.Split('\n');
+        // While it runs, the last line may still grow.
+        for (int end = isWhole ? lines.Length : lines.Length - 1; _linesLookedAt < end; _linesLookedAt++)
+        {
+            string line = lines[_linesLookedAt];
+            if (line.Contains(Unexpected, StringComparison.Ordinal)
+                || line.Contains(Unhandled, StringComparison.Ordinal))
+                UnexpectedFailures.Note(line);
+        }
     }
 }

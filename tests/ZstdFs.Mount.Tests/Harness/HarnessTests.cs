@@ -38,6 +38,25 @@ internal sealed class HarnessTests
     }
 
     [Test]
+    public void WhatADaemonHasWritten_IsInItsLogAtOnce([Values] ShellUser user)
+    {
+        if (user == ShellUser.Ordinary)
+            TestMachine.RequireRoot("becoming an ordinary user");
+        string folder = TestMachine.CreateFolder(), done = Path.Combine(folder, "done");
+        try
+        {
+            Shell.Get($"chmod 777 '{folder}'");
+            using var daemon = new Daemon(["sh", "-c", $"echo one; echo two >&2; : > '{done}'; sleep 60"], user);
+            Assert.That(Waiting.For(() => File.Exists(done)), () => daemon.Log);
+            Assert.That(daemon.Log, Is.EqualTo("one\ntwo\n"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Test]
     public void LoopImage_IsThatFileSystem([ValueSource(typeof(LoopImage), nameof(LoopImage.Types))] string type)
     {
         using LoopImage image = LoopImage.Create(type);

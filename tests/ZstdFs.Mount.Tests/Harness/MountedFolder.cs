@@ -81,6 +81,7 @@ internal sealed class MountedFolder : IDisposable
     /// <summary>Mounts in the foreground of a child process and waits until the mount serves.</summary>
     internal void Start()
     {
+        Keep();
         _daemon = new Daemon([TestMachine.Program(_setup.User), "mount", "-f", .. _setup.Options, Source, Mount],
             _setup.User);
         Assert.That(_daemon.WaitUntilServing(), () => $"the mount does not serve\n{Log}");

@@ -22,6 +22,7 @@ internal sealed class UnexpectedFailures : TestActionAttribute
     /// <summary>The lines that were noted since the last call.</summary>
     internal static string[] Take()
     {
+        Daemon.NoteUnexpected();
         var lines = new List<string>();
         while (Noted.TryDequeue(out string? line))
             lines.Add(line);
