@@ -24,6 +24,22 @@ internal sealed class ConvertAtMountTests
         Waiting.For(() => Shell.Run($"cd '{folder.Source}' && for n in {names}; do test -e $n.zst && test ! -e $n || "
             + "exit 1; done").ExitCode == 0, limit);
 
+    /// <summary>
+    /// A program that opens a file as descriptor 3, waits for <see cref="LetGo"/>, and then does the rest.
+    /// </summary>
+    private static Daemon User(MountedFolder folder, string open, string rest)
+    {
+        var user = new Daemon(
+            ["bash", "-c", $"exec 3{open}; echo ready; {ToolFolder.Await(GoAhead(folder))}; sleep 1; {rest}"],
+            ShellUser.Same);
+        Assert.That(Waiting.For(() => user.Log == "ready\n"), () => user.Log);
+        return user;
+    }
+
+    private static void LetGo(MountedFolder folder) => File.WriteAllText(GoAhead(folder), "");
+
+    private static string GoAhead(MountedFolder folder) => folder.Source + ".go";
+
     [Test]
     public void LookedUp_TheyBecomeStored_AndNothingThatUsersSeeMoves()
     {
@@ -83,14 +99,12 @@ internal sealed class ConvertAtMountTests
     public void WrittenByAnotherProcess_TheyAreLeftAloneUntilItHasEnded()
     {
         using MountedFolder folder = Mounted("echo one > log; echo two > other");
-        using var writer = new Daemon(
-            ["bash", "-c",
-                $"exec 3>> '{folder.Source}/log'; sleep 2.5; echo three >&3; "
-                + $"touch -d '2021-01-01' '{folder.Source}/log'; sleep 1"],
-            ShellUser.Same);
+        using Daemon writer = User(folder, $">> '{folder.Source}/log'",
+            $"echo three >&3; touch -d '2021-01-01' '{folder.Source}/log'; sleep 1");
         Shell.Get($"ls -l '{folder.Mount}'");
         Assert.That(BecomeStored(folder, "other"));
         Assert.That(File.Exists(Path.Combine(folder.Source, "log.zst")), Is.False);
+        LetGo(folder);
         writer.WaitForEnd();
         Assert.That(Shell.Get($"cat '{folder.Mount}/log'"), Is.EqualTo("one\nthree"));
         Assert.That(BecomeStored(folder, "log"), () => folder.Log);
@@ -101,15 +115,14 @@ internal sealed class ConvertAtMountTests
     public void OpenThroughTheMount_TheyAreConvertedOnceTheyAreClosed([Values("<", ">>")] string how)
     {
         using MountedFolder folder = Mounted("seq 1 1000 > f; echo two > other");
-        using var user = new Daemon(
-            ["bash", "-c",
-                $"exec 3{how} '{folder.Mount}/f'; sleep 2.5; {(how == "<" ? "cat <&3 | wc -l" : "echo last >&3")}"],
-            ShellUser.Same);
+        using Daemon user = User(folder, $"{how} '{folder.Mount}/f'",
+            how == "<" ? "cat <&3 | wc -l" : "echo last >&3");
         Shell.Get($"ls -l '{folder.Mount}'");
         Assert.That(BecomeStored(folder, "other"));
         Assert.That(File.Exists(Path.Combine(folder.Source, "f.zst")), Is.False);
+        LetGo(folder);
         Assert.That(user.WaitForEnd(), Is.Zero);
-        Assert.That(user.Log, how == "<" ? Is.EqualTo("1000\n") : Is.Empty);
+        Assert.That(user.Log, Is.EqualTo(how == "<" ? "ready\n1000\n" : "ready\n"));
         Assert.That(BecomeStored(folder, "f"), () => folder.Log);
         Assert.That(Shell.Get($"tail -n 1 '{folder.Mount}/f'; zstdcat '{folder.Source}/f.zst' | tail -n 1"),
             Is.EqualTo(how == "<" ? "1000\n1000" : "last\nlast"));

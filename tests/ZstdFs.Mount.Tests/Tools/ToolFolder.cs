@@ -40,6 +40,9 @@ internal sealed class ToolFolder : IDisposable
     /// <summary>Runs a script in the tree; it must succeed.</summary>
     internal string InTree(string script) => Shell.Get($"cd '{Tree}' && {script}", Limit);
 
+    /// <summary>A command that waits until its test makes this file.</summary>
+    internal static string Await(string file) => $"until [ -e '{file}' ]; do sleep 0.05; done";
+
     /// <summary>
     /// A command that makes <paramref name="files"/> files, numbered from 1, in one process: file i holds the lines
     /// that seq(1) writes for these bounds, which may be terms of i.
