@@ -106,18 +106,21 @@ internal sealed class HostileSourceTests
         const string Race = """
             import ctypes, threading, time
             libc = ctypes.CDLL(None, use_errno=True)
-            end = time.time() + 5
-            swaps = 0
+            begin = time.time()
+            swaps = i = 0
+            seen = set()
+            def is_enough(): return swaps > 1000 and i > 100 and b'inside' in seen and 'link' in seen
+            def goes_on():
+                spent = time.time() - begin
+                return spent < 5 or spent < 120 and not is_enough()
             def swap():
                 global swaps
-                while time.time() < end:
+                while goes_on():
                     libc.renameat2(-100, os.fsencode(source + '/d'), -100, os.fsencode(source + '/l'), 2)
                     swaps += 1
             racer = threading.Thread(target=swap)
             racer.start()
-            seen = set()
-            i = 0
-            while time.time() < end:
+            while goes_on():
                 i += 1
                 # os.open with O_NOFOLLOW: should the kernel see a link, this program must not be the one that follows
                 # it.

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using ZstdFs.Mount.Tests.Harness;
 
@@ -13,44 +14,63 @@ namespace ZstdFs.Mount.Tests.Programs;
 [CancelAfter(120_000)]
 internal sealed class RewriteCostTests(string type) : MountOnImageTests(type, 1536)
 {
+    // Once the wait after the last commit is over, the file is committed again while it is changed: RewritePace lets a
+    // large file wait for a minute. An attempt that a busy machine draws out beyond that proves nothing.
+    private static readonly TimeSpan Wait = TimeSpan.FromSeconds(50), WaitOfTheLog = TimeSpan.FromSeconds(10);
+
     [Test]
     public void LargeFileChangedALittleAtATime_IsStoredOnceWhenItsProgramRests()
     {
         const int FileMib = 128;
-        Make(FileMib * 1024);
-        long before = WrittenKib();
-        Change("os.pwrite(fd, os.urandom(4096), random.randrange(size // 4096) * 4096)");
-        AssertStored();
-        long written = (WrittenKib() - before) / 1024;
-        TestContext.Out.WriteLine($"{written} MiB for 20 times 4 KiB in a file of {FileMib} MiB");
-        Assert.That(written, Is.LessThan(FileMib * 2));
+        AssertLittleIsWritten(FileMib * 1024, FileMib * 1024 * 2, Wait, () =>
+        {
+            Change("os.pwrite(fd, os.urandom(4096), random.randrange(size // 4096) * 4096)");
+            AssertStored();
+        });
     }
 
     [Test]
     public void LogThatIsAppendedTo_IsStoredOnceInAWhile()
     {
         const int FileKib = 1900;
-        Make(FileKib);
-        long before = WrittenKib();
-        Change("os.lseek(fd, 0, os.SEEK_END); os.write(fd, b'a line of a log\\n')");
-        AssertStored();
-        long written = WrittenKib() - before;
-        TestContext.Out.WriteLine($"{written} KiB for 20 lines in a log of {FileKib} KiB");
         // As often as its bytes last at 1 MiB a second, and once by the sync.
-        Assert.That(written, Is.LessThan(FileKib * 8));
+        AssertLittleIsWritten(FileKib, FileKib * 8, WaitOfTheLog, () =>
+        {
+            Change("os.lseek(fd, 0, os.SEEK_END); os.write(fd, b'a line of a log\\n')");
+            AssertStored();
+        });
     }
 
     [Test]
     public void SynchronisedChanges_CostWhatWasWritten()
     {
         const int FileMib = 128;
-        Make(FileMib * 1024);
-        long before = WrittenKib();
-        Change("os.pwrite(fd, os.urandom(4096), random.randrange(size // 4096) * 4096); os.fsync(fd)");
-        long written = (WrittenKib() - before) / 1024;
-        TestContext.Out.WriteLine($"{written} MiB for 20 times 4 KiB, each synchronised, in a file of {FileMib} MiB");
-        Assert.That(written, Is.LessThan(FileMib / 4));
+        AssertLittleIsWritten(FileMib * 1024, FileMib * 1024 / 4, Wait, () =>
+            Change("os.pwrite(fd, os.urandom(4096), random.randrange(size // 4096) * 4096); os.fsync(fd)"));
         AssertStored();
+    }
+
+    /// <summary>
+    /// Makes a file of that length and changes it. The disk must get to write less than <paramref name="mostKib"/> of
+    /// that; more does not count where the attempt did not end within <paramref name="limit"/>.
+    /// </summary>
+    private void AssertLittleIsWritten(int fileKib, long mostKib, TimeSpan limit, Action change)
+    {
+        const int Attempts = 5;
+        long written = mostKib;
+        TimeSpan took = limit;
+        for (int attempt = 0; attempt < Attempts && written >= mostKib && took >= limit; attempt++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            Make(fileKib);
+            long before = WrittenKib();
+            change();
+            written = WrittenKib() - before;
+            took = Stopwatch.GetElapsedTime(start);
+            TestContext.Out.WriteLine(
+                $"{written} KiB for 20 changes in a file of {fileKib} KiB, in {took.TotalSeconds:0} s");
+        }
+        Assert.That(written, Is.LessThan(mostKib));
     }
 
     private void Make(int kib)

@@ -23,7 +23,7 @@ internal sealed class SourceTests
             "a f\ndangling l\nfifo p\nfifo.zst p\nfolder d\nfolder.zst d\nlink l\nlink.zst l\nnull c\nsocket s"));
         Assert.That(Shell.Get(
             $"cd '{folder.Mount}' && cat link && readlink dangling && ls -l | wc -l && "
-            + "timeout 5 bash -c 'echo through > fifo & cat fifo'"),
+            + "timeout 60 bash -c 'echo through > fifo & cat fifo'"),
             Is.EqualTo("text\n/nowhere\n11\nthrough"));
         Assert.That(Shell.Get($"cd '{folder.Source}' && cat plain && stat -c %s .zst"), Is.EqualTo("plain\n0"));
         folder.Unmount();
