@@ -64,8 +64,11 @@ internal sealed class BenchTests
         ShellResult stopped = Shell.Run(
             $$"""
             {{Command}} --targets zstdfs --rounds 100 --only database > '{{_folder}}/table' 2> '{{_folder}}/words' &
-            until grep -q 'round 3' '{{_folder}}/words'; do sleep 0.1; done
-            sleep 0.3; kill -TERM $!; wait $!
+            bench=$!
+            until grep -q 'round 3' '{{_folder}}/words'; do
+                kill -0 $bench || { cat '{{_folder}}/words' >&2; break; }; sleep 0.1
+            done
+            sleep 0.3; kill -TERM $bench; wait $bench
             """, TimeSpan.FromMinutes(2));
         Assert.That(stopped.ExitCode, Is.EqualTo(143), stopped.ToString);
         AssertNothingLeft();
