@@ -67,6 +67,42 @@ internal sealed class UnmountElsewhereTests
         Shell.Run($"rm -rf --one-file-system -- '{folder}'");
     }
 
+    /// <summary>What the daemon still writes takes long, and a new mount has got its connection's number.</summary>
+    [Test]
+    public void MountThatGetsTheNumber_IsNotTakenForTheOneThatWent()
+    {
+        using LoopImage image = LoopImage.Create("ext4");
+        bool hasItsNumber = false;
+        for (int attempt = 0; attempt < 10 && !hasItsNumber; attempt++)
+        {
+            using MountedFolder folder = MountedFolder.Create(new MountSetup { SourceParent = image.Root });
+            string number = MountTableView.ConnectionOf(folder.Mount)!;
+            MountCleanup.ShowConnections(number);
+            Shell.Get($"echo hello > '{folder.Mount}/a'");
+            Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero);
+            Task<ShellResult> unmounting;
+            Shell.Get($"fsfreeze -f '{image.Root}'");
+            try
+            {
+                unmounting = Task.Run(() => folder.Program("unmount", folder.Mount));
+                Assert.That(Waiting.For(() => MountTableView.TypeOf(folder.Mount) is null));
+                using MountedFolder other = MountedFolder.Create();
+                hasItsNumber = MountTableView.ConnectionOf(other.Mount) == number;
+                if (hasItsNumber)
+                    Assert.That(unmounting.Wait(TimeSpan.FromSeconds(8)), Is.False, "it waits for the daemon");
+            }
+            finally
+            {
+                Shell.Get($"fsfreeze -u '{image.Root}'");
+            }
+            ShellResult unmounted = unmounting.Result;
+            Assert.That(unmounted.ExitCode, Is.Zero, unmounted.ToString);
+            Assert.That(unmounted.Error, Does.Not.Contain("still uses"));
+            Assert.That(folder.Daemon.HasEnded, folder.Log);
+        }
+        Assert.That(hasItsNumber, "it proves nothing");
+    }
+
     [Test]
     public void WrittenInTheOtherNamespace_IsStoredByItsEnd()
     {

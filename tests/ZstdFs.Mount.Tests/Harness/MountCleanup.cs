@@ -38,13 +38,19 @@ internal static class MountCleanup
         }
     }
 
+    /// <summary>Has the kernel show its connections in <c>/sys</c>, this one among them.</summary>
+    internal static void ShowConnections(string number)
+    {
+        if (!Directory.Exists(Path.Combine(Connections, number)))
+            Shell.Run($"mount -t fusectl none {Connections}");
+    }
+
     // Every request that waits for the daemon fails then, so that whoever hangs in one ends.
     private static void Abort(string mount)
     {
         if (MountTableView.ConnectionOf(mount) is not { } number)
             return;
-        if (!Directory.Exists(Path.Combine(Connections, number)))
-            Shell.Run($"mount -t fusectl none {Connections}");
+        ShowConnections(number);
         Shell.Run($"echo 1 > {Connections}/{number}/abort");
     }
 }
