@@ -159,17 +159,7 @@ internal sealed class FailingDiskTests : IDisposable
         AssertProven();
         _source.Disk.RefusesWrites = false;
         if (!isStillInMemory)
-        {
-            foreach (string copy in Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/working")))
-            {
-                Assert.That(
-                    SystemCallsAt.Open(new NativeName(Ext4.Native(copy)), OpenFlags.ReadOnly,
-                        out FileDescriptor opened),
-                    Is.Not.Negative);
-                using (opened)
-                    FileAdvice.DontNeed(opened);
-            }
-        }
+            DropWorkingCopies();
         DirectUse.Handle reader = Use.Open("large", OpenFlags.ReadOnly);
         Assert.That(Use.Close(file), Is.Zero);
         if (isStillInMemory)
@@ -184,6 +174,33 @@ internal sealed class FailingDiskTests : IDisposable
         Assert.That(Use.ReadAll("large", LargeBytes), Is.EqualTo(_old),
             "who opens it from now on, though somebody has the lost one open");
         Use.Close(reader);
+    }
+
+    /// <summary>
+    /// What the disk refuses later takes nothing away of what fsync put there before, although the kernel has dropped
+    /// that from memory.
+    /// </summary>
+    [Test]
+    public void SynchronizedBefore_StaysWhenTheDiskRefusesWhatComesLater([Values] bool isNew)
+    {
+        byte[] next = Content(LargeBytes + 5000, 8), patch = Content(100_000, 9);
+        string name = isNew ? "new" : "large";
+        DirectUse.Handle file = isNew ? Use.Create(name) : Use.Open(name, OpenFlags.ReadWrite | OpenFlags.Truncate);
+        Assert.That(Use.Write(file, 0, next), Is.Zero);
+        Assert.That(Use.Synchronize(file), Is.Zero);
+        DropWorkingCopies();
+        Assert.That(Use.Write(file, 1_000_001, patch), Is.Zero);
+        patch.CopyTo(next, 1_000_001);
+        _source.Disk.RefusesWrites = true;
+        for (int i = 0; i < 3; i++)
+            Assert.That(Use.Synchronize(file), Is.EqualTo(InputError), $"fsync {i}");
+        AssertProven();
+        Assert.That(Use.ReadAll(name, next.Length), Is.EqualTo(next), "who reads meanwhile");
+        _source.Disk.RefusesWrites = false;
+        Assert.That(Use.Synchronize(file), Is.Zero);
+        AssertOnDisk(name, 0, next);
+        Assert.That(Use.Close(file), Is.Zero);
+        AssertCommitted(name, next);
     }
 
     [Test]
@@ -230,6 +247,19 @@ internal sealed class FailingDiskTests : IDisposable
         _source.Disk.RefusesReads = false;
         Assert.That(Use.ReadAll("large", LargeBytes), Is.EqualTo(_old));
         Use.Close(file);
+    }
+
+    /// <summary>The kernel drops what it need not write any more, as it does where memory is short.</summary>
+    private void DropWorkingCopies()
+    {
+        foreach (string copy in Directory.GetFiles(Path.Combine(_source.Source, ".zstdfs/working")))
+        {
+            Assert.That(
+                SystemCallsAt.Open(new NativeName(Ext4.Native(copy)), OpenFlags.ReadOnly, out FileDescriptor opened),
+                Is.Not.Negative);
+            using (opened)
+                FileAdvice.DontNeed(opened);
+        }
     }
 
     private int Overwrite(string name, byte[] content)

@@ -12,8 +12,13 @@ namespace ZstdFs.Core.WorkingCopies;
 /// </summary>
 /// <param name="file">The file.</param>
 /// <param name="written">Which of its blocks count; null for all.</param>
+/// <param name="unsynced">
+/// Which of them may have been written since the last sync that succeeded; null for all. The others are on disk,
+/// whatever becomes of these.
+/// </param>
 /// <param name="isWritable">The descriptor is for writing too.</param>
-internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null, bool isWritable = true)
+internal sealed class DurableFile(
+    FileDescriptor file, BlockMap? written = null, BlockMap? unsynced = null, bool isWritable = true)
 {
     // The page cache keeps pages together in folios: none is longer than this, and each begins at a multiple of its
     // length. The kernel drops a folio as a whole or not at all.
@@ -47,9 +52,13 @@ internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null,
     {
         if (_taken is not { } taken)
             return;
-        long from = Math.Max(offset, taken.Start), to = Math.Min(offset + content.Length, taken.End);
-        if (from < to)
-            taken.Content.AsSpan((int)(from - taken.Start), (int)(to - from)).CopyTo(content[(int)(from - offset)..]);
+        for (long at = taken.Start; FindRun(ref at, taken.End, out long end); at = end)
+        {
+            long from = Math.Max(offset, at), to = Math.Min(offset + content.Length, end);
+            if (from < to)
+                taken.Content.AsSpan((int)(from - taken.Start), (int)(to - from))
+                    .CopyTo(content[(int)(from - offset)..]);
+        }
     }
 
     /// <summary>fsync(2). After a failure it fails until the content was written again.</summary>
@@ -145,21 +154,32 @@ internal sealed class DurableFile(FileDescriptor file, BlockMap? written = null,
     }
 
     /// <summary>
-    /// Acts on the runs of blocks that count. The file's own hole map cannot tell them: space that was allocated and
-    /// not written is a hole in it.
+    /// Acts on the runs of blocks that count and may not be on disk. The file's own hole map cannot tell them: space
+    /// that was allocated and not written is a hole in it.
     /// </summary>
     private Repeated ForRuns(long start, long end, Func<long, int, Repeated> act)
     {
-        long last = (end + BlockMap.BlockBytes - 1) / BlockMap.BlockBytes;
         Repeated result = Repeated.Whole;
-        for (long block = start / BlockMap.BlockBytes, next; block < last && result == Repeated.Whole; block = next)
-        {
-            next = written?.RunEnd(block, last) ?? last;
-            if (written?[block] != false)
-                result = act(
-                    block * BlockMap.BlockBytes,
-                    (int)(Math.Min(next * BlockMap.BlockBytes, end) - block * BlockMap.BlockBytes));
-        }
+        for (long at = start, runEnd; result == Repeated.Whole && FindRun(ref at, end, out runEnd); at = runEnd)
+            result = act(at, (int)(runEnd - at));
         return result;
+    }
+
+    /// <summary>
+    /// Finds the next such run, from the beginning of a block or the end of the last run on. False where there is none.
+    /// </summary>
+    private bool FindRun(ref long at, long end, out long runEnd)
+    {
+        long last = BlockMap.CountOf(end);
+        for (long block = BlockMap.CountOf(at), next; block < last; block = next)
+        {
+            next = Math.Min(written?.RunEnd(block, last) ?? last, unsynced?.RunEnd(block, last) ?? last);
+            if (written?[block] == false || unsynced?[block] == false)
+                continue;
+            (at, runEnd) = (block * BlockMap.BlockBytes, Math.Min(next * BlockMap.BlockBytes, end));
+            return true;
+        }
+        runEnd = end;
+        return false;
     }
 }

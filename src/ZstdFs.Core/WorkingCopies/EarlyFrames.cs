@@ -17,13 +17,14 @@ internal sealed class EarlyFrames : IDisposable
     private readonly StateFolder _state;
     private readonly List<SeekTableEntry> _frames = [];
     private readonly DurableFile _durable;
+    private readonly BlockMap _unsynced = new();
     private bool _nameIsDurable;
     private bool _isGivenAway;
 
     private EarlyFrames(StorageServices services, StateFolder state, WorkingName name, StoredBase content)
     {
         (_services, _state, Name, Content) = (services, state, name, content);
-        _durable = new DurableFile(content.Stored);
+        _durable = new DurableFile(content.Stored, unsynced: _unsynced);
     }
 
     /// <summary>What they hold, to read.</summary>
@@ -141,7 +142,10 @@ internal sealed class EarlyFrames : IDisposable
     internal int Synchronize()
     {
         int result = _durable.Synchronize();
-        if (result < 0 || _nameIsDurable)
+        if (result < 0)
+            return result;
+        _unsynced.ClearFrom(0);
+        if (_nameIsDurable)
             return result;
         result = SystemCallsFile.Synchronize(_state.Working);
         _nameIsDurable = result >= 0;
@@ -175,7 +179,7 @@ internal sealed class EarlyFrames : IDisposable
     private void Reindex()
     {
         var map = new FrameMapBuilder(_frames.Count);
-        long stored = 0;
+        long before = Content.Map.StoredBytes, stored = 0;
         foreach (SeekTableEntry frame in _frames)
         {
             if (!frame.IsPadding)
@@ -183,6 +187,8 @@ internal sealed class EarlyFrames : IDisposable
             stored += frame.StoredBytes;
         }
         Content = Content.Rewritten(default, map.Build(stored));
+        // New frames begin in the block in which the last ones ended.
+        _unsynced.Set(before / BlockMap.BlockBytes, BlockMap.CountOf(stored));
     }
 
     public void Dispose()

@@ -24,6 +24,9 @@ internal sealed class WorkingCopy : IDisposable
     private readonly FileDescriptor _file;
     private readonly DurableFile _durable;
     private readonly BlockMap _blocks = new();
+
+    // Blocks that may have been written since the last sync. Blocks without content may be among them.
+    private readonly BlockMap _unsynced = new();
     private readonly WorkingCopyPlace _place;
     private readonly WorkingCopyAttributes _attributes;
     private bool _wasEmptied;
@@ -33,7 +36,7 @@ internal sealed class WorkingCopy : IDisposable
         (_state, _file) = (state, file);
         _place = new WorkingCopyPlace(state, name);
         _attributes = new WorkingCopyAttributes(state, file, record);
-        _durable = new DurableFile(file, _blocks);
+        _durable = new DurableFile(file, _blocks, _unsynced);
     }
 
     internal BlockMap Blocks => _blocks;
@@ -116,6 +119,7 @@ internal sealed class WorkingCopy : IDisposable
     internal int LoadLeft(long logicalBytes)
     {
         _place.NoteLeft();
+        _unsynced.Set(0, BlockMap.CountOf(logicalBytes));
         int result = _attributes.LoadZeros();
         return result == 0 ? HoleMap.Load(_file, _blocks, logicalBytes) : result;
     }
@@ -152,6 +156,7 @@ internal sealed class WorkingCopy : IDisposable
     internal void FindBlocks(long size)
     {
         _blocks.ClearFrom(0);
+        _unsynced.Set(0, BlockMap.CountOf(size));
         // What the disk refused may look like a hole.
         if (_durable.Check() < 0 || HoleMap.Read(_file, _blocks, size) < 0)
             _blocks.Set(0, BlockMap.CountOf(size));
@@ -181,6 +186,8 @@ internal sealed class WorkingCopy : IDisposable
             result = _attributes.CompleteLimit();
         if (result < 0)
             return result;
+        // Also what a write leaves in the page cache that fails half-way.
+        _unsynced.Set(offset / BlockBytes, BlockMap.CountOf(end));
         while (offset < end)
         {
             long block = offset / BlockBytes;
@@ -275,7 +282,11 @@ internal sealed class WorkingCopy : IDisposable
         if (result >= 0)
             result = SystemCallsFile.Truncate(_file, newSize);
         if (result >= 0 && newSize < oldSize)
+        {
+            // The kernel clears the rest of the last block.
             _blocks.ClearFrom(BlockMap.CountOf(newSize));
+            _unsynced.Set(newSize / BlockBytes, BlockMap.CountOf(newSize));
+        }
         _wasEmptied |= newSize == 0;
         return result;
     }
@@ -284,6 +295,9 @@ internal sealed class WorkingCopy : IDisposable
     internal int Synchronize()
     {
         int result = _durable.Synchronize();
+        // While it is lent, the kernel writes at the same time. FindBlocks takes all of it for unsynced afterwards.
+        if (result >= 0)
+            _unsynced.ClearFrom(0);
         return result < 0 ? result : _place.Synchronize();
     }
 
