@@ -6,6 +6,8 @@ namespace ZstdFs.Linux;
 /// </summary>
 public readonly ref struct NativeName
 {
+    private const int LongestEntry = 255;
+
     private readonly ReadOnlySpan<byte> _terminated;
 
     /// <summary>Wraps <paramref name="terminated"/>, whose last byte must be the only NUL in it.</summary>
@@ -16,6 +18,13 @@ public readonly ref struct NativeName
             throw new ArgumentException("A native name ends with its only NUL byte.", nameof(terminated));
         _terminated = terminated;
     }
+
+    /// <summary>
+    /// Whether these bytes are one name in a folder, with its NUL: a name that was read from a file leads nowhere else.
+    /// </summary>
+    public static bool IsEntry(ReadOnlySpan<byte> terminated) =>
+        terminated.Length is > 1 and <= LongestEntry + 1 && terminated.IndexOf((byte)0) == terminated.Length - 1
+        && !terminated.Contains((byte)'/') && !terminated.SequenceEqual(".\0"u8) && !terminated.SequenceEqual("..\0"u8);
 
     /// <summary>The bytes without the NUL.</summary>
     public ReadOnlySpan<byte> Bytes => _terminated.IsEmpty ? default : _terminated[..^1];

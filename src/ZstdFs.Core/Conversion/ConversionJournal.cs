@@ -215,26 +215,46 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
             bool isWhole = result == bytes.Length && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == Magic
                 && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8)) == bytes.Length
                 && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4)) == Checksum(bytes);
-            if (isWhole)
-                journal = Parse(bytes.AsSpan(HeaderBytes))
-                    with { IsUntouched = SaysUntouched(stateFolder, slot, bytes.AsSpan(0, HeaderBytes)) };
+            if (isWhole && TryParse(bytes.AsSpan(HeaderBytes), out journal))
+                journal = journal! with { IsUntouched = SaysUntouched(stateFolder, slot, bytes.AsSpan(0, HeaderBytes)) };
             return 0;
         }
     }
 
-    private static ConversionJournal Parse(ReadOnlySpan<byte> bytes)
+    /// <summary>
+    /// False where it does not say what this class writes. Another user may have made the file: so nothing in it may
+    /// lead out of the source, whatever its checksum.
+    /// </summary>
+    private static bool TryParse(ReadOnlySpan<byte> bytes, out ConversionJournal? journal)
     {
-        var folders = new JournalFolder[TakeInt(ref bytes)];
+        journal = null;
+        if (!TryTakeCount(ref bytes, FolderBytes, out int count))
+            return false;
+        var folders = new JournalFolder[count];
         for (int i = 0; i < folders.Length; i++)
-            folders[i] = new JournalFolder(TakeBytes(ref bytes), TakeTime(ref bytes), TakeTime(ref bytes));
-        var names = new JournalName[TakeInt(ref bytes)];
+        {
+            if (!TryTakeBytes(ref bytes, out byte[] path) || !TryTakeTime(ref bytes, out Timestamp access)
+                || !TryTakeTime(ref bytes, out Timestamp modify))
+                return false;
+            folders[i] = new JournalFolder(path, access, modify);
+        }
+        if (!TryTakeCount(ref bytes, NameBytes, out count))
+            return false;
+        var names = new JournalName[count];
         for (int i = 0; i < names.Length; i++)
         {
-            names[i] = new JournalName(
-                TakeInt(ref bytes), TakeInt(ref bytes), TakeBytes(ref bytes), TakeBytes(ref bytes),
-                (ulong)TakeLong(ref bytes), (ulong)TakeLong(ref bytes), TakeLong(ref bytes), TakeTime(ref bytes));
+            if (!TryTakeLong(ref bytes, out long folder) || folder < 0 || folder >= folders.Length
+                || !TryTakeLong(ref bytes, out long job) || job is < 0 or > int.MaxValue
+                || !TryTakeBytes(ref bytes, out byte[] original) || !NativeName.IsEntry(original)
+                || !TryTakeBytes(ref bytes, out byte[] target) || !NativeName.IsEntry(target)
+                || !TryTakeLong(ref bytes, out long originalInode) || !TryTakeLong(ref bytes, out long resultInode)
+                || !TryTakeLong(ref bytes, out long resultBytes) || !TryTakeTime(ref bytes, out Timestamp modify))
+                return false;
+            names[i] = new JournalName((int)folder, (int)job, original, target, (ulong)originalInode,
+                (ulong)resultInode, resultBytes, modify);
         }
-        return new ConversionJournal(folders, names);
+        journal = new ConversionJournal(folders, names);
+        return true;
     }
 
     // A pipe of that name must not be waited for.
@@ -268,22 +288,36 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
         System.Buffers.BuffersExtensions.Write(writer, bytes);
     }
 
-    private static long TakeLong(ref ReadOnlySpan<byte> bytes)
+    private static bool TryTakeLong(ref ReadOnlySpan<byte> bytes, out long value)
     {
-        long value = BinaryPrimitives.ReadInt64LittleEndian(bytes);
+        if (!BinaryPrimitives.TryReadInt64LittleEndian(bytes, out value))
+            return false;
         bytes = bytes[sizeof(long)..];
-        return value;
+        return true;
     }
 
-    private static int TakeInt(ref ReadOnlySpan<byte> bytes) => checked((int)TakeLong(ref bytes));
-
-    private static Timestamp TakeTime(ref ReadOnlySpan<byte> bytes) => new(TakeLong(ref bytes), TakeLong(ref bytes));
-
-    private static byte[] TakeBytes(ref ReadOnlySpan<byte> bytes)
+    /// <summary>A number of things, none of which is shorter than this.</summary>
+    private static bool TryTakeCount(ref ReadOnlySpan<byte> bytes, int leastBytes, out int count)
     {
-        int length = TakeInt(ref bytes);
-        byte[] taken = bytes[..length].ToArray();
-        bytes = bytes[length..];
-        return taken;
+        bool isOne = TryTakeLong(ref bytes, out long value) && value >= 0 && value <= bytes.Length / leastBytes;
+        count = isOne ? (int)value : 0;
+        return isOne;
+    }
+
+    private static bool TryTakeTime(ref ReadOnlySpan<byte> bytes, out Timestamp time)
+    {
+        bool isOne = TryTakeLong(ref bytes, out long seconds) & TryTakeLong(ref bytes, out long nanoseconds);
+        time = isOne ? new Timestamp(seconds, nanoseconds) : default;
+        return isOne;
+    }
+
+    private static bool TryTakeBytes(ref ReadOnlySpan<byte> bytes, out byte[] taken)
+    {
+        taken = [];
+        if (!TryTakeLong(ref bytes, out long length) || length < 0 || length > bytes.Length)
+            return false;
+        taken = bytes[..(int)length].ToArray();
+        bytes = bytes[(int)length..];
+        return true;
     }
 }

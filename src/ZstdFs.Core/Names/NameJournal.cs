@@ -241,8 +241,11 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
             && BinaryPrimitives.ReadUInt32LittleEndian(record.AsSpan(4)) == Checksum.OfRecord(record))
         {
             ReadOnlySpan<byte> left = record.AsSpan(HeadBytes);
-            if (TryTake(ref left, out JournaledName moved) && TryTake(ref left, out JournaledName other)
-                && TryTake(ref left, out JournaledName destination))
+            // Another user may have made the file: so no name in it may lead out of its folder.
+            if (TryTake(ref left, out JournaledName moved) && NativeName.IsEntry(moved.Name)
+                && TryTake(ref left, out JournaledName other) && NativeName.IsEntry(other.Name)
+                && TryTake(ref left, out JournaledName destination)
+                && (destination.Name.Length == 0 || NativeName.IsEntry(destination.Name)))
                 result = Finish(moved, other, destination);
         }
         if (result >= 0)
@@ -315,8 +318,6 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
     private int Is(in JournaledName name, out FileDescriptor? folder)
     {
         folder = null;
-        if (name.Name.Length < 2 || name.Name[^1] != 0)
-            return 0;
         int result = Open(name.Folder, out FileDescriptor opened);
         if (result < 0)
             return PassingFault.Is(result) ? result : 0;

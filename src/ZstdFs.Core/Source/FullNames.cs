@@ -55,13 +55,22 @@ internal static class FullNames
         return false;
     }
 
+    /// <summary>
+    /// The next name. One with a slash is passed over: somebody else wrote the attribute, no folder can list such a
+    /// name, and it would lead out of this one.
+    /// </summary>
     private static bool TryTake(scoped ref ReadOnlySpan<byte> names, out ReadOnlySpan<byte> name)
     {
-        int end = names.IndexOf((byte)0);
-        bool isOne = end is > 0 and <= StoredName.MaxStoredBytes;
-        name = isOne ? names[..end] : default;
-        names = isOne ? names[(end + 1)..] : default;
-        return isOne;
+        while (names.IndexOf((byte)0) is > 0 and <= StoredName.MaxStoredBytes and var end)
+        {
+            name = names[..end];
+            names = names[(end + 1)..];
+            if (!name.Contains((byte)'/'))
+                return true;
+        }
+        name = default;
+        names = default;
+        return false;
     }
 
     /// <summary>

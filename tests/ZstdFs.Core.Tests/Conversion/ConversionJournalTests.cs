@@ -44,6 +44,28 @@ internal sealed class ConversionJournalTests
         });
     }
 
+    /// <summary>Another user may have made the file, with the right checksum.</summary>
+    [Test]
+    public void JournalWhoseNamesLeadElsewhere_IsNone(
+        [Values("../x", "sub/x", "..", ".", "", "x\0y")] string name, [Values] bool isTarget) =>
+        AssertIsNone(0, isTarget ? "x" : name, isTarget ? name : "x");
+
+    [TestCase(1)]
+    [TestCase(-1)]
+    public void JournalThatNamesNoFolderOfItsOwn_IsNone(int folder) => AssertIsNone(folder, "x", "x.zst");
+
+    private void AssertIsNone(int folder, string original, string target) => _source.WithState((_, state) =>
+    {
+        var journal = new ConversionJournal(
+            [new JournalFolder([], Timestamp.Omit, Timestamp.Omit)],
+            [
+                new JournalName(folder, 0, Encoding.UTF8.GetBytes(original + "\0"),
+                    Encoding.UTF8.GetBytes(target + "\0"), 1, 2, 3, default)
+            ]);
+        Assert.That(journal.Write(state.Folder, 0), Is.Zero);
+        Assert.That(ConversionJournal.TryRead(state.Folder, 0), Is.Null);
+    });
+
     [Test]
     public void BothForms_TheNewOneGoes()
     {

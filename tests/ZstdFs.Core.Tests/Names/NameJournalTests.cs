@@ -53,6 +53,30 @@ internal sealed class NameJournalTests : IEventLog
         });
     }
 
+    /// <summary>Another user may have made the journal, with the right checksum.</summary>
+    [TestCase("../victim", null)]
+    [TestCase("b", "../moved")]
+    public void NamesThatLeadOutOfTheirFolder_AreLeftAlone(string other, string? destination)
+    {
+        using var source = new TestSource();
+        source.Write("d/below/a.zst", [1]);
+        source.Write("d/below/b", [2]);
+        source.Write("d/victim", [3]);
+        byte[] folder = "d/below"u8.ToArray();
+        source.WithState((tree, state) =>
+        {
+            JournaledName first = new(folder, Terminated("a.zst"), Number(source, "d/below/a.zst")),
+                second = new(folder, Terminated(other), Number(source, $"d/below/{other}"));
+            JournaledName? to = destination is null ? null : new JournaledName(folder, Terminated(destination), 0);
+            Assert.Throws<Crash>(() => new NameJournal(tree, state, this)
+                .Run(first, second, to, Steps(static () => throw new Crash())));
+        });
+        source.WithState((tree, state) => Assert.That(new NameJournal(tree, state, this).Recover(), Is.Zero));
+        Assert.That(Directory.GetFileSystemEntries($"{source.Path}/d"),
+            Is.EquivalentTo(new[] { $"{source.Path}/d/below", $"{source.Path}/d/victim" }));
+        Assert.That(File.Exists($"{source.Path}/d/below/b"), Is.True);
+    }
+
     private static TwoSteps Steps(Func<int> first, Func<int>? second = null, Func<int>? undo = null) =>
         new((1, "a"u8.ToArray()), (2, "b"u8.ToArray()), first, second ?? (static () => 0), undo ?? (static () => 0),
             static () => { });
