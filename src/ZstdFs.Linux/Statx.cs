@@ -57,6 +57,10 @@ public struct Statx
     public readonly bool IsRegular => FileType == Linux.FileType.Regular;
     /// <summary>A folder.</summary>
     public readonly bool IsDirectory => FileType == Linux.FileType.Directory;
+    /// <summary>chattr +i is set (STATX_ATTR_IMMUTABLE).</summary>
+    public readonly bool IsImmutable => (Attributes & 0x10) != 0;
+    /// <summary>chattr +a is set (STATX_ATTR_APPEND).</summary>
+    public readonly bool IsAppendOnly => (Attributes & 0x20) != 0;
     /// <summary>The file system's device as one number.</summary>
     public readonly ulong Device => ((ulong)DevMajor << 32) | DevMinor;
     /// <summary>The device number of a device node in the kernel's 32-bit encoding, as FUSE carries it.</summary>

@@ -10,15 +10,11 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal static class ProtectedFile
 {
-    private const ulong ImmutableAttribute = 0x10, AppendAttribute = 0x20;
     private const uint Kept = InodeFlags.Harmless | InodeFlags.AppendOnly;
 
     /// <summary>Whether a file may be opened for writing. 0 or −EPERM.</summary>
     internal static int CheckWrite(in Statx stored, bool appends) =>
-        (stored.Attributes & ImmutableAttribute) != 0 || IsAppendOnly(stored) && !appends ? -(int)Errno.EPERM : 0;
-
-    /// <summary>chattr +a is set.</summary>
-    internal static bool IsAppendOnly(in Statx stored) => (stored.Attributes & AppendAttribute) != 0;
+        stored.IsImmutable || stored.IsAppendOnly && !appends ? -(int)Errno.EPERM : 0;
 
     /// <summary>Whether the open file may get another length.</summary>
     internal static int CheckTruncate(FileContent content) =>
@@ -47,7 +43,7 @@ internal static class ProtectedFile
     {
         if (InodeFlags.Get(old, out uint flags) < 0)
             return default;
-        bool appendsOnly = IsAppendOnly(oldStat);
+        bool appendsOnly = oldStat.IsAppendOnly;
         return new Mark(
             appendsOnly ? InodeFlags.Set(old, flags & ~InodeFlags.AppendOnly) : 0, flags & Kept, appendsOnly);
     }

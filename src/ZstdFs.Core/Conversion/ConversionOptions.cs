@@ -39,8 +39,10 @@ public enum ExistingChoice
 /// <summary>Why a file was left as it is.</summary>
 public enum LeftReason
 {
-    /// <summary>The name that it would get is taken.</summary>
+    /// <summary>Its other form has the name that it would get.</summary>
     Conflict,
+    /// <summary>Another file has the name that it would get.</summary>
+    NameTaken,
     /// <summary>A mount would show it under another name.</summary>
     Misread,
     /// <summary>It, or its folder, cannot be read or changed by this user.</summary>

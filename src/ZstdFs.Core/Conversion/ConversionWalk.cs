@@ -166,6 +166,12 @@ internal sealed class ConversionWalk(
         Statx stat = file.Stat;
         byte[] original = file.Name.Terminated.ToArray(), path = file.Folder.PathOf(file.Name.Bytes);
         bool isInPlace = options.Kind == ConversionKind.Recompress;
+        // The new form would get its name, and the old one could not lose its own.
+        if (!isInPlace && file.Folder.Stat.IsAppendOnly)
+        {
+            candidates.Leave(path, LeftReason.NotPermitted, "the folder is append-only: chattr -a");
+            return;
+        }
         if (isInPlace && TriedLevel.IsNoted(file.Folder.Descriptor, file.Name, options, stat))
             return;
         Statx other = default;
@@ -173,6 +179,11 @@ internal sealed class ConversionWalk(
         if (isTaken && MayDefer && stat.LinkCount == 1 && IsTakenAway(file.Folder, new NativeName(target), other))
         {
             Deferred.Add(KeyOf(path));
+            return;
+        }
+        if (isTaken && other.IsRegular && !IsOtherForm(file.Folder, new NativeName(target), other))
+        {
+            candidates.Leave(path, LeftReason.NameTaken, Show(target));
             return;
         }
         if (isTaken && (options.OnConflict == ConflictChoice.Skip || !other.IsRegular
@@ -205,6 +216,17 @@ internal sealed class ConversionWalk(
     // 1 or 0, or −errno where the source cannot tell at this moment: then the walk reports the file and leaves it.
     private int IsFound(SourceFolder folder, NativeName name, in Statx stat) =>
         _tellsFound ? FoundFiles.Contain(folder.Descriptor, name, stat) : 0;
+
+    /// <summary>
+    /// Whether the file that has the new name is the other form of the same logical file, so that one of them may go. A
+    /// found .zst file that is to keep its name is a file of its own, and so is a plain one whose stored form would be
+    /// called .zst.zst: the mount shows what is called .zst by another name.
+    /// </summary>
+    private bool IsOtherForm(SourceFolder folder, NativeName target, in Statx other) => options.Kind switch
+    {
+        ConversionKind.Convert => options.Existing != ExistingChoice.Wrap || IsFound(folder, target, other) == 0,
+        _ => !StoredName.TryToLogical(target.Bytes, out _),
+    };
 
     /// <summary>Whether the file under a name is a .zst file that gets another name in this run.</summary>
     private bool IsTakenAway(SourceFolder folder, NativeName name, in Statx stat)

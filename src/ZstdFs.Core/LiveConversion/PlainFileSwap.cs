@@ -68,6 +68,12 @@ internal sealed class PlainFileSwap(
                 return new PlainFile(node, SwapOutcome.StaysPlain);
             if (OpenFolder(link.Parent) is not { } folder)
                 return new PlainFile(node, SwapOutcome.Later);
+            // The stored form would get its name, and the plain one could not lose its own.
+            if (folder.Stat.IsAppendOnly)
+            {
+                folder.Release();
+                return new PlainFile(node, SwapOutcome.StaysPlain);
+            }
             int result = SystemCallsAt.Stat(folder.Descriptor, link.NativeName, out Statx stat);
             SwapOutcome outcome = result < 0 ? SwapOutcome.Done : OutcomeOf(stat);
             if (result < 0 || outcome != SwapOutcome.Done)

@@ -41,6 +41,32 @@ internal sealed class ConvertTests
         Assert.That(after, Is.LessThanOrEqualTo(blocks), "sparse files are sparse again");
     }
 
+    /// <summary>A folder whose names must stay: nothing in it is converted, and everything else is.</summary>
+    [Test]
+    public void AppendOnlyFolder_IsNamedAndStays()
+    {
+        TestMachine.RequireRoot("chattr +a");
+        string tree = Path.Combine(SharedImages.Root("ext4"), Guid.NewGuid().ToString("n")[..8]);
+        Shell.Get($"mkdir -p '{tree}/a' '{tree}/b' && cd '{tree}' && seq 1000 > a/x && seq 1000 > b/y && "
+            + "seq 9 > a/l && ln a/l b/l && chattr +a a");
+        try
+        {
+            ShellResult converted = ToolFolder.Require(8, $"convert '{tree}'");
+            Assert.That(converted.Error, Does.Contain("'a/x'").And.Contain("append-only"));
+            Assert.That(Shell.Get($"cd '{tree}' && ls a b"), Is.EqualTo("a:\nl\nx\n\nb:\nl\ny.zst"));
+            Assert.That(ToolFolder.Program($"check '{tree}'").Output, Is.Empty);
+            Shell.Get($"chattr -a '{tree}/a'");
+            ToolFolder.Require(0, $"convert '{tree}'");
+            Shell.Get($"chattr +a '{tree}/a'");
+            ToolFolder.Require(8, $"convert --revert '{tree}'");
+            Assert.That(Shell.Get($"cd '{tree}' && ls a b"), Is.EqualTo("a:\nl.zst\nx.zst\n\nb:\nl.zst\ny"));
+        }
+        finally
+        {
+            Shell.Run($"chattr -a '{tree}/a'; rm -rf '{tree}'");
+        }
+    }
+
     [Test]
     public void OtherFileSystems_ThereAndBack([Values("btrfs", "xfs", "tmpfs")] string type)
     {

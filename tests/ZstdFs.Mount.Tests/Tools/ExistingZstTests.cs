@@ -178,6 +178,33 @@ internal sealed class ExistingZstTests
         Assert.That(Manifest(), Is.EqualTo(before));
     }
 
+    /// <summary>
+    /// A .zst file of the owner's is no other form of the file that would get its name: neither gives way to the other.
+    /// </summary>
+    [Test]
+    public void RevertedOntoAFoundFile_BothStay([Values("keep-plain", "keep-compressed", "skip")] string choice)
+    {
+        _folder.InTree("echo o > o; echo found | zstd -q > a.zst");
+        ToolFolder.Require(0, $"convert '{_folder.Tree}'");
+        Mounted(mount => Shell.Get($"echo new > '{mount}/a.zst'"));
+        ShellResult reverted = ToolFolder.Require(8, $"convert --revert --on-conflict {choice} '{_folder.Tree}'");
+        Assert.That(reverted.Error, Does.Contain("a.zst.zst").And.Not.Contain("--on-conflict"));
+        Assert.That(Shell.Get($"cd '{_folder.Tree}' && zstd -qdc a.zst && zstd -qdc a.zst.zst && cat o"),
+            Is.EqualTo("found\nnew\no"));
+    }
+
+    [Test]
+    public void WrappedBesideAFileThatWantsItsName_BothStay(
+        [Values("keep-plain", "keep-compressed")] string choice, [Values] bool isOpen)
+    {
+        _folder.InTree("seq 1000 > a; echo found | zstd -q > a.zst");
+        // What is too small, or open for writing, is not wrapped in this run.
+        string which = isOpen ? "" : "--min-size 1000";
+        ToolFolder.Require(8, $"convert --existing-zst=wrap {which} --on-conflict {choice} '{_folder.Tree}'",
+            before: isOpen ? $"exec 7>>'{_folder.Tree}/a.zst';" : "");
+        Assert.That(Shell.Get($"cd '{_folder.Tree}' && zstd -qdc a.zst && cmp a <(seq 1000)"), Is.EqualTo("found"));
+    }
+
     [Test]
     public void DryRun_NamesThemToo()
     {

@@ -9,8 +9,6 @@ namespace ZstdFs.Core.Conversion.Forms;
 /// </summary>
 internal abstract class SwapContent(SourceTree source, RateLimit rate)
 {
-    private const ulong Immutable = 0x10, AppendOnly = 0x20; // STATX_ATTR_*
-
     private volatile bool _wentWithoutLease;
 
     protected SourceDevices Devices => source.Devices;
@@ -35,7 +33,7 @@ internal abstract class SwapContent(SourceTree source, RateLimit rate)
         if (!now.IsRegular || now.InodeNumber != job.Stat.InodeNumber || now.Device != job.Stat.Device
             || now.LinkCount != job.Stat.LinkCount)
             throw new FileLeftException(LeftReason.Changed);
-        if ((now.Attributes & now.AttributesMask & (Immutable | AppendOnly)) != 0)
+        if (now.IsImmutable || now.IsAppendOnly)
             throw new FileLeftException(LeftReason.NotPermitted, "it is immutable or append-only (chattr)");
         FileLeftException.Require(SourceTree.ReadRecord(file, out SizeRecord record), "reading its record");
         if (record.IsNewer)

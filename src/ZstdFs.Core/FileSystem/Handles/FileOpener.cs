@@ -167,7 +167,7 @@ internal sealed class FileOpener(Volume volume)
             var content = new FileContent(volume.Services, node, opened)
             {
                 Birth = facts.Birth,
-                Marks = { IsAppendOnly = ProtectedFile.IsAppendOnly(stat) },
+                Marks = { IsAppendOnly = stat.IsAppendOnly },
             };
             handle = new OpenFile(volume, volume.Contents.Add(content, access));
             return 0;
@@ -193,7 +193,7 @@ internal sealed class FileOpener(Volume volume)
                 stored.Dispose();
                 return result;
             }
-            bool isAppendOnly = ProtectedFile.IsAppendOnly(stat);
+            bool isAppendOnly = stat.IsAppendOnly;
             FileContent? lent = volume.Contents.Lend(
                 node, stat, access, mayLend && !isAppendOnly && Privileges.Of(stat) == 0);
             // A program has had the file open or mapped since before it was append-only.
