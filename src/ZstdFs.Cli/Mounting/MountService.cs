@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ZstdFs.Cli.Logging;
 using ZstdFs.Cli.Options;
 using ZstdFs.Core;
@@ -13,12 +14,17 @@ namespace ZstdFs.Cli.Mounting;
 internal sealed class MountService(
     string source, string mountPoint, MountOptions options, EventLog log, StartReport report)
 {
+    private const int SizeLimitSignal = 25; // SIGXFSZ
+
     private volatile bool _served;
 
     /// <summary>Returns when the mount is gone and everything is committed.</summary>
     internal ExitCode Run()
     {
         NativeAllocator.KeepLittle();
+        // Where a limit of file sizes came with the caller, a write past it must fail and not end the daemon.
+        using var tooLarge = PosixSignalRegistration.Create(
+            (PosixSignal)SizeLimitSignal, static signal => signal.Cancel = true);
         // An unhandled exception ends the daemon. .NET names it on standard error, which leads nowhere in the
         // background unless there is a log file.
         AppDomain.CurrentDomain.UnhandledException += (_, e) => log.Error($"the daemon fails: {e.ExceptionObject}");

@@ -148,12 +148,12 @@ internal sealed class OverlayChanges(StorageServices services, Overlay overlay)
     }
 
     /// <summary>
-    /// A write failed in part, and the working copy may hold any part of it. After "disk full" the writer may try
-    /// again, after any other error not.
+    /// A write failed in part, and the working copy may hold any part of it. After "disk full", and where only this
+    /// place in the file cannot be written to, the writer may try again, after any other error not.
     /// </summary>
     private int Fail(int result)
     {
-        if (result is not (-(int)Errno.ENOSPC or -(int)Errno.EDQUOT))
+        if (result is not (-(int)Errno.ENOSPC or -(int)Errno.EDQUOT or -(int)Errno.EFBIG))
             Refuse(result);
         // Nothing tells a commit, or stat(2), of the part. And a next mount would take it for content.
         if (!overlay.IsDirty)

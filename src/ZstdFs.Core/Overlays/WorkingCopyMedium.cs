@@ -41,7 +41,7 @@ internal sealed class WorkingCopyMedium(Overlay overlay, WorkingCopy copy) : Ove
     internal override int Write(long offset, ReadOnlySpan<byte> data)
     {
         int result = Copy.Write(offset, data, overlay.LogicalBytes, overlay.ReadBelow);
-        return result == -(int)Errno.ENOSPC && overlay.TryMakeRoom()
+        return result is -(int)Errno.ENOSPC or -(int)Errno.EDQUOT && overlay.TryMakeRoom()
             ? Copy.Write(offset, data, overlay.LogicalBytes, overlay.ReadBelow)
             : result;
     }

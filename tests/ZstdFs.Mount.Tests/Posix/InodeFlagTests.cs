@@ -109,6 +109,19 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
         Bash("chattr -a f; rm f");
     }
 
+    [TestCase(5)]
+    [TestCase(200_000)]
+    [TestCase(700_000)]
+    public void NewFileThatBecomesAppendOnlyWhileItIsOpen_TakesItsFirstContent(int bytes)
+    {
+        RequireFlags();
+        Bash($"exec 5>>f; chattr +a f; head -c {bytes} /dev/zero >&5; sync f; exec 5>&-");
+        Assert.That(Bash("stat -c %s f; lsattr f | cut -d' ' -f1 | tr -d -- -e"), Is.EqualTo($"{bytes}\na"));
+        Remount();
+        Assert.That(Bash("stat -c %s f"), Is.EqualTo($"{bytes}"));
+        Bash("chattr -a f; rm f");
+    }
+
     [TestCase("a")]
     [TestCase("i")]
     public void FileInAFlaggedFolder_IsStillWrittenButKeepsItsName(string flag)

@@ -18,6 +18,40 @@ internal sealed class UnnamedFileTests(Ground ground) : GroundTests(ground)
             except OSError as e: assert e.errno == code, e
         """;
 
+    /// <summary>
+    /// A write would take the capability or the set-id bit away, and a file without a name gets no new version: what
+    /// fsync was answered for is in a working copy that a power cut leaves.
+    /// </summary>
+    [TestCase("os.fchmod(fd, 0o4755)")]
+    [TestCase("os.setxattr(fd, 'security.capability', bytes.fromhex('0100000200040000000000000000000000000000'))")]
+    public void UnnamedFileWithPrivileges_IsOnDiskAfterFsync(string give)
+    {
+        if (give.Contains("capability", StringComparison.Ordinal)
+            && IsForRootOnly("capabilities", "setcap cap_net_raw+ep refused"))
+            return;
+        Python(
+            $$"""
+            {{Calls}}
+            fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o755)
+            os.write(fd, b"content" * 100)
+            {{give}}
+            os.fsync(fd)
+            name(fd, "f")
+            os.fsync(os.open(".", os.O_RDONLY))
+            """, TimeSpan.FromMinutes(1));
+        if (OnMount)
+            AssertOnDisk();
+        Assert.That(Bash("cat f | wc -c"), Is.EqualTo("700"));
+    }
+
+    /// <summary>Either the stored file has the content, or a working copy whose name says that it was synced.</summary>
+    private void AssertOnDisk()
+    {
+        string[] copies = Directory.GetFiles(Path.Combine(Mounted.Source, ".zstdfs/working"));
+        Assert.That(Shell.Run($"zstd -qdc '{Mounted.Source}/f.zst' | wc -c").Output.Trim() == "700"
+            || copies.Any(static copy => copy.EndsWith(".synced", StringComparison.Ordinal)), string.Join(' ', copies));
+    }
+
     [TestCase(20)]
     [TestCase(3_000_000)]
     public void UnnamedFile_IsWrittenAndThenGivenNames(int size)

@@ -29,6 +29,20 @@ internal sealed class ResourceTests
         print('closed', flush=True)
         """;
 
+    /// <summary>The limit of the shell that mounts is the daemon's.</summary>
+    [Test]
+    public void LimitOfFileSizes_IsAnErrorOfTheWrite()
+    {
+        using MountedFolder folder = MountedFolder.Prepared();
+        Shell.Get($"ulimit -f 3000; '{TestMachine.Program(ShellUser.Same)}' mount '{folder.Source}' '{folder.Mount}'");
+        ShellResult written = Shell.Run($"head -c 5000000 /dev/urandom > '{folder.Mount}/f'");
+        Assert.That((written.ExitCode, written.Error), Is.EqualTo((1, written.Error)));
+        Assert.That(written.Error, Does.Contain("File too large"));
+        Assert.That(Shell.Get($"cd '{folder.Mount}' && echo ok > g && cat g && rm f"), Is.EqualTo("ok"));
+        Assert.That(folder.Program("unmount", folder.Mount).ExitCode, Is.Zero);
+        Assert.That(Shell.Get($"zstd -qdc '{folder.Source}/g.zst'"), Is.EqualTo("ok"));
+    }
+
     [Test]
     public void OneUsersHandles_LeaveRoomForOthersAndForCommits()
     {

@@ -199,6 +199,9 @@ internal sealed class OpenFile(Volume volume, OpenContent open) : OpenHandle(vol
             // To commit the first content of a small file costs no more than to write it to a working copy.
             result = _content.IsBuffered && _content.Base.IsFresh
                 ? Volume.Keeping.CommitOrKeep(_content) : _content.Persist();
+            // A file without a name gets no new version, and some content needs one.
+            if (result >= 0 && _content.IsDirty && _content.IsBuffered)
+                result = _content.Persist();
             if (result == -(int)Errno.EOPNOTSUPP)
                 result = Volume.Committer.Commit(_content, yields: false);
         }
