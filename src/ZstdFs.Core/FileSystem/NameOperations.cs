@@ -213,8 +213,13 @@ internal sealed class NameOperations(Volume volume)
             result = SystemCallsAt.Stat(file, out stat);
         if (result < 0)
             return result;
-        SizeRecord record = volume.Source.Devices.RecordFor(stat, id, 0, stat.Birth.ToTimestamp())
-            with { IsFresh = true, Epoch = volume.Services.State!.Epoch };
+        // The record's own write moves the stored file's change time, and to users the file is what it was made.
+        SizeRecord record = volume.Source.Devices.RecordFor(stat, id, 0, stat.Birth.ToTimestamp()) with
+        {
+            IsFresh = true,
+            Epoch = volume.Services.State!.Epoch,
+            ChangeTime = stat.ChangeTime.ToTimestamp()
+        };
         result = SourceTree.WriteFirstRecord(file, record, out _);
         // A lookup saw the name first, and gave the file a number: the file keeps that one.
         if (result == -(int)Errno.EEXIST && (result = SourceTree.ReadRecord(file, out SizeRecord given)) > 0)

@@ -104,7 +104,7 @@ internal sealed class NodeResolver(
         file.Dispose();
         long bytes = held.ShownBytes();
         ShownContent open = held.Show();
-        resolved = new Resolved(node.Kind, node.Id, stat, bytes, stat.Birth.ToTimestamp())
+        resolved = new Resolved(node.Kind, node.Id, stat, bytes, held.Birth)
         {
             HasHoles = open.HasHoles,
             Content = open,

@@ -273,7 +273,12 @@ internal sealed class SourceTree : IDisposable
             result = ExtendedAttributes.Set(directory, storedName, SizeRecord.AttributeName, bytes, 0);
         }
         while (result >= 0 && ChangeWindow.IsOver(windowEnd) && ++attempt < MostAttempts);
-        return result;
+        if (result != -(int)Errno.EACCES || SystemCallsAt.Open(directory, storedName,
+            OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking | OpenFlags.NoAccessTime, 0,
+            out FileDescriptor file) < 0)
+            return result;
+        using (file)
+            return WriteRecord(file, record, out windowEnd);
     }
 
     public void Dispose()

@@ -35,6 +35,21 @@ internal sealed class ChangeTimeTests(Ground ground) : GroundTests(ground)
         Assert.That(Look("d d/*"), Is.EqualTo(before), "after a remount");
     }
 
+    [Test]
+    public void EmptyFile_KeepsTheTimesThatItWasMadeWith() => Python(
+        """
+        import os, time
+        os.mkdir("d")
+        def look(status): return status.st_mtime_ns, status.st_ctime_ns
+        made = {}
+        for i in range(20):
+            fd = os.open(f"d/{i}", os.O_CREAT | os.O_WRONLY)
+            made[i] = look(os.fstat(fd))
+            os.close(fd)
+        time.sleep(1.2)
+        for i in range(20): assert look(os.stat(f"d/{i}")) == made[i], (i, look(os.stat(f"d/{i}")), made[i])
+        """);
+
     [TestCase(10)]
     [TestCase(3_000_000)]
     public void RewritesInALoop_MoveNoTimeBetweenThem(int size)
