@@ -11,6 +11,8 @@ namespace ZstdFs.Mount.Tests.Crashes;
 internal sealed class LargerThanTheDiskTests(string type) : MountOnImageTests(type, DiskMib)
 {
     private const int DiskMib = 320;
+    private const int Tries = 3;
+    private const string Refused = "the disk did not take all of what was written";
 
     // Page n is five times the same 820 bytes, which its number gives.
     private const string Library =
@@ -27,8 +29,17 @@ internal sealed class LargerThanTheDiskTests(string type) : MountOnImageTests(ty
 
     private string Working => Path.Combine(Folder.Source, ".zstdfs/working");
 
-    private void Python(string script) =>
-        Shell.Get($"cd '{Folder.Mount}' && python3 - <<'END'\n{Library}\n{script}\nEND", TimeSpan.FromMinutes(2));
+    private void Python(string script)
+    {
+        ShellResult result = Shell.Run(
+            $"cd '{Folder.Mount}' && python3 - <<'END'\n{Library}\n{script}\nEND", TimeSpan.FromMinutes(2));
+        // Of what a nearly full btrfs has taken it may refuse some when it writes that ("cow_file_range failed", -28 in
+        // the kernel's log). The writer is told, which is right, and proves nothing of what this test is about.
+        bool isRefused = FileSystemType == "btrfs" && Folder.Log.Contains(Refused, StringComparison.Ordinal);
+        if (result.ExitCode != 0 && !isRefused)
+            throw new InvalidOperationException(result.ToString());
+        Assert.That(result.ExitCode, Is.Zero, result.ToString);
+    }
 
     private void AssertCommitted()
     {
@@ -40,6 +51,7 @@ internal sealed class LargerThanTheDiskTests(string type) : MountOnImageTests(ty
     // What was changed behind the writer is copied at the commit, so that compressed content must fit twice.
     [TestCase(500, 500 * 256 - 1)]
     [TestCase(340, 100)]
+    [Retry(Tries)]
     public void File_IsWrittenReadChangedAndCommitted(int fileMib, int changedPage)
     {
         string changed = $"{{ {changedPage}: page({changedPage})[:3] + b'changed' + page({changedPage})[10:] }}";
@@ -60,7 +72,7 @@ internal sealed class LargerThanTheDiskTests(string type) : MountOnImageTests(ty
         Python($"check('big', {fileMib} * 256, {changed})");
     }
 
-    [Test]
+    [Test, Retry(Tries)]
     public void KilledDaemon_LeavesWhatWasSynchronizedAndWhatWasClosed()
     {
         Python(
@@ -84,7 +96,7 @@ internal sealed class LargerThanTheDiskTests(string type) : MountOnImageTests(ty
         Python("check('big', 450 * 256)");
     }
 
-    [Test]
+    [Test, Retry(Tries)]
     public void KilledWhileWriting_EveryByteThatIsThereIsRight()
     {
         Python(
@@ -112,7 +124,7 @@ internal sealed class LargerThanTheDiskTests(string type) : MountOnImageTests(ty
         AssertCommitted();
     }
 
-    [Test]
+    [Test, Retry(Tries)]
     public void TruncatedAndDeleted_FreesTheRoom()
     {
         Python(
