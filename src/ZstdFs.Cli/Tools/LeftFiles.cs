@@ -22,7 +22,7 @@ internal sealed class LeftFiles(ConversionKind kind) : IConversionObserver
     private static string Why(LeftReason reason) => reason switch
     {
         LeftReason.Conflict => "the name that it would get is taken; --on-conflict says which of the two counts",
-        LeftReason.NameTaken => "another file has the name that it would get: rename one of them, or run this once more",
+        LeftReason.NameTaken => "another file has the name that it would get: rename one, or run this once more",
         LeftReason.Misread => "a mount would take its '%' for an escape and show it under another name: rename it",
         LeftReason.NotPermitted => "it, or its folder, may not be read or changed",
         LeftReason.OpenForWriting => "somebody has it open for writing",

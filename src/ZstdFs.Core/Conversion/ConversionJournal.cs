@@ -216,7 +216,10 @@ internal sealed record ConversionJournal(IReadOnlyList<JournalFolder> Folders, I
                 && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8)) == bytes.Length
                 && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4)) == Checksum(bytes);
             if (isWhole && TryParse(bytes.AsSpan(HeaderBytes), out journal))
-                journal = journal! with { IsUntouched = SaysUntouched(stateFolder, slot, bytes.AsSpan(0, HeaderBytes)) };
+                journal = journal! with
+                {
+                    IsUntouched = SaysUntouched(stateFolder, slot, bytes.AsSpan(0, HeaderBytes))
+                };
             return 0;
         }
     }

@@ -104,7 +104,7 @@ internal sealed class Recovery
     private void NoteNumber(byte[] name)
     {
         if (WorkingFolder.RoleOf(name) == WorkingRole.Copy
-            && WorkingCopy.TryReadRecord(_volume.Services, _state, name, out WorkingCopyRecord record))
+            && LeftWorkingCopy.TryReadRecord(_volume.Services, _state, name, out WorkingCopyRecord record))
             _volume.Services.Inspector.NoteLeft(record.Base, record.InodeNumber);
     }
 

@@ -241,11 +241,8 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
             && BinaryPrimitives.ReadUInt32LittleEndian(record.AsSpan(4)) == Checksum.OfRecord(record))
         {
             ReadOnlySpan<byte> left = record.AsSpan(HeadBytes);
-            // Another user may have made the file: so no name in it may lead out of its folder.
-            if (TryTake(ref left, out JournaledName moved) && NativeName.IsEntry(moved.Name)
-                && TryTake(ref left, out JournaledName other) && NativeName.IsEntry(other.Name)
-                && TryTake(ref left, out JournaledName destination)
-                && (destination.Name.Length == 0 || NativeName.IsEntry(destination.Name)))
+            if (TryTake(ref left, out JournaledName moved) && TryTake(ref left, out JournaledName other)
+                && TryTake(ref left, out JournaledName destination) && moved.Name.Length > 0 && other.Name.Length > 0)
                 result = Finish(moved, other, destination);
         }
         if (result >= 0)
@@ -268,11 +265,13 @@ internal sealed class NameJournal(SourceTree source, StateFolder state, IEventLo
             long length = left.Length < sizeof(long) ? -1 : BinaryPrimitives.ReadInt64LittleEndian(left);
             if (length < 0 || length > left.Length - sizeof(long))
                 return false;
-            texts[i] = left.Slice(sizeof(long), (int)length).ToArray();
-            left = left[(sizeof(long) + (int)length)..];
+            left = left[sizeof(long)..];
+            texts[i] = left[..(int)length].ToArray();
+            left = left[(int)length..];
         }
         name = new JournaledName(texts[0], texts[1], number);
-        return true;
+        // Another user may have made the file: a name in it must not lead out of its folder.
+        return name.Name.Length == 0 || NativeName.IsEntry(name.Name);
     }
 
     private int Finish(in JournaledName moved, in JournaledName other, in JournaledName destination)

@@ -55,7 +55,9 @@ internal static class LeftWorkingCopy
         return result;
     }
 
-    /// <inheritdoc cref="WorkingCopy.TryReadRecord"/>
+    /// <summary>
+    /// Reads only the record of a copy that an earlier mount left. False where there is none, or it cannot be read.
+    /// </summary>
     internal static bool TryReadRecord(
         StorageServices services,
         StateFolder state,

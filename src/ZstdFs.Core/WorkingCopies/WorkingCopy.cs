@@ -105,16 +105,6 @@ internal sealed class WorkingCopy : IDisposable
         out long logicalBytes) =>
         LeftWorkingCopy.Open(services, state, terminatedName, out copy, out logicalBytes);
 
-    /// <summary>
-    /// Reads only the record of a copy that an earlier mount left. False where there is none, or it cannot be read.
-    /// </summary>
-    internal static bool TryReadRecord(
-        StorageServices services,
-        StateFolder state,
-        ReadOnlySpan<byte> terminatedName,
-        out WorkingCopyRecord record) =>
-        LeftWorkingCopy.TryReadRecord(services, state, terminatedName, out record);
-
     /// <summary>Finds what an earlier mount wrote to it. 0 or −errno.</summary>
     internal int LoadLeft(long logicalBytes)
     {
@@ -281,12 +271,10 @@ internal sealed class WorkingCopy : IDisposable
             result = _attributes.CompleteLimit();
         if (result >= 0)
             result = SystemCallsFile.Truncate(_file, newSize);
+        // The kernel clears the rest of the last block.
+        _unsynced.Set(newSize / BlockBytes, BlockMap.CountOf(newSize));
         if (result >= 0 && newSize < oldSize)
-        {
-            // The kernel clears the rest of the last block.
             _blocks.ClearFrom(BlockMap.CountOf(newSize));
-            _unsynced.Set(newSize / BlockBytes, BlockMap.CountOf(newSize));
-        }
         _wasEmptied |= newSize == 0;
         return result;
     }
@@ -295,10 +283,11 @@ internal sealed class WorkingCopy : IDisposable
     internal int Synchronize()
     {
         int result = _durable.Synchronize();
+        if (result < 0)
+            return result;
         // While it is lent, the kernel writes at the same time. FindBlocks takes all of it for unsynced afterwards.
-        if (result >= 0)
-            _unsynced.ClearFrom(0);
-        return result < 0 ? result : _place.Synchronize();
+        _unsynced.ClearFrom(0);
+        return _place.Synchronize();
     }
 
     /// <inheritdoc cref="WorkingCopyPlace.IsDurable"/>
