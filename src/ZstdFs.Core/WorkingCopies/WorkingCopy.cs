@@ -269,10 +269,10 @@ internal sealed class WorkingCopy : IDisposable
         int result = _durable.Complete();
         if (result >= 0 && newSize > oldSize)
             result = _attributes.CompleteLimit();
-        if (result >= 0)
-            result = SystemCallsFile.Truncate(_file, newSize);
-        // The kernel clears the rest of the last block.
-        _unsynced.Set(newSize / BlockBytes, BlockMap.CountOf(newSize));
+        if (result < 0)
+            return result;
+        _unsynced.Set(newSize / BlockBytes, BlockMap.CountOf(newSize)); // the kernel clears the rest of this block
+        result = SystemCallsFile.Truncate(_file, newSize);
         if (result >= 0 && newSize < oldSize)
             _blocks.ClearFrom(BlockMap.CountOf(newSize));
         _wasEmptied |= newSize == 0;
