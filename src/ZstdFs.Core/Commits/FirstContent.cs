@@ -23,7 +23,7 @@ internal sealed class FirstContent(StorageServices services)
     {
         next = null;
         FileDescriptor stored = content.Base.Stored;
-        // Linux lets nobody write over what an append-only file holds.
+        // The source refuses a write over what an append-only file holds.
         if (old.IsAppendOnly)
             return CommitResult.NeedsVersion;
         // Note once more what users did before. From here on this commit moves the change time.

@@ -56,8 +56,8 @@ internal static class FullNames
     }
 
     /// <summary>
-    /// The next name. One with a slash is passed over: somebody else wrote the attribute, no folder can list such a
-    /// name, and it would lead out of this one.
+    /// The next name. One with a slash is passed over: another program wrote the attribute, the kernel refuses a
+    /// listing with such a name, and the name would lead out of this folder.
     /// </summary>
     private static bool TryTake(scoped ref ReadOnlySpan<byte> names, out ReadOnlySpan<byte> name)
     {

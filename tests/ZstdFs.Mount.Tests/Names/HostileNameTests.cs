@@ -3,7 +3,7 @@ using ZstdFs.Mount.Tests.Tools;
 
 namespace ZstdFs.Mount.Tests.Names;
 
-/// <summary>A stored file whose whole name, which its owner can write as an attribute, leads out of its folder.</summary>
+/// <summary>A stored file whose whole name leads out of its folder: its owner can write that attribute.</summary>
 [TestFixture]
 [CancelAfter(120_000)]
 internal sealed class HostileNameTests

@@ -44,7 +44,8 @@ internal sealed class UnnamedFileTests(Ground ground) : GroundTests(ground)
                 # It is stored, or the name of its working copy says that all of it was synchronised.
                 copies = os.listdir("{{source}}/.zstdfs/working")
                 stored = subprocess.run(["zstd", "-qdc", "{{source}}/f.zst"], capture_output=True).stdout
-                assert any(copy.endswith(".synced") for copy in copies) if copies else stored == b"content" * 100, copies
+                synced = any(copy.endswith(".synced") for copy in copies)
+                assert synced if copies else stored == b"content" * 100, copies
             """, TimeSpan.FromMinutes(1));
         Assert.That(Bash("cat f | wc -c"), Is.EqualTo("700"));
     }
