@@ -11,7 +11,7 @@ namespace ZstdFs.Core.State;
 internal sealed class StateFile(FileDescriptor file) : IDisposable
 {
     /// <summary>Numbers that one write of the state file reserves: a crash may skip so many.</summary>
-    private const ulong BlockOfNumbers = 1 << 16;
+    private const ulong BlockOfNumbers = StateRecord.BlockOfNumbers;
 
     /// <summary>
     /// The next block is reserved when <see cref="FewNumbers"/> are left, and tried again after each
@@ -27,23 +27,64 @@ internal sealed class StateFile(FileDescriptor file) : IDisposable
     /// <summary>What the file says, or will say after the next write.</summary>
     internal ref readonly StateRecord Record => ref _record;
 
+    /// <summary>The inode numbers that the source may have given.</summary>
+    internal GivenNumbers Given => GivenNumbers.Of(_record.FirstNumber, Volatile.Read(ref _record.ReservedUpTo));
+
+    /// <summary>
+    /// The same of a source that another process may have; all where it has no state that this user can read.
+    /// </summary>
+    internal static GivenNumbers ReadGiven(SourceTree source)
+    {
+        if (source.OpenDirectory(source.Root, new NativeName(".zstdfs\0"u8), out FileDescriptor folder) < 0)
+            return GivenNumbers.Any;
+        using (folder)
+        {
+            if (source.OpenRead(folder, new NativeName("state\0"u8), out FileDescriptor file) < 0)
+                return GivenNumbers.Any;
+            using (file)
+            {
+                Span<byte> state = stackalloc byte[StateRecord.Bytes];
+                try
+                {
+                    if (SystemCallsFile.Read(file, 0, state) != state.Length)
+                        return GivenNumbers.Any;
+                    StateRecord record = StateRecord.Read(state);
+                    return GivenNumbers.Of(record.FirstNumber, record.ReservedUpTo);
+                }
+                catch (SourceException)
+                {
+                    return GivenNumbers.Any;
+                }
+            }
+        }
+    }
+
     /// <summary>Reads the record, or makes a new one where the file has none yet. 0 or −errno.</summary>
+    /// <param name="beginsSource">Every record that is in the source already is of another one.</param>
+    /// <param name="isNew">It is a new one.</param>
     /// <exception cref="SourceException">It is not one that this program wrote.</exception>
-    internal int Read(out bool isNew)
+    internal int Read(bool beginsSource, out bool isNew)
     {
         isNew = false;
         Span<byte> state = stackalloc byte[StateRecord.Bytes];
         int length = SystemCallsFile.Read(file, 0, state);
         if (length < 0)
             return length;
-        // The first of 2^32 blocks of numbers, at random: should the state of a source be lost, new numbers will hardly
-        // meet those in its files. They may be guessed. So OpenSSL, which the daemon would keep in memory for it, is
-        // not asked.
-        ulong start = InodeNumber.FirstAllocated + (ulong)Random.Shared.NextInt64(1L << 32) * BlockOfNumbers;
+        // The first of some 2^32 blocks of numbers, at random: should the state of a source be lost, new numbers will
+        // hardly meet those in its files. They may be guessed. So OpenSSL, which the daemon would keep in memory for
+        // it, is not asked.
+        ulong start = InodeNumber.FirstAllocated
+            + (ulong)Random.Shared.NextInt64(StateRecord.FirstNumbers) * BlockOfNumbers;
         // A power cut during the first write may have left nothing, or zeros: no number was given then.
         isNew = !state[..length].ContainsAnyExcept((byte)0);
         _record = isNew
-            ? new StateRecord { SourceId = Guid.NewGuid(), ReservedUpTo = start, EndedWell = true }
+            ? new StateRecord
+            {
+                SourceId = Guid.NewGuid(),
+                FirstNumber = beginsSource ? start : 0,
+                ReservedUpTo = start,
+                EndedWell = true,
+            }
             : StateRecord.Read(state[..length]);
         return 0;
     }

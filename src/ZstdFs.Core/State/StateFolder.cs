@@ -40,6 +40,9 @@ internal sealed class StateFolder : IDisposable
     /// <summary>Tells this source from every other.</summary>
     internal Guid SourceId => _state.Record.SourceId;
 
+    /// <summary>The inode numbers that this source may have given.</summary>
+    internal GivenNumbers Given => _state.Given;
+
     /// <summary>Number of this mount of the source.</summary>
     internal uint Epoch => _state.Record.Epoch;
 
@@ -65,13 +68,14 @@ internal sealed class StateFolder : IDisposable
 
     /// <summary>
     /// Opens the folder and makes what is missing. Returns null where the source cannot be written;
-    /// <paramref name="reason"/> says why.
+    /// <paramref name="reason"/> says why. Where the caller <paramref name="beginsSource"/>, every record that is there
+    /// already is of another source.
     /// </summary>
     /// <exception cref="SourceException">
     /// Another daemon serves the source, the state is damaged, a newer zstdfs wrote something there, or a fault kept it
     /// from being read or written.
     /// </exception>
-    internal static StateFolder? TryOpen(SourceTree source, out Errno reason)
+    internal static StateFolder? TryOpen(SourceTree source, out Errno reason, bool beginsSource = false)
     {
         FileDescriptor? folder = null, working = null, lockFile = null, state = null;
         StateFolder? opened = null;
@@ -87,7 +91,7 @@ internal sealed class StateFolder : IDisposable
             if (result >= 0)
             {
                 var begun = new StateFolder(source, folder, working!, lockFile!, state!);
-                result = begun.Begin();
+                result = begun.Begin(beginsSource);
                 opened = result >= 0 ? begun : null;
             }
             // The next try may not meet the fault: it must not make a source that can be written read-only.
@@ -110,7 +114,7 @@ internal sealed class StateFolder : IDisposable
     }
 
     /// <summary>Takes the lock and begins a new mount of the source.</summary>
-    private int Begin()
+    private int Begin(bool beginsSource)
     {
         int result = SystemCallsFile.TryLock(_lock, exclusive: true);
         // A program that only looks whether the source is in use holds the lock for a moment.
@@ -134,7 +138,7 @@ internal sealed class StateFolder : IDisposable
         if (result >= 0)
             result = RefuseNewer();
         if (result >= 0)
-            result = _state.Read(out isNew);
+            result = _state.Read(beginsSource, out isNew);
         if (result >= 0 && isNew)
             result = ContinueEpochs(out isForgotten);
         if (result < 0)

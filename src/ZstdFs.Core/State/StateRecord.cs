@@ -16,11 +16,22 @@ internal struct StateRecord
     private const uint Magic = 0x53465A7A; // "zZFS"
     private const uint Version = 1;
 
+    /// <summary>Numbers are reserved in blocks, and a source's first number begins one.</summary>
+    internal const ulong BlockOfNumbers = 1 << 16;
+
+    /// <summary>So many places there are for a source's first number: 2^32 blocks but one.</summary>
+    internal const long FirstNumbers = uint.MaxValue;
+
     // A program that does not know the second flag takes it for what it knows: not ended.
     private const uint EndedFlag = 1, BeganInterruptedFlag = 2;
 
     /// <summary>Tells this source from any other.</summary>
     internal Guid SourceId;
+    /// <summary>
+    /// The first inode number of this source. 0 where that is not known: only <c>convert</c> notes it, when it makes a
+    /// source, and programs from before that do not keep it.
+    /// </summary>
+    internal ulong FirstNumber;
     /// <summary>Inode numbers below this may have been given.</summary>
     internal ulong ReservedUpTo;
     /// <summary>Number of the newest mount.</summary>
@@ -94,6 +105,8 @@ internal struct StateRecord
         bytes[..Bytes].Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(bytes, Magic);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[8..], Version);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[12..], FirstNumber == 0 ? 0
+            : (uint)((FirstNumber - InodeNumber.FirstAllocated) / BlockOfNumbers + 1));
         SourceId.TryWriteBytes(bytes[16..]);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes[32..], ReservedUpTo);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[40..], Epoch);
@@ -127,6 +140,8 @@ internal struct StateRecord
         }
         return new StateRecord
         {
+            FirstNumber = BinaryPrimitives.ReadUInt32LittleEndian(bytes[12..]) is > 0 and var block
+                ? InodeNumber.FirstAllocated + (block - 1) * BlockOfNumbers : 0,
             SourceId = new Guid(bytes.Slice(16, 16)),
             ReservedUpTo = BinaryPrimitives.ReadUInt64LittleEndian(bytes[32..]),
             Epoch = BinaryPrimitives.ReadUInt32LittleEndian(bytes[40..]),

@@ -101,12 +101,19 @@ internal sealed class StoredFileInspector(StorageServices services)
             $"{SourcePath.Of(parent, stored)}: its length is not known, because it cannot be opened ({(Errno)error})",
             $"open: {error}",
             StoredIdentity.Of(stat).Version);
-        bool isNumbered = record.InodeNumber != 0 && _devices.IsOf(record, stat);
+        bool isNumbered = record.InodeNumber != 0 && IsOwn(record, stat);
         ulong number = isNumbered ? record.InodeNumber : NumberWithoutRecord(stat);
         Timestamp birth = isNumbered && record.Birth != default ? record.Birth : _numbers.BirthOf(stat);
         facts = new StoredFacts(number, StoredFacts.UnknownBytes, IsFresh: false, IsOneFrame: false, birth);
         return 0;
     }
+
+    /// <summary>
+    /// The record is about this very file, and of this source. A file that was moved here from another source has that
+    /// one's number, which this one may give to another file.
+    /// </summary>
+    private bool IsOwn(in SizeRecord record, in Statx stat) =>
+        _devices.IsOf(record, stat) && services.State?.Given.Contain(record) != false;
 
     private bool IsTrusted(in SizeRecord record, in Statx stat, out StoredFacts facts)
     {
@@ -121,7 +128,7 @@ internal sealed class StoredFileInspector(StorageServices services)
         };
         // A fresh file whose length is not that of an empty file's frame holds something: its frames tell what.
         bool isAsItWasMade = !record.IsFresh || stat.Size == services.EmptyFrame.Length;
-        return isAsItWasMade && _devices.IsOf(record, stat) && record.Describes(stat)
+        return isAsItWasMade && IsOwn(record, stat) && record.Describes(stat)
             && !(services.State is not null && _cutOff.IsSuspect(record));
     }
 
@@ -137,7 +144,7 @@ internal sealed class StoredFileInspector(StorageServices services)
             result = SourceTree.ReadRecord(file, out SizeRecord record);
             if (result < 0)
                 return result;
-            bool isRecorded = result > 0, hasRecord = isRecorded && _devices.IsOf(record, stat);
+            bool isRecorded = result > 0, hasRecord = isRecorded && IsOwn(record, stat);
             if (hasRecord && (IsTrusted(record, stat, out facts) || record.IsFresh && _cutOff.HasNoContent(file, stat)))
                 return 0;
             if (_rewritten.ContainsKey(stat.InodeNumber))
@@ -173,7 +180,8 @@ internal sealed class StoredFileInspector(StorageServices services)
             }
             // A file that was found, and that we have not written, keeps a record without a birth: we must not turn it
             // into a plain file (FoundFiles).
-            Timestamp noted = isRecorded && record.Birth != default ? birth : default;
+            bool isWritten = isRecorded && record.Birth != default && services.State?.Given.Contain(record) != false;
+            Timestamp noted = isWritten ? birth : default;
             // A number that is not written down would be another one at the next look. So it is recorded alone where
             // the size is not certain.
             SizeRecord next = isFinal
@@ -273,7 +281,7 @@ internal sealed class StoredFileInspector(StorageServices services)
         int recorded = SourceTree.ReadRecord(parent, name, out SizeRecord record);
         if (recorded < 0)
             return recorded;
-        if (recorded > 0 && _devices.IsOf(record, stat))
+        if (recorded > 0 && IsOwn(record, stat))
         {
             (number, change) = (record.InodeNumber, RecordedChange.Of(record, stat));
             return 0;
@@ -290,7 +298,7 @@ internal sealed class StoredFileInspector(StorageServices services)
             // A newer zstdfs's record keeps the file plain.
             if (record.IsNewer)
                 return 0;
-            if (result > 0 && _devices.IsOf(record, stat))
+            if (result > 0 && IsOwn(record, stat))
             {
                 // The caller may have read the change time before the record was written.
                 _ = SystemCallsAt.Stat(parent, name, out stat);
