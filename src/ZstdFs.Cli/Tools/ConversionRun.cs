@@ -17,7 +17,7 @@ internal static class ConversionRun
         using var interruption = new Interruption();
         long start = Stopwatch.GetTimestamp();
         // No daemon can use a folder that is no source: the tool looks at its names before it makes it one.
-        long existing = source.IsSource ? 0 : ExistingFiles.Tell(source, options, interruption.Token);
+        ExistingFiles existing = source.IsSource ? default : ExistingFiles.Tell(source, options, interruption.Token);
         using TreeConversion conversion = Open(source, options, wait, interruption.Token);
         if (source.IsSource)
             existing = ExistingFiles.Tell(source, options, interruption.Token);
@@ -38,7 +38,7 @@ internal static class ConversionRun
                 "zstdfs: note: for some files it could not be told whether a program has them open for writing; "
                 + "what such a program goes on writing is lost");
         }
-        return interruption.Token.IsCancellationRequested || conversion.Progress.Left > 0
+        return interruption.Token.IsCancellationRequested || conversion.Progress.Left > 0 || existing.Hidden > 0
             ? ExitCode.SomeLeft
             : ExitCode.Success;
     }
@@ -73,8 +73,8 @@ internal static class ConversionRun
         }
     }
 
-    private static void Report(ConversionOptions options, ConversionProgress progress, long existing, TimeSpan elapsed,
-        bool interrupted, bool json)
+    private static void Report(ConversionOptions options, ConversionProgress progress, ExistingFiles existing,
+        TimeSpan elapsed, bool interrupted, bool json)
     {
         if (json)
         {
@@ -89,7 +89,7 @@ internal static class ConversionRun
         };
         string left = progress.Left == 0 ? "" : $", {progress.Left} left";
         string kept = progress.Kept == 0 ? ""
-            : $", {progress.Kept} .zst files stay because zstdfs did not write them "
+            : $", {progress.Kept} .zst files stay because nothing of this source wrote them "
                 + "(--existing-zst=decode makes plain ones of them too)";
         string asked = progress.LeftAsAsked == 0 ? ""
             : options.Kind == ConversionKind.Recompress ? $", {progress.LeftAsAsked} not worth it"
@@ -101,14 +101,15 @@ internal static class ConversionRun
             + $"{ByteText.Show(progress.PlainBytes / Math.Max(0.001, elapsed.TotalSeconds))}/s");
     }
 
-    private static void WriteJson(Utf8JsonWriter writer, ConversionProgress progress, long existing, TimeSpan elapsed,
-        bool interrupted)
+    private static void WriteJson(Utf8JsonWriter writer, ConversionProgress progress, ExistingFiles existing,
+        TimeSpan elapsed, bool interrupted)
     {
         writer.WriteNumber("files", progress.Files);
         writer.WriteNumber("left", progress.Left);
         writer.WriteNumber("incompressible", progress.LeftAsAsked);
         writer.WriteNumber("recovered", progress.Recovered);
-        writer.WriteNumber("existingZst", existing + progress.Kept);
+        writer.WriteNumber("existingZst", existing.Files + progress.Kept);
+        writer.WriteNumber("hidden", existing.Hidden);
         writer.WriteNumber("plainBytes", progress.PlainBytes);
         writer.WriteNumber("storedBytes", progress.StoredBytes);
         writer.WriteNumber("seconds", Math.Round(elapsed.TotalSeconds, 3));

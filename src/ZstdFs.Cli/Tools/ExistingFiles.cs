@@ -8,15 +8,17 @@ namespace ZstdFs.Cli.Tools;
 /// anything happens. The tool also names what a mount would show under another name; such a name keeps a folder from
 /// becoming a source.
 /// </summary>
-internal static class ExistingFiles
+/// <param name="Files">How many there are.</param>
+/// <param name="Hidden">How many folders, symlinks and special files they hide in a mount.</param>
+internal readonly record struct ExistingFiles(long Files, long Hidden)
 {
-    /// <summary>Names them on standard error and returns how many there are; 0 where nothing is converted.</summary>
+    /// <summary>Names them on standard error, and what they hide; nothing where nothing is converted.</summary>
     /// <exception cref="CommandFailure">The folder is no source yet, and a mount would misread names in it.</exception>
-    internal static long Tell(NamedSource source, ConversionOptions options, CancellationToken cancellation)
+    internal static ExistingFiles Tell(NamedSource source, ConversionOptions options, CancellationToken cancellation)
     {
         if (options.Kind != ConversionKind.Convert)
-            return 0;
-        FoundFiles found = FoundFiles.Find(source.Root, source.FolderPath, options, cancellation);
+            return default;
+        FoundFiles found = FoundFiles.Find(source.Root, source.FolderPath, source.IsSource, options, cancellation);
         // In a source such names are escapes.
         if (!source.IsSource && found.MisreadPaths.Count > 0)
         {
@@ -28,15 +30,25 @@ internal static class ExistingFiles
         // Not all names were looked at.
         if (!source.IsSource && cancellation.IsCancellationRequested)
             throw source.Interrupted();
-        if (found.Count == 0)
-            return 0;
-        string names = string.Join(", ", found.FirstPaths.Select(static path =>
+        bool wraps = options.Existing == ExistingChoice.Wrap;
+        string wayOut = wraps ? "" : " (--existing-zst=wrap has it show them as they are)";
+        Tell(found.Wrapped, ".zst files are there already",
+            "they are converted like other files, and a mount shows them as they are");
+        Tell(found.Kept, wraps ? ".zst files are there already and stay" : ".zst files are there already",
+            "a mount shows what they hold, without the .zst" + wayOut);
+        Tell(found.Hidden, "folders, links or special files will be hidden",
+            "a mount shows a .zst file under the name of each: rename one of the two"
+                + (wraps ? "" : ", or convert with --existing-zst=wrap"));
+        return new ExistingFiles(found.Wrapped.Count + found.Kept.Count, found.Hidden.Count);
+    }
+
+    private static void Tell(FoundFiles.Paths paths, string what, string fate)
+    {
+        if (paths.Count == 0)
+            return;
+        string names = string.Join(", ", paths.First.Select(static path =>
             $"'{NativeText.Printable(NativeText.Decode(path))}'"));
-        string more = found.Count > found.FirstPaths.Count ? $" and {found.Count - found.FirstPaths.Count} more" : "";
-        string fate = options.Existing == ExistingChoice.Wrap
-            ? "they are converted like other files, and a mount shows them as they are"
-            : "a mount shows what they hold, without the .zst (--existing-zst=wrap has it show them as they are)";
-        Console.Error.WriteLine($"zstdfs: {found.Count} .zst files are there already: {names}{more}; {fate}");
-        return found.Count;
+        string more = paths.Count > paths.First.Count ? $" and {paths.Count - paths.First.Count} more" : "";
+        Console.Error.WriteLine($"zstdfs: {paths.Count} {what}: {names}{more}; {fate}");
     }
 }

@@ -14,11 +14,12 @@ internal static class SavingsEstimateRun
     {
         using NamedSource source = NamedSource.Open(folder);
         using var interruption = new Interruption();
-        long existing = ExistingFiles.Tell(source, options, interruption.Token);
+        long existing = ExistingFiles.Tell(source, options, interruption.Token).Files;
         IReadOnlyList<TypeSavings> types;
         try
         {
-            types = SavingsEstimate.Make(source.Root, source.FolderPath, options, interruption.Token);
+            types = SavingsEstimate.Make(
+                source.Root, source.FolderPath, source.IsSource, options, interruption.Token);
         }
         catch (SourceException e)
         {

@@ -107,6 +107,9 @@ public sealed record ConversionOptions
     /// <summary>Neither files nor folders that match one of these.</summary>
     public IReadOnlyList<byte[]> Exclude { get; init; } = [];
 
+    /// <summary>All that was stored becomes plain. So folders get their own names again, too.</summary>
+    internal bool RevertsAll => this is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 };
+
     /// <summary>Only files of at least this many (logical) bytes.</summary>
     public long MinBytes { get; init; }
 

@@ -1,5 +1,4 @@
 using ZstdFs.Core.Conversion.Forms;
-using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
 
@@ -11,8 +10,16 @@ internal interface IConversionCandidates
     /// <summary>A file with one name.</summary>
     void Take(SwapJob job);
 
-    /// <summary>One name of a file with several.</summary>
-    void TakeLink(in WalkedFile file, byte[] original, byte[] target);
+    /// <summary>
+    /// One name of a file with several. The file waits where one of its names <paramref name="waits"/>.
+    /// </summary>
+    void TakeLink(in WalkedFile file, byte[] original, byte[] target, bool waits);
+
+    /// <summary>
+    /// Gives a folder, symlink or special file its escaped name, because a stored file needs its own. True where the
+    /// name is free then.
+    /// </summary>
+    bool MakeRoom(SourceFolder folder, NativeName name);
 
     /// <summary>A .zst file that nothing of ours wrote, and that stays.</summary>
     void Keep();
@@ -26,36 +33,33 @@ internal interface IConversionCandidates
 
 /// <summary>Decides for every name that the walk meets whether to convert it, and into what.</summary>
 internal sealed class ConversionWalk(
-    SourceTree source, SourceFolder start, ConversionOptions options, IConversionCandidates candidates,
-    CancellationToken cancellation) : ITreeVisitor
+    SourceTree source, SourceFolder start, ConversionOptions options, GivenNumbers given,
+    IConversionCandidates candidates, CancellationToken cancellation) : ITreeVisitor
 {
     private readonly bool _tellsFound = FoundFiles.CanTell(source);
+    private readonly WantedFiles _wanted = new(start, options);
 
-    private readonly NamePattern[] _include = [.. options.Include.Select(p => new NamePattern(p))];
-    private readonly NamePattern[] _exclude = [.. options.Exclude.Select(p => new NamePattern(p))];
-    private readonly Timestamp _coldBefore = new(Timestamp.Now().Seconds - (long)options.ColdFor.TotalSeconds, 0);
+    // Files for which no room could be made, because another file had the escaped name.
+    private readonly HashSet<NameKey> _withoutRoom = [];
+
+    /// <summary>The files to be considered; null for all.</summary>
+    internal HashSet<NameKey>? Only { get; init; }
+
+    /// <summary>A file may wait where another file has its new name, and this run will take that name away.</summary>
+    internal bool MayDefer { get; init; } = true;
+
+    /// <summary>The files with one name that wait.</summary>
+    internal HashSet<NameKey> Deferred { get; } = [];
 
     public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
     {
-        if (NamePattern.AnyMatches(_exclude, ShownFolder(Relative(parent.PathOf(name.Bytes)))))
+        if (!_wanted.Enters(parent.PathOf(name.Bytes)))
             return false;
         if (!IsOtherSource(parent, name))
             return true;
         candidates.Leave(parent.PathOf(name.Bytes), LeftReason.OtherSource, "");
         return false;
     }
-
-    /// <summary>Convert: the walk takes the .zst files that were found, and no others.</summary>
-    internal bool Wraps { get; init; }
-
-    /// <summary>Paths (Latin-1) of the files to be considered; null for all.</summary>
-    internal HashSet<string>? Only { get; init; }
-
-    /// <summary>A file may wait where another file has its new name, and this run will take that name away.</summary>
-    internal bool MayDefer { get; init; } = true;
-
-    /// <summary>Paths (Latin-1) of the files that wait.</summary>
-    internal HashSet<string> Deferred { get; } = [];
 
     /// <summary>True also where a fault hides the answer: then the folder must not be touched either.</summary>
     internal static bool IsOtherSource(SourceFolder parent, NativeName name)
@@ -65,23 +69,38 @@ internal sealed class ConversionWalk(
         return PassingFault.Is(result) || result >= 0 && inner.IsRegular;
     }
 
-    /// <summary>Folders, symlinks and special files make room for the stored files that get their names.</summary>
+    /// <summary>
+    /// Folders, symlinks and special files make room for the stored files that get their names in this walk. They do so
+    /// before the walk notes any path below them.
+    /// </summary>
     public bool Listed(SourceFolder folder, DirectoryListing listing)
     {
         bool isChanged = false;
-        for (int i = 0; options.Kind == ConversionKind.Convert && !source.ReadOnly && i < listing.Count; i++)
+        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
+        for (int i = 0; options.Kind == ConversionKind.Convert && i < listing.Count; i++)
         {
-            if (listing.TypeOf(i) != FileType.EntryRegular
-                && StoredName.TryToLogical(listing.Name(i).Bytes, out ReadOnlySpan<byte> logical)
-                && SystemCallsAt.Stat(folder.Descriptor, new NativeName([.. logical, 0]), out Statx stat) >= 0
-                    && stat.IsRegular)
-                isChanged |= SourceNames.MakeRoom(folder.Descriptor, listing.Name(i));
+            NativeName name = listing.Name(i);
+            if (listing.TypeOf(i) == FileType.EntryRegular
+                || !StoredName.TryToLogical(name.Bytes, out ReadOnlySpan<byte> logical))
+                continue;
+            var plain = new NativeName([.. logical, 0]);
+            if (SystemCallsAt.Stat(folder.Descriptor, plain, out Statx stat) < 0
+                || !IsToBecome(new WalkedFile(folder, plain, stat), name))
+                continue;
+            if (candidates.MakeRoom(folder, name))
+                isChanged = true;
+            else if (IsRegular(folder, StoredName.OfNode(name.Bytes, buffer)))
+                _withoutRoom.Add(NameKey.Of(folder, logical));
         }
-        if (isChanged)
-            _ = SystemCallsFile.SetTimes(folder.Descriptor, folder.Stat.AccessTime.ToTimestamp(),
-                folder.Stat.ModifyTime.ToTimestamp());
         return isChanged;
     }
+
+    private bool IsToBecome(in WalkedFile file, NativeName target) =>
+        IsChosen(file) && FindTarget(file, out byte[]? found, out _) >= 0
+            && found.AsSpan().SequenceEqual(target.Terminated) && _wanted.Contain(file);
+
+    private static bool IsRegular(SourceFolder folder, NativeName name) =>
+        SystemCallsAt.Stat(folder.Descriptor, name, out Statx stat) >= 0 && stat.IsRegular;
 
     public void Unreadable(byte[] path, Errno error) => candidates.Unreadable(path, error);
 
@@ -89,77 +108,63 @@ internal sealed class ConversionWalk(
     {
         if (cancellation.IsCancellationRequested)
             return false;
-        Statx stat = file.Stat;
-        if (Only?.Contains(KeyOf(file.Folder.PathOf(file.Name.Bytes))) == false)
+        if (!IsChosen(file))
             return true;
-        if (stat.IsRegular && (!options.OneFileSystem || stat.Device == source.RootStat.Device)
-            && TryName(file, out byte[]? target) && IsWanted(file))
-            Consider(file, target!);
+        int result = FindTarget(file, out byte[]? target, out bool isKept);
+        if (result < 0)
+            candidates.Unreadable(file.Folder.PathOf(file.Name.Bytes), (Errno)(-result));
+        if (isKept)
+            candidates.Keep();
+        if (target is not null && _wanted.Contain(file))
+            Consider(file, target);
         return true;
     }
 
-    private bool TryName(in WalkedFile file, out byte[]? target)
+    private bool IsChosen(in WalkedFile file) => file.Stat.IsRegular
+        && (!options.OneFileSystem || file.Stat.Device == source.RootStat.Device)
+        && Only?.Contains(NameKey.Of(file.Folder, file.Name.Bytes)) != false;
+
+    /// <summary>
+    /// What the file is to become, if anything. −errno where the source cannot tell at this moment: then the file
+    /// stays.
+    /// </summary>
+    private int FindTarget(in WalkedFile file, out byte[]? target, out bool isKept)
     {
         ReadOnlySpan<byte> name = file.Name.Bytes;
         Span<byte> buffer = stackalloc byte[StoredName.BufferBytes], shown = stackalloc byte[StoredName.BufferBytes];
+        (target, isKept) = (null, false);
         scoped ReadOnlySpan<byte> logical;
         bool isStored = StoredName.TryToLogical(name, out logical);
-        int found = isStored && (Wraps || options is { Kind: ConversionKind.Revert, Existing: ExistingChoice.Show })
+        if (options.Kind == ConversionKind.Convert && !isStored)
+        {
+            target = StoredName.Of(name, buffer).Terminated.ToArray();
+            return 0;
+        }
+        if (!isStored || options is { Kind: ConversionKind.Convert, Existing: not ExistingChoice.Wrap })
+            return 0;
+        int found = options is { Kind: ConversionKind.Convert } or
+            { Kind: ConversionKind.Revert, Existing: ExistingChoice.Show }
             ? IsFound(file.Folder, file.Name, file.Stat) : 0;
-        bool isFound = found > 0;
-        target = null;
         if (found < 0)
+            return found;
+        isKept = found > 0 && options.Kind == ConversionKind.Revert;
+        switch (options.Kind)
         {
-            candidates.Unreadable(file.Folder.PathOf(name), (Errno)(-found));
-            return false;
+            case ConversionKind.Convert when found > 0:
+                target = StoredName.Of(name, buffer).Terminated.ToArray();
+                return 0;
+            case ConversionKind.Revert when found == 0:
+                // Where a fault hides the whole name, the plain file would keep the shortened one for good.
+                found = SourceNames.FindLogical(file.Folder.Descriptor, name, isRegular: true, shown, out logical);
+                target = found >= 0 ? [.. logical, 0] : null;
+                return Math.Min(found, 0);
+            case ConversionKind.Recompress:
+                target = [.. name, 0];
+                return 0;
+            default:
+                return 0;
         }
-        if (isFound && options.Kind == ConversionKind.Revert)
-            candidates.Keep();
-        if (isStored && options.Kind == ConversionKind.Revert)
-            found = SourceNames.FindLogical(file.Folder.Descriptor, name, isRegular: true, shown, out logical);
-        if (found < 0)
-        {
-            // The plain file would keep the shortened name for good.
-            candidates.Unreadable(file.Folder.PathOf(name), (Errno)(-found));
-            return false;
-        }
-        target = options.Kind switch
-        {
-            ConversionKind.Convert => isStored == Wraps && isFound == Wraps
-                ? StoredName.Of(name, buffer).Terminated.ToArray() : null,
-            ConversionKind.Revert => isStored && !isFound ? [.. logical, 0] : null,
-            _ => isStored ? [.. name, 0] : null,
-        };
-        return target is not null;
     }
-
-    private bool IsWanted(in WalkedFile file)
-    {
-        // MinBytes is about logical sizes, and a stored file must be opened to learn its logical size.
-        if (file.Stat.Size < options.MinBytes && options.Kind == ConversionKind.Convert
-            || options.ColdFor > TimeSpan.Zero && file.Stat.AccessTime.ToTimestamp() > _coldBefore)
-            return false;
-        if (_include.Length == 0 && _exclude.Length == 0)
-            return true;
-        ReadOnlySpan<byte> path = ShownPath(file);
-        return (_include.Length == 0 || NamePattern.AnyMatches(_include, path))
-            && !NamePattern.AnyMatches(_exclude, path);
-    }
-
-    // Patterns are about names as users see them. To a conversion, the names in the source are those.
-    private ReadOnlySpan<byte> ShownPath(in WalkedFile file)
-    {
-        ReadOnlySpan<byte> name = file.Name.Bytes, path = Relative(file.Folder.PathOf(name));
-        if (options.Kind == ConversionKind.Convert)
-            return path;
-        Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-        _ = SourceNames.TryToLogical(
-            file.Folder.Descriptor, name, isRegular: true, buffer, out ReadOnlySpan<byte> logical);
-        return (byte[])[.. ShownFolder(path[..^name.Length]), .. logical];
-    }
-
-    private ReadOnlySpan<byte> ShownFolder(ReadOnlySpan<byte> path) =>
-        options.Kind == ConversionKind.Convert ? path : SourceNames.ToLogicalPath(path.ToArray());
 
     private void Consider(in WalkedFile file, byte[] target)
     {
@@ -176,9 +181,12 @@ internal sealed class ConversionWalk(
             return;
         Statx other = default;
         bool isTaken = !isInPlace && SystemCallsAt.Stat(file.Folder.Descriptor, new NativeName(target), out other) >= 0;
-        if (isTaken && MayDefer && stat.LinkCount == 1 && IsTakenAway(file.Folder, new NativeName(target), other))
+        if (isTaken && MayDefer && IsAwaited(file, new NativeName(target), other))
         {
-            Deferred.Add(KeyOf(path));
+            if (stat.LinkCount > 1)
+                candidates.TakeLink(file, original, target, waits: true);
+            else
+                Deferred.Add(NameKey.Of(file.Folder, file.Name.Bytes));
             return;
         }
         if (isTaken && other.IsRegular && !IsOtherForm(file.Folder, new NativeName(target), other))
@@ -192,16 +200,12 @@ internal sealed class ConversionWalk(
             candidates.Leave(path, LeftReason.Conflict, Show(target));
             return;
         }
-        NativeName node = StoredName.OfNode(file.Name.Bytes, stackalloc byte[StoredName.BufferBytes]);
-        if (Wraps && SystemCallsAt.Stat(file.Folder.Descriptor, node, out other) >= 0 && !other.IsRegular)
-        {
-            // The mount shows the other file under this very name.
-            candidates.Leave(path, LeftReason.Conflict, Show(node.Terminated.ToArray()));
+        if (options.Kind == ConversionKind.Convert && StoredName.TryToLogical(file.Name.Bytes, out var logical)
+            && !CanBeWrapped(file, logical, path))
             return;
-        }
         if (stat.LinkCount > 1)
         {
-            candidates.TakeLink(file, original, target);
+            candidates.TakeLink(file, original, target, waits: false);
             return;
         }
         bool originalWins = options.OnConflict
@@ -213,9 +217,29 @@ internal sealed class ConversionWalk(
         });
     }
 
+    /// <summary>Leaves a found .zst file that a mount would not show as it is.</summary>
+    private bool CanBeWrapped(in WalkedFile file, ReadOnlySpan<byte> logical, byte[] path)
+    {
+        NativeName node = StoredName.OfNode(file.Name.Bytes, stackalloc byte[StoredName.BufferBytes]);
+        if (SystemCallsAt.Stat(file.Folder.Descriptor, node, out Statx other) >= 0 && !other.IsRegular)
+        {
+            // The mount shows the other file under this very name.
+            candidates.Leave(path, LeftReason.Conflict, Show(node.Terminated.ToArray()));
+            return false;
+        }
+        // The file came from another source, and its new form would have an attribute of the same name.
+        if (StoredName.LooksShortened(logical)
+            && FullNames.Find(file.Folder.Descriptor, file.Name, stackalloc byte[StoredName.BufferBytes], out _) != 0)
+        {
+            candidates.Leave(path, LeftReason.AttributesNotKept, FullNames.AttributeName.ToString());
+            return false;
+        }
+        return true;
+    }
+
     // 1 or 0, or −errno where the source cannot tell at this moment: then the walk reports the file and leaves it.
     private int IsFound(SourceFolder folder, NativeName name, in Statx stat) =>
-        _tellsFound ? FoundFiles.Contain(folder.Descriptor, name, stat) : 0;
+        _tellsFound ? FoundFiles.Contain(folder.Descriptor, name, stat, given) : 0;
 
     /// <summary>
     /// Whether the file that has the new name is the other form of the same logical file, so that one of them may go. A
@@ -228,23 +252,25 @@ internal sealed class ConversionWalk(
         _ => !StoredName.TryToLogical(target.Bytes, out _),
     };
 
-    /// <summary>Whether the file under a name is a .zst file that gets another name in this run.</summary>
-    private bool IsTakenAway(SourceFolder folder, NativeName name, in Statx stat)
+    /// <summary>
+    /// Whether this run takes the new name from what has it: a .zst file that gets another name, or a folder, symlink
+    /// or special file that waits for its own.
+    /// </summary>
+    private bool IsAwaited(in WalkedFile file, NativeName target, in Statx other)
     {
-        if (!stat.IsRegular || !StoredName.TryToLogical(name.Bytes, out _))
-            return false;
+        bool isNode = !other.IsRegular, isStored = !isNode && StoredName.TryToLogical(target.Bytes, out _);
         return options.Kind switch
         {
-            ConversionKind.Convert => Wraps && IsFound(folder, name, stat) > 0,
-            ConversionKind.Revert => options.Existing == ExistingChoice.Decode || IsFound(folder, name, stat) == 0,
+            ConversionKind.Convert => isNode ? _withoutRoom.Contains(NameKey.Of(file.Folder, file.Name.Bytes))
+                : isStored && options.Existing == ExistingChoice.Wrap && IsFound(file.Folder, target, other) > 0,
+            ConversionKind.Revert => isNode ? options.RevertsAll && IsEscaped(target)
+                : isStored && (options.Existing == ExistingChoice.Decode || IsFound(file.Folder, target, other) == 0),
             _ => false,
         };
     }
 
-    private static string KeyOf(byte[] path) => System.Text.Encoding.Latin1.GetString(path);
-
-    private ReadOnlySpan<byte> Relative(ReadOnlySpan<byte> path) =>
-        start.IsRoot ? path : path[(start.Path.Length + 1)..];
+    private static bool IsEscaped(NativeName node) =>
+        !StoredName.ToLogicalNode(node.Bytes, stackalloc byte[StoredName.BufferBytes]).SequenceEqual(node.Bytes);
 
     private static string Show(byte[] terminated) => $"'{new NativeName(terminated).ToString()}' is there too";
 }

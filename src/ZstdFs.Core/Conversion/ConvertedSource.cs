@@ -40,7 +40,9 @@ internal sealed class ConvertedSource : IDisposable
         try
         {
             bool wasSource = IsSource(source);
-            state = TryOpenState(source)
+            // A killed run may have made no more than the folder: the root's times still are as it noted them.
+            bool begins = options.Kind == ConversionKind.Convert && (!wasSource || RootTimes.AreHeld(source.Root));
+            state = TryOpenState(source, begins)
                 ?? throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
             // A conversion that touches only plain files does not disturb the unfinished writes of a mount.
             bool touchesStored = options.Kind != ConversionKind.Convert
@@ -72,7 +74,7 @@ internal sealed class ConvertedSource : IDisposable
     private static bool IsSource(SourceTree source) =>
         SystemCallsAt.Stat(source.Root, new NativeName(".zstdfs\0"u8), out _) >= 0;
 
-    private static StateFolder? TryOpenState(SourceTree source)
+    private static StateFolder? TryOpenState(SourceTree source, bool begins)
     {
         if (source.ReadOnly)
             return null;
@@ -81,7 +83,7 @@ internal sealed class ConvertedSource : IDisposable
             RootTimes.Hold(source.Root);
         try
         {
-            return StateFolder.TryOpen(source, out _);
+            return StateFolder.TryOpen(source, out _, begins);
         }
         finally
         {

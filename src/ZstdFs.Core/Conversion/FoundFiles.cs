@@ -1,27 +1,52 @@
 using ZstdFs.Core.Compression;
-using ZstdFs.Core.Policy;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
-/// The .zst files of a folder that nothing of ours wrote: they were there before it became a source, or another program
-/// put them there since. A file that a mount or a tool wrote has a record with its time of birth. A file that a mount
-/// only looked at has a record without one, or none. Where attributes leave no room for a record, a mark in the file
-/// stands for it.
+/// The .zst files of a folder that nothing of this source wrote: they were there before it became a source, or another
+/// program put them there since. A file that a mount or a tool wrote has a record with its time of birth and a number
+/// of this source. A file that a mount only looked at has a record without a birth; one of another source may have that
+/// one's record, or none. Where attributes leave no room for a record, a mark in the file stands for it.
 /// </summary>
 public sealed class FoundFiles
 {
-    private const int MostNamed = 10;
+    /// <summary>Paths below the source's root: how many, and the first ones.</summary>
+    public sealed class Paths
+    {
+        private const int MostNamed = 10;
 
-    private readonly List<byte[]> _paths = [], _misread = [];
+        private readonly List<byte[]> _first = [];
 
-    /// <summary>How many there are.</summary>
-    public long Count { get; private set; }
+        /// <summary>How many there are.</summary>
+        public long Count { get; private set; }
 
-    /// <summary>Paths of the first ones, below the source's root.</summary>
-    public IReadOnlyList<byte[]> FirstPaths => _paths;
+        /// <summary>The first ones.</summary>
+        public IReadOnlyList<byte[]> First => _first;
+
+        internal void Add(byte[] path)
+        {
+            Count++;
+            if (_first.Count < MostNamed)
+                _first.Add(path);
+        }
+    }
+
+    private readonly List<byte[]> _misread = [];
+
+    /// <summary>Those that stay as they are: a mount shows what they hold.</summary>
+    public Paths Kept { get; } = new();
+
+    /// <summary>Those that the conversion wraps: a mount shows them as they are.</summary>
+    public Paths Wrapped { get; } = new();
+
+    /// <summary>
+    /// Folders, symlinks and special files that a mount does not show, because a .zst file that stays has their name
+    /// there.
+    /// </summary>
+    public Paths Hidden { get; } = new();
 
     /// <summary>
     /// Paths of folders, symlinks and special files that the mount of a source shows under another name, because their
@@ -32,9 +57,10 @@ public sealed class FoundFiles
     /// <summary>Looks for them below a folder. Changes nothing.</summary>
     /// <param name="root">The source's root; stays the caller's.</param>
     /// <param name="folder">Path of the folder below it.</param>
-    /// <param name="options">Which folders to enter.</param>
+    /// <param name="isSource">The root is a source already. Otherwise all .zst files count.</param>
+    /// <param name="options">Which folders to enter, and which files are wrapped.</param>
     /// <param name="cancellation">Ends it early.</param>
-    public static FoundFiles Find(FileDescriptor root, byte[] folder, ConversionOptions options,
+    public static FoundFiles Find(FileDescriptor root, byte[] folder, bool isSource, ConversionOptions options,
         CancellationToken cancellation)
     {
         var found = new FoundFiles();
@@ -46,7 +72,9 @@ public sealed class FoundFiles
             || SystemCallsAt.Stat(start, out Statx stat) < 0)
             return found;
         var opened = new SourceFolder(start, folder, stat);
-        var visitor = new Visitor(found, opened, options, CanTell(source), cancellation);
+        GivenNumbers given = isSource ? StateFile.ReadGiven(source) : GivenNumbers.None;
+        var visitor = new Visitor(found, new WantedFiles(opened, options), options, given, CanTell(source),
+            cancellation);
         new TreeWalk(source, visitor, options.OneFileSystem).Run(opened);
         opened.Release();
         return found;
@@ -62,11 +90,13 @@ public sealed class FoundFiles
     /// Whether a stored file is one of them: 1 or 0, or −errno where the source could not tell at this moment. Where
     /// the file system tells no times of birth, a file that a mount has looked at counts as written by us.
     /// </summary>
-    internal static int Contain(FileDescriptor folder, NativeName name, in Statx stat)
+    internal static int Contain(FileDescriptor folder, NativeName name, in Statx stat, GivenNumbers given)
     {
         int result = SourceTree.ReadRecord(folder, name, out SizeRecord record);
-        if (result != 0)
-            return result < 0 ? result : record.Birth == default && stat.Birth.ToTimestamp() != default ? 1 : 0;
+        if (result < 0)
+            return result;
+        if (result > 0 && given.Contain(record))
+            return record.Birth == default && stat.Birth.ToTimestamp() != default ? 1 : 0;
         // Whether a newer zstdfs wrote the file or only looked at it, this one cannot tell. The conversion then reports
         // the file and leaves it.
         if (record.IsNewer)
@@ -95,40 +125,44 @@ public sealed class FoundFiles
         }
     }
 
-    private sealed class Visitor(FoundFiles found, SourceFolder start, ConversionOptions options, bool tells,
-        CancellationToken cancellation) : ITreeVisitor
+    private sealed class Visitor(FoundFiles found, WantedFiles wanted, ConversionOptions options, GivenNumbers given,
+        bool tells, CancellationToken cancellation) : ITreeVisitor
     {
-        private readonly NamePattern[] _exclude = [.. options.Exclude.Select(static p => new NamePattern(p))];
-
         public bool Visit(in WalkedFile file)
         {
             if (!file.Stat.IsRegular)
                 Look(file.Folder, file.Name);
-            else if (tells && StoredName.TryToLogical(file.Name.Bytes, out _)
-                && Contain(file.Folder.Descriptor, file.Name, file.Stat) > 0)
-            {
-                found.Count++;
-                if (found._paths.Count < MostNamed)
-                    found._paths.Add(file.Folder.PathOf(file.Name.Bytes));
-            }
+            else if (IsFound(file.Folder, file.Name, file.Stat))
+                (IsWrapped(file) ? found.Wrapped : found.Kept).Add(file.Folder.PathOf(file.Name.Bytes));
             return !cancellation.IsCancellationRequested;
         }
 
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat)
         {
-            ReadOnlySpan<byte> path = parent.PathOf(name.Bytes);
             Look(parent, name);
-            return !ConversionWalk.IsOtherSource(parent, name)
-                && !NamePattern.AnyMatches(_exclude, start.IsRoot ? path : path[(start.Path.Length + 1)..]);
+            return !ConversionWalk.IsOtherSource(parent, name) && wanted.Enters(parent.PathOf(name.Bytes));
         }
 
         public void Unreadable(byte[] path, Errno error) { }
 
+        private bool IsFound(SourceFolder folder, NativeName name, in Statx stat) =>
+            tells && StoredName.TryToLogical(name.Bytes, out _)
+                && Contain(folder.Descriptor, name, stat, given) > 0;
+
+        private bool IsWrapped(in WalkedFile file) =>
+            options.Existing == ExistingChoice.Wrap && wanted.Contain(file);
+
         private void Look(SourceFolder folder, NativeName name)
         {
-            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
-            if (!StoredName.ToLogicalNode(name.Bytes, buffer).SequenceEqual(name.Bytes))
+            Span<byte> buffer = stackalloc byte[StoredName.BufferBytes],
+                stored = stackalloc byte[StoredName.BufferBytes];
+            ReadOnlySpan<byte> logical = StoredName.ToLogicalNode(name.Bytes, buffer);
+            if (!logical.SequenceEqual(name.Bytes))
                 found._misread.Add(folder.PathOf(name.Bytes));
+            NativeName file = SourceNames.FindFile(folder.Descriptor, logical, stored);
+            if (SystemCallsAt.Stat(folder.Descriptor, file, out Statx stat) >= 0 && stat.IsRegular
+                && !(IsWrapped(new WalkedFile(folder, file, stat)) && IsFound(folder, file, stat)))
+                found.Hidden.Add(folder.PathOf(name.Bytes));
         }
     }
 }

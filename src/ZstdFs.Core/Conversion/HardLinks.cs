@@ -1,8 +1,10 @@
+using ZstdFs.Core.Source;
+
 namespace ZstdFs.Core.Conversion;
 
 /// <summary>
 /// Files with several names, collected until the walk has seen all of them: each is converted once, under all its
-/// names. Takes about 150 bytes a name.
+/// names. Takes about 250 bytes a name.
 /// </summary>
 internal sealed class HardLinks
 {
@@ -15,6 +17,19 @@ internal sealed class HardLinks
         /// <summary>Paths (Latin-1) of the folders that the names are in.</summary>
         internal HashSet<string> Folders =>
             [.. Names.Select(static n => System.Text.Encoding.Latin1.GetString(n.Folder))];
+
+        /// <summary>The same names, for a later walk.</summary>
+        internal List<NameKey> Keys { get; } = [];
+
+        /// <summary>Another file has one of the new names, and this run takes it away.</summary>
+        internal bool Waits { get; private set; }
+
+        internal void Add(in WalkedFile file, byte[] original, byte[] target, bool waits)
+        {
+            Names.Add((file.Folder.Path, original, target));
+            Keys.Add(NameKey.Of(file.Folder, file.Name.Bytes));
+            Waits |= waits;
+        }
 
         /// <summary>The first of its paths, for people.</summary>
         internal byte[] Path
@@ -34,15 +49,19 @@ internal sealed class HardLinks
     private readonly Dictionary<(ulong Device, ulong Inode), Group> _groups = [];
 
     /// <summary>A name was found.</summary>
-    internal void Add(ulong device, ulong inode, uint linkCount, byte[] folder, byte[] original, byte[] target)
+    internal void Add(in WalkedFile file, byte[] original, byte[] target, bool waits)
     {
-        if (!_groups.TryGetValue((device, inode), out Group? group))
-            _groups.Add((device, inode), group = new Group(linkCount));
-        group.Names.Add((folder, original, target));
+        (ulong Device, ulong Inode) key = (file.Stat.Device, file.Stat.InodeNumber);
+        if (!_groups.TryGetValue(key, out Group? group))
+            _groups.Add(key, group = new Group(file.Stat.LinkCount));
+        group.Add(file, original, target, waits);
     }
 
-    /// <summary>The files with several names.</summary>
-    internal IEnumerable<Group> Groups => _groups.Values;
+    /// <summary>The files of which no name waits.</summary>
+    internal IEnumerable<Group> Ready => _groups.Values.Where(static g => !g.Waits);
+
+    /// <summary>All names of the files that wait: a file is converted under all its names at once.</summary>
+    internal IEnumerable<NameKey> Waiting => _groups.Values.Where(static g => g.Waits).SelectMany(static g => g.Keys);
 }
 
 /// <summary>Parts of a list of files with several names.</summary>

@@ -27,6 +27,10 @@ internal static class RootTimes
         _ = ExtendedAttributes.Set(root, AttributeName, noted, 0);
     }
 
+    /// <summary>Whether times are noted: <c>.zstdfs</c> is being made or removed, or a kill came between.</summary>
+    internal static bool AreHeld(FileDescriptor root) =>
+        ExtendedAttributes.Get(root, AttributeName, default) >= 0;
+
     /// <summary>Gives the root the times that were noted, where any were.</summary>
     internal static void Restore(FileDescriptor root)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Conversion.Forms;
@@ -14,8 +15,6 @@ namespace ZstdFs.Core.Conversion;
 /// </summary>
 public sealed class TreeConversion : IConversionCandidates, IDisposable
 {
-    private const long BatchBytes = 256 * 1024 * 1024, OpenInCallerBytes = 1024 * 1024;
-    private const int MostFilesInBatch = 1024, DescriptorsPerFile = 16, SpareDescriptors = 200;
     private const long MemoryBytes = 192 * 1024 * 1024;
     private const long FramesForThread = 8; // its own buffers, and two pieces of a large file
 
@@ -25,15 +24,14 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     private readonly StoredOriginals _originals;
     private readonly SwapContent _content;
     private readonly SwapPublisher _publisher;
-    private readonly PieceWork _pieces;
     private readonly JobOutcomes _outcomes;
     private readonly FolderTimes _folderTimes;
-    private readonly HardLinks _links = new();
-    private readonly int _filesInBatch;
+    private readonly BatchFeed _feed;
 
-    private int _batchNumber;
-    private Batch _batch = new(0);
-    private BatchPipeline? _pipeline;
+    // Paths (Latin-1) of what could not be looked at or entered: several walks meet it, and it is told once.
+    private readonly HashSet<string> _told = [];
+
+    private HardLinks _links = new(); // of the walk that is under way
     private CancellationToken _cancellation;
 
     private TreeConversion(ConvertedSource opened, ConversionOptions options, IConversionObserver observer)
@@ -54,10 +52,9 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         _publisher = new SwapPublisher(source, state);
         _folderTimes = new FolderTimes(source, state);
         _folderTimes.NoteRoot();
-        _pieces = new PieceWork(_content, _pool, threads * 2, Progress);
         _outcomes = new JobOutcomes(options.Kind, Progress, observer, _publisher);
-        _filesInBatch = (int)Math.Clamp(
-            (ResourceLimits.OpenFiles - SpareDescriptors) / DescriptorsPerFile, 16, MostFilesInBatch);
+        _feed = new BatchFeed(opened, options.Kind, _content, _originals, _publisher, _pool, threads * 2, _outcomes,
+            _folderTimes, Progress);
     }
 
     /// <summary>As many as memory allows.</summary>
@@ -115,17 +112,9 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
         if (SystemCallsAt.Stat(_opened.Start.Descriptor, out Statx stat) is < 0 and var unseen)
             throw new ConversionException($"the folder cannot be looked at ({(Errno)(-unseen)})");
         var start = new SourceFolder(_opened.Start.Descriptor, _opened.Start.Path, stat, ownsDescriptor: false);
-        // The first walk wraps found .zst files, which may have the plain files' new names.
-        bool whole = (_options.Existing != ExistingChoice.Wrap || RunWalks(start, wraps: true))
-            && RunWalks(start, wraps: false);
-        if (whole)
-            RunLinks();
-        bool revertsAll = whole && _options is { Kind: ConversionKind.Revert, Include.Count: 0, Exclude.Count: 0 };
-        // Where nothing was ever stored, names that look escaped are no escapes.
-        if (revertsAll && (_opened.WasSource || Progress.Files > 0))
-            revertsAll = new TreeWalk(_opened.Source,
-                new RevertedNames(_opened.Start.IsRoot && Progress is { Left: 0 }, this, cancellation),
-                _options.OneFileSystem).Run(start);
+        bool revertsAll = RunWalks(start) && _options.RevertsAll;
+        if (revertsAll)
+            revertsAll = GiveNamesBack(start, isLast: true, out _);
         if (revertsAll && _opened.Start.IsRoot && Progress is { Left: 0 })
             _opened.RemoveState();
         else
@@ -133,72 +122,56 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
     }
 
     /// <summary>
-    /// Walks until no file waits for another one's name: x.zst.zst can become x.zst only when x.zst has become x.
+    /// Walks until no file waits for another one's name: x.zst.zst can become x.zst only when x.zst has become x. After
+    /// each walk come the files with several names, so that no path of theirs is older than the names in it.
     /// </summary>
-    private bool RunWalks(SourceFolder start, bool wraps)
+    private bool RunWalks(SourceFolder start)
     {
-        var walk = new ConversionWalk(_opened.Source, start, _options, this, _cancellation) { Wraps = wraps };
-        while (true)
+        HashSet<NameKey>? waiting = null;
+        for (bool mayDefer = true; ;)
         {
             long done = Progress.Files;
-            ConversionWalk current = walk;
-            if (!Through(() =>
-                new TreeWalk(_opened.Source, current, _options.OneFileSystem, inBirthOrder: true).Run(start)))
-                return false;
-            if (walk.Deferred.Count == 0)
-                return true;
-            walk = new ConversionWalk(_opened.Source, start, _options, this, _cancellation)
+            _links = new HardLinks();
+            var walk = new ConversionWalk(
+                _opened.Source, start, _options, _opened.State.Given, this, _cancellation)
             {
-                Wraps = wraps,
-                Only = walk.Deferred,
-                MayDefer = Progress.Files > done,
+                Only = waiting,
+                MayDefer = mayDefer,
             };
-        }
-    }
-
-    /// <summary>Runs what makes jobs, and then the jobs to their end.</summary>
-    private bool Through(Func<bool> makeJobs)
-    {
-        using (_pipeline = new BatchPipeline(
-            _opened.Source, _opened.State, _content, _publisher, _pieces, _pool, _outcomes, _folderTimes))
-        {
-            _batch = new Batch(_batchNumber++);
-            bool whole = false;
-            try
-            {
-                whole = makeJobs();
-                if (whole && _batch.Jobs.Count > 0)
-                    Submit();
-            }
-            finally
-            {
-                Abandon(_batch);
-            }
-            _pipeline.Complete();
-            return whole;
+            if (!_feed.Run(
+                    () => new TreeWalk(_opened.Source, walk, _options.OneFileSystem, inBirthOrder: true).Run(start),
+                    _cancellation)
+                || !RunLinks())
+                return false;
+            waiting = [.. walk.Deferred, .. _links.Waiting];
+            if (waiting.Count == 0)
+                return true;
+            bool isGivenBack = false;
+            if (_options.RevertsAll && !GiveNamesBack(start, isLast: false, out isGivenBack))
+                return false;
+            mayDefer = Progress.Files > done || isGivenBack;
         }
     }
 
     /// <summary>
-    /// Hands the batch over. Where an exception has ended the pipeline, throws it, and the batch stays here.
+    /// Gives folders, symlinks and special files their own names again. False where the walk was cancelled.
     /// </summary>
-    private void Submit()
+    private bool GiveNamesBack(SourceFolder start, bool isLast, out bool isChanged)
     {
-        _pipeline!.Submit(_batch);
-        _batch = new Batch(_batchNumber++);
+        isChanged = false;
+        // Where nothing was ever stored, names that look escaped are no escapes.
+        if (!_opened.WasSource && Progress.Files == 0)
+            return true;
+        var names = new RevertedNames(isLast && _opened.Start.IsRoot && Progress is { Left: 0 }, _opened.State.Given,
+            isLast ? this : null, _cancellation);
+        bool whole = new TreeWalk(_opened.Source, names, _options.OneFileSystem).Run(start);
+        isChanged = names.HasChanged;
+        return whole;
     }
 
-    private void Abandon(Batch batch)
+    private bool RunLinks()
     {
-        batch.Writing.Wait();
-        foreach (SwapJob job in batch.Jobs)
-            _publisher.RemoveWorkingName(job);
-        batch.Release();
-    }
-
-    private void RunLinks()
-    {
-        foreach (HardLinks.Group group in _links.Groups
+        foreach (HardLinks.Group group in _links.Ready
             .Where(g => !g.IsComplete || _options.Kind == ConversionKind.Recompress))
         {
             _outcomes.Leave(
@@ -208,32 +181,33 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
                     ? "it has several names"
                     : $"{group.Names.Count} of its {group.LinkCount} names are here");
         }
-        foreach (IReadOnlyList<HardLinks.Group> chunk in _links.Groups
+        foreach (IReadOnlyList<HardLinks.Group> chunk in _links.Ready
             .Where(g => g.IsComplete && _options.Kind != ConversionKind.Recompress)
-            .Chunks(_filesInBatch / 4, FreeDescriptors / 2))
+            .Chunks(_feed.FilesInBatch / 4, FreeDescriptors / 2))
         {
             if (_cancellation.IsCancellationRequested)
-                return;
+                return false;
             var folders = new FolderSet(_opened.Source);
             try
             {
-                Through(() =>
+                _feed.Run(() =>
                 {
                     foreach (HardLinks.Group group in chunk)
                         TakeGroup(folders, group);
                     return true;
-                });
+                }, _cancellation);
             }
             finally
             {
                 folders.Release();
             }
         }
+        return true;
     }
 
     // Descriptors for files and folders. The folders of a chunk may take half of them.
     private static int FreeDescriptors =>
-        (int)Math.Clamp(ResourceLimits.OpenFiles - SpareDescriptors, 128, int.MaxValue);
+        (int)Math.Clamp(ResourceLimits.OpenFiles - BatchFeed.SpareDescriptors, 128, int.MaxValue);
 
     private void TakeGroup(FolderSet folders, HardLinks.Group group)
     {
@@ -241,97 +215,30 @@ public sealed class TreeConversion : IConversionCandidates, IDisposable
             _outcomes.Leave(group.Path, LeftReason.Failed,
                 $"its names are in {group.Folders.Count} folders, more than may be open at once: raise 'ulimit -n'");
         else if (folders.TryNames(group, out SwapName[] names, out Statx stat))
-            Take(new SwapJob(names, stat));
+            _feed.Take(new SwapJob(names, stat));
         else
             _outcomes.Leave(group.Path, LeftReason.Changed, "its names cannot be looked at");
     }
 
-    void IConversionCandidates.Take(SwapJob job) => Take(job);
+    void IConversionCandidates.Take(SwapJob job) => _feed.Take(job);
 
-    void IConversionCandidates.TakeLink(in WalkedFile file, byte[] original, byte[] target) =>
-        _links.Add(file.Stat.Device, file.Stat.InodeNumber, file.Stat.LinkCount, file.Folder.Path, original, target);
+    void IConversionCandidates.TakeLink(in WalkedFile file, byte[] original, byte[] target, bool waits) =>
+        _links.Add(file, original, target, waits);
+
+    bool IConversionCandidates.MakeRoom(SourceFolder folder, NativeName name) => _folderTimes.MakeRoom(folder, name);
 
     void IConversionCandidates.Keep() => Progress.NoteKept();
 
-    void IConversionCandidates.Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail) =>
-        _outcomes.Leave(path, reason, detail);
-
-    void IConversionCandidates.Unreadable(byte[] path, Errno error) => _outcomes.Unreadable(path, error);
-
-    private void Take(SwapJob job)
+    void IConversionCandidates.Leave(ReadOnlySpan<byte> path, LeftReason reason, string detail)
     {
-        if (!_batch.HasRoomFor(job))
-            SubmitBefore(job);
-        Batch batch = _batch;
-        batch.Add(job);
-        bool fits = _outcomes.Try(job, () => ConversionJournal.RequireRoom(job));
-        bool created = fits && (job.KeepsTarget
-            || _outcomes.Try(job, () => FileLeftException.Require(_publisher.Create(job), "making the new file")));
-        if (created && job.Stat.Size >= OpenInCallerBytes && !job.KeepsTarget)
-            TakeLarge(batch, job);
-        else if (created)
-            Post(batch, job, () => _content.Open(job));
-        if (batch.Jobs.Count < _filesInBatch && batch.Bytes < BatchBytes)
-            return;
-        Submit();
+        if (reason != LeftReason.OtherSource || _told.Add(Encoding.Latin1.GetString(path)))
+            _outcomes.Leave(path, reason, detail);
     }
 
-    private void SubmitBefore(SwapJob job)
+    void IConversionCandidates.Unreadable(byte[] path, Errno error)
     {
-        try
-        {
-            Submit();
-        }
-        catch
-        {
-            _batch.Add(job); // released with the batch
-            throw;
-        }
-    }
-
-    private void TakeLarge(Batch batch, SwapJob job)
-    {
-        if (!_outcomes.Try(job, () => _content.Open(job)))
-            return;
-        if (!_pieces.IsLarge(job))
-        {
-            Post(batch, job, () => { });
-            return;
-        }
-        try
-        {
-            _outcomes.Try(job, () => _pieces.WriteLarge(job, _cancellation));
-            NoteResult(job);
-        }
-        catch (OperationCanceledException)
-        {
-            job.IsLeft = true; // the walk ends at its next name
-            job.CloseFiles();
-        }
-    }
-
-    private void Post(Batch batch, SwapJob job, Action open)
-    {
-        batch.Writing.Add();
-        _pool.Post(worker =>
-        {
-            _outcomes.Try(job, () =>
-            {
-                open();
-                if (job.KeepsTarget)
-                    KeptTarget.RequireIntact(_opened.Source, _originals, _options.Kind, job);
-                else
-                    _pieces.Write(worker, job);
-            });
-            NoteResult(job);
-            batch.Writing.Done();
-        });
-    }
-
-    private static void NoteResult(SwapJob job)
-    {
-        if (!job.IsLeft && job.Result is { } file && SystemCallsAt.Stat(file, out Statx stat) >= 0)
-            job.ResultInode = stat.InodeNumber;
+        if (_told.Add(Encoding.Latin1.GetString(path)))
+            _outcomes.Unreadable(path, error);
     }
 
     /// <summary>Lets go of the source.</summary>

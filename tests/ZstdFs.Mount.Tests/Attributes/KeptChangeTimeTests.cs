@@ -134,7 +134,8 @@ internal sealed class KeptChangeTimeTests(string type)
         using MountedFolder folder = MountedFolder.Prepared(Setup());
         Shell.Get(
             $"cd '{folder.Source}' && mkdir -p d/e && for i in $(seq 20); do seq $((i * 300)) > d/e/f$i; done; "
-            + "seq 900000 > large; ln large d/link; : > empty; touch -d @1000000000 d large");
+            + "seq 900000 > large; ln large d/link; : > empty; mkdir large.zst d/e/f1.zst; seq 9 > large.zst/in; "
+            + "touch -d @1000000000 d large large.zst");
         string before = Shell.Get($"cd '{folder.Source}' && {Looks}");
         ToolFolder.Require(0, $"convert '{folder.Source}'");
         folder.Start();

@@ -269,7 +269,7 @@ internal sealed class ConvertTests
             zstd -q --long=27 -c < ../plain > long.zst; : > nothing.zst; zstd -q < /dev/null > empty.zst
             """);
         Assert.That(ToolFolder.Require(0, $"convert --revert '{_folder.Tree}'").Error,
-            Does.Contain("5 .zst files stay because zstdfs did not write them"));
+            Does.Contain("5 .zst files stay because nothing of this source wrote them"));
         Assert.That(_folder.InTree("ls | grep -c 'zst$'"), Is.EqualTo("5"));
         ToolFolder.Require(0, $"convert --revert --existing-zst=decode '{_folder.Tree}'");
         Assert.That(

@@ -40,11 +40,11 @@ internal sealed class RecompressedContent(
 
     private SizeRecord RecordOfOriginal(SwapJob job, in SizeRecord made)
     {
-        if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord own) || !Devices.IsOf(own, job.Stat))
+        if (!SourceTree.TryReadRecord(job.Original!, out SizeRecord own) || !IsOwn(own, job.Stat))
         {
             // A found file gets a record without a birth, and so stays a found one: a revert must not decode it.
             SwapName name = job.Names[0];
-            bool isFound = FoundFiles.Contain(name.Folder.Descriptor, name.OriginalName, job.Stat) != 0;
+            bool isFound = FoundFiles.Contain(name.Folder.Descriptor, name.OriginalName, job.Stat, Given) != 0;
             return Devices.RecordFor(job.Stat, made.InodeNumber, job.LogicalBytes, isFound ? default : made.Birth)
                 with { HasHoles = made.HasHoles };
         }
@@ -59,7 +59,7 @@ internal sealed class RecompressedContent(
         (ulong Number, Timestamp Birth) fresh = base.NumberAndBirth(job);
         int recorded = FileLeftException.Require(
             SourceTree.ReadRecord(job.Original!, out SizeRecord record), "reading its record");
-        if (recorded == 0 || !Devices.IsOf(record, job.Stat))
+        if (recorded == 0 || !IsOwn(record, job.Stat))
             return fresh;
         return (record.InodeNumber, record.Birth == default ? fresh.Birth : record.Birth);
     }

@@ -7,9 +7,18 @@ namespace ZstdFs.Core.Conversion.Forms;
 /// The end of a revert. Gives folders, symlinks and special files their own names again where a stored file had taken
 /// them. Removes what a mount noted on files that it only looked at. Each step can be interrupted and repeated.
 /// </summary>
-internal sealed class RevertedNames(bool forgetsRecords, IConversionCandidates candidates,
+/// <param name="forgetsRecords">
+/// The source becomes a plain folder: files lose their records of this source (<paramref name="given"/>).
+/// </param>
+/// <param name="given">The numbers of this source.</param>
+/// <param name="candidates">Is told of what keeps its name. Null where the run goes on, and tries again.</param>
+/// <param name="cancellation">Ends it early.</param>
+internal sealed class RevertedNames(bool forgetsRecords, GivenNumbers given, IConversionCandidates? candidates,
     CancellationToken cancellation) : ITreeVisitor
 {
+    /// <summary>Something has its own name again.</summary>
+    internal bool HasChanged { get; private set; }
+
     public bool Listed(SourceFolder folder, DirectoryListing listing)
     {
         bool isChanged = false;
@@ -27,10 +36,11 @@ internal sealed class RevertedNames(bool forgetsRecords, IConversionCandidates c
                 SourceNames.Itself(logical, terminated), RenameFlags.NoReplace);
             isChanged |= result >= 0;
             if (result == -(int)Errno.EEXIST)
-                candidates.Leave(folder.PathOf(name.Bytes), LeftReason.Conflict, "");
+                candidates?.Leave(folder.PathOf(name.Bytes), LeftReason.Conflict, "");
             else if (result < 0)
-                candidates.Unreadable(folder.PathOf(name.Bytes), (Errno)(-result));
+                candidates?.Unreadable(folder.PathOf(name.Bytes), (Errno)(-result));
         }
+        HasChanged |= isChanged;
         if (isChanged)
             _ = SystemCallsFile.SetTimes(folder.Descriptor, folder.Stat.AccessTime.ToTimestamp(),
                 folder.Stat.ModifyTime.ToTimestamp());
@@ -39,7 +49,9 @@ internal sealed class RevertedNames(bool forgetsRecords, IConversionCandidates c
 
     public bool Visit(in WalkedFile file)
     {
-        if (forgetsRecords && file.Stat.IsRegular && SourceTree.TryReadRecord(file.Folder.Descriptor, file.Name, out _))
+        if (forgetsRecords && file.Stat.IsRegular
+            && SourceTree.TryReadRecord(file.Folder.Descriptor, file.Name, out SizeRecord record)
+            && given.Contain(record))
         {
             _ = ExtendedAttributes.Remove(file.Folder.Descriptor, file.Name, TriedLevel.AttributeName);
             _ = ExtendedAttributes.Remove(file.Folder.Descriptor, file.Name, SizeRecord.AttributeName);

@@ -2,6 +2,7 @@ using System.Text;
 using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Conversion.Forms;
@@ -39,10 +40,11 @@ public sealed class SavingsEstimate
     /// <summary>Estimates, types with the most bytes first. Changes nothing.</summary>
     /// <param name="root">The source's root; stays the caller's.</param>
     /// <param name="folder">Path of the folder below it.</param>
+    /// <param name="isSource">The root is a source already.</param>
     /// <param name="options">Which files, and the level.</param>
     /// <param name="cancellation">Ends it early: what is known so far is returned.</param>
     public static IReadOnlyList<TypeSavings> Make(
-        FileDescriptor root, byte[] folder, ConversionOptions options, CancellationToken cancellation)
+        FileDescriptor root, byte[] folder, bool isSource, ConversionOptions options, CancellationToken cancellation)
     {
         int result = SystemCallsAt.Open(
             root, new NativeName(".\0"u8), OpenFlags.ReadOnly | OpenFlags.Directory, 0, out FileDescriptor own);
@@ -54,7 +56,8 @@ public sealed class SavingsEstimate
             throw new SourceException(SourceProblem.Unusable, "it cannot be read");
         var estimate = new SavingsEstimate(source);
         var opened = new SourceFolder(start, folder, stat);
-        var walk = new ConversionWalk(source, opened, options, new Visitor(estimate), cancellation);
+        GivenNumbers given = isSource ? StateFile.ReadGiven(source) : GivenNumbers.None;
+        var walk = new ConversionWalk(source, opened, options, given, new Visitor(estimate), cancellation);
         new TreeWalk(source, walk, options.OneFileSystem).Run(opened);
         opened.Release();
         using var encoder = new FrameEncoder(Codec.Of(options.Codec), options.Level);
@@ -71,7 +74,9 @@ public sealed class SavingsEstimate
             job.Names[0].Folder.Release();
         }
 
-        public void TakeLink(in WalkedFile file, byte[] original, byte[] target) =>
+        public bool MakeRoom(SourceFolder folder, NativeName name) => false;
+
+        public void TakeLink(in WalkedFile file, byte[] original, byte[] target, bool waits) =>
             estimate.Note(file.Folder.Path, file.Name.Bytes, file.Stat.Size / file.Stat.LinkCount);
 
         public void Keep() { }

@@ -118,10 +118,17 @@ internal class StoredContent(SourceTree source, StateFolder state, ConversionOpt
         int recorded = FileLeftException.Require(
             SourceTree.ReadRecord(job.Original!, out SizeRecord record), "reading its record");
         ulong number = record.InodeNumber;
-        if (recorded == 0 || !Devices.IsOf(record, job.Stat))
+        if (recorded == 0 || !IsOwn(record, job.Stat))
             FileLeftException.Require(state.TryAllocateInodeNumber(out number), "reserving inode numbers");
         return (number, job.Stat.Birth.ToTimestamp());
     }
+
+    /// <summary>The inode numbers of this source.</summary>
+    protected GivenNumbers Given => state.Given;
+
+    /// <summary>The record is about this very file, and of this source.</summary>
+    protected bool IsOwn(in SizeRecord record, in Statx stat) =>
+        Devices.IsOf(record, stat) && Given.Contain(record);
 
     /// <summary>Notes the whole names, where the stored names are shortened.</summary>
     protected virtual int NoteNames(SwapJob job) =>
