@@ -43,6 +43,7 @@ internal sealed class Volume : IDisposable
         Resolver = new Resolver(Services, FolderGates);
         NameLookup = new NameLookup(Nodes, Descriptors, Resolver, NameJournal);
         NodeResolver = new NodeResolver(Nodes, Descriptors, Directories, Contents, Resolver);
+        WholeNames = new WholeNames(source, Directories);
         NameChanges = new NameChanges(Services, NameJournal, Descriptors, Directories, FolderGates, Contents);
 
         // What the kernel is told.
@@ -95,6 +96,7 @@ internal sealed class Volume : IDisposable
     internal NameLookup NameLookup { get; }
     internal NodeResolver NodeResolver { get; }
     internal NameChanges NameChanges { get; }
+    internal WholeNames WholeNames { get; }
     internal ShownAttributes Attributes { get; }
     internal AttributePlaces AttributePlaces { get; }
     internal EntryLookup Entries { get; }
