@@ -9,9 +9,12 @@ namespace ZstdFs.Core.Content;
 /// </summary>
 internal static class ProtectedFile
 {
-    /// <summary>Whether a file may be opened for writing. 0 or −EPERM.</summary>
+    /// <summary>
+    /// Whether a file may be opened for writing. 0 or −EPERM. What is appended to an append-only file only root's
+    /// daemon can store: it takes the mark off for the commit.
+    /// </summary>
     internal static int CheckWrite(in Statx stored, bool appends) =>
-        stored.IsImmutable || stored.IsAppendOnly && !appends ? -(int)Errno.EPERM : 0;
+        stored.IsImmutable || stored.IsAppendOnly && !(appends && Credentials.IsRoot) ? -(int)Errno.EPERM : 0;
 
     /// <summary>Whether the open file may get another length.</summary>
     internal static int CheckTruncate(FileContent content) =>

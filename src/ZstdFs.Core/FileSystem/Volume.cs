@@ -31,6 +31,8 @@ internal sealed class Volume : IDisposable
         // What tables and folders hold.
         Inodes = inodes;
         _folderChanges = FolderChanges.Of(source, state?.Folder);
+        if (state?.RootStep is { } step)
+            _folderChanges.Note(NodeTable.RootId, step.Left, step.Shown);
         FolderGates = new FolderGates(_folderChanges);
         Nodes = new NodeTable(inodes, _returnedMemory.Expect);
         Services = new StorageServices(source, state, options, log) { Rules = rules };

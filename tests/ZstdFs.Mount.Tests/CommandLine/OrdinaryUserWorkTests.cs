@@ -61,6 +61,26 @@ internal sealed class OrdinaryUserWorkTests
         folder.Unmount();
     }
 
+    /// <summary>Only root may take the mark off for a commit: what could never be stored is refused at once.</summary>
+    [Test]
+    public void AppendOnlyFile_IsReadButNotAppendedTo()
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary },
+            source => Shell.Get(
+                $"cd '{source}' && echo log | zstd -q > f.zst && chown 65534:65534 f.zst && chattr +a f.zst"));
+        try
+        {
+            Assert.That(Shell.Get($"cat '{folder.Mount}/f'", user: ShellUser.Ordinary), Is.EqualTo("log"));
+            Assert.That(Shell.Run($"echo more >> '{folder.Mount}/f'", user: ShellUser.Ordinary).Error,
+                Does.Contain("Operation not permitted"));
+            folder.Unmount();
+        }
+        finally
+        {
+            Shell.Run($"chattr -a '{folder.Source}/f.zst'");
+        }
+    }
+
     /// <summary>A folder without read permission cannot be opened to be synchronised.</summary>
     [Test]
     public void FolderThatMayNotBeRead_KeepsAndStoresWhatIsWrittenInIt()
