@@ -74,15 +74,19 @@ internal sealed class ChangeTimes(StorageServices services, DirectoryCache direc
     {
         (Node node, FileContent? content) = (change.Node, change.Content);
         if (result < 0)
-        {
-            node.OwnChange = change.OwnChange;
-            content?.Change.TakeBack(change.Origin);
-        }
+            TakeBack(change);
         else if (mayBeInWindow && node.Kind is NodeKind.Stored or NodeKind.Plain
             && (content is null || !content.IsDirty && change.WasInWindow))
         {
             Keep(node, content, default);
         }
+    }
+
+    /// <summary>The call has changed nothing of the file, and so not its change time.</summary>
+    internal static void TakeBack(in UsersChange change)
+    {
+        change.Node.OwnChange = change.OwnChange;
+        change.Content?.Change.TakeBack(change.Origin);
     }
 
     /// <summary>What is known of a file's change time while a user changes it.</summary>

@@ -10,7 +10,7 @@ namespace ZstdFs.Core.Checking;
 internal sealed class StateCheck(SourceTree source, FaultReport report, bool repair)
 {
     private static readonly string[] Known =
-        ["lock", "state", "working", "lost", "cas", "folders", "inodes", "rules", CheckMark.FileName];
+        ["lock", "state", "working", "lost", "cas", "folders", "closed", "inodes", "rules", CheckMark.FileName];
 
     private StateRecord? _state;
     private List<byte[]> _newer = [];
@@ -214,6 +214,9 @@ internal sealed class StateCheck(SourceTree source, FaultReport report, bool rep
             report.Add(path, FaultKind.UnfinishedWrites, "a mount died before it had stored this, and without "
                 + ".zstdfs/state nobody knows whether it is whole: the next mount keeps it in .zstdfs/lost");
         }
+        else if (WorkingName.TryParse(name.Bytes, out WorkingName note) && note.Role == WorkingRole.AppendOnly)
+            report.Add(path, FaultKind.UnfinishedWrites, "a commit had taken the append-only mark off a file when its "
+                + "mount died: the next mount gives it back");
         else if (UnfinishedWrites.TryReadRecord(working, name, out _))
             report.Add(path, FaultKind.UnfinishedWrites,
                 "a mount died before it had stored this: the next mount finishes it");

@@ -18,27 +18,44 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
     internal int Run(in Publication publication, in StoredPlace place, out StoredBase? next)
     {
         next = null;
-        int result = services.Source.OpenWrite(place.Parent, place.Name, out FileDescriptor target);
-        return result < 0 ? result : Run(publication, target, out next);
+        // Linux opens no append-only file for this: it is opened again when its mark is off.
+        int result = publication.Old.IsAppendOnly
+            ? services.Source.OpenRead(place.Parent, place.Name, out FileDescriptor target)
+            : services.Source.OpenWrite(place.Parent, place.Name, out target);
+        return result < 0 ? result : RunOn(publication, target, out next);
     }
 
-    /// <summary>Gives the open stored file the new content. 0 or −errno.</summary>
+    /// <summary>Gives the open stored file the new content, whatever names it has. 0 or −errno.</summary>
+    internal int Run(in Publication publication, FileDescriptor stored, out StoredBase? next)
+    {
+        next = null;
+        int result = publication.Old.IsAppendOnly
+            ? SystemCallsAt.Reopen(stored, OpenFlags.ReadOnly | OpenFlags.NonBlocking, out FileDescriptor target)
+            : SourceTree.ReopenWrite(stored, out target);
+        return result < 0 ? result : RunOn(publication, target, out next);
+    }
+
     /// <param name="publication">The finished version. It must be where a redo can be kept.</param>
-    /// <param name="target">The stored file, open for writing; taken over.</param>
+    /// <param name="target">The stored file, open for writing, or an append-only one for reading; taken over.</param>
     /// <param name="next">The same file with its new content.</param>
-    internal int Run(in Publication publication, FileDescriptor target, out StoredBase? next)
+    private int RunOn(in Publication publication, FileDescriptor target, out StoredBase? next)
     {
         next = null;
         (FileContent content, NewVersion version) = (publication.Content, publication.Version);
         (Statx old, FrameMap map) = (publication.Old, version.Map);
         var rewrite = new InPlaceRewrite(
-            services, content.Node.Id, map.LogicalBytes, content.ModifyTime, publication.Change, content.Birth);
+            services, content.Node.Id, map.LogicalBytes, content.ModifyTime, publication.Change, content.Birth)
+        {
+            AppendsOnly = old.IsAppendOnly
+        };
         // Each write to the target takes set-id bits and capabilities away, the reservation too. So keep them first.
         int result = StoredAttributes.CopyPrivileges(target, version.File);
         if (result >= 0)
             result = version.KeepForRedo(old, content.Node.LogicalPath(), rewrite);
         // No lookup may read the frames while the file holds a part of each version.
         services.Inspector.BeginRewrite(old);
+        if (result >= 0 && old.IsAppendOnly)
+            result = LiftMark(content.Node, ref target);
         // Reserving moves the target's modification time. Without a redo on disk a next mount would take that for a
         // change in the source.
         if (result >= 0)
@@ -53,7 +70,7 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
         if (result < 0)
         {
             services.Inspector.EndRewrite(old.InodeNumber);
-            _ = StoredAttributes.PutBackPrivileges(version.File, target);
+            PutBackMarks(content.Node, version.File, target, old.IsAppendOnly);
             version.GiveUpRedo();
             target.Dispose();
             return result;
@@ -62,11 +79,13 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
         result = rewrite.Run(version.File, target, out Statx stat);
         if (result < 0)
         {
-            _ = StoredAttributes.PutBackPrivileges(version.File, target);
+            PutBackMarks(content.Node, version.File, target, old.IsAppendOnly);
             ReadFromRedo(publication, target);
             return result;
         }
         services.Inspector.EndRewrite(old.InodeNumber);
+        if (old.IsAppendOnly)
+            AppendOnlyMark.Forget(services.State!, content.Node.Id);
         version.DropRedo();
         content.Published.Note(stat);
         content.Change.End(publication.Change, stat.ChangeTime.ToTimestamp(), rewrite.WindowEnd);
@@ -76,6 +95,28 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
             IsOnDisk = true
         };
         return 0;
+    }
+
+    /// <summary>Takes the append-only mark off, and opens the stored file again, for writing. 0 or −errno.</summary>
+    private int LiftMark(Node node, ref FileDescriptor target)
+    {
+        int result = AppendOnlyMark.Lift(services.State!, node, target);
+        if (result < 0)
+            return result;
+        result = SourceTree.ReopenWrite(target, out FileDescriptor writable);
+        if (result < 0)
+            return result;
+        target.Dispose();
+        target = writable;
+        return 0;
+    }
+
+    /// <summary>Gives the stored file what the rewrite took from it. The append-only mark goes last.</summary>
+    private void PutBackMarks(Node node, FileDescriptor version, FileDescriptor target, bool appendsOnly)
+    {
+        _ = StoredAttributes.PutBackPrivileges(version, target);
+        if (appendsOnly)
+            AppendOnlyMark.PutBack(services.State!, node.Id, target);
     }
 
     /// <summary>
@@ -132,13 +173,21 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
             Timestamp change = content.ChangeTimeOf(content.Change.Look(), stat);
             content.Change.Begin();
             var rewrite = new InPlaceRewrite(services, node.Id, unfinished.Map.LogicalBytes,
-                isAll && content.Overlay.IsDirty ? content.ModifyTime : unfinished.ModifyTime, change, content.Birth);
+                isAll && content.Overlay.IsDirty ? content.ModifyTime : unfinished.ModifyTime, change, content.Birth)
+            {
+                AppendsOnly = stat.IsAppendOnly
+            };
+            if (rewrite.AppendsOnly)
+                result = AppendOnlyMark.Lift(services.State!, node, redo.Stored);
             // Of a target that is still whole, a rewrite without room would make a mixture.
-            result = InPlaceRewrite.Reserve(redo.Frames, redo.Stored, stat);
-            if (result < 0)
-                _ = StoredAttributes.PutBackPrivileges(redo.Frames, redo.Stored);
-            else
+            if (result >= 0)
+                result = InPlaceRewrite.Reserve(redo.Frames, redo.Stored, stat);
+            if (result >= 0)
                 result = rewrite.Run(redo.Frames, redo.Stored, out stat);
+            if (result < 0)
+                PutBackMarks(node, redo.Frames, redo.Stored, rewrite.AppendsOnly);
+            else if (rewrite.AppendsOnly)
+                AppendOnlyMark.Forget(services.State!, node.Id);
             // Note this before the redo goes: a next mount must know what the copy lies over, or that the stored file
             // holds all of its content.
             if (result >= 0)

@@ -21,6 +21,12 @@ internal sealed class InPlaceRewrite(
     StorageServices services, ulong inodeNumber, long logicalBytes, Timestamp modifyTime, Timestamp changeTime,
     Timestamp birth)
 {
+    /// <summary>
+    /// The file is append-only. Its mark was taken off for the rewrite, which gives it back before it synchronises the
+    /// file.
+    /// </summary>
+    internal bool AppendsOnly { get; init; }
+
     /// <summary>End of the window of the record that was written last.</summary>
     internal long WindowEnd { get; private set; }
 
@@ -79,6 +85,19 @@ internal sealed class InPlaceRewrite(
     /// </summary>
     internal int Run(FileDescriptor version, FileDescriptor target, out Statx stat)
     {
+        int result = Fill(version, target, out stat);
+        if (result >= 0 && AppendsOnly)
+            result = AppendOnlyMark.Set(target);
+        if (result < 0)
+            return result;
+        // The record moved the change time, and the mark did.
+        if (SystemCallsAt.Stat(target, out Statx written) >= 0)
+            stat = written;
+        return SystemCallsFile.Synchronize(target);
+    }
+
+    private int Fill(FileDescriptor version, FileDescriptor target, out Statx stat)
+    {
         stat = default;
         int result = SystemCallsAt.Stat(version, out Statx from);
         if (result >= 0)
@@ -100,6 +119,7 @@ internal sealed class InPlaceRewrite(
             ? SourceTree.WriteRecord(target, record with { ChangeTime = changeTime }, out windowEnd)
             : -(int)Errno.EOPNOTSUPP;
         WindowEnd = windowEnd;
+        services.Closed.KeepIfClosed(stat, record with { ChangeTime = changeTime });
         // The record may have found no room beside the users' attributes. What counts is the content, which is there.
         if (result == -(int)Errno.EOPNOTSUPP || RecordRoom.IsFull(result))
         {
@@ -109,9 +129,6 @@ internal sealed class InPlaceRewrite(
         }
         else if (result < 0)
             return result;
-        // The record moved the change time.
-        if (SystemCallsAt.Stat(target, out Statx written) >= 0)
-            stat = written;
-        return SystemCallsFile.Synchronize(target);
+        return 0;
     }
 }

@@ -210,9 +210,7 @@ internal sealed class NextBase
         if (!version.CanBeKept)
             return CommitResult.NeedsRedo;
         Publication publication = Begin(content, version, current);
-        result = SourceTree.ReopenWrite(stored, out FileDescriptor target);
-        if (result >= 0)
-            result = _inPlace.Run(publication, target, out next);
+        result = _inPlace.Run(publication, stored, out next);
         if (result < 0)
             content.Change.Abandon();
         return result;

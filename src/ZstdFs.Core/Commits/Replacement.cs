@@ -2,6 +2,7 @@ using ZstdFs.Core.Compression;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
@@ -65,7 +66,7 @@ internal sealed class Replacement(StorageServices services, FolderGates folderGa
         // The folder may refuse a rename: its names must stay, another user owns it, or it takes files of one project
         // alone. A file in it may be writable all the same.
         if (result is -(int)Errno.EPERM or -(int)Errno.EACCES or -(int)Errno.EXDEV
-            && ProtectedFile.CheckWrite(old, appends: false) >= 0)
+            && !old.IsImmutable)
         {
             if (!version.CanBeKept)
             {
@@ -95,6 +96,7 @@ internal sealed class Replacement(StorageServices services, FolderGates folderGa
         // every other.
         if (SystemCallsAt.Stat(file, out Statx renamed) >= 0)
             stat = renamed;
+        services.Closed.KeepIfClosed(stat, record);
         content.Published.Note(stat);
         content.Change.End(change, stat.ChangeTime.ToTimestamp(), windowEnd);
         next = new StoredBase(services, version.Release(), stat, isFresh: false, map)
@@ -126,13 +128,14 @@ internal sealed class Replacement(StorageServices services, FolderGates folderGa
     /// </summary>
     private int RenameUnnoticed(in Publication publication, in StoredPlace place)
     {
-        FileDescriptor replaced = publication.Content.Base.Stored;
+        (FileDescriptor replaced, Node node) = (publication.Content.Base.Stored, publication.Content.Node);
         NewVersion version = publication.Version;
+        StateFolder state = services.State!;
         using (folderGates.EnterUnnoticed(place.Folder, place.Parent))
         {
-            ProtectedFile.Mark mark = ProtectedFile.Lift(replaced, publication.Old);
-            int result = mark.Result >= 0 ? version.RenameTo(place.Parent, place.Name) : mark.Result;
-            ProtectedFile.PutBack(mark, replaced, version.File, result >= 0);
+            ReplacedFlags flags = ReplacedFlags.Lift(state, node, replaced, publication.Old);
+            int result = flags.Result >= 0 ? version.RenameTo(place.Parent, place.Name) : flags.Result;
+            flags.PutBack(state, node, replaced, version.File, result >= 0);
             return result;
         }
     }

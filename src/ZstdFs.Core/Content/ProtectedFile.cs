@@ -5,16 +5,16 @@ namespace ZstdFs.Core.Content;
 
 /// <summary>
 /// Stored files that are immutable or append-only. Our writes go to a working copy, where the source cannot refuse
-/// them: so they are refused here. A commit must replace an append-only file all the same: the mark is about the
-/// content, and not about the stored form.
+/// them: so they are refused here.
 /// </summary>
 internal static class ProtectedFile
 {
-    private const uint Kept = InodeFlags.Harmless | InodeFlags.AppendOnly;
-
-    /// <summary>Whether a file may be opened for writing. 0 or −EPERM.</summary>
+    /// <summary>
+    /// Whether a file may be opened for writing. 0 or −EPERM. What is appended to an append-only file only root's
+    /// daemon can store: it takes the mark off for the commit.
+    /// </summary>
     internal static int CheckWrite(in Statx stored, bool appends) =>
-        stored.IsImmutable || stored.IsAppendOnly && !appends ? -(int)Errno.EPERM : 0;
+        stored.IsImmutable || stored.IsAppendOnly && !(appends && Credentials.IsRoot) ? -(int)Errno.EPERM : 0;
 
     /// <summary>Whether the open file may get another length.</summary>
     internal static int CheckTruncate(FileContent content) =>
@@ -30,34 +30,5 @@ internal static class ProtectedFile
         bool isOpen = content.TryRentBase(out DescriptorLease stored);
         using (stored)
             return isOpen && SystemCallsAt.Stat(stored.Descriptor, out stat) >= 0;
-    }
-
-    /// <summary>The flags of a stored file that is about to be replaced.</summary>
-    internal readonly record struct Mark(int Result, uint Flags, bool AppendsOnly);
-
-    /// <summary>
-    /// Called before the stored file is replaced. The source lets no append-only file be replaced, so its mark is taken
-    /// off for that moment.
-    /// </summary>
-    internal static Mark Lift(FileDescriptor old, in Statx oldStat)
-    {
-        if (InodeFlags.Get(old, out uint flags) < 0)
-            return default;
-        bool appendsOnly = oldStat.IsAppendOnly;
-        return new Mark(
-            appendsOnly ? InodeFlags.Set(old, flags & ~InodeFlags.AppendOnly) : 0, flags & Kept, appendsOnly);
-    }
-
-    /// <summary>
-    /// Called after that. The next version gets those flags of the old one that are about the file, and not about how
-    /// it is stored. A file that was not replaced gets its append-only mark back.
-    /// </summary>
-    internal static void PutBack(in Mark mark, FileDescriptor old, FileDescriptor next, bool isReplaced)
-    {
-        if (mark.Flags == 0 || !isReplaced && !mark.AppendsOnly)
-            return;
-        FileDescriptor holder = isReplaced ? next : old;
-        if (InodeFlags.Get(holder, out uint own) >= 0)
-            _ = InodeFlags.Set(holder, own | mark.Flags);
     }
 }

@@ -79,10 +79,16 @@ internal sealed class ExtendedAttributeOperations(Volume volume, AttributePlaces
                 using (volume.FolderGates.EnterIfFolder(node))
                 {
                     ChangeTimes.UsersChange users = ChangeTimes.Begin(node, held);
+                    bool mayBeSame = !removes && !killSetGroupId && HasSame(place, attribute, value);
+                    Timestamp before = mayBeSame ? ChangeTimeOf(place) : default;
                     result = removes ? place.RemoveExtended(attribute) : place.SetExtended(attribute, value, flags);
                     if (result >= 0 && killSetGroupId && place.Stat(out Statx stat) >= 0)
                         result = place.ChangeMode(stat.Mode & 0xFFFu & ~Privileges.SetGroup);
-                    volume.ChangeTimes.End(users, result);
+                    // ext4 does nothing where the value is the same. Another file system may move the change time.
+                    if (mayBeSame && before != default && ChangeTimeOf(place) == before)
+                        ChangeTimes.TakeBack(users);
+                    else
+                        volume.ChangeTimes.End(users, result);
                 }
                 if (result >= 0 && held is not null
                     && attribute.Bytes.SequenceEqual(StoredAttributes.Capabilities.Bytes))
@@ -96,6 +102,19 @@ internal sealed class ExtendedAttributeOperations(Volume volume, AttributePlaces
                 volume.Release(held);
         }
     }
+
+    private static bool HasSame(in AttributePlace place, NativeName attribute, ReadOnlySpan<byte> value)
+    {
+        // A byte more: the attribute may be longer than the value.
+        byte[] present = ArrayPool<byte>.Shared.Rent(value.Length + 1);
+        bool isSame = place.GetExtended(attribute, present) == value.Length
+            && present.AsSpan(0, value.Length).SequenceEqual(value);
+        ArrayPool<byte>.Shared.Return(present);
+        return isSame;
+    }
+
+    private static Timestamp ChangeTimeOf(in AttributePlace place) =>
+        place.Stat(out Statx stat) >= 0 ? stat.ChangeTime.ToTimestamp() : default;
 
     /// <summary>listxattr(2).</summary>
     internal int List(ulong nodeId, Span<byte> names)

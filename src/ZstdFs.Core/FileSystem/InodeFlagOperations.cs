@@ -133,9 +133,28 @@ internal sealed class InodeFlagOperations(Volume volume)
             if (node.Kind == NodeKind.Directory)
                 return volume.Source.OpenListing(lease.Descriptor, new NativeName(".\0"u8), out file);
             if (node.AnyLink is not { } link)
-                return -(int)Errno.ENOTTY;
+                return OpenNameless(node, out file);
             Span<byte> buffer = stackalloc byte[StoredName.BufferBytes];
             return volume.Source.OpenRead(lease.Descriptor, link.Find(lease.Descriptor, node.Kind, buffer), out file);
         }
+    }
+
+    /// <summary>A file without a name, or without one that the node knows, is reached through what is open.</summary>
+    private int OpenNameless(Node node, out FileDescriptor file)
+    {
+        file = null!;
+        FileContent? held = volume.Contents.Hold(node.Id);
+        DescriptorLease lease = default;
+        bool isOpen = held is not null && held.TryRentBase(out lease) || node.TryRentNameless(out lease);
+        int result = -(int)Errno.ENOTTY;
+        using (lease)
+        {
+            if (isOpen)
+                result = SystemCallsAt.Reopen(
+                    lease.Descriptor, OpenFlags.ReadOnly | OpenFlags.NonBlocking, out file);
+        }
+        if (held is not null)
+            volume.Release(held);
+        return result;
     }
 }

@@ -12,7 +12,7 @@ namespace ZstdFs.Core.FileSystem;
 internal sealed class LinkOperations(Volume volume)
 {
     private readonly NameChanges _changes = volume.NameChanges;
-    private readonly WholeNames _wholeNames = new(volume.Source, volume.Directories);
+    private readonly WholeNames _wholeNames = volume.WholeNames;
     private readonly TakenNames _taken = new(volume);
 
     /// <summary>linkat(2).</summary>
@@ -42,15 +42,17 @@ internal sealed class LinkOperations(Volume volume)
                 Span<byte> oldBuffer = stackalloc byte[StoredName.BufferBytes],
                     newBuffer = stackalloc byte[StoredName.BufferBytes];
                 lock (node.LinksGate)
+                {
+                    ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
+                    NativeName oldStored = link.Find(from.Descriptor, node.Kind, oldBuffer);
+                    NativeName newStored = NameInSource.New(node.Kind, newName.Bytes, newBuffer);
+                    result = 0;
+                    // Not under the folder's gate: it may walk through the source.
+                    if (node.Kind == NodeKind.Stored)
+                        result = _wholeNames.Add(node, new Place(link.Parent, from.Descriptor, link.NativeName),
+                            oldStored, newParent, newName.Bytes, isOnlyLink: false);
                     lock (volume.FolderGates[newParent])
                     {
-                        ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
-                        NativeName oldStored = link.Find(from.Descriptor, node.Kind, oldBuffer);
-                        NativeName newStored = NameInSource.New(node.Kind, newName.Bytes, newBuffer);
-                        result = 0;
-                        if (node.Kind == NodeKind.Stored)
-                            result = _wholeNames.Add(node, new Place(link.Parent, from.Descriptor, link.NativeName),
-                                oldStored, newParent, newName.Bytes, isOnlyLink: false);
                         if (result >= 0)
                             result = SystemCallsAt.Link(from.Descriptor, oldStored, to.Descriptor, newStored);
                         if (result == -(int)Errno.EEXIST && node.Kind == NodeKind.Stored
@@ -61,6 +63,7 @@ internal sealed class LinkOperations(Volume volume)
                             volume.Nodes.AddLink(node, newParent, newName.Bytes, only: false);
                         volume.ChangeTimes.End(users, result);
                     }
+                }
             }
             return result < 0 ? result : volume.Entries.LookUp(newParent, to.Descriptor, newName.Bytes, out entry);
         }

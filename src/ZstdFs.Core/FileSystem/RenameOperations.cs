@@ -10,7 +10,7 @@ namespace ZstdFs.Core.FileSystem;
 internal sealed class RenameOperations(Volume volume)
 {
     private readonly NameChanges _changes = volume.NameChanges;
-    private readonly WholeNames _wholeNames = new(volume.Source, volume.Directories);
+    private readonly WholeNames _wholeNames = volume.WholeNames;
 
     internal int Rename(ulong oldParentId, NativeName oldName, ulong newParentId, NativeName newName, uint flags)
     {

@@ -31,6 +31,8 @@ internal sealed class Volume : IDisposable
         // What tables and folders hold.
         Inodes = inodes;
         _folderChanges = FolderChanges.Of(source, state?.Folder);
+        if (state?.RootStep is { } step)
+            _folderChanges.Note(NodeTable.RootId, step.Left, step.Shown);
         FolderGates = new FolderGates(_folderChanges);
         Nodes = new NodeTable(inodes, _returnedMemory.Expect);
         Services = new StorageServices(source, state, options, log) { Rules = rules };
@@ -43,6 +45,7 @@ internal sealed class Volume : IDisposable
         Resolver = new Resolver(Services, FolderGates);
         NameLookup = new NameLookup(Nodes, Descriptors, Resolver, NameJournal);
         NodeResolver = new NodeResolver(Nodes, Descriptors, Directories, Contents, Resolver);
+        WholeNames = new WholeNames(source, Directories);
         NameChanges = new NameChanges(Services, NameJournal, Descriptors, Directories, FolderGates, Contents);
 
         // What the kernel is told.
@@ -95,6 +98,7 @@ internal sealed class Volume : IDisposable
     internal NameLookup NameLookup { get; }
     internal NodeResolver NodeResolver { get; }
     internal NameChanges NameChanges { get; }
+    internal WholeNames WholeNames { get; }
     internal ShownAttributes Attributes { get; }
     internal AttributePlaces AttributePlaces { get; }
     internal EntryLookup Entries { get; }

@@ -41,7 +41,8 @@ internal sealed class InterruptedRewrites(
                 return lost.GiveUp(version, 0, "the file that it belongs to is gone");
             using (target)
             {
-                result = target.OpenWrite(volume, out FileDescriptor stored);
+                bool appendsOnly = target.Stat.IsAppendOnly || AppendOnlyMark.IsNoted(state, record.InodeNumber);
+                result = target.OpenWrite(volume, state, out FileDescriptor stored);
                 if (result < 0)
                     return result;
                 using (stored)
@@ -58,8 +59,12 @@ internal sealed class InterruptedRewrites(
                     Timestamp birth = old.Birth != default ? old.Birth : target.Stat.Birth.ToTimestamp();
                     result = new InPlaceRewrite(volume.Services, record.InodeNumber,
                         record.BaseLimit, record.ModifyTime, record.ChangeTime, birth)
-                        .Run(version.File, stored, out _);
+                    {
+                        AppendsOnly = appendsOnly
+                    }.Run(version.File, stored, out _);
                 }
+                if (result >= 0 && appendsOnly)
+                    AppendOnlyMark.Forget(state, record.InodeNumber);
                 // A passing fault refuses the mount.
                 if (result < 0)
                     return PassingFault.Is(result) ? result : GiveUpRedo(name, version, isUntouched: false, result);

@@ -23,6 +23,7 @@ internal sealed class Recovery
     // Redos that must stay, because there is no room to do them.
     private readonly UnfinishedRedos _unfinished;
     private readonly InterruptedRewrites _rewrites;
+    private readonly LiftedMarks _marks;
     private readonly LeftCopies _copies;
 
     /// <param name="volume">The source.</param>
@@ -35,6 +36,7 @@ internal sealed class Recovery
         _unfinished = new UnfinishedRedos(volume, state);
         var lost = new LostCopies(volume, state);
         _rewrites = new InterruptedRewrites(volume, state, _working, _targets, _unfinished, lost);
+        _marks = new LiftedMarks(volume, state, _targets);
         _copies = new LeftCopies(volume, state, _working, _targets, _rewrites, _unfinished, lost);
     }
 
@@ -82,12 +84,16 @@ internal sealed class Recovery
         // Rewrites come first: a rewrite may have left the working copy that it was made of beside it.
         foreach (byte[] name in names.Where(static n => WorkingFolder.RoleOf(n) == WorkingRole.Redo))
             Report(name, _rewrites.Redo(name));
+        // The redos have looked at the notes, and may have made some.
+        foreach (byte[] note in _working.Names().Where(static n => WorkingFolder.RoleOf(n) == WorkingRole.AppendOnly))
+            Report(note, _marks.PutBack(note));
         foreach (byte[] name in names)
         {
             if (WorkingFolder.RoleOf(name) is WorkingRole.Version or WorkingRole.UnnamedCopy
                 || name.AsSpan().SequenceEqual(WorkingFolderProbe.Name.Terminated))
                 _state.RemoveWorkingFile(name);
-            else if (WorkingFolder.RoleOf(name) is not (WorkingRole.Redo or WorkingRole.Early))
+            else if (WorkingFolder.RoleOf(name)
+                is not (WorkingRole.Redo or WorkingRole.Early or WorkingRole.AppendOnly))
                 Report(name, _copies.Adopt(name));
         }
         _unfinished.Serve(_targets, Report);

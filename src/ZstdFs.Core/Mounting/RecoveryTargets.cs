@@ -1,8 +1,10 @@
 using System.Text;
+using ZstdFs.Core.Commits;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Names;
 using ZstdFs.Core.Source;
+using ZstdFs.Core.State;
 using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
@@ -168,7 +170,32 @@ internal sealed class RecoveryTarget(Volume volume, List<Node> acquired, Statx s
         return Math.Min(result, 0);
     }
 
-    internal int OpenWrite(Volume volume, out FileDescriptor stored) => Open(volume, writable: true, out stored);
+    /// <summary>Gives the stored file its append-only mark. 0 or −errno.</summary>
+    internal int MarkAppendOnly(Volume volume)
+    {
+        int result = Open(volume, writable: false, out FileDescriptor stored);
+        if (result < 0)
+            return result;
+        using (stored)
+            return AppendOnlyMark.Set(stored);
+    }
+
+    /// <summary>
+    /// Opens the stored file for writing. An append-only one loses its mark for that: the note of it stays, and the
+    /// caller, or the end of the recovery, gives the mark back.
+    /// </summary>
+    internal int OpenWrite(Volume volume, StateFolder state, out FileDescriptor stored)
+    {
+        int result = Open(volume, writable: true, out stored);
+        if (result != -(int)Errno.EPERM || !Stat.IsAppendOnly)
+            return result;
+        result = Open(volume, writable: false, out FileDescriptor marked);
+        if (result < 0)
+            return result;
+        using (marked)
+            result = AppendOnlyMark.Lift(state, acquired[^1].Id, path, marked);
+        return result < 0 ? result : Open(volume, writable: true, out stored);
+    }
 
     private int Note(in StoredFacts facts)
     {

@@ -1,3 +1,4 @@
+using ZstdFs.Core.Commits;
 using ZstdFs.Core.Compression;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.FileSystem;
@@ -29,9 +30,11 @@ internal sealed class UnfinishedRedos(Volume volume, StateFolder state)
     {
         (redo, rewrite, birth) = (null!, null!, default);
         (byte[] name, WorkingCopyRecord record, _) = _redos[inodeNumber];
-        int result = target.OpenWrite(volume, out FileDescriptor stored);
+        int result = target.OpenWrite(volume, state, out FileDescriptor stored);
         if (result < 0)
             return result;
+        if (target.Stat.IsAppendOnly)
+            AppendOnlyMark.PutBack(state, inodeNumber, stored);
         Statx stat = default, size = default;
         SizeRecord noted = default;
         result = volume.Source.OpenRead(state.Working, new NativeName(name), out FileDescriptor frames);

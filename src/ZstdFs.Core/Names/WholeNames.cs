@@ -1,4 +1,4 @@
-using System.Text;
+using System.Diagnostics;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
 using ZstdFs.Linux;
@@ -11,7 +11,18 @@ namespace ZstdFs.Core.Names;
 /// </summary>
 internal sealed class WholeNames(SourceTree source, DirectoryCache directories)
 {
-    private const int ListingBytes = 32 * 1024;
+    /// <summary>A file may change while it is looked for.</summary>
+    private const int MostAttempts = 3;
+
+    /// <summary>
+    /// A search that freed nothing is not made again for so many times as long as it took, unless the file changed.
+    /// </summary>
+    private const int Pause = 10;
+    private const int MostFruitless = 1000;
+
+    // Guards what follows. A search holds it while it walks through the whole source; others wait for it.
+    private readonly Lock _searching = new();
+    private readonly Dictionary<(ulong Device, ulong Inode), (Timestamp Change, long Until)> _fruitless = [];
 
     /// <summary>Adds a name that the file is about to get, as <see cref="FullNames.Add"/> does.</summary>
     /// <param name="node">The file's node, or null. The caller holds its gate.</param>
@@ -28,54 +39,69 @@ internal sealed class WholeNames(SourceTree source, DirectoryCache directories)
     }
 
     /// <summary>
-    /// Looks for the file in each folder where it may be, and drops the whole names that it did not find. It drops them
-    /// only where it found as many names as the file has links: else another folder may have the file under one of
-    /// them.
+    /// Looks for the file where it may be, and drops the whole names that it did not find. It drops them only where it
+    /// found as many names as the file has links: else another folder may have the file under one of them.
     /// </summary>
     private bool TryDropUnused(Node? node, FileDescriptor directory, NativeName stored, HashSet<Node> folders)
     {
-        if (SystemCallsAt.Stat(directory, stored, out Statx file) < 0)
-            return false;
         for (int i = 0; node?.LinkAt(i) is { } link; i++)
             folders.Add(link.Parent);
-        HashSet<string> used = [];
-        int found = 0;
-        foreach (Node folder in folders)
+        for (int attempt = 0; attempt < MostAttempts; attempt++)
         {
-            if (directories.Rent(folder, out DescriptorLease lease) < 0)
+            if (SystemCallsAt.Stat(directory, stored, out Statx file) < 0)
                 return false;
-            using (lease)
-                found += FindNames(lease.Descriptor, file, used);
-        }
-        List<byte[]> whole = FullNames.All(directory, stored);
-        List<byte[]> kept = whole.FindAll(name => used.Contains(InSource(name)));
-        return found == file.LinkCount && kept.Count < whole.Count
-            && FullNames.Keep(source, directory, stored, kept) >= 0;
-    }
-
-    private int FindNames(FileDescriptor folder, in Statx file, HashSet<string> used)
-    {
-        if (source.OpenListing(folder, new NativeName(".\0"u8), out FileDescriptor listing) < 0)
-            return 0;
-        using (listing)
-        {
-            int found = 0;
-            var entries = new EntryReader(listing, new byte[ListingBytes]);
-            while (entries.MoveNext())
+            var search = new LinkSearch(source, file);
+            foreach (Node folder in folders)
             {
-                var name = new NativeName(entries.Name);
-                if (entries.InodeNumber != file.InodeNumber || SystemCallsAt.Stat(folder, name, out Statx stat) < 0
-                    || stat.InodeNumber != file.InodeNumber || stat.Device != file.Device)
+                if (directories.Rent(folder, out DescriptorLease lease) < 0)
                     continue;
-                used.Add(Encoding.Latin1.GetString(name.Bytes));
-                found++;
+                using (lease)
+                    search.Look(lease.Descriptor);
             }
-            return found;
+            // The kernel may have forgotten the other names, and with them the node.
+            if (!search.IsComplete && !TryWalk(search, file))
+                return false;
+            // A name that moved meanwhile was met twice, or not at all.
+            if (SystemCallsAt.Stat(directory, stored, out Statx now) < 0)
+                return false;
+            if (now.ChangeTime.ToTimestamp() != file.ChangeTime.ToTimestamp() || now.LinkCount != file.LinkCount)
+                continue;
+            return search.IsComplete && TryKeep(directory, stored, search);
         }
+        return false;
     }
 
-    private static string InSource(byte[] name) =>
-        Encoding.Latin1.GetString(StoredName.Of(name, stackalloc byte[StoredName.BufferBytes]).Bytes);
+    private bool TryKeep(FileDescriptor directory, NativeName stored, LinkSearch search)
+    {
+        List<byte[]> whole = FullNames.All(directory, stored);
+        List<byte[]> kept = whole.FindAll(
+            name => search.Contains(StoredName.Of(name, stackalloc byte[StoredName.BufferBytes])));
+        return kept.Count < whole.Count && FullNames.Keep(source, directory, stored, kept) >= 0;
+    }
+
+    /// <summary>
+    /// Looks in the whole source. False where that was of no use a moment ago: a program that asks again and again must
+    /// not keep the disk busy.
+    /// </summary>
+    private bool TryWalk(LinkSearch search, in Statx file)
+    {
+        (ulong, ulong) key = (file.Device, file.InodeNumber);
+        Timestamp change = file.ChangeTime.ToTimestamp();
+        lock (_searching)
+        {
+            if (_fruitless.TryGetValue(key, out (Timestamp Change, long Until) last) && last.Change == change
+                && Stopwatch.GetTimestamp() < last.Until)
+                return false;
+            long begun = Stopwatch.GetTimestamp();
+            search.Walk();
+            long ended = Stopwatch.GetTimestamp();
+            if (_fruitless.Count >= MostFruitless)
+                _fruitless.Clear();
+            // What it frees changes the file's attributes, and so its change time.
+            _fruitless[key] = (change, ended + (ended - begun) * Pause);
+            return true;
+        }
+    }
 }
 
 /// <summary>A name in an open folder.</summary>

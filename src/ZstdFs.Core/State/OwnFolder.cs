@@ -86,6 +86,25 @@ internal static class OwnFolder
         }
     }
 
+    /// <summary>
+    /// The same for <c>.zstdfs</c> itself. To users nothing happens in the root, so it gets its modification time back
+    /// where the daemon may set it.
+    /// </summary>
+    internal static int OpenOrMakeInRoot(SourceTree source, out FileDescriptor folder, out RootStep? step)
+    {
+        step = null;
+        var name = new NativeName(".zstdfs\0"u8);
+        bool isMissing = SystemCallsAt.Stat(source.Root, name, out _) == -(int)Errno.ENOENT;
+        bool isKnown = SystemCallsAt.Stat(source.Root, out Statx before) >= 0;
+        int result = OpenOrMake(source, source.Root, name, out folder);
+        if (result >= 0 && isMissing && isKnown
+            && SystemCallsAt.SetTimes(
+                source.Root, new NativeName(".\0"u8), Timestamp.Omit, before.ModifyTime.ToTimestamp()) >= 0
+            && SystemCallsAt.Stat(source.Root, out Statx left) >= 0)
+            step = new RootStep(left, before.ChangeTime.ToTimestamp());
+        return result;
+    }
+
     /// <summary>Opens the folder and makes it where it is missing. 0 or −errno.</summary>
     internal static int OpenOrMake(
         SourceTree source, FileDescriptor parent, NativeName name, out FileDescriptor folder)

@@ -34,6 +34,9 @@ internal sealed class StateFolder : IDisposable
     /// <summary>The folder <c>.zstdfs</c>.</summary>
     internal FileDescriptor Folder { get; }
 
+    /// <summary>What making it did to the root; null where it was there.</summary>
+    internal RootStep? RootStep { get; private init; }
+
     /// <summary>The folder <c>working</c>.</summary>
     internal FileDescriptor Working { get; }
 
@@ -81,7 +84,7 @@ internal sealed class StateFolder : IDisposable
         StateFolder? opened = null;
         try
         {
-            int result = OwnFolder.OpenOrMake(source, source.Root, new NativeName(".zstdfs\0"u8), out folder);
+            int result = OwnFolder.OpenOrMakeInRoot(source, out folder, out RootStep? step);
             if (result >= 0)
                 result = OwnFolder.OpenOrMake(source, folder, new NativeName("working\0"u8), out working);
             if (result >= 0)
@@ -90,7 +93,7 @@ internal sealed class StateFolder : IDisposable
                 result = OpenOrCreate(folder, new NativeName("state\0"u8), out state);
             if (result >= 0)
             {
-                var begun = new StateFolder(source, folder, working!, lockFile!, state!);
+                var begun = new StateFolder(source, folder, working!, lockFile!, state!) { RootStep = step };
                 result = begun.Begin(beginsSource);
                 opened = result >= 0 ? begun : null;
             }

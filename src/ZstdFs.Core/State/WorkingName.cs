@@ -20,6 +20,8 @@ internal enum WorkingRole
     /// same number, mount and serial.
     /// </summary>
     Early,
+    /// <summary>A note that a commit takes a file's append-only mark off: the next mount gives it back.</summary>
+    AppendOnly,
 }
 
 /// <summary>
@@ -51,7 +53,7 @@ internal readonly record struct WorkingName(WorkingRole Role, ulong InodeNumber,
     internal static bool TryParse(ReadOnlySpan<byte> bytes, out WorkingName name)
     {
         WorkingRole role = WorkingRole.Copy;
-        for (WorkingRole r = WorkingRole.UnnamedCopy; r <= WorkingRole.Early; r++)
+        for (WorkingRole r = WorkingRole.UnnamedCopy; r <= WorkingRole.AppendOnly; r++)
             role = bytes.StartsWith(Prefix(r)) ? r : role;
         bool isSynchronized = bytes.EndsWith(SyncedSuffix);
         ReadOnlySpan<byte> rest = bytes[Prefix(role).Length..];
@@ -78,6 +80,7 @@ internal readonly record struct WorkingName(WorkingRole Role, ulong InodeNumber,
         WorkingRole.Version => "commit-"u8,
         WorkingRole.Redo => "redo-"u8,
         WorkingRole.Early => "early-"u8,
+        WorkingRole.AppendOnly => "append-"u8,
         _ => default,
     };
 }

@@ -49,6 +49,24 @@ internal sealed class KeptChangeTimeTests(string type)
         folder.Unmount();
     }
 
+    /// <summary>It makes a folder in the source, of which users see nothing.</summary>
+    [Test]
+    public void FirstMount_MovesNoTimeOfTheRoot()
+    {
+        using MountedFolder folder = MountedFolder.Prepared(Setup());
+        Shell.Get($"cd '{folder.Source}' && echo content | zstd -q > f.zst && touch -d @1234567890.5 .");
+        string before = Shell.Get($"stat -c '%.9Y %.9Z' '{folder.Source}'");
+        folder.Start();
+        Assert.That(Shell.Get($"stat -c '%.9Y %.9Z' '{folder.Mount}'"), Is.EqualTo(before));
+        Assert.That(Shell.Get($"stat -c %.9Y '{folder.Source}'"), Is.EqualTo("1234567890.500000000"));
+        In(folder, "echo more >> f");
+        folder.Remount();
+        Assert.That(Shell.Get($"stat -c '%.9Y %.9Z' '{folder.Mount}'"), Is.EqualTo(before), "after a remount");
+        In(folder, "touch new");
+        Assert.That(Shell.Get($"stat -c '%.9Y %.9Z' '{folder.Mount}'"), Is.Not.EqualTo(before), "a new name");
+        folder.Unmount();
+    }
+
     [TestCase("chmod 600 small.zst", "small")]
     [TestCase("touch -d @1000000000 small.zst", "small")]
     [TestCase("setfattr -n user.x -v $RANDOM small.zst", "small")]

@@ -5,7 +5,7 @@ namespace ZstdFs.Mount.Tests.Posix;
 /// <summary>
 /// chattr +i and +a: the same refusals on a mount as on the file system below, whichever side set them.
 /// </summary>
-internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
+internal sealed class InodeFlagTests(Ground ground) : FlaggedGroundTests(ground)
 {
     private const string Attempts =
         """
@@ -39,21 +39,6 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
         attempt("unlink", lambda: os.unlink("f"))
         print(open("f").read(), os.listdir("."))
         """;
-
-    private void RequireFlags()
-    {
-        TestMachine.RequireRoot("setting inode flags");
-        Assert.That(
-            Shell.Run(
-                $"touch '{Outside}/probe' && chattr +a '{Outside}/probe' && chattr -a '{Outside}/probe'").ExitCode,
-            Is.Zero, "the tests' folder must be on a file system with inode flags");
-    }
-
-    [TearDown]
-    public void LiftFlags() =>
-        Shell.Run(
-            $"chattr -R -i -a '{Folder}' '{Outside}' 2>/dev/null; "
-            + $"{(OnMount ? $"chattr -R -i -a '{Mounted.Source}'" : ":")}");
 
     [TestCase("i", "Operation not permitted", false)]
     [TestCase("a", "done", false)]
@@ -93,33 +78,6 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
         // A commit made a new stored file, which is marked like the old one.
         Assert.That(Bash("lsattr f").Split(' ')[0], Does.Contain(flag));
         Bash($"chattr -{flag} f; echo last >> f; chmod 600 f; rm f other");
-    }
-
-    [TestCase(100)]
-    [TestCase(4_000_000)]
-    public void AppendOnlyFile_GrowsAgainAndAgain(int bytes)
-    {
-        RequireFlags();
-        Bash($"echo start > f; chattr +a f; for i in 1 2 3; do head -c {bytes} /dev/zero | tr '\\0' $i >> f; sync f; "
-            + "done");
-        Assert.That(Bash("stat -c %s f; lsattr f | cut -d' ' -f1 | tr -d -- -e"), Is.EqualTo($"{6 + 3 * bytes}\na"));
-        Remount();
-        Assert.That(Bash("stat -c %s f; lsattr f | cut -d' ' -f1 | tr -d -- -e; head -c 5 f"),
-            Is.EqualTo($"{6 + 3 * bytes}\na\nstart"));
-        Bash("chattr -a f; rm f");
-    }
-
-    [TestCase(5)]
-    [TestCase(200_000)]
-    [TestCase(700_000)]
-    public void NewFileThatBecomesAppendOnlyWhileItIsOpen_TakesItsFirstContent(int bytes)
-    {
-        RequireFlags();
-        Bash($"exec 5>>f; chattr +a f; head -c {bytes} /dev/zero >&5; sync f; exec 5>&-");
-        Assert.That(Bash("stat -c %s f; lsattr f | cut -d' ' -f1 | tr -d -- -e"), Is.EqualTo($"{bytes}\na"));
-        Remount();
-        Assert.That(Bash("stat -c %s f"), Is.EqualTo($"{bytes}"));
-        Bash("chattr -a f; rm f");
     }
 
     [TestCase("a")]
@@ -200,6 +158,35 @@ internal sealed class InodeFlagTests(Ground ground) : RootGroundTests(ground)
         Shell.Get($"chattr -i '{Mounted.Source}/f.zst'");
         Assert.That(Mounted.Program("sync", Folder).ExitCode, Is.Zero);
         Assert.That(Shell.Get($"zstd -dc '{Mounted.Source}/f.zst' | head -c 3"), Is.EqualTo("nnn"));
+    }
+
+    /// <summary>A file that lost its name, or has none yet, has its flags all the same.</summary>
+    [Test]
+    public void FlagsOfWhatHasNoName_AreReadAndSet()
+    {
+        RequireFlags();
+        Python(
+            """
+            import errno, fcntl, os, struct
+            GET, SET, NODUMP, APPEND = 0x80086601, 0x40086602, 0x40, 0x20
+            def flags(fd): return struct.unpack("l", fcntl.ioctl(fd, GET, bytes(8)))[0] & (NODUMP | APPEND)
+            def change(fd, to): fcntl.ioctl(fd, SET, struct.pack("l", to))
+            def project(fd): return struct.unpack("IIIII8x", fcntl.ioctl(fd, 0x801c581f, bytes(28)))[0] & 0x80
+            removed = os.open("removed", os.O_RDWR | os.O_CREAT); os.write(removed, b"x" * 100); os.unlink("removed")
+            large = os.open("large", os.O_RDWR | os.O_CREAT); os.write(large, b"x" * 3000000); os.unlink("large")
+            unnamed = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600); os.write(unnamed, b"x" * 100)
+            os.mkdir("d"); folder = os.open("d", os.O_RDONLY); os.rmdir("d")
+            for fd in removed, large, unnamed, folder:
+                keep = struct.unpack("l", fcntl.ioctl(fd, GET, bytes(8)))[0]
+                assert flags(fd) == 0, fd
+                change(fd, keep | NODUMP)
+                assert flags(fd) == NODUMP and project(fd) == 0x80, fd
+                change(fd, keep)
+                assert flags(fd) == 0 and project(fd) == 0, fd
+            change(unnamed, struct.unpack("l", fcntl.ioctl(unnamed, GET, bytes(8)))[0] | APPEND)
+            try: os.ftruncate(unnamed, 1); raise AssertionError("shortened")
+            except OSError as e: assert e.errno == errno.EPERM, e
+            """);
     }
 
     // FS_IOC_FSGETXATTR and FS_IOC_FSSETXATTR of one field after the other, and what is there afterwards.

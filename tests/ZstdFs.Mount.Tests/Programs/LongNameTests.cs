@@ -130,6 +130,53 @@ internal sealed class LongNameTests(Ground ground) : GroundTests(ground)
         }
     }
 
+    /// <summary>
+    /// After a mount nobody has met the file under its names in other folders. What is left of them is found in the
+    /// source, and what is in use stays.
+    /// </summary>
+    [Test]
+    public void LongNamesThatWent_LeaveRoom_ThoughOtherLinksAreNotKnown()
+    {
+        Python(
+            """
+            import os
+            os.makedirs("d/e")
+            with open("f", "w") as f: f.write("content")
+            os.link("f", "d/" + "o" * 255); os.link("f", "d/e/" + "p" * 254); os.link("f", "d/e/" + "o" * 255)
+            os.link("f", "00" + "m" * 253)
+            """);
+        for (int first = 0; first < 60; first += 20)
+        {
+            Remount();
+            Python(
+                $$"""
+                import os
+                def long(i): return "%02d" % i + "m" * 253
+                for i in range({{first}}, {{first}} + 20, 2):
+                    os.link("f", long(i + 1)); os.unlink(long(i))
+                    os.rename(long(i + 1), long(i + 2))
+                assert os.stat("f").st_nlink == 5
+                """);
+        }
+        Assert.That(Bash("ls d/e; ls d | grep o; cat d/e/p*"),
+            Is.EqualTo($"{new string('o', 255)}\n{new string('p', 254)}\n{new string('o', 255)}\ncontent"));
+        // As many names as there is room for are in use: the next is refused, and none is given up for it.
+        if (FileSystem is null or "ext4")
+            Python(
+                """
+                import errno, os
+                made = 0
+                try:
+                    while made < 40: os.link("f", "d/n%02d" % made + "m" * 252); made += 1
+                except OSError as e: assert e.errno == errno.EMLINK, e
+                names = sorted(os.listdir("d"))
+                assert len(names) == made + 2 and all(n == "e" or len(n) == 255 for n in names), names
+                os.unlink("d/n00" + "m" * 252)
+                os.link("f", "d/again" + "m" * 248)
+                """);
+        AssertKept();
+    }
+
     [Test]
     public void UnnamedFile_IsLinkedToALongName()
     {
