@@ -77,8 +77,10 @@ internal sealed class ChangeTimes(StorageServices services, DirectoryCache direc
         {
             node.OwnChange = change.OwnChange;
             content?.Change.TakeBack(change.Origin);
+            return;
         }
-        else if (mayBeInWindow && node.Kind is NodeKind.Stored or NodeKind.Plain
+        content?.Change.NoteDone(change.Origin);
+        if (mayBeInWindow && node.Kind is NodeKind.Stored or NodeKind.Plain
             && (content is null || !content.IsDirty && change.WasInWindow))
         {
             Keep(node, content, default);
