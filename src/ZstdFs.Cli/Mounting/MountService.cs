@@ -125,7 +125,7 @@ internal sealed class MountService(
     // relatime.
     private bool TryBeStrict(ref FileDescriptor root)
     {
-        int result = MountCalls.WithStrictAccessTimes(root, out FileDescriptor strict);
+        int result = MountCalls.WithStrictAccessTimes(root, withMountsBelow: true, out FileDescriptor strict);
         if (result < 0)
         {
             log.Warning($"strictatime needs root's rights over mounts ({(Errno)(-result)}): access times move as with "

@@ -259,7 +259,8 @@ internal sealed class OpenFile(Volume volume, OpenContent open) : OpenHandle(vol
         if (!_content.TryRentBase(out DescriptorLease stored))
             return false;
         using (stored)
-            return Volume.AccessTimes.Move(stored.Descriptor);
+            return _content.TryShowTimes(stored.Descriptor, out Statx shown)
+                && Volume.AccessTimes.Move(stored.Descriptor, shown);
     }
 
     protected override void CloseFile()

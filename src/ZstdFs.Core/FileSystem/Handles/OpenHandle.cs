@@ -83,7 +83,7 @@ internal abstract class OpenHandle(Volume volume, bool isWritable)
     /// <summary>A user read through the handle. True where that moved the file's access time.</summary>
     internal bool NoteRead()
     {
-        if (!_movesAccessTime)
+        if (!_movesAccessTime || Volume.AccessTimes.AreStill)
             return false;
         _movesAccessTime = Volume.AccessTimes.AreStrict;
         return MoveAccessTime();
