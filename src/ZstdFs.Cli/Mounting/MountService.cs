@@ -38,7 +38,7 @@ internal sealed class MountService(
         if (!report.IsAwaited)
             throw ToldToEnd(from);
         if (fileSystem.ReadOnly && !options.FileSystem.ReadOnly)
-            log.Warning($"source '{from.Text}' cannot be written by this user: mounted read-only");
+            log.Warning($"source '{from.Text}' {ReadOnlyReason.Text(served.WhyReadOnly)}: mounted read-only");
         using (KernelMount mount =
             KernelMount.Create(onto, NativeText.Printable(from.PathText), options, fileSystem.ReadOnly))
         {

@@ -40,8 +40,8 @@ internal sealed class ConvertedSource : IDisposable
         try
         {
             bool wasSource = IsSource(source);
-            state = TryOpenState(source)
-                ?? throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
+            state = TryOpenState(source, out Errno reason)
+                ?? throw new SourceException(SourceProblem.Unusable, "it " + ReadOnlyReason.Text(reason));
             // A conversion that touches only plain files does not disturb the unfinished writes of a mount.
             bool touchesStored = options.Kind != ConversionKind.Convert
                 || options.Existing == ExistingChoice.Wrap
@@ -72,8 +72,9 @@ internal sealed class ConvertedSource : IDisposable
     private static bool IsSource(SourceTree source) =>
         SystemCallsAt.Stat(source.Root, new NativeName(".zstdfs\0"u8), out _) >= 0;
 
-    private static StateFolder? TryOpenState(SourceTree source)
+    private static StateFolder? TryOpenState(SourceTree source, out Errno reason)
     {
+        reason = Errno.EROFS;
         if (source.ReadOnly)
             return null;
         // Only the first opening of a source changes its root: it makes .zstdfs there.
@@ -81,7 +82,7 @@ internal sealed class ConvertedSource : IDisposable
             RootTimes.Hold(source.Root);
         try
         {
-            return StateFolder.TryOpen(source, out _);
+            return StateFolder.TryOpen(source, out reason);
         }
         finally
         {
