@@ -33,11 +33,12 @@ internal sealed class FileClock : IDisposable
 
     /// <summary>
     /// The same time in the steps of the file system that gave <paramref name="sample"/>. No user sets a change time:
-    /// one in whole seconds comes from a file system that keeps no fractions.
+    /// one in whole seconds comes from a file system that keeps no fractions. Finer steps than these, of a microsecond
+    /// and less, one sample does not tell from chance.
     /// </summary>
     internal static Timestamp RoundDown(Timestamp time, Timestamp sample)
     {
-        foreach (long step in (ReadOnlySpan<long>)[1_000_000_000, 10_000_000, 1000, 100])
+        foreach (long step in (ReadOnlySpan<long>)[1_000_000_000, 10_000_000])
         {
             if (sample.Nanoseconds % step == 0)
                 return time with { Nanoseconds = time.Nanoseconds - time.Nanoseconds % step };

