@@ -20,6 +20,10 @@ public static unsafe partial class MountCalls
     public const ulong NoSymFollow = 256;
     /// <summary>MS_NOATIME.</summary>
     public const ulong NoAtime = 1024;
+    /// <summary>MS_RELATIME.</summary>
+    public const ulong RelativeAtime = 1 << 21;
+    /// <summary>MS_STRICTATIME.</summary>
+    public const ulong StrictAtime = 1 << 24;
     /// <summary>MNT_DETACH: unmount lazily.</summary>
     public const int Detach = 2;
     /// <summary>UMOUNT_NOFOLLOW.</summary>
@@ -38,8 +42,8 @@ public static unsafe partial class MountCalls
     }
 
     /// <summary>
-    /// mount(2) with MS_REMOUNT: <paramref name="flags"/> replace those that the mount and its file system have. Access
-    /// times stay as they are.
+    /// mount(2) with MS_REMOUNT: <paramref name="flags"/> replace those that the mount and its file system have. Where
+    /// none of them is about access times, those that are stay.
     /// </summary>
     public static int Remount(NativeName target, ulong flags)
     {
@@ -75,24 +79,30 @@ public static unsafe partial class MountCalls
     }
 
     /// <summary>
-    /// Opens a folder through a copy of its mount, and of the mounts below that. In the copy, access times move at each
-    /// read. Needs CAP_SYS_ADMIN, and Linux 5.12 for mount_setattr(2).
+    /// Opens a folder through a copy of its mount. In the copy, access times move at each read. Needs CAP_SYS_ADMIN,
+    /// and Linux 5.12 for mount_setattr(2).
     /// </summary>
-    public static int WithStrictAccessTimes(FileDescriptor folder, out FileDescriptor copy)
+    /// <param name="folder">The folder.</param>
+    /// <param name="withMountsBelow">
+    /// The copy has what is mounted below, too. Those file systems are then in use for as long as the copy is.
+    /// </param>
+    /// <param name="copy">The folder in the copy.</param>
+    public static int WithStrictAccessTimes(FileDescriptor folder, bool withMountsBelow, out FileDescriptor copy)
     {
         const int OpenTreeNumber = 428, SetAttributesNumber = 442;
         const uint Clone = 1, Recursive = 0x8000, EmptyPath = 0x1000; // OPEN_TREE_CLONE, AT_RECURSIVE, AT_EMPTY_PATH
         copy = null!;
+        uint below = withMountsBelow ? Recursive : 0;
         byte nothing = 0;
         // MOUNT_ATTR_STRICTATIME in place of what MOUNT_ATTR__ATIME covers, and no MOUNT_ATTR_NODIRATIME.
         var attributes = new MountAttributes { Set = 0x20, Clear = 0x70 | 0x80 };
         int result = SystemCallResult.From(
-            (int)NativeOpenTreeAt(OpenTreeNumber, folder, &nothing, Clone | Recursive | EmptyPath | CloseOnExec));
+            (int)NativeOpenTreeAt(OpenTreeNumber, folder, &nothing, Clone | below | EmptyPath | CloseOnExec));
         if (result < 0)
             return result;
         var tree = new FileDescriptor(result);
         result = SystemCallResult.From((int)NativeSetAttributes(
-            SetAttributesNumber, tree, &nothing, Recursive | EmptyPath, &attributes, (nuint)sizeof(MountAttributes)));
+            SetAttributesNumber, tree, &nothing, below | EmptyPath, &attributes, (nuint)sizeof(MountAttributes)));
         // open_tree(2) gives an O_PATH descriptor, which cannot be read.
         if (result >= 0)
             result = SystemCallsAt.Open(

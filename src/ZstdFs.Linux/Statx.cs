@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ZstdFs.Linux.Native;
 
 namespace ZstdFs.Linux;
 
@@ -105,6 +106,14 @@ public readonly record struct Timestamp(long Seconds, long Nanoseconds) : ICompa
     {
         long ticks = DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks;
         return new(Math.DivRem(ticks, TimeSpan.TicksPerSecond, out long rest), rest * 100);
+    }
+
+    /// <summary>The time of the kernel's last tick (CLOCK_REALTIME_COARSE), with which it stamps files.</summary>
+    public static unsafe Timestamp OfLastTick()
+    {
+        const int CoarseClock = 5; // CLOCK_REALTIME_COARSE
+        Timestamp time;
+        return Libc.GetClock(CoarseClock, &time) < 0 ? Now() : time;
     }
 
     /// <inheritdoc/>

@@ -68,6 +68,28 @@ public static unsafe class SystemCallsAt
             return Owned(SystemCallResult.From(Libc.Open(p, flags | OpenFlags.CloseOnExec, 0)), out reopened);
     }
 
+    /// <summary>
+    /// Opens the file of a descriptor once more, in another mount of its file system. Needs CAP_DAC_READ_SEARCH, and a
+    /// file system that has file handles.
+    /// </summary>
+    /// <param name="mount">Anything in the other mount.</param>
+    /// <param name="file">The file. It must be on the same file system: a handle is a number there.</param>
+    /// <param name="flags">O_* for the file.</param>
+    /// <param name="reopened">The file in the other mount.</param>
+    public static int ReopenIn(FileDescriptor mount, FileDescriptor file, int flags, out FileDescriptor reopened)
+    {
+        const int LongestHandle = 128, HeadBytes = 8, EmptyPath = 0x1000; // MAX_HANDLE_SZ, AT_EMPTY_PATH
+        byte* handle = stackalloc byte[HeadBytes + LongestHandle];
+        *(uint*)handle = LongestHandle;
+        byte nothing = 0;
+        int mountId, result = SystemCallResult.From(Libc.NameToHandleAt(file, &nothing, handle, &mountId, EmptyPath));
+        if (result >= 0)
+            return Owned(
+                SystemCallResult.From(Libc.OpenByHandleAt(mount, handle, flags | OpenFlags.CloseOnExec)), out reopened);
+        reopened = null!;
+        return result;
+    }
+
     /// <summary>statx(2) of a name.</summary>
     public static int Stat(FileDescriptor directory, NativeName name, out Statx result)
     {

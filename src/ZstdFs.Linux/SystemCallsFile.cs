@@ -277,6 +277,9 @@ public static unsafe class SystemCallsFile
     public static int TryLock(FileDescriptor file, bool exclusive) =>
         SystemCallResult.From(Libc.Lock(file, (exclusive ? 2 : 1) | 4));
 
+    /// <summary>flock(2): lets go of the lock.</summary>
+    public static int Unlock(FileDescriptor file) => SystemCallResult.From(Libc.Lock(file, 8));
+
     /// <summary>ioctl(2) with a pointer to <paramref name="argument"/>.</summary>
     public static int IoControl(FileDescriptor file, ulong request, Span<byte> argument)
     {

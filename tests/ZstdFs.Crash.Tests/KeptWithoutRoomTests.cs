@@ -99,6 +99,51 @@ internal sealed class KeptWithoutRoomTests
         Assert.That(Directory.Exists($"{place.Folder}/.zstdfs/lost"), Is.False, log.ToString);
     }
 
+    /// <summary>
+    /// A quota that is used up is met as a full disk is: the beginning is compressed, which makes room.
+    /// </summary>
+    [TestCase(Errno.ENOSPC)]
+    [TestCase(Errno.EDQUOT)]
+    public void NoRoomInTheMiddleOfANewFile_CompressesItsBeginning(Errno errno)
+    {
+        using var place = new FaultPlace();
+        var log = new EventLines();
+        using ZstdFileSystem fileSystem = SourceFolders.Open(place.Folder, log);
+        var use = new DirectUse(fileSystem);
+        DirectUse.Handle file = use.Create("new");
+        Assert.That(use.Write(file, 0, New.AsSpan(0, 2_000_000)), Is.Zero);
+        FailingCalls.Arm(new Fault(1, errno, FaultWay.Once) { Call = "pwrite", IsOfThisThread = true });
+        Assert.That(use.Write(file, 2_000_000, New.AsSpan(2_000_000)), Is.Zero, log.ToString);
+        Assert.That(FailingCalls.Struck, Is.Not.Null, "it found room");
+        FailingCalls.Disarm();
+        Assert.That(Directory.GetFiles($"{place.Folder}/.zstdfs/working", "early-*"), Is.Not.Empty);
+        Assert.That(use.Close(file), Is.Zero, log.ToString);
+        Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
+        Assert.That(StockZstd.Decompress($"{place.Folder}/new.zst", New.Length + 1).AsSpan().SequenceEqual(New),
+            Is.True, log.ToString);
+    }
+
+    /// <summary>A limit of file sizes refuses a place in the file, and not the file.</summary>
+    [Test]
+    public void WriteThatIsTooFar_LeavesTheFileToBeWritten([Values] bool isWrittenBefore)
+    {
+        using var place = new FaultPlace();
+        var log = new EventLines();
+        using ZstdFileSystem fileSystem = WithOld(place, log, out DirectUse use);
+        DirectUse.Handle file = use.Open("f", OpenFlags.ReadWrite);
+        if (isWrittenBefore)
+            Assert.That(use.Write(file, 0, New.AsSpan(0, 5000)), Is.Zero);
+        FailingCalls.Arm(new Fault(1, Errno.EFBIG, FaultWay.Once) { Call = "pwrite", IsOfThisThread = true });
+        Assert.That(use.Write(file, 4_000_000, New.AsSpan(0, 100_000)), Is.EqualTo(-(int)Errno.EFBIG));
+        FailingCalls.Disarm();
+        Assert.That(use.Write(file, 0, New), Is.Zero);
+        Assert.That(use.Synchronize(file), Is.Zero);
+        Assert.That(use.Close(file), Is.Zero, log.ToString);
+        Assert.That(fileSystem.Drain(), Is.Zero, log.ToString);
+        Assert.That(StockZstd.Decompress($"{place.Folder}/f.zst", New.Length + 1).AsSpan().SequenceEqual(New), Is.True,
+            log.ToString);
+    }
+
     /// <summary>The lengths of what was reverted are not to come back with the next truncation.</summary>
     [Test]
     public void TruncatedAfterItWasReverted_HasZerosAndNotTheOldContent([Values(9000, 2_000_000)] int size)

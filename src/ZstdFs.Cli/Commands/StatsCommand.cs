@@ -5,6 +5,7 @@ using ZstdFs.Cli.Options;
 using ZstdFs.Cli.Tools;
 using ZstdFs.Core.Compression.Codecs;
 using ZstdFs.Core.Insight;
+using ZstdFs.Linux;
 
 namespace ZstdFs.Cli.Commands;
 
@@ -40,7 +41,8 @@ internal static class StatsCommand
         Folder folder = NamedSource.OpenFolder(text, NativeText.Printable(text));
         using var interruption = new Interruption();
         bool isMount = NamedSource.MountOf(folder) is not null;
-        TreeStatistics statistics = TreeStatistics.Collect(folder.Handle, isMount, depth, codec, interruption.Token);
+        TreeStatistics statistics =
+            TreeStatistics.Collect(folder.Handle, isMount, depth, codec, NameUnreadable, interruption.Token);
         if (parsed.GetValue(Json))
             JsonOutput.Write(writer => WriteJson(writer, statistics));
         else
@@ -51,6 +53,9 @@ internal static class StatsCommand
             ? ExitCode.SomeLeft
             : ExitCode.Success;
     }
+
+    private static void NameUnreadable(byte[] path, Errno error) => Console.Error.WriteLine(
+        $"zstdfs: '{(path is [] ? "." : NativeText.Printable(NativeText.Decode(path)))}' could not be read ({error})");
 
     private static int Count(ParseResult parsed, Option<string?> option, int otherwise) =>
         !ToolOptions.Given(parsed, option) ? otherwise

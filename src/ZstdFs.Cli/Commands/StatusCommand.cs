@@ -49,6 +49,9 @@ internal static class StatusCommand
         Console.Out.WriteLine($"{root.GetProperty("pending_files").GetInt32()} files with "
             + $"{root.GetProperty("pending_bytes").GetInt64()} bytes are not in the source yet; {failed} of them "
             + "could not be stored");
+        if (ControlledMount.FailedInMemory(root) is > 0 and var inMemory)
+            Console.Out.WriteLine(
+                $"{inMemory} of those are in memory alone: without room at the last close, the old version comes back");
         long unexpected = root.TryGetProperty("unexpected_failures", out JsonElement counted) ? counted.GetInt64() : 0;
         if (unexpected > 0)
             Console.Out.WriteLine(
@@ -60,7 +63,9 @@ internal static class StatusCommand
         var table = new TextTable("file", "bytes", "state");
         foreach (JsonElement file in root.GetProperty("files").EnumerateArray())
         {
-            string state = file.TryGetProperty("error", out JsonElement error) ? error.GetString()!
+            bool isKept = !file.TryGetProperty("kept", out JsonElement kept) || kept.GetBoolean();
+            string state = file.TryGetProperty("error", out JsonElement error)
+                ? error.GetString()! + (isKept ? "" : ", in memory alone")
                 : file.GetProperty("open_for_writing").GetBoolean() ? "open"
                 : file.GetProperty("served_by_kernel").GetBoolean() ? "open or mapped"
                 : "waiting";

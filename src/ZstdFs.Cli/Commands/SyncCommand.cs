@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using ZstdFs.Cli.Mounting;
 using ZstdFs.Linux;
 
@@ -43,7 +44,24 @@ internal static class SyncCommand
             _ => "the mount's log says which file and why",
         };
         throw new CommandFailure(ExitCode.NotCommitted,
-            $"not everything in '{mount.Text}' could be committed ({(Errno)(-result)}): {todo}. It is still mounted "
-                + "and nothing is lost");
+            $"not everything in '{mount.Text}' could be committed ({(Errno)(-result)}): {todo}. It is still mounted"
+                + Left(mount));
+    }
+
+    /// <summary>Where what could not be committed is, as the end of a sentence.</summary>
+    private static string Left(ControlledMount mount)
+    {
+        try
+        {
+            using JsonDocument status = JsonDocument.Parse(mount.ReadStatus());
+            return ControlledMount.FailedInMemory(status.RootElement) is > 0 and var inMemory
+                ? $"; what was written to {inMemory} open files is in memory alone, and goes with the daemon"
+                : " and nothing is lost";
+        }
+        catch (CommandFailure)
+        {
+            // Another user's daemon does not tell.
+            return "";
+        }
     }
 }

@@ -12,6 +12,9 @@ internal static class UnmountCommand
 {
     private const int PatienceMs = 5_000, LookMs = 1_000;
 
+    // So long a daemon that has lost its mount takes at most to say so, also on a machine with much else to do.
+    private const int LongestWordMs = 15_000;
+
     internal static Command Create()
     {
         var mountPoint = new Argument<string>("MOUNTPOINT") { Description = "The folder on which zstdfs is mounted." };
@@ -35,6 +38,7 @@ internal static class UnmountCommand
         }
         // Held before the daemon is asked anything: after the daemon's end, its number could be another process's.
         int opened = PidFd.Open(mount.ProcessId, out FileDescriptor daemon);
+        using DaemonLock daemonLock = DaemonLock.Of(mount.ProcessId);
         SyncCommand.Require(mount);
         mount.Dispose();
         ulong connection = RemainingMounts.ConnectionOf(mount.Entry.Device);
@@ -56,7 +60,7 @@ internal static class UnmountCommand
         if (rest.Any)
             TellOf(rest, mount);
         else if (opened >= 0) // else it ended on its own, or lives where this process cannot see it
-            AwaitEnd(daemon, mount, connection);
+            AwaitEnd(daemon, mount, connection, daemonLock);
         daemon?.Dispose();
         return ExitCode.Success;
     }
@@ -85,22 +89,27 @@ internal static class UnmountCommand
                 $"'{mount.Text}' is still mounted: unmount what lies on top of it first");
     }
 
-    private static void AwaitEnd(FileDescriptor daemon, ControlledMount mount, ulong connection)
+    private static void AwaitEnd(
+        FileDescriptor daemon, ControlledMount mount, ulong connection, DaemonLock daemonLock)
     {
-        for (int waitedMs = 0; PidFd.WaitForEnd(daemon, LookMs) == 0; waitedMs += LookMs)
+        for (int waitedMs = LookMs; PidFd.WaitForEnd(daemon, LookMs) == 0; waitedMs += LookMs)
         {
-            if (waitedMs + LookMs != PatienceMs)
+            if (waitedMs < PatienceMs)
                 continue;
-            // Still connected: a process that this one cannot look at has a copy of the mount. The source holds
-            // everything up to the barrier, and the daemon's end may be long in coming.
-            if (connection != 0 && RemainingMounts.ConnectionOf(mount.Entry.Device) == connection)
+            // A process that this one cannot look at has a copy of the mount, or something that is no process has. The
+            // source holds everything up to the barrier, and the daemon's end may be long in coming.
+            bool isHeld = connection != 0
+                ? RemainingMounts.ConnectionOf(mount.Entry.Device) == connection
+                : waitedMs >= LongestWordMs && !daemonLock.IsEnding;
+            if (isHeld)
             {
                 Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted, but something that cannot be seen from "
                     + $"here still uses its file system: its daemon (process {mount.ProcessId}) ends after that");
                 return;
             }
-            Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted; waiting for its daemon (process "
-                + $"{mount.ProcessId}) to store the rest");
+            if (waitedMs == PatienceMs)
+                Console.Error.WriteLine($"zstdfs: '{mount.Text}' is unmounted; waiting for its daemon (process "
+                    + $"{mount.ProcessId}) to store the rest");
         }
         // The daemon's last work is to store what was closed between the barrier and the unmount. Its exit code tells
         // whether it could.

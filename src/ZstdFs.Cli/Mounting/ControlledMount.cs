@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text.Json;
 using ZstdFs.Cli.Options;
 using ZstdFs.Core.FileSystem;
 using ZstdFs.Linux;
@@ -85,6 +86,18 @@ internal sealed class ControlledMount : IDisposable
             throw new CommandFailure(ExitCode.Failure,
                 $"the daemon of '{Text}' does not tell its status ({(Errno)(-result)}): it is of another version");
         return status.AsMemory(0, status.AsSpan().IndexOf((byte)0));
+    }
+
+    /// <summary>How many files could not be stored, and have no place outside of memory either.</summary>
+    internal static int FailedInMemory(JsonElement status) =>
+        status.TryGetProperty("failed_in_memory", out JsonElement count) ? count.GetInt32() : 0;
+
+    /// <summary>Tells the daemon the MS_* flags that a remount gave the mount. 0 or −errno.</summary>
+    internal int TellFlags(ulong flags)
+    {
+        Span<byte> input = stackalloc byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64LittleEndian(input, flags);
+        return SystemCallsFile.IoControl(_root!, ControlCommands.MountFlags, input);
     }
 
     /// <summary>Lets go of the mount, which could not be unmounted otherwise.</summary>

@@ -36,6 +36,8 @@ internal sealed class KernelMount : IDisposable
                 NoExec = options.NoExecute,
                 NoSymFollow = options.NoSymlinkFollowing,
                 NoAtime = options.NoAccessTime,
+                // The kernel leaves access times to the daemon. A remount finds in the mount table what is asked.
+                StrictAtime = options.FileSystem.HasStrictAccessTimes,
             }), options.IdlePolls ? IdlePolling.Open() : null, allowsIdMaps: Credentials.IsRoot && options.AllowOther);
         }
         catch (FuseMountException e)

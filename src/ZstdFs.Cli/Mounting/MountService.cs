@@ -38,7 +38,7 @@ internal sealed class MountService(
         if (!report.IsAwaited)
             throw ToldToEnd(from);
         if (fileSystem.ReadOnly && !options.FileSystem.ReadOnly)
-            log.Warning($"source '{from.Text}' cannot be written by this user: mounted read-only");
+            log.Warning($"source '{from.Text}' {ReadOnlyReason.Text(served.WhyReadOnly)}: mounted read-only");
         using (KernelMount mount =
             KernelMount.Create(onto, NativeText.Printable(from.PathText), options, fileSystem.ReadOnly))
         {
@@ -125,7 +125,7 @@ internal sealed class MountService(
     // relatime.
     private bool TryBeStrict(ref FileDescriptor root)
     {
-        int result = MountCalls.WithStrictAccessTimes(root, out FileDescriptor strict);
+        int result = MountCalls.WithStrictAccessTimes(root, withMountsBelow: true, out FileDescriptor strict);
         if (result < 0)
         {
             log.Warning($"strictatime needs root's rights over mounts ({(Errno)(-result)}): access times move as with "

@@ -5,8 +5,9 @@ using ZstdFs.Linux;
 namespace ZstdFs.Cli.Mounting;
 
 /// <summary>
-/// <c>mount -o remount,…</c>: read-only and back, and what else the kernel keeps for each mount. The daemon's options
-/// stay as they are; a remount that would change one is refused, and the message names the option.
+/// <c>mount -o remount,…</c>: read-only and back, access times, and what else the kernel keeps for each mount. The
+/// daemon's other options stay as they are; a remount that would change one is refused, and the message names the
+/// option.
 /// </summary>
 internal static class Remount
 {
@@ -34,6 +35,10 @@ internal static class Remount
                 $"'{mount.Text}' was mounted read-only, so its daemon has not taken the source to write: unmount it "
                     + "and mount it without 'ro'");
         Apply(mount, flags);
+        if (mount.TellFlags(flags) is < 0 and var untold)
+            throw new CommandFailure(ExitCode.Failure,
+                $"'{mount.Text}' is remounted, but its daemon moves access times as before ({(Errno)(-untold)}): it is "
+                    + "of another version");
         // As on a disk: the source of a read-only mount holds everything, for a snapshot or a backup of it.
         if ((flags & MountCalls.ReadOnly) != 0 && mount.Synchronize() is < 0 and var failed)
             throw new CommandFailure(ExitCode.NotCommitted,

@@ -74,8 +74,12 @@ internal sealed class ChangeTimes(StorageServices services, DirectoryCache direc
     {
         (Node node, FileContent? content) = (change.Node, change.Content);
         if (result < 0)
+        {
             TakeBack(change);
-        else if (mayBeInWindow && node.Kind is NodeKind.Stored or NodeKind.Plain
+            return;
+        }
+        content?.Change.NoteDone(change.Origin);
+        if (mayBeInWindow && node.Kind is NodeKind.Stored or NodeKind.Plain
             && (content is null || !content.IsDirty && change.WasInWindow))
         {
             Keep(node, content, default);
@@ -92,6 +96,38 @@ internal sealed class ChangeTimes(StorageServices services, DirectoryCache direc
     /// <summary>What is known of a file's change time while a user changes it.</summary>
     internal readonly record struct UsersChange(
         Node Node, FileContent? Content, ushort OwnChange, ChangeOrigin Origin, bool WasInWindow);
+
+    /// <summary>
+    /// A user is about to make a file unchangeable, and no record can be written to it after that. So the record stops
+    /// telling a change time before, and the stored file's own one counts, which the user's step moves. Returns what
+    /// <see cref="TakeBack"/> needs where that step fails; null where the record tells none. The caller holds the
+    /// file's gate.
+    /// </summary>
+    internal SizeRecord? LetOwnCount(Node node, FileDescriptor file)
+    {
+        if (services.State is null || node.Kind is not (NodeKind.Stored or NodeKind.Plain)
+            || !SourceTree.TryReadRecord(file, out SizeRecord record) || record.ChangeTime == default
+            || SystemCallsAt.Stat(file, out Statx stat) < 0 || !services.Source.Devices.IsOf(record, stat))
+            return null;
+        SizeRecord without = record with { ChangeTime = default };
+        int result = SourceTree.WriteRecord(file, without);
+        // It is unchangeable already, and gets another flag.
+        if (result == -(int)Errno.EPERM && InodeFlags.Get(file, out uint flags) >= 0
+            && InodeFlags.Set(file, flags & ~(InodeFlags.Immutable | InodeFlags.AppendOnly)) >= 0)
+        {
+            result = SourceTree.WriteRecord(file, without);
+            _ = InodeFlags.Set(file, flags);
+        }
+        return result < 0 ? null : record with { ChangeTime = record.ChangeTimeOf(stat) };
+    }
+
+    /// <summary>The user's step has failed: the record tells the change time that users saw before.</summary>
+    internal static void TakeBack(Node node, FileContent? content, FileDescriptor file, in SizeRecord record)
+    {
+        if (SourceTree.WriteRecord(file, record, out long windowEnd) >= 0
+            && SystemCallsAt.Stat(file, out Statx stat) >= 0)
+            NoteOwn(node, content, record.ChangeTime, stat, windowEnd);
+    }
 
     /// <summary>
     /// A step of ours has written the record, and left the stored file as <paramref name="own"/> shows. The caller

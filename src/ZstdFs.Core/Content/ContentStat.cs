@@ -74,6 +74,22 @@ internal static class ContentStat
     }
 
     /// <summary>
+    /// Attributes of the stored file that the caller has open, with the times that users see. False where they cannot
+    /// be looked at.
+    /// </summary>
+    internal static bool TryShowTimes(this FileContent content, FileDescriptor stored, out Statx stat)
+    {
+        long look = content.Change.Look();
+        if (SystemCallsAt.Stat(stored, out stat) < 0)
+            return false;
+        ShownContent shown = content.Show();
+        stat.ChangeTime = StatxTimestamp.Of(content.ChangeTimeOf(look, stat));
+        if (shown.IsDirty)
+            stat.ModifyTime = StatxTimestamp.Of(shown.ModifyTime);
+        return true;
+    }
+
+    /// <summary>
     /// The change time that users see and a commit keeps, where the stored file shows <paramref name="stat"/>. The
     /// caller asked for that after <see cref="ShownChange.Look"/>.
     /// </summary>

@@ -34,7 +34,7 @@ internal sealed class FileContent : IDisposable
         (_services, Node, Overlay) = (services, node, overlay);
         Published = new PublishedVersion(services, node, overlay.Base.Identity);
         UnfinishedCommit = new UnfinishedCommit(services, overlay, node.Id, Published);
-        Change = ShownChange.Of(node, overlay.Base);
+        Change = ShownChange.Of(services.Clock, node, overlay.Base);
         SynchronizedBase = new SynchronizedBase(Lock);
     }
 

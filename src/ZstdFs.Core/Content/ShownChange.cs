@@ -16,7 +16,8 @@ internal sealed class ShownChange
     // A second, packed. A change time that is earlier by less may have been read late; by more, the clock was set back.
     private const long StepBack = 1L << 30;
 
-    private readonly Lock _gate = new(); // guards all below; no I/O under it
+    private readonly Lock _gate = new(); // guards all below; no disk is waited for under it
+    private readonly FileClock _clock;
     private readonly Node _node;
     private Timestamp _shown;
     private long _own;
@@ -24,23 +25,25 @@ internal sealed class ShownChange
     private ChangeOrigin _origin;
     private long _steps;
 
-    private ShownChange(Node node, Timestamp stored, Timestamp shown, long windowEnd, ChangeOrigin origin)
+    private ShownChange(
+        FileClock clock, Node node, Timestamp stored, Timestamp shown, long windowEnd, ChangeOrigin origin)
     {
-        (_node, _own, _shown, _windowEnd, _origin) = (node, PackedTime.Pack(stored), shown, windowEnd, origin);
+        (_clock, _node) = (clock, node);
+        (_own, _shown, _windowEnd, _origin) = (PackedTime.Pack(stored), shown, windowEnd, origin);
     }
 
     /// <summary>For a file that was just opened, or made.</summary>
-    internal static ShownChange Of(Node node, StoredBase opened)
+    internal static ShownChange Of(FileClock clock, Node node, StoredBase opened)
     {
         Timestamp stored = opened.FoundChange;
         // CREATE has looked at the file first, and then written its record.
         if (opened is { IsFresh: true, IsWritable: true })
-            return new ShownChange(node, stored, stored, ChangeWindow.Next(), ChangeOrigin.Ours);
+            return new ShownChange(clock, node, stored, stored, ChangeWindow.Next(), ChangeOrigin.Ours);
         ushort own = node.OwnChange;
         bool isOurs = opened.Change.Time != default
             && (own == 0 || opened.Change.IsNew || own == Node.MarkOf(PackedTime.Pack(stored)));
         return new ShownChange(
-            node, stored, isOurs ? opened.Change.Time : stored, opened.Change.WindowEnd, ChangeOrigin.Known);
+            clock, node, stored, isOurs ? opened.Change.Time : stored, opened.Change.WindowEnd, ChangeOrigin.Known);
     }
 
     /// <summary>
@@ -91,7 +94,7 @@ internal sealed class ShownChange
         {
             _steps++;
             if (_origin == ChangeOrigin.Users)
-                _shown = Timestamp.Now();
+                _shown = Now();
             _origin = ChangeOrigin.UnderWay;
         }
     }
@@ -129,13 +132,26 @@ internal sealed class ShownChange
         {
             ChangeOrigin before = _origin;
             _steps++;
-            if (before == ChangeOrigin.UnderWay)
-                _shown = Timestamp.Now();
-            else
+            if (before != ChangeOrigin.UnderWay)
                 _origin = ChangeOrigin.Users;
             return before;
         }
     }
+
+    /// <summary>
+    /// A user has changed attributes; <paramref name="before"/> is what <see cref="NoteUsers"/> gave. Where steps of
+    /// ours are under way, no look can learn the time, and users see this moment's.
+    /// </summary>
+    internal void NoteDone(ChangeOrigin before)
+    {
+        lock (_gate)
+        {
+            if (before == ChangeOrigin.UnderWay)
+                _shown = Now();
+        }
+    }
+
+    private Timestamp Now() => _clock.Now(PackedTime.Unpack(_own));
 
     /// <summary>What a user was about to do has failed.</summary>
     internal void TakeBack(ChangeOrigin before)
@@ -162,7 +178,7 @@ internal sealed class ShownChange
         get
         {
             lock (_gate)
-                return !ChangeWindow.IsOver(_windowEnd);
+                return ChangeWindow.MayCoverNow(_windowEnd);
         }
     }
 }

@@ -42,8 +42,8 @@ internal sealed class ConvertedSource : IDisposable
             bool wasSource = IsSource(source);
             // A killed run may have made no more than the folder: the root's times still are as it noted them.
             bool begins = options.Kind == ConversionKind.Convert && (!wasSource || RootTimes.AreHeld(source.Root));
-            state = TryOpenState(source, begins)
-                ?? throw new SourceException(SourceProblem.Unusable, "it cannot be written by this user");
+            state = TryOpenState(source, begins, out Errno reason)
+                ?? throw new SourceException(SourceProblem.Unusable, "it " + ReadOnlyReason.Text(reason));
             // A conversion that touches only plain files does not disturb the unfinished writes of a mount.
             bool touchesStored = options.Kind != ConversionKind.Convert
                 || options.Existing == ExistingChoice.Wrap
@@ -74,8 +74,9 @@ internal sealed class ConvertedSource : IDisposable
     private static bool IsSource(SourceTree source) =>
         SystemCallsAt.Stat(source.Root, new NativeName(".zstdfs\0"u8), out _) >= 0;
 
-    private static StateFolder? TryOpenState(SourceTree source, bool begins)
+    private static StateFolder? TryOpenState(SourceTree source, bool begins, out Errno reason)
     {
+        reason = Errno.EROFS;
         if (source.ReadOnly)
             return null;
         // Only the first opening of a source changes its root: it makes .zstdfs there.
@@ -83,7 +84,7 @@ internal sealed class ConvertedSource : IDisposable
             RootTimes.Hold(source.Root);
         try
         {
-            return StateFolder.TryOpen(source, out _, begins);
+            return StateFolder.TryOpen(source, out reason, begins);
         }
         finally
         {

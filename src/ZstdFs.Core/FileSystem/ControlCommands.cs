@@ -19,6 +19,11 @@ public static class ControlCommands
     /// <summary>_IOR('z', 3, 12 KiB): what is not in the source yet, as one JSON object and zeros behind it.</summary>
     public const uint Status = 0x8000_7a03 | (StatusBytes << 16);
 
+    /// <summary>
+    /// _IOW('z', 4, 8 bytes): the MS_* flags that the mount has from now on, which the kernel does not tell the daemon.
+    /// </summary>
+    public const uint MountFlags = 0x4008_7a04;
+
     /// <summary>Length of the answer to <see cref="Status"/>.</summary>
     public const int StatusBytes = 12 * 1024;
 }

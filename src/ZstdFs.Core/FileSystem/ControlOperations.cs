@@ -37,6 +37,11 @@ internal sealed class ControlOperations(Volume volume, SyncOperations syncs, Ino
             case ControlCommands.Status when output.Length >= ControlCommands.StatusBytes:
                 MountStatus.Write(volume, output);
                 return 0;
+            case ControlCommands.MountFlags when !Caller.MayAskForStatus(context):
+                return -(int)Errno.EPERM;
+            case ControlCommands.MountFlags when input.Length >= sizeof(ulong):
+                volume.AccessTimes.NoteMountFlags(BinaryPrimitives.ReadUInt64LittleEndian(input));
+                return 0;
             default:
                 return -(int)Errno.ENOTTY;
         }

@@ -92,8 +92,12 @@ internal sealed class InodeFlagOperations(Volume volume)
             {
                 using FolderGates.Held gate = volume.FolderGates.EnterIfFolder(node);
                 ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
+                SizeRecord? disowned =
+                    isImmutable || appendsOnly ? volume.ChangeTimes.LetOwnCount(node, file) : null;
                 int result = set(file, input);
                 volume.ChangeTimes.End(users, result);
+                if (result < 0 && disowned is { } record)
+                    ChangeTimes.TakeBack(node, users.Content, file, record);
                 if (result >= 0 && volume.Contents.Find(node.Id) is { } content)
                     (content.Marks.IsImmutable, content.Marks.IsAppendOnly) = (isImmutable, appendsOnly);
                 return result;

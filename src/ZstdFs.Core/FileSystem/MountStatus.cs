@@ -28,11 +28,11 @@ internal static class MountStatus
             FileContent[] failed = [.. dirty.Where(static c => c.Outcome.Error < 0)];
             FileContent[] named = [.. failed, .. dirty.Except(failed)];
             int count = named.Length;
-            byte[] json = ToJson(volume, dirty, failed.Length, named);
+            byte[] json = ToJson(volume, dirty, failed, named);
             while (json.Length > output.Length && count > 0)
             {
                 count /= 2;
-                json = ToJson(volume, dirty, failed.Length, named.AsSpan(0, count));
+                json = ToJson(volume, dirty, failed, named.AsSpan(0, count));
             }
             json.CopyTo(output);
         }
@@ -43,7 +43,8 @@ internal static class MountStatus
         }
     }
 
-    private static byte[] ToJson(Volume volume, FileContent[] dirty, int failed, ReadOnlySpan<FileContent> named)
+    private static byte[] ToJson(
+        Volume volume, FileContent[] dirty, FileContent[] failed, ReadOnlySpan<FileContent> named)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(
@@ -59,7 +60,8 @@ internal static class MountStatus
             json.WriteString("codec", volume.Services.Codecs.Codec.Name);
             json.WriteNumber("pending_files", dirty.Length);
             json.WriteNumber("pending_bytes", dirty.Sum(static c => c.LogicalBytes));
-            json.WriteNumber("failed_files", failed);
+            json.WriteNumber("failed_files", failed.Length);
+            json.WriteNumber("failed_in_memory", failed.Count(c => !volume.Keeping.IsKept(c)));
             json.WriteNumber("unexpected_failures", volume.Services.Log.UnexpectedFailures);
             json.WriteStartArray("files");
             foreach (FileContent content in named)
@@ -69,6 +71,7 @@ internal static class MountStatus
                 json.WriteNumber("bytes", content.LogicalBytes);
                 json.WriteBoolean("open_for_writing", content.Handles.Writable > 0);
                 json.WriteBoolean("served_by_kernel", content.IsLent);
+                json.WriteBoolean("kept", volume.Keeping.IsKept(content));
                 if (content.Outcome.Error < 0)
                     json.WriteString("error", ((Errno)(-content.Outcome.Error)).ToString());
                 json.WriteEndObject();

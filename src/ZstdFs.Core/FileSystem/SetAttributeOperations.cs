@@ -37,6 +37,19 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
         return result < 0 ? result : volume.Attributes.Get(node, isChanging: true, out attributes);
     }
 
+    /// <summary>
+    /// Moves modification and change time to now, where nothing else of a file has changed. 0 or −errno; 0 also where
+    /// the source lets the daemon write to the file and not set its times.
+    /// </summary>
+    internal int Touch(in RequestContext context, ulong nodeId)
+    {
+        if (volume.Nodes.Find(nodeId) is not { } node)
+            return -(int)Errno.ESTALE;
+        var change = new FuseSetattrIn { Valid = SetattrValid.Mtime | SetattrValid.MtimeNow };
+        int result = SetStored(node, change, new Writer(context, keepsPrivileges: true));
+        return result == -(int)Errno.EPERM ? 0 : result;
+    }
+
     private int SetStored(Node node, in FuseSetattrIn change, in Writer caller)
     {
         // An empty request may be a chown to the same owner, which only takes the set-id bits away.
@@ -124,9 +137,7 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
         Timestamp access = (change.Valid & SetattrValid.AtimeNow) != 0 ? Timestamp.UtimeNow
             : (change.Valid & SetattrValid.Atime) != 0 ? new Timestamp(change.Atime, change.AtimeNsec) : Timestamp.Omit;
         // Linux takes two times of now, and only those, for a touch, which an append-only file allows.
-        bool isTouch = (change.Valid & SetattrValid.AtimeNow) != 0 && (change.Valid & SetattrValid.MtimeNow) != 0;
-        Timestamp modify = isTouch ? Timestamp.UtimeNow
-            : (change.Valid & SetattrValid.MtimeNow) != 0 ? Timestamp.Now()
+        Timestamp modify = (change.Valid & SetattrValid.MtimeNow) != 0 ? Timestamp.UtimeNow
             : (change.Valid & SetattrValid.Mtime) != 0 ? new Timestamp(change.Mtime, change.MtimeNsec) : Timestamp.Omit;
         if (result < 0 || access == Timestamp.Omit && modify == Timestamp.Omit)
             return result;
@@ -186,12 +197,10 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
                 content.Published.IsUnseen = true;
             return result;
         }
-        if (modify == Timestamp.UtimeNow)
-            modify = after.ModifyTime.ToTimestamp();
         // Another program may have changed the file in the source. Then the open content is a different version, which
         // keeps its time.
         if (content is not null && StoredIdentity.Of(before) == content.Published.Identity)
-            content.NoteTimes(modify, after);
+            content.NoteTimes(after.ModifyTime.ToTimestamp(), after);
         if (!keepsRecord)
             return 0;
         node.KeepPages(StoredIdentity.Of(before).Version, StoredIdentity.Of(after).Version);
@@ -210,7 +219,7 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
     /// only over the version on which it was begun. False where the caller must set the time on the stored file,
     /// because only the source can tell whether that is allowed.
     /// </summary>
-    private static bool SetUncommittedTime(
+    private bool SetUncommittedTime(
         in AttributePlace place, FileContent content, in Statx stored, Timestamp access, Timestamp modify,
         out int result)
     {
@@ -218,8 +227,11 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
         result = place.SetTimes(access, stored.ModifyTime.ToTimestamp());
         if (result == -(int)Errno.EPERM && modify == Timestamp.UtimeNow)
             return false;
+        // The source keeps the time as finely as it keeps the change time.
+        Timestamp sample = stored.ChangeTime.ToTimestamp();
         if (result >= 0)
-            result = content.SetUncommittedTime(modify == Timestamp.UtimeNow ? Timestamp.Now() : modify);
+            result = content.SetUncommittedTime(modify == Timestamp.UtimeNow
+                ? volume.Services.Clock.Now(sample) : FileClock.RoundDown(modify, sample));
         return true;
     }
 }

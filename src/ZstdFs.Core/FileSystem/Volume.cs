@@ -53,7 +53,7 @@ internal sealed class Volume : IDisposable
         Pages = new KernelPages(Notices, Directories, Contents);
         Privileges = new Privileges(Directories, Notices.InvalidateAttributes);
         ChangeTimes = new ChangeTimes(Services, Directories, Contents);
-        AccessTimes = new AccessTimes(source, options.KeepsAccessTimes, options.HasStrictAccessTimes);
+        AccessTimes = new AccessTimes(source, options);
         PlainFiles = new PlainFileView(options.PlainFiles, log);
         if (options.PlainFiles == Core.PlainFiles.Convert && state is { KeepsRecords: true })
             Conversion = new BackgroundConversion(
@@ -157,6 +157,7 @@ internal sealed class Volume : IDisposable
         Inodes.Dispose();
         _returnedMemory.Dispose();
         _folderChanges.Dispose();
+        AccessTimes.Dispose();
         Directories.Dispose();
         Services.Dispose();
     }

@@ -318,9 +318,9 @@ public sealed class ZstdFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override int Allocate(
         in RequestContext context, ulong node, ulong handle, long offset, long length, uint mode) =>
-        _handles.Find(handle) is { IsWritable: true } file
-            ? file.Allocate(offset, length, mode, Writer.Unknown(context))
-            : -(int)Errno.EBADF;
+        _handles.Find(handle) is not { IsWritable: true } file ? -(int)Errno.EBADF
+            : file.Allocate(offset, length, mode, Writer.Unknown(context)) is var result
+                && result == OpenHandle.MovesTimesOnly ? _changes.Touch(context, node) : result;
 
     /// <inheritdoc/>
     public override long Seek(in RequestContext context, ulong node, ulong handle, long offset, uint whence) =>

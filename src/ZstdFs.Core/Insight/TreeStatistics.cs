@@ -67,25 +67,37 @@ public sealed class TreeStatistics
     /// </param>
     /// <param name="depth">How many levels of folders are told apart.</param>
     /// <param name="codec">What decodes, where only decoding tells a file's size.</param>
+    /// <param name="unreadable">Told each file and folder that cannot be read, by its path as users see it.</param>
     /// <param name="cancellation">Ends it early.</param>
     public static TreeStatistics Collect(
-        FileDescriptor folder, bool isMount, int depth, Codec codec, CancellationToken cancellation)
+        FileDescriptor folder, bool isMount, int depth, Codec codec, Action<byte[], Errno> unreadable,
+        CancellationToken cancellation)
     {
         using var source = new SourceTree(folder, readOnly: true);
         var statistics = new TreeStatistics();
         var root = new SourceFolder(source.Root, [], source.RootStat, ownsDescriptor: false);
-        new TreeWalk(source, new Visitor(statistics, source, isMount, depth, codec, cancellation)).Run(root);
+        var visitor = new Visitor(statistics, source, isMount, depth, codec, unreadable, cancellation);
+        new TreeWalk(source, visitor).Run(root);
         return statistics;
     }
 
     private sealed class Visitor(
         TreeStatistics statistics, SourceTree source, bool isMount, int depth, Codec codec,
-        CancellationToken cancellation)
+        Action<byte[], Errno> unreadable, CancellationToken cancellation)
         : ITreeVisitor
     {
         public bool Enters(SourceFolder parent, NativeName name, in Statx stat) => true;
 
-        public void Unreadable(byte[] path, Errno error) => statistics.Unreadable++;
+        public void Unreadable(byte[] path, Errno error) => NoteUnreadable(Shown(path), error);
+
+        private void NoteUnreadable(byte[] shown, Errno error)
+        {
+            statistics.Unreadable++;
+            unreadable(shown, error);
+        }
+
+        /// <summary>The path by which users of the mount know a folder, or what cannot be looked at.</summary>
+        private byte[] Shown(byte[] path) => isMount ? path : SourceNames.ToLogicalPath(path);
 
         public bool Visit(in WalkedFile file)
         {
@@ -115,13 +127,14 @@ public sealed class TreeStatistics
                 plain = StoredSize.Find(source, file.Folder.Descriptor, file.Name, stat, codec);
                 if (plain < 0)
                 {
-                    statistics.Unreadable++;
+                    byte[] folder = Shown(file.Folder.Path);
+                    NoteUnreadable(folder is [] ? name.ToArray() : [.. folder, (byte)'/', .. name], (Errno)(-plain));
                     return;
                 }
             }
             statistics.Total.Add(plain, stored, disk);
             Group(statistics._types, ExtensionOf(name)).Add(plain, stored, disk);
-            Group(statistics._folders, Top(file.Folder.Path, depth)).Add(plain, stored, disk);
+            Group(statistics._folders, Top(Shown(file.Folder.Path), depth)).Add(plain, stored, disk);
         }
 
         private static ReadOnlySpan<byte> ExtensionOf(ReadOnlySpan<byte> name)
@@ -140,7 +153,6 @@ public sealed class TreeStatistics
             }
             return path[..end];
         }
-
     }
 
     /// <summary>

@@ -28,6 +28,9 @@ public sealed class ServedSource : IDisposable
     /// <summary>What a mount serves.</summary>
     public ZstdFileSystem FileSystem { get; }
 
+    /// <summary>Where nothing can be written although the options allow it: why.</summary>
+    public Errno WhyReadOnly { get; private init; }
+
     /// <summary>Opens a source.</summary>
     /// <param name="root">
     /// The source's root folder, opened for reading before anything is mounted over it. This method takes it over.
@@ -42,6 +45,8 @@ public sealed class ServedSource : IDisposable
         var source = new SourceTree(root, options.ReadOnly);
         StateFolder? state = null;
         Volume? volume = null;
+        // The file system that the source lies on is mounted read-only.
+        Errno refusal = Errno.EROFS;
         try
         {
             LevelRules? rules = RulesFile.Load(source, options.RulesPath);
@@ -50,7 +55,7 @@ public sealed class ServedSource : IDisposable
             {
                 state = StateFolder.TryOpen(source, out Errno reason);
                 if (state is null)
-                    log.Warning($"the source cannot be written ({reason}): mounted read-only");
+                    refusal = reason;
                 else if (!state.KeepsRecords)
                     log.Warning("the source keeps no user attributes (user.*): inode numbers last as long as this "
                         + "mount, and each close and fsync waits for its commit");
@@ -63,7 +68,7 @@ public sealed class ServedSource : IDisposable
                 Recover(volume, state);
             else
                 UnseenWrites.Tell(source, log);
-            return new ServedSource(volume, state);
+            return new ServedSource(volume, state) { WhyReadOnly = refusal };
         }
         catch
         {

@@ -29,7 +29,7 @@ internal sealed class Overlay : IContentSource, IDisposable
     internal Overlay(StorageServices services, Node node, StoredBase @base, EarlyFrames? early = null)
     {
         (_services, _node) = (services, node);
-        Metadata = new OverlayMetadata(this, @base);
+        Metadata = new OverlayMetadata(this, @base, services.Clock);
         Media = new OverlayMedia(services, node, this);
         Early = new EarlyCompression(services, this, early);
         Lending = new Lending(services, this);

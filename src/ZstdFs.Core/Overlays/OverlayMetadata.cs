@@ -9,7 +9,7 @@ namespace ZstdFs.Core.Overlays;
 /// What is known of an overlay's content besides its bytes: length, holes, times, and what is below. It is changed
 /// under the content's lock. stat(2) is shown it without that lock.
 /// </summary>
-internal sealed class OverlayMetadata(Overlay overlay, StoredBase @base)
+internal sealed class OverlayMetadata(Overlay overlay, StoredBase @base, FileClock clock)
 {
     // Several readers may ask for the length at the same time: one of them finds it out.
     private readonly Lock _loading = new();
@@ -33,7 +33,7 @@ internal sealed class OverlayMetadata(Overlay overlay, StoredBase @base)
     /// <summary>The file was emptied to be written anew, and has neither been closed nor synchronised since.</summary>
     internal bool ReplacesBase { get; set; }
 
-    internal UncommittedChanges Changes { get; } = new();
+    internal UncommittedChanges Changes { get; } = new(clock);
 
     /// <summary>Encloses every change of what <see cref="Show"/> returns.</summary>
     internal ShownSequence Shown { get; } = new();
@@ -106,7 +106,7 @@ internal sealed class OverlayMetadata(Overlay overlay, StoredBase @base)
         {
             MayHaveHoles |= leavesHole;
             LogicalBytes = size;
-            Changes.Note(bytes);
+            Changes.Note(Base, bytes);
         }
     }
 
@@ -116,7 +116,7 @@ internal sealed class OverlayMetadata(Overlay overlay, StoredBase @base)
         using (Shown.Change())
         {
             MayHaveHoles |= leavesHole;
-            Changes.Note();
+            Changes.Note(Base);
         }
     }
 
@@ -129,7 +129,7 @@ internal sealed class OverlayMetadata(Overlay overlay, StoredBase @base)
             BaseLimit = Math.Min(BaseLimit, size);
             MayHaveHoles = leavesHole || MayHaveHoles && size > 0;
             LogicalBytes = size;
-            Changes.Note();
+            Changes.Note(Base);
         }
     }
 

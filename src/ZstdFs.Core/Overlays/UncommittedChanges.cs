@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using ZstdFs.Core.Source;
+using ZstdFs.Core.StoredFiles;
 using ZstdFs.Linux;
 
 namespace ZstdFs.Core.Overlays;
@@ -7,7 +9,7 @@ namespace ZstdFs.Core.Overlays;
 /// Whether and when content was changed since its base. Changes are made under the content's lock; stat(2) reads the
 /// attributes without it.
 /// </summary>
-internal sealed class UncommittedChanges
+internal sealed class UncommittedChanges(FileClock clock)
 {
     private SharedTime _modifyTime;
     private SharedTime _changeTime;
@@ -46,7 +48,9 @@ internal sealed class UncommittedChanges
     }
 
     /// <summary>A change was made, which wrote so many bytes.</summary>
-    internal void Note(int bytes = 0)
+    /// <param name="base">What was changed.</param>
+    /// <param name="bytes">How many were written.</param>
+    internal void Note(StoredBase @base, int bytes = 0)
     {
         _lastTicks = Environment.TickCount64;
         if (!Exist)
@@ -56,7 +60,7 @@ internal sealed class UncommittedChanges
         WrittenBytes += bytes;
         if (UnsafeSince == 0)
             UnsafeSince = Stopwatch.GetTimestamp();
-        ModifyTime = ChangeTime = Timestamp.Now();
+        ModifyTime = ChangeTime = clock.Now(@base.FoundChange);
     }
 
     /// <summary>An earlier mount left them, and they are on disk.</summary>

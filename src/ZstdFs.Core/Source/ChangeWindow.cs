@@ -27,9 +27,25 @@ internal static class ChangeWindow
     /// <summary>The window is over: a change from now on is outside of it.</summary>
     internal static bool IsOver(long end) => Unit(Timestamp.Now()) > end;
 
-    /// <summary>The time lies in the window.</summary>
-    internal static bool Covers(long end, Timestamp time) =>
-        Unit(time) is var unit && unit <= end && unit >= end - LongestUnits - LateUnits;
+    /// <summary>
+    /// A change at this moment may get a time that the window covers. Where the source keeps whole seconds, that is so
+    /// to the end of a second.
+    /// </summary>
+    internal static bool MayCoverNow(long end) => Timestamp.Now().Seconds <= Second(end);
+
+    /// <summary>
+    /// The time lies in the window. One in whole seconds comes from a file system that keeps no fractions: it may be
+    /// any time of its second.
+    /// </summary>
+    internal static bool Covers(long end, Timestamp time)
+    {
+        long start = end - LongestUnits - LateUnits;
+        return time.Nanoseconds == 0
+            ? time.Seconds >= Second(start) && time.Seconds <= Second(end)
+            : Unit(time) is var unit && unit >= start && unit <= end;
+    }
+
+    private static long Second(long unit) => Math.DivRem(unit, UnitsPerSecond).Quotient;
 
     private static long Unit(Timestamp time) => time.Seconds * UnitsPerSecond + time.Nanoseconds / UnitNanoseconds;
 }

@@ -52,7 +52,17 @@ public sealed record LockHolder(int ProcessId, string Machine, string? MountDevi
         if (SystemCallsAt.Open(folder, lockFile, Flags, 0, out FileDescriptor file) < 0)
             return null;
         using (file)
-            return SystemCallsFile.TryLock(file, exclusive: false) == -(int)Errno.EAGAIN ? Read(file) : null;
+            return Of(file);
+    }
+
+    /// <summary>The program that holds the lock on this open lock file; null where none does.</summary>
+    /// <param name="lockFile">Opened for this, or kept since an earlier call.</param>
+    public static LockHolder? Of(FileDescriptor lockFile)
+    {
+        int result = SystemCallsFile.TryLock(lockFile, exclusive: false);
+        if (result >= 0)
+            _ = SystemCallsFile.Unlock(lockFile);
+        return result == -(int)Errno.EAGAIN ? Read(lockFile) : null;
     }
 
     /// <summary>Reads what the holder wrote into the lock file.</summary>

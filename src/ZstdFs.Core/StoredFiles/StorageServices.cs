@@ -26,6 +26,9 @@ internal sealed class StorageServices(
     /// <summary>What is known of the mounts before this one; null where that is nothing.</summary>
     internal EarlierMounts? Earlier { get; } = state?.Earlier ?? EarlierMounts.Read(source);
 
+    /// <summary>Gives the times of what is written.</summary>
+    internal FileClock Clock { get; } = new();
+
     /// <summary>Longest logical name, in bytes. The longest names need an attribute beside them.</summary>
     internal int LongestName => State is { KeepsRecords: false } ? StoredName.MaxLogicalBytes
         : StoredName.MaxStoredBytes;
@@ -142,5 +145,6 @@ internal sealed class StorageServices(
         Codecs.Dispose();
         Background.Dispose();
         Reserve.Dispose();
+        Clock.Dispose();
     }
 }

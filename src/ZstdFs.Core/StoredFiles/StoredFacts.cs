@@ -39,7 +39,7 @@ internal readonly record struct StoredFacts(
 internal readonly record struct RecordedChange(Timestamp Time, long WindowEnd, bool IsNew = false)
 {
     /// <summary>A change that a user makes now falls into the window.</summary>
-    internal bool IsOpen => Time != default && !ChangeWindow.IsOver(WindowEnd);
+    internal bool IsOpen => Time != default && ChangeWindow.MayCoverNow(WindowEnd);
 
     internal static RecordedChange Of(in SizeRecord record, in Statx stat) =>
         record.CoversChange(stat) ? new(record.ChangeTime, record.WindowEnd) : default;

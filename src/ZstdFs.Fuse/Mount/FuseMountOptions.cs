@@ -30,6 +30,9 @@ public sealed record FuseMountOptions
     /// <summary>noatime.</summary>
     public bool NoAtime { get; init; }
 
+    /// <summary>strictatime, for the mount table; not where fusermount3 mounts, which does not know it.</summary>
+    public bool StrictAtime { get; init; }
+
     /// <summary>default_permissions: the kernel checks modes and ACLs.</summary>
     public bool DefaultPermissions { get; init; } = true;
 

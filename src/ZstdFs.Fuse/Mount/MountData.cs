@@ -11,6 +11,7 @@ internal static class MountData
         (options.ReadOnly ? MountCalls.ReadOnly : 0) | (options.NoSuid ? MountCalls.NoSuid : 0)
         | (options.NoDev ? MountCalls.NoDev : 0)
         | (options.NoExec ? MountCalls.NoExec : 0) | (options.NoAtime ? MountCalls.NoAtime : 0)
+        | (options.StrictAtime ? MountCalls.StrictAtime : 0)
         | (options.NoSymFollow ? MountCalls.NoSymFollow : 0);
 
     /// <summary>The data argument of mount(2).</summary>

@@ -26,6 +26,16 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "memfd_create", SetLastError = true)]
     internal static partial int CreateMemoryFile(byte* name, uint flags);
 
+    [LibraryImport(Library, EntryPoint = "name_to_handle_at", SetLastError = true)]
+    internal static partial int NameToHandleAt(
+        FileDescriptor directory, byte* name, byte* handle, int* mountId, int flags);
+
+    [LibraryImport(Library, EntryPoint = "open_by_handle_at", SetLastError = true)]
+    internal static partial int OpenByHandleAt(FileDescriptor mount, byte* handle, int flags);
+
+    [LibraryImport(Library, EntryPoint = "clock_gettime", SetLastError = true)]
+    internal static partial int GetClock(int clock, Timestamp* time);
+
     [LibraryImport(Library, EntryPoint = "openat", SetLastError = true)]
     internal static partial int OpenAt(FileDescriptor directory, byte* path, int flags, uint mode);
 

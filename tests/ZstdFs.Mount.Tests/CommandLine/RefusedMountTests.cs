@@ -110,6 +110,22 @@ internal sealed class RefusedMountTests
         Assert.That(Snapshot(), Is.EqualTo(before));
     }
 
+    [Test]
+    public void FullSource_IsMountedReadOnlyAndSaysThatItIsFull()
+    {
+        using LoopImage image = LoopImage.Create("ext4", 64, makeOptions: "-N 128");
+        string source = Directory.CreateDirectory($"{image.Root}/source").FullName;
+        Shell.Get($"echo hello | zstd -q > '{source}/a.zst'");
+        // ext4 keeps some blocks back, and no inodes.
+        Shell.Run($"cd '{image.Root}'; for i in $(seq 200); do : > $i || break; done");
+        ShellResult mounted = Shell.Run($"exec '{Program}' mount '{source}' '{_folder}/mount'");
+        Assert.That(mounted.ExitCode, Is.Zero, mounted.ToString);
+        Assert.That(mounted.Error,
+            Does.Match("^zstdfs: [^\n]*no room[^\n]*ENOSPC[^\n]*read-only\n$").And.Not.Contain("by this user"));
+        Assert.That(Shell.Get($"cat '{_folder}/mount/a'"), Is.EqualTo("hello"));
+        Shell.Get($"'{Program}' unmount '{_folder}/mount'");
+    }
+
     private static string Program => TestMachine.Program(ShellUser.Same);
 
     private void AssertRefused(string script, int code, string named, ShellUser user = ShellUser.Same)

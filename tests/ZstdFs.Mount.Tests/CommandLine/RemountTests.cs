@@ -67,6 +67,47 @@ internal sealed class RemountTests
         Assert.That(Waiting.For(() => Remount("ro").ExitCode == 0));
     }
 
+    [Test]
+    public void AccessTimes_MoveAsTheRemountSays()
+    {
+        Shell.Get($"'{Program}' mount -o cache_timeout=0 source mount", _folder);
+        long Age() =>
+            long.Parse(Shell.Get($"cat mount/a > /dev/null; echo $(( $(date +%s) - $(stat -c %X mount/a) ))", _folder));
+        Shell.Get("touch -a -d '40 days ago' source/a.zst", _folder);
+        foreach (string still in new[] { "ro", "noatime", "rw", "nosuid" })
+        {
+            Assert.That(Remount(still).ExitCode, Is.Zero);
+            Assert.That(Age(), Is.GreaterThan(86400), still);
+        }
+        Assert.That(Options, Does.Contain("noatime"));
+        Assert.That(Remount("relatime").ExitCode, Is.Zero);
+        Assert.That(Options, Does.Contain("relatime").And.Not.Contain("noatime"));
+        Assert.That(Age(), Is.LessThan(3600));
+        Assert.That(MovesEachTime, Is.False, "relatime");
+        Assert.That(Remount("strictatime").ExitCode, Is.Zero);
+        Assert.That(MovesEachTime, Is.True, "strictatime");
+        Assert.That(Remount("ro").ExitCode, Is.Zero);
+        Assert.That(MovesEachTime, Is.False, "ro");
+        Assert.That(Remount("rw").ExitCode, Is.Zero);
+        Assert.That(MovesEachTime, Is.True, "strictatime stays");
+        Assert.That(Remount("atime,nostrictatime").ExitCode, Is.Zero);
+        Assert.That(MovesEachTime, Is.False, "relatime again");
+        Shell.Get($"'{Program}' unmount '{_folder}/mount'");
+    }
+
+    [Test]
+    public void MountedStrict_StaysStrictWhereTheRemountSaysNothingOfIt()
+    {
+        Shell.Get($"'{Program}' mount -o strictatime,cache_timeout=0 source mount", _folder);
+        Assert.That(Remount("ro").ExitCode, Is.Zero);
+        Assert.That(MovesEachTime, Is.False, "ro");
+        Assert.That(Remount("rw").ExitCode, Is.Zero);
+        Assert.That(MovesEachTime, Is.True);
+        Assert.That(Remount("relatime").ExitCode, Is.Zero);
+        Assert.That(MovesEachTime, Is.False);
+        Shell.Get($"'{Program}' unmount '{_folder}/mount'");
+    }
+
     [TestCase("ro,level=9,frame_size=1M", "'level', 'frame_size'")]
     [TestCase("allow_other", "'allow_other'")]
     [TestCase("plain=show,rw", "'plain'")]
@@ -127,6 +168,17 @@ internal sealed class RemountTests
             ' '{_folder}' '{Program}' '{type}' '{helper}'
             """);
         Assert.That(said, Is.EqualTo("hello\ncannot change 'level'\nnew"));
+    }
+
+    /// <summary>The second of two reads moved the access time, too.</summary>
+    private bool MovesEachTime
+    {
+        get
+        {
+            string Read() => Shell.Get("sleep 0.02; cat mount/a > /dev/null; stat -c %.9X mount/a", _folder);
+            string first = Read();
+            return Read() != first;
+        }
     }
 
     private string[] Options => MountTableView.OptionsOf($"{_folder}/mount");

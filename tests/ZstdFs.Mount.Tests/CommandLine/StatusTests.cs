@@ -78,6 +78,35 @@ internal sealed class StatusTests
         Assert.That(File.ReadAllBytes(path).AsSpan().SequenceEqual(content), Is.True);
     }
 
+    /// <summary>There is space for nothing: neither for a stored file nor for a working copy.</summary>
+    [Test]
+    public void WhatIsInMemoryAlone_IsNotCalledKept()
+    {
+        using LoopImage image = LoopImage.Create("ext4", 64);
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { SourceParent = image.Root });
+        byte[] content = new byte[100_000];
+        new Random(1).NextBytes(content);
+        string path = Path.Combine(folder.Mount, "f"), filler = Path.Combine(image.Root, "filler");
+        NativeFile.Save(path, "old"u8);
+        Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero);
+        Shell.Run($"sync -f '{image.Root}'; cat /dev/zero > '{filler}'");
+        using var file = new NativeFile(path, NativeFile.ForBoth);
+        file.Write(content, 0);
+        ShellResult synced = folder.Program("sync", folder.Mount);
+        Assert.That(synced.ExitCode, Is.EqualTo(7), synced.ToString);
+        Assert.That(synced.Error, Does.Contain("ENOSPC").And.Contain("1 open files is in memory alone")
+            .And.Not.Contain("nothing is lost"));
+        JsonElement status = Status(folder, 7);
+        Assert.That(status.GetProperty("failed_in_memory").GetInt32(), Is.EqualTo(1));
+        Assert.That(status.GetProperty("files")[0].GetProperty("kept").GetBoolean(), Is.False);
+        Assert.That(folder.Program("status", folder.Mount).Output, Does.Contain("ENOSPC, in memory alone"));
+        File.Delete(filler);
+        Assert.That(folder.Program("sync", folder.Mount).ExitCode, Is.Zero, () => folder.Log);
+        Assert.That(Status(folder, 0).GetProperty("failed_in_memory").GetInt32(), Is.Zero);
+        file.Close();
+        Assert.That(File.ReadAllBytes(path).AsSpan().SequenceEqual(content), Is.True);
+    }
+
     [Test]
     public void SecondMount_IsRefusedWithTheHoldersName_AndMayRead()
     {

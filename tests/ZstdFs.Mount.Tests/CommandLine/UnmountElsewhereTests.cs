@@ -103,6 +103,37 @@ internal sealed class UnmountElsewhereTests
         Assert.That(hasItsNumber, "it proves nothing");
     }
 
+    /// <summary>No process is in the namespace, and no fusectl tells that the kernel keeps the file system.</summary>
+    [Test]
+    public void HeldByWhatCannotBeSeen_UnmountReturnsAndSaysSo([Values("rw", "ro")] string access)
+    {
+        TestMachine.RequireRoot("a mount namespace");
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { Options = ["-o", access] });
+        string place = TestMachine.CreateFolder();
+        Shell.Get($"""
+            mount -t tmpfs none '{place}' && mount --make-private '{place}' && touch '{place}/space'
+            mount -t tmpfs none /sys/fs/fuse/connections
+            unshare --mount='{place}/space' --propagation private true
+            """);
+        try
+        {
+            if (access == "rw")
+                Shell.Get($"echo hello > '{folder.Mount}/a'");
+            ShellResult unmounted = folder.Program("unmount", folder.Mount);
+            Assert.That(unmounted.ExitCode, Is.Zero, unmounted.ToString);
+            Assert.That(unmounted.Error, Does.Contain("still uses").And.Contain($"process {folder.Daemon.ProcessId}"));
+            Assert.That(MountTableView.TypeOf(folder.Mount), Is.Null);
+            Assert.That(folder.Daemon.HasEnded, Is.False);
+        }
+        finally
+        {
+            Shell.Get($"umount /sys/fs/fuse/connections; umount '{place}/space'; umount '{place}'; rmdir '{place}'");
+        }
+        Assert.That(folder.Daemon.WaitForEnd(), Is.Zero, () => folder.Log);
+        if (access == "rw")
+            Assert.That(Shell.Get($"zstd -qdc '{folder.Source}/a.zst'"), Is.EqualTo("hello"));
+    }
+
     [Test]
     public void WrittenInTheOtherNamespace_IsStoredByItsEnd()
     {

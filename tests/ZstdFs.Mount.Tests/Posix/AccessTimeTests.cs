@@ -58,6 +58,44 @@ internal sealed class AccessTimeTests
         folder.Unmount();
     }
 
+    /// <summary>The stored file has the times of its last commit. Users see others.</summary>
+    [TestCase(10)]
+    [TestCase(3_000_000)]
+    public void RelatimeGoesByTheTimesThatUsersSee(int bytes)
+    {
+        TestMachine.RequireRoot("moving an access time that the stored file's times do not call due");
+        using MountedFolder folder = Mounted();
+        Bash(folder, $"""
+            python3 - '{TestMachine.Program(ShellUser.Same)}' <<'END'
+            import os, subprocess, sys, time
+            def look():
+                s = os.stat("f"); return s.st_atime_ns, max(s.st_mtime_ns, s.st_ctime_ns)
+            def read():
+                time.sleep(0.02) # a tick of the clock
+                fd = os.open("f", os.O_RDONLY); os.read(fd, 1); os.close(fd)
+                return look()
+            def write(fd):
+                time.sleep(0.02)
+                os.pwrite(fd, b"x" * {bytes}, 0)
+            writer = os.open("f", os.O_RDWR)
+            write(writer)
+            first, changed = read()
+            assert first > changed, (first, changed)
+            assert read()[0] == first, "it is later than the content"
+            write(writer)
+            changed = look()[1]
+            assert look()[0] == first < changed, (look(), first)
+            second = read()[0]
+            assert second > changed, (second - first, changed - first)
+            time.sleep(0.02)
+            subprocess.run([sys.argv[1], "sync", "."], check=True)
+            assert look() == (second, changed), (look(), second, changed)
+            assert read()[0] == second, "a commit is no change"
+            END
+            """);
+        folder.Unmount();
+    }
+
     [Test]
     public void PlainFile_MovesToo()
     {

@@ -80,6 +80,42 @@ internal sealed class InodeFlagTests(Ground ground) : FlaggedGroundTests(ground)
         Bash($"chattr -{flag} f; echo last >> f; chmod 600 f; rm f other");
     }
 
+    /// <summary>No record can be written to the file any more, and the record there is of the commit.</summary>
+    [TestCase(0x10)] // FS_IMMUTABLE_FL
+    [TestCase(0x20)] // FS_APPEND_FL
+    public void FlagRightAfterACommit_KeepsItsChangeTime(int flag)
+    {
+        RequireFlags();
+        string Look() => Bash("stat --cached=never -c '%n %.9Y %.9Z' f*");
+        Bash($$"""
+            python3 - <<'END'
+            import fcntl, os, struct, time
+            def change(name, sets, clears=0):
+                fd = os.open(name, os.O_RDONLY)
+                try:
+                    now = struct.unpack("l", fcntl.ioctl(fd, 0x80086601, bytes(8)))[0]
+                    fcntl.ioctl(fd, 0x40086602, struct.pack("l", now & ~clears | sets))
+                finally: os.close(fd)
+            for i in range(4):
+                for way in ("set", "set with another", "set and cleared", "refused"):
+                    name = f"f {way} {i}"
+                    with open(name, "wb") as f: f.write(b"x" * 100)
+                    before = os.stat(name).st_ctime_ns
+                    time.sleep(0.005) # a tick of the clock
+                    if way == "set with another": change(name, 0x20)
+                    try: change(name, {{flag}} | (0x2000 if way == "refused" else 0)) # a flag that no file may have
+                    except OSError: assert way == "refused"
+                    if way == "set and cleared": change(name, 0, {{flag}})
+                    assert (os.stat(name).st_ctime_ns == before) == (way == "refused"), name
+            END
+            """);
+        string before = Look();
+        Assert.That(Look(), Is.EqualTo(before));
+        Remount();
+        Assert.That(Look(), Is.EqualTo(before), "after a remount");
+        Bash("chattr -i -a f*; rm f*");
+    }
+
     [TestCase("a")]
     [TestCase("i")]
     public void FileInAFlaggedFolder_IsStillWrittenButKeepsItsName(string flag)

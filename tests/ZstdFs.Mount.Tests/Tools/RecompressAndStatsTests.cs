@@ -117,6 +117,24 @@ internal sealed class RecompressAndStatsTests
     }
 
     [Test]
+    public void Stats_NameWhatCannotBeRead_AndFoldersAsUsersSeeThem()
+    {
+        using MountedFolder mounted = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary });
+        Shell.Get($"cd '{mounted.Mount}' && mkdir -p d.zst/e.zst closed.zst && echo a > d.zst/e.zst/f && "
+            + "echo b > d.zst/g && chmod 0 d.zst/g", user: ShellUser.Ordinary);
+        mounted.Unmount();
+        Shell.Get($"cd '{mounted.Source}' && chmod 0 closed.zs%");
+        ShellResult stats = mounted.Program("stats", "--depth", "2", mounted.Source);
+        Shell.Get($"chmod 700 '{mounted.Source}/closed.zs%'");
+        Assert.That(stats.ExitCode, Is.EqualTo(8), stats.ToString);
+        Assert.That(stats.Output, Does.Match(@"(?m)^d\.zst/e\.zst/ +1 ").And.Not.Contain("%"));
+        Assert.That(stats.Error, Is.EqualTo("zstdfs: 'd.zst/g' could not be read (EACCES)\n"
+            + "zstdfs: 'closed.zst' could not be read (EACCES)\nzstdfs: 2 files or folders could not be read\n")
+            .Or.EqualTo("zstdfs: 'closed.zst' could not be read (EACCES)\n"
+            + "zstdfs: 'd.zst/g' could not be read (EACCES)\nzstdfs: 2 files or folders could not be read\n"));
+    }
+
+    [Test]
     public void Stats_OfAMount_ShowItsPlainSizes()
     {
         using MountedFolder mounted =

@@ -150,9 +150,12 @@ internal sealed class OpenFile(Volume volume, OpenContent open) : OpenHandle(vol
         Volume.Privileges.Drop(_content, writer);
         try
         {
+            long before = _content.Changes.Count;
             int result = (mode & Zeroing) != 0 ? _content.Zero(offset, length) : 0;
             // Space is not reserved: only compression shows how much the content takes.
-            return result >= 0 && !keepsSize ? _content.Extend(offset + length) : result;
+            if (result >= 0 && !keepsSize)
+                result = _content.Extend(offset + length);
+            return result >= 0 && _content.Changes.Count == before ? MovesTimesOnly : result;
         }
         catch (Exception e) when (ContentFault.IsExpected(e))
         {
@@ -256,7 +259,8 @@ internal sealed class OpenFile(Volume volume, OpenContent open) : OpenHandle(vol
         if (!_content.TryRentBase(out DescriptorLease stored))
             return false;
         using (stored)
-            return Volume.AccessTimes.Move(stored.Descriptor);
+            return _content.TryShowTimes(stored.Descriptor, out Statx shown)
+                && Volume.AccessTimes.Move(stored.Descriptor, shown);
     }
 
     protected override void CloseFile()

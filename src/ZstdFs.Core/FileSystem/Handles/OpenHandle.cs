@@ -41,7 +41,14 @@ internal abstract class OpenHandle(Volume volume, bool isWritable)
     /// <summary>Sets the length. 0 or −errno. Only for a handle that <see cref="IsWritable"/>.</summary>
     internal abstract int Truncate(long size, in Writer writer);
 
-    /// <summary>fallocate(2). 0 or −errno. Only for a handle that <see cref="IsWritable"/>.</summary>
+    /// <summary>
+    /// Not an errno: <see cref="Allocate"/> has changed nothing of the content, and the times must move all the same.
+    /// </summary>
+    internal const int MovesTimesOnly = 1;
+
+    /// <summary>
+    /// fallocate(2). 0, <see cref="MovesTimesOnly"/> or −errno. Only for a handle that <see cref="IsWritable"/>.
+    /// </summary>
     internal abstract int Allocate(long offset, long length, uint mode, in Writer writer);
 
     /// <summary>lseek(2) for data or a hole. The offset, or −errno.</summary>
@@ -76,7 +83,7 @@ internal abstract class OpenHandle(Volume volume, bool isWritable)
     /// <summary>A user read through the handle. True where that moved the file's access time.</summary>
     internal bool NoteRead()
     {
-        if (!_movesAccessTime)
+        if (!_movesAccessTime || Volume.AccessTimes.AreStill)
             return false;
         _movesAccessTime = Volume.AccessTimes.AreStrict;
         return MoveAccessTime();

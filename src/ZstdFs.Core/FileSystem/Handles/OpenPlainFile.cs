@@ -53,7 +53,8 @@ internal sealed class OpenPlainFile(Volume volume, Node node, FileDescriptor fil
 
     internal override int Synchronize() => SystemCallsFile.Synchronize(file);
 
-    protected override bool MoveAccessTime() => Volume.AccessTimes.Move(file);
+    protected override bool MoveAccessTime() =>
+        SystemCallsAt.Stat(file, out Statx stat) >= 0 && Volume.AccessTimes.Move(file, stat);
 
     protected override void CloseFile()
     {
