@@ -100,8 +100,8 @@ internal sealed class ChangeTimes(StorageServices services, DirectoryCache direc
     /// <summary>
     /// A user is about to make a file unchangeable, and no record can be written to it after that. So the record stops
     /// telling a change time before, and the stored file's own one counts, which the user's step moves. Returns what
-    /// <see cref="TakeBack"/> needs where that step fails; null where the record tells none. The caller holds the
-    /// file's gate.
+    /// <see cref="TakeBack(Node, FileContent?, FileDescriptor, in SizeRecord)"/> needs where that step fails; null
+    /// where the record tells none. The caller holds the file's gate.
     /// </summary>
     internal SizeRecord? LetOwnCount(Node node, FileDescriptor file)
     {
