@@ -10,7 +10,7 @@ namespace ZstdFs.Core.Checking;
 internal sealed class StateCheck(SourceTree source, FaultReport report, bool repair)
 {
     private static readonly string[] Known =
-        ["lock", "state", "working", "lost", "cas", "folders", "inodes", "rules", CheckMark.FileName];
+        ["lock", "state", "working", "lost", "cas", "folders", "closed", "inodes", "rules", CheckMark.FileName];
 
     private StateRecord? _state;
     private List<byte[]> _newer = [];

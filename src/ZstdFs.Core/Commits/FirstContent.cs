@@ -87,6 +87,7 @@ internal sealed class FirstContent(StorageServices services)
                 content.Change.Abandon();
                 return result;
             }
+            services.Closed.KeepIfClosed(stat, record.Of(stat.ModifyTime.ToTimestamp()));
             // A lookup that follows the publication may read the frames again.
             services.Inspector.EndRewrite(old.InodeNumber);
             content.Published.Note(stat);

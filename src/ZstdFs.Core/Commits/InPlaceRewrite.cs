@@ -119,6 +119,7 @@ internal sealed class InPlaceRewrite(
             ? SourceTree.WriteRecord(target, record with { ChangeTime = changeTime }, out windowEnd)
             : -(int)Errno.EOPNOTSUPP;
         WindowEnd = windowEnd;
+        services.Closed.KeepIfClosed(stat, record with { ChangeTime = changeTime });
         // The record may have found no room beside the users' attributes. What counts is the content, which is there.
         if (result == -(int)Errno.EOPNOTSUPP || RecordRoom.IsFull(result))
         {

@@ -96,6 +96,7 @@ internal sealed class Replacement(StorageServices services, FolderGates folderGa
         // every other.
         if (SystemCallsAt.Stat(file, out Statx renamed) >= 0)
             stat = renamed;
+        services.Closed.KeepIfClosed(stat, record);
         content.Published.Note(stat);
         content.Change.End(change, stat.ChangeTime.ToTimestamp(), windowEnd);
         next = new StoredBase(services, version.Release(), stat, isFresh: false, map)

@@ -227,6 +227,8 @@ internal sealed class NameOperations(Volume volume)
             id = given.InodeNumber;
             result = SourceTree.WriteRecord(file, record with { InodeNumber = id });
         }
+        if (result >= 0)
+            volume.Services.Closed.KeepIfClosed(stat, record with { InodeNumber = id });
         if (result != -(int)Errno.EOPNOTSUPP)
             return Math.Min(result, 0);
         volume.Source.Numbers.Note(stat, id);

@@ -15,6 +15,7 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
 {
     private const SetattrValid Changed = SetattrValid.Mode | SetattrValid.Uid | SetattrValid.Gid
         | SetattrValid.Atime | SetattrValid.Mtime | SetattrValid.AtimeNow | SetattrValid.MtimeNow;
+    private const uint OwnerReads = 0b100_000_000;
 
     /// <summary>SETATTR: the length first, then the attributes, then the answer shows both.</summary>
     internal int Set(in RequestContext context, ulong nodeId, in FuseSetattrIn change, out FuseAttrOut attributes)
@@ -113,7 +114,11 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
             && (change.Valid & SetattrValid.Mode) != 0 && Privileges.Of(change.Mode) != 0)
             result = -(int)Errno.ETXTBSY;
         if (result >= 0 && (change.Valid & SetattrValid.Mode) != 0)
+        {
+            if (node.Kind == NodeKind.Stored)
+                KeepRecord(place, change.Mode);
             result = place.ChangeMode(change.Mode & 0xFFF);
+        }
         if (content is not null)
             content.Marks.MayHavePrivileges = true;
         Timestamp access = (change.Valid & SetattrValid.AtimeNow) != 0 ? Timestamp.UtimeNow
@@ -128,6 +133,16 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
         return modify == Timestamp.Omit || node.Kind != NodeKind.Stored
             ? place.SetTimes(access, modify)
             : SetModifyTime(place, node, content, access, modify);
+    }
+
+    /// <summary>
+    /// From here on the file's owner may not read it, and an ordinary user's daemon not the record either.
+    /// </summary>
+    private void KeepRecord(in AttributePlace place, uint mode)
+    {
+        if (!Credentials.IsRoot && (mode & OwnerReads) == 0 && place.TryReadRecord(out SizeRecord record)
+            && place.Stat(out Statx stat) >= 0)
+            volume.Services.Closed.Keep(stat, record);
     }
 
     /// <summary>
@@ -158,8 +173,9 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
         if (content is { HasWorkingCopy: true }
             && SetUncommittedTime(place, content, before, access, modify, out result))
             return result;
-        bool keepsRecord =
-            content is not { IsDirty: true } && place.TryReadRecord(out record) && record.Describes(before);
+        bool keepsRecord = content is not { IsDirty: true }
+            && (place.TryReadRecord(out record) || volume.Services.Closed.TryFind(before, out record))
+            && record.Describes(before);
         result = place.SetTimes(access, modify);
         if (result < 0)
             return result;
@@ -181,6 +197,7 @@ internal sealed class SetAttributeOperations(Volume volume, AttributePlaces plac
         node.KeepPages(StoredIdentity.Of(before).Version, StoredIdentity.Of(after).Version);
         // The user's step set the change time that users see. Writing the record is the daemon's own step.
         Timestamp shown = after.ChangeTime.ToTimestamp();
+        volume.Services.Closed.KeepIfClosed(after, record.Of(after.ModifyTime.ToTimestamp()));
         if (place.WriteRecord(
             record.Of(after.ModifyTime.ToTimestamp()) with { ChangeTime = shown }, out long windowEnd) >= 0
             && place.Stat(out after) >= 0)

@@ -15,6 +15,7 @@ internal static class StateRemoval
             return false;
         RemoveInodes(source, folder);
         _ = SystemCallsAt.Unlink(folder, FolderChanges.FileName);
+        _ = SystemCallsAt.Unlink(folder, ClosedRecords.FileName);
         if (DirectoryListing.Read(folder, null, out DirectoryListing entries) < 0 || entries.Count != 3)
             return false;
         _ = SystemCallsAt.RemoveDirectory(folder, new NativeName("working\0"u8));

@@ -62,6 +62,9 @@ internal sealed class StorageServices(
 
     internal FrameCache Cache { get; } = new(options.FrameCacheBytes);
 
+    /// <summary>Records of files that their owner may not read.</summary>
+    internal ClosedRecords Closed { get; } = new(source, state?.Folder);
+
     /// <summary>Counts the versions that commits gave their file's name.</summary>
     internal Publications Publications { get; } = new();
 
@@ -134,6 +137,7 @@ internal sealed class StorageServices(
 
     public void Dispose()
     {
+        Closed.Dispose();
         Cache.Dispose();
         Codecs.Dispose();
         Background.Dispose();

@@ -97,6 +97,9 @@ internal sealed class StoredFileInspector(StorageServices services)
         // The file is gone, or another kind of file has its name.
         if ((Errno)error is Errno.ENOENT or Errno.ESTALE or Errno.ELOOP or Errno.ENOTDIR)
             return -error;
+        if ((Errno)error == Errno.EACCES && services.Closed.TryFind(stat, out SizeRecord kept)
+            && IsTrusted(kept, stat, out facts))
+            return 0;
         services.Log.Error(
             $"{SourcePath.Of(parent, stored)}: its length is not known, because it cannot be opened ({(Errno)error})",
             $"open: {error}",

@@ -61,6 +61,48 @@ internal sealed class OrdinaryUserWorkTests
         folder.Unmount();
     }
 
+    /// <summary>
+    /// The daemon may not read such a file, nor its attributes. It knows all the same what users saw of the file.
+    /// </summary>
+    [Test]
+    public void FileThatItsOwnerMayNotRead_KeepsNumberLengthAndBirth()
+    {
+        using MountedFolder folder = MountedFolder.Create(new MountSetup { User = ShellUser.Ordinary });
+        string Look() => Shell.Get(
+            $"cd '{folder.Mount}' && stat --cached=never -c '%n %s %i %.9W' *", user: ShellUser.Ordinary);
+        Shell.Get(
+            $"""
+            set -e; cd '{folder.Mount}'
+            seq 2000 > small; seq 300000 > large; : > empty; seq 300 > linked; ln linked link; seq 400 > touched
+            (umask 0777; seq 50 > made; seq 200000 > made-large; : > made-empty)
+            exec 5>>open; seq 100 >&5
+            '{TestMachine.Program(ShellUser.Ordinary)}' sync .
+            """, user: ShellUser.Ordinary);
+        string before = Look();
+        Assert.That(before, Does.Contain("small 8893 ").And.Contain("made 141 ").And.Contain("made-large 1288895 "));
+        Shell.Get(
+            $"""
+            set -e; cd '{folder.Mount}'
+            chmod 0200 small linked; chmod 0 large empty touched; touch -d @1000000000.5 touched; chmod 0044 open
+            """, user: ShellUser.Ordinary);
+        Assert.That(Look(), Is.EqualTo(before), "without the right");
+        for (int round = 0; round < 2; round++)
+        {
+            folder.Remount();
+            Assert.That(Look(), Is.EqualTo(before), "after a remount");
+        }
+        Assert.That(Shell.Run($"cat '{folder.Mount}/small'", user: ShellUser.Ordinary).Error,
+            Does.Contain("Permission denied"));
+        Shell.Get($"cd '{folder.Mount}' && mv large moved && chmod 600 * && mv moved large", user: ShellUser.Ordinary);
+        Assert.That(Look(), Is.EqualTo(before), "with the right again");
+        Assert.That(
+            Shell.Get($"cd '{folder.Mount}' && tail -n 1 small large linked touched made-large open | xargs",
+                user: ShellUser.Ordinary),
+            Does.Contain("2000").And.Contain("300000").And.Contain("400").And.Contain("200000"));
+        folder.Unmount();
+        Assert.That(folder.Program("check", folder.Source).ExitCode, Is.Zero);
+    }
+
     /// <summary>Only root may take the mark off for a commit: what could never be stored is refused at once.</summary>
     [Test]
     public void AppendOnlyFile_IsReadButNotAppendedTo()
