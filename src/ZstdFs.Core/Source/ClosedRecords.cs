@@ -119,18 +119,28 @@ internal sealed class ClosedRecords : IDisposable
 
     private void Write(ulong number, int slotNumber, in SizeRecord record)
     {
-        if (_file is null && _source.CreateFile(_folder!, FileName, 0b110_000_000, out _file) < 0)
-        {
-            _file = null;
+        if (_file is null && !TryCreate())
             return;
-        }
         Span<byte> slot = stackalloc byte[SlotBytes];
         slot.Clear();
         BinaryPrimitives.WriteUInt64LittleEndian(slot[8..], number);
         record.Write(slot[RecordOffset..]);
         BinaryPrimitives.WriteUInt32LittleEndian(slot[4..], Checksum.OfRecord(slot));
         // Where the disk is full, the next mount does not know the file's length while its owner may not read it.
-        _ = SystemCallsFile.Write(_file, (long)slotNumber * SlotBytes, slot);
+        _ = SystemCallsFile.Write(_file!, (long)slotNumber * SlotBytes, slot);
+    }
+
+    private bool TryCreate()
+    {
+        const uint OwnerOnly = 0b110_000_000;
+        bool isMade = _source.CreateFile(_folder!, FileName, OwnerOnly, out FileDescriptor file) >= 0;
+        if (isMade)
+        {
+            // The thread may have the umask of its caller, which must not take the owner's rights.
+            _ = SystemCallsFile.ChangeMode(file, OwnerOnly);
+            _file = file;
+        }
+        return isMade;
     }
 
     public void Dispose() => _file?.Dispose();
