@@ -35,15 +35,16 @@ internal static class Remount
                 $"'{mount.Text}' was mounted read-only, so its daemon has not taken the source to write: unmount it "
                     + "and mount it without 'ro'");
         Apply(mount, flags);
-        if (mount.TellFlags(flags) is < 0 and var untold)
-            throw new CommandFailure(ExitCode.Failure,
-                $"'{mount.Text}' is remounted, but its daemon moves access times as before ({(Errno)(-untold)}): it is "
-                    + "of another version");
+        int untold = mount.TellFlags(flags);
         // As on a disk: the source of a read-only mount holds everything, for a snapshot or a backup of it.
         if ((flags & MountCalls.ReadOnly) != 0 && mount.Synchronize() is < 0 and var failed)
             throw new CommandFailure(ExitCode.NotCommitted,
                 $"'{mount.Text}' is read-only now, but not everything could be stored ({(Errno)(-failed)}): the "
                     + "mount's log says which file and why");
+        if (untold < 0)
+            throw new CommandFailure(ExitCode.Failure,
+                $"'{mount.Text}' is remounted, but its daemon moves access times as before ({(Errno)(-untold)}): it is "
+                    + "of another version");
     }
 
     /// <summary>

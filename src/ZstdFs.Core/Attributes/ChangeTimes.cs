@@ -109,15 +109,8 @@ internal sealed class ChangeTimes(StorageServices services, DirectoryCache direc
             || !SourceTree.TryReadRecord(file, out SizeRecord record) || record.ChangeTime == default
             || SystemCallsAt.Stat(file, out Statx stat) < 0 || !services.Source.Devices.IsOf(record, stat))
             return null;
-        SizeRecord without = record with { ChangeTime = default };
-        int result = SourceTree.WriteRecord(file, without);
-        // It is unchangeable already, and gets another flag.
-        if (result == -(int)Errno.EPERM && InodeFlags.Get(file, out uint flags) >= 0
-            && InodeFlags.Set(file, flags & ~(InodeFlags.Immutable | InodeFlags.AppendOnly)) >= 0)
-        {
-            result = SourceTree.WriteRecord(file, without);
-            _ = InodeFlags.Set(file, flags);
-        }
+        // Where it is unchangeable already, this is refused, and the record stays.
+        int result = SourceTree.WriteRecord(file, record with { ChangeTime = default });
         return result < 0 ? null : record with { ChangeTime = record.ChangeTimeOf(stat) };
     }
 

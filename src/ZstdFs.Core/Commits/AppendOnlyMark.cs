@@ -31,6 +31,10 @@ internal static class AppendOnlyMark
     internal static int Lift(StateFolder state, ulong inodeNumber, ReadOnlySpan<byte> path, FileDescriptor stored)
     {
         int result = Note(state, NoteOf(inodeNumber), path);
+        // Two file systems reach the disk in any order.
+        if (result >= 0 && (SystemCallsAt.Stat(stored, out Statx own) < 0
+            || SystemCallsAt.Stat(state.Working, out Statx working) < 0 || own.Device != working.Device))
+            result = SystemCallsFile.Synchronize(state.Working);
         if (result >= 0)
             result = InodeFlags.Get(stored, out uint flags) is < 0 and var unread
                 ? unread : InodeFlags.Set(stored, flags & ~InodeFlags.AppendOnly);

@@ -11,6 +11,8 @@ namespace ZstdFs.Core.Commits;
 /// <summary>The first content of a new small file: one frame, written over the empty one.</summary>
 internal sealed class FirstContent(StorageServices services)
 {
+    private const int BlockBytes = 4096;
+
     /// <summary>
     /// Writes into the empty stored file that CREATE made. The file counts as empty until its record says otherwise, so
     /// a crash on the way leaves the old version. 0, <see cref="CommitResult.NeedsVersion"/> or −errno.
@@ -112,7 +114,11 @@ internal sealed class FirstContent(StorageServices services)
         {
             if (StoredAttributes.LosesToAWrite(stored))
                 return CommitResult.NeedsVersion;
-            result = SystemCallsFile.Write(stored, 0, frame.AsSpan(length));
+            // The block with the empty frame comes last: where the disk has no room for the others, it stays as it was.
+            result = length > BlockBytes
+                ? SystemCallsFile.Write(stored, BlockBytes, frame.AsSpan(length)[BlockBytes..]) : 0;
+            if (result >= 0)
+                result = SystemCallsFile.Write(stored, 0, frame.AsSpan(Math.Min(length, BlockBytes)));
             if (result >= 0 && length < oldBytes)
                 result = SystemCallsFile.Truncate(stored, length);
         }
@@ -131,8 +137,11 @@ internal sealed class FirstContent(StorageServices services)
     private void TakeBack(FileDescriptor stored, in Statx old)
     {
         ReadOnlySpan<byte> empty = services.EmptyFrame.Span;
+        Span<byte> there = stackalloc byte[BlockBytes];
+        there = there[..empty.Length];
         // Truncate first: on a full disk, Btrfs needs the room that this frees to write anything.
-        if (SystemCallsFile.Truncate(stored, empty.Length) >= 0)
+        if (SystemCallsFile.Truncate(stored, empty.Length) >= 0
+            && !(SystemCallsFile.Read(stored, 0, there) == there.Length && there.SequenceEqual(empty)))
             _ = SystemCallsFile.Write(stored, 0, empty);
         _ = SystemCallsFile.SetTimes(stored, Timestamp.Omit, old.ModifyTime.ToTimestamp());
     }

@@ -175,7 +175,7 @@ internal sealed class InPlaceCommit(StorageServices services, DirectoryCache dir
             var rewrite = new InPlaceRewrite(services, node.Id, unfinished.Map.LogicalBytes,
                 isAll && content.Overlay.IsDirty ? content.ModifyTime : unfinished.ModifyTime, change, content.Birth)
             {
-                AppendsOnly = stat.IsAppendOnly
+                AppendsOnly = stat.IsAppendOnly || AppendOnlyMark.IsNoted(services.State!, node.Id)
             };
             if (rewrite.AppendsOnly)
                 result = AppendOnlyMark.Lift(services.State!, node, redo.Stored);

@@ -24,7 +24,14 @@ internal static class ProtectedFile
     internal static int CheckAllocate(FileContent content, uint mode) =>
         TryStat(content, out Statx stat) ? CheckWrite(stat, appends: (mode & ~AllocateFlags.KeepSize) == 0) : 0;
 
+    /// <summary>Looks under the node's gate: a commit has an append-only file without its mark for a moment.</summary>
     private static bool TryStat(FileContent content, out Statx stat)
+    {
+        lock (content.Node.LinksGate)
+            return TryStatUnderGate(content, out stat);
+    }
+
+    private static bool TryStatUnderGate(FileContent content, out Statx stat)
     {
         stat = default;
         bool isOpen = content.TryRentBase(out DescriptorLease stored);

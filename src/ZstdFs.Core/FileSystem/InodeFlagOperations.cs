@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using ZstdFs.Core.Attributes;
+using ZstdFs.Core.Commits;
 using ZstdFs.Core.Content;
 using ZstdFs.Core.Inodes;
 using ZstdFs.Core.Source;
@@ -17,15 +18,21 @@ internal sealed class InodeFlagOperations(Volume volume)
     {
         if (output.Length < sizeof(uint))
             return -(int)Errno.EINVAL;
-        int result = Open(nodeId, out _, out FileDescriptor file);
-        if (result < 0)
-            return result;
-        using (file)
+        if (volume.Nodes.Find(nodeId) is not { } node)
+            return -(int)Errno.ESTALE;
+        // A commit has an append-only file without its mark for a moment.
+        lock (node.LinksGate)
         {
-            result = InodeFlags.Get(file, out uint flags);
-            output.Clear();
-            BinaryPrimitives.WriteUInt32LittleEndian(output, flags);
-            return result;
+            int result = Open(node, out FileDescriptor file);
+            if (result < 0)
+                return result;
+            using (file)
+            {
+                result = InodeFlags.Get(file, out uint flags);
+                output.Clear();
+                BinaryPrimitives.WriteUInt32LittleEndian(output, flags);
+                return result;
+            }
         }
     }
 
@@ -33,11 +40,16 @@ internal sealed class InodeFlagOperations(Volume volume)
     {
         if (output.Length < InodeFlags.ExtendedBytes)
             return -(int)Errno.EINVAL;
-        int result = Open(nodeId, out _, out FileDescriptor file);
-        if (result < 0)
-            return result;
-        using (file)
-            return InodeFlags.GetExtended(file, output);
+        if (volume.Nodes.Find(nodeId) is not { } node)
+            return -(int)Errno.ESTALE;
+        lock (node.LinksGate)
+        {
+            int result = Open(node, out FileDescriptor file);
+            if (result < 0)
+                return result;
+            using (file)
+                return InodeFlags.GetExtended(file, output);
+        }
     }
 
     internal int Set(ulong nodeId, ReadOnlySpan<byte> input)
@@ -69,8 +81,8 @@ internal sealed class InodeFlagOperations(Volume volume)
         bool wasImmutable = held is { Marks.IsImmutable: true };
         int result = held is not null && (isImmutable || appendsOnly) ? Settle(held, isImmutable) : 0;
         if (result >= 0)
-            result = Open(nodeId, out Node node, out FileDescriptor file) is < 0 and var failed
-                ? failed : Set(node, file, isImmutable, appendsOnly, input, set);
+            result = volume.Nodes.Find(nodeId) is { } node
+                ? Set(node, isImmutable, appendsOnly, input, set) : -(int)Errno.ESTALE;
         if (held is not null)
         {
             if (result < 0)
@@ -82,24 +94,31 @@ internal sealed class InodeFlagOperations(Volume volume)
     }
 
     private int Set(
-        Node node, FileDescriptor file, bool isImmutable, bool appendsOnly, ReadOnlySpan<byte> input,
+        Node node, bool isImmutable, bool appendsOnly, ReadOnlySpan<byte> input,
         Func<FileDescriptor, ReadOnlySpan<byte>, int> set)
     {
-        using (file)
+        // A commit copies the flags to the next version under the gate, and an open looks at them under it. So the file
+        // that is opened is the one that has the name.
+        lock (node.LinksGate)
         {
-            // A commit copies the flags to the next version under the gate, and an open looks at them under it.
-            lock (node.LinksGate)
+            int result = Open(node, out FileDescriptor file);
+            if (result < 0)
+                return result;
+            using (file)
             {
                 using FolderGates.Held gate = volume.FolderGates.EnterIfFolder(node);
                 ChangeTimes.UsersChange users = volume.ChangeTimes.Begin(node);
                 SizeRecord? disowned =
                     isImmutable || appendsOnly ? volume.ChangeTimes.LetOwnCount(node, file) : null;
-                int result = set(file, input);
+                result = set(file, input);
                 volume.ChangeTimes.End(users, result);
                 if (result < 0 && disowned is { } record)
                     ChangeTimes.TakeBack(node, users.Content, file, record);
                 if (result >= 0 && volume.Contents.Find(node.Id) is { } content)
                     (content.Marks.IsImmutable, content.Marks.IsAppendOnly) = (isImmutable, appendsOnly);
+                // What a commit noted of the mark before does not count any more.
+                if (result >= 0 && !appendsOnly && node.Kind == NodeKind.Stored && volume.Services.State is { } state)
+                    AppendOnlyMark.Forget(state, node.Id);
                 return result;
             }
         }
@@ -119,12 +138,9 @@ internal sealed class InodeFlagOperations(Volume volume)
         return content.IsDirty ? volume.Committer.Commit(content, yields: false) : 0;
     }
 
-    private int Open(ulong nodeId, out Node node, out FileDescriptor file)
+    private int Open(Node node, out FileDescriptor file)
     {
         file = null!;
-        node = volume.Nodes.Find(nodeId)!;
-        if (node is null)
-            return -(int)Errno.ESTALE;
         if (node.Kind == NodeKind.Special)
             return -(int)Errno.ENOTTY;
         int result = volume.Directories.Rent(

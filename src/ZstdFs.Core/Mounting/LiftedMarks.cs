@@ -20,9 +20,12 @@ internal sealed class LiftedMarks(Volume volume, StateFolder state, RecoveryTarg
             using (target)
                 result = target.MarkAppendOnly(volume);
         }
+        // A copy of the source may lie where files have no marks.
+        if (result is -(int)Errno.ENOTTY or -(int)Errno.EOPNOTSUPP)
+            result = 0;
         // Where the file is gone, nothing has to be marked.
         if (result >= 0)
             AppendOnlyMark.Forget(state, name.InodeNumber);
-        return result is -(int)Errno.ENOTTY or -(int)Errno.EOPNOTSUPP ? 0 : result;
+        return result;
     }
 }

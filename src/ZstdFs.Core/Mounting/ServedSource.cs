@@ -62,6 +62,9 @@ public sealed class ServedSource : IDisposable
             }
             if (state is null)
                 NameNewer(source, log);
+            else
+                // A conversion that was killed may have noted the root's times.
+                RootTimes.Restore(source.Root);
             volume = new Volume(source, state, options, rules, InodeStoreChoice.Open(state, options, log), log);
             volume.PlainFiles.LookInto(source);
             if (state is not null)
