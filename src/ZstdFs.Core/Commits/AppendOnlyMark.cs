@@ -6,7 +6,7 @@ using ZstdFs.Linux;
 namespace ZstdFs.Core.Commits;
 
 /// <summary>
-/// The append-only mark of a stored file. The source lets nobody replace or rewrite such a file, root included. The
+/// The append-only mark of a stored file. The source's kernel lets nobody replace or rewrite it, not even root. The
 /// mark is about the content and not about the stored form, so a commit takes it off for its own steps. A note in the
 /// working folder tells the next mount to give it back.
 /// </summary>

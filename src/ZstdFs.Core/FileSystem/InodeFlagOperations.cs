@@ -14,9 +14,22 @@ namespace ZstdFs.Core.FileSystem;
 /// </summary>
 internal sealed class InodeFlagOperations(Volume volume)
 {
-    internal int Get(ulong nodeId, Span<byte> output)
+    private delegate int FlagsReader(FileDescriptor file, Span<byte> output);
+
+    internal int Get(ulong nodeId, Span<byte> output) => Read(nodeId, output, sizeof(uint), static (file, output) =>
     {
-        if (output.Length < sizeof(uint))
+        int result = InodeFlags.Get(file, out uint flags);
+        output.Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(output, flags);
+        return result;
+    });
+
+    internal int GetExtended(ulong nodeId, Span<byte> output) =>
+        Read(nodeId, output, InodeFlags.ExtendedBytes, InodeFlags.GetExtended);
+
+    private int Read(ulong nodeId, Span<byte> output, int bytes, FlagsReader read)
+    {
+        if (output.Length < bytes)
             return -(int)Errno.EINVAL;
         if (volume.Nodes.Find(nodeId) is not { } node)
             return -(int)Errno.ESTALE;
@@ -27,28 +40,7 @@ internal sealed class InodeFlagOperations(Volume volume)
             if (result < 0)
                 return result;
             using (file)
-            {
-                result = InodeFlags.Get(file, out uint flags);
-                output.Clear();
-                BinaryPrimitives.WriteUInt32LittleEndian(output, flags);
-                return result;
-            }
-        }
-    }
-
-    internal int GetExtended(ulong nodeId, Span<byte> output)
-    {
-        if (output.Length < InodeFlags.ExtendedBytes)
-            return -(int)Errno.EINVAL;
-        if (volume.Nodes.Find(nodeId) is not { } node)
-            return -(int)Errno.ESTALE;
-        lock (node.LinksGate)
-        {
-            int result = Open(node, out FileDescriptor file);
-            if (result < 0)
-                return result;
-            using (file)
-                return InodeFlags.GetExtended(file, output);
+                return read(file, output);
         }
     }
 

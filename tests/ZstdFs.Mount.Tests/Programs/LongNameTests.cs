@@ -131,7 +131,7 @@ internal sealed class LongNameTests(Ground ground) : GroundTests(ground)
     }
 
     /// <summary>
-    /// After a mount nobody has met the file under its names in other folders. What is left of them is found in the
+    /// A new mount has not met the file under its names in other folders. What is left of them is found in the
     /// source, and what is in use stays.
     /// </summary>
     [Test]

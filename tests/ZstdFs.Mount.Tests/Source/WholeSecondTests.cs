@@ -36,7 +36,8 @@ internal sealed class WholeSecondTests
         string written = Look(folder);
         Assert.That(written, Does.Not.Match(@"\.0*[1-9]"), "whole seconds");
         // In a later second, content that waits for its commit beside the rest.
-        Shell.Get($"cd '{mount}' && sleep 1.1 && echo y >> d/set100 && head -c 2000000 /dev/urandom >> d/linked3000000");
+        Shell.Get($"cd '{mount}' && sleep 1.1 && echo y >> d/set100 && "
+            + "head -c 2000000 /dev/urandom >> d/linked3000000");
         string before = Look(folder);
         Assert.That(before, Does.Not.Match(@"\.0*[1-9]"), "whole seconds");
         if (isKilled)

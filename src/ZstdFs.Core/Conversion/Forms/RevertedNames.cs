@@ -11,7 +11,7 @@ namespace ZstdFs.Core.Conversion.Forms;
 /// The source becomes a plain folder: files lose their records of this source (<paramref name="given"/>).
 /// </param>
 /// <param name="given">The numbers of this source.</param>
-/// <param name="candidates">Is told of what keeps its name. Null where the run goes on, and tries again.</param>
+/// <param name="candidates">Is told of what keeps its name. Null where the conversion tries again.</param>
 /// <param name="cancellation">Ends it early.</param>
 internal sealed class RevertedNames(bool forgetsRecords, GivenNumbers given, IConversionCandidates? candidates,
     CancellationToken cancellation) : ITreeVisitor
